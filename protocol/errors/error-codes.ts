@@ -1,0 +1,58 @@
+/**
+ * Every error code that the relay, the client and the tools can show, with the HTTP status that carries it.
+ * Codes are stable: one may be added, none is renamed or given another meaning.
+ */
+export const errorCodes = {
+  // The request itself (400–413)
+  invalid_json: { status: 400, type: 'invalid_request_error' },
+  invalid_request: { status: 400, type: 'invalid_request_error' },
+  duplicate_key: { status: 400, type: 'invalid_request_error' },
+  unsupported_parameter: { status: 400, type: 'invalid_request_error' },
+  model_not_found: { status: 404, type: 'invalid_request_error' },
+  not_found: { status: 404, type: 'invalid_request_error' },
+  method_not_allowed: { status: 405, type: 'invalid_request_error' },
+  body_too_large: { status: 413, type: 'invalid_request_error' },
+  unsupported_media_type: { status: 415, type: 'invalid_request_error' },
+  forbidden: { status: 403, type: 'permission_error' },
+
+  // Payment (402, or as the MPP session draft says, "Error Responses")
+  payment_required: { status: 402, type: 'payment_required' },
+  malformed_credential: { status: 402, type: 'payment_required' },
+  unsupported_payment_action: { status: 400, type: 'invalid_request_error' },
+  challenge_invalid: { status: 402, type: 'payment_required' },
+  challenge_expired: { status: 402, type: 'payment_required' },
+  invalid_signature: { status: 402, type: 'payment_required' },
+  signer_mismatch: { status: 402, type: 'payment_required' },
+  insufficient_headroom: { status: 402, type: 'payment_required' },
+  amount_exceeds_deposit: { status: 402, type: 'payment_required' },
+  voucher_already_used: { status: 409, type: 'invalid_request_error' },
+  channel_closing: { status: 402, type: 'payment_required' },
+  channel_not_found: { status: 410, type: 'invalid_request_error' },
+  channel_finalized: { status: 410, type: 'invalid_request_error' },
+  channel_wrong_payee: { status: 402, type: 'payment_required' },
+  channel_wrong_token: { status: 402, type: 'payment_required' },
+  transaction_reverted: { status: 409, type: 'invalid_request_error' },
+
+  // The upstream and the relay itself
+  upstream_error: { status: 502, type: 'upstream_error' },
+  upstream_unreachable: { status: 502, type: 'upstream_error' },
+  upstream_timeout: { status: 504, type: 'upstream_error' },
+  upstream_truncated: { status: 502, type: 'upstream_error' },
+  overloaded: { status: 503, type: 'server_error' },
+  chain_unavailable: { status: 503, type: 'server_error' },
+  internal_error: { status: 500, type: 'server_error' },
+
+  // Configuration, command line and verification (never sent over HTTP; the status is for completeness)
+  invalid_configuration: { status: 500, type: 'configuration_error' },
+  port_taken: { status: 500, type: 'configuration_error' },
+  data_dir_locked: { status: 500, type: 'configuration_error' },
+  stack_not_found: { status: 500, type: 'configuration_error' },
+  key_file_unsafe: { status: 500, type: 'configuration_error' },
+  invalid_argument: { status: 400, type: 'invalid_request_error' },
+  invalid_encoding: { status: 400, type: 'invalid_request_error' },
+  verification_failed: { status: 500, type: 'verification_error' },
+  transaction_failed: { status: 500, type: 'chain_error' },
+} as const satisfies Record<string, { status: number; type: string }>;
+
+/** A stable, snake_case error code. */
+export type ErrorCode = keyof typeof errorCodes;

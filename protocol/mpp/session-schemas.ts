@@ -1,0 +1,105 @@
+import { z } from 'zod';
+import type { Hex } from '../bytes/hex.ts';
+
+const maxUint128 = (1n << 128n) - 1n;
+
+/** A 20-byte address in any case; normalised to lower case. */
+export const addressSchema = z
+  .string()
+  .regex(/^0x[0-9a-fA-F]{40}$/)
+  .transform((value) => value.toLowerCase() as Hex);
+
+/** 32 bytes as 0x-hex; normalised to lower case. */
+export const bytes32Schema = z
+  .string()
+  .regex(/^0x[0-9a-fA-F]{64}$/)
+  .transform((value) => value.toLowerCase() as Hex);
+
+/** A 65-byte signature as 0x-hex. */
+export const signatureSchema = z
+  .string()
+  .regex(/^0x[0-9a-fA-F]{130}$/)
+  .transform((value) => value.toLowerCase() as Hex);
+
+/** An amount in atomic units: a decimal string without sign or leading zeros, within uint128. */
+export const amountSchema = z
+  .string()
+  .regex(/^(?:0|[1-9][0-9]{0,38})$/)
+  .transform((value) => BigInt(value))
+  .refine((value) => value <= maxUint128, 'beyond uint128');
+
+/** `request` of an `evm/session` challenge (MPP EVM session draft, "Request Schema"). */
+export const sessionRequestSchema = z.object({
+  /** Price of one unit, in atomic units. */
+  amount: amountSchema,
+  unitType: z.string().max(64).optional(),
+  suggestedDeposit: amountSchema.optional(),
+  currency: addressSchema,
+  recipient: addressSchema,
+  methodDetails: z.object({
+    chainId: z.number().int().positive(),
+    escrowContract: addressSchema,
+    channelId: bytes32Schema.optional(),
+    minVoucherDelta: amountSchema.optional(),
+    feePayer: z.boolean().optional(),
+    credentialTypes: z.array(z.string().max(32)).max(8).optional(),
+  }),
+});
+export type SessionRequest = z.output<typeof sessionRequestSchema>;
+
+const voucherFields = {
+  channelId: bytes32Schema,
+  cumulativeAmount: amountSchema,
+  signature: signatureSchema,
+};
+
+/** `payload` of an `evm/session` credential (draft, "Payload Actions"); the actions that this relay takes. */
+export const sessionPayloadSchema = z.discriminatedUnion('action', [
+  z.object({
+    action: z.literal('open'),
+    type: z.literal('hash'),
+    hash: bytes32Schema,
+    salt: bytes32Schema,
+    authorizedSigner: addressSchema.optional(),
+    ...voucherFields,
+  }),
+  z.object({ action: z.literal('voucher'), ...voucherFields }),
+]);
+export type SessionPayload = z.output<typeof sessionPayloadSchema>;
+
+/** `challenge` as a credential echoes it (draft-httpauth-payment, "Credentials"). */
+export const challengeEchoSchema = z.object({
+  id: z.string().min(1).max(128),
+  realm: z.string().max(256),
+  method: z.string().max(32),
+  intent: z.string().max(32),
+  request: z.string().max(4096),
+  expires: z.string().max(64).optional(),
+  digest: z.string().max(128).optional(),
+  opaque: z.string().max(2048).optional(),
+  description: z.string().max(1024).optional(),
+});
+export type ChallengeEcho = z.output<typeof challengeEchoSchema>;
+
+/** The JSON of `Authorization: Payment …`. */
+export const credentialSchema = z.object({
+  challenge: challengeEchoSchema,
+  source: z.string().max(256).optional(),
+  payload: z.record(z.string(), z.unknown()),
+});
+export type Credential = z.output<typeof credentialSchema>;
+
+/** The JSON of `Payment-Receipt` (draft, "Receipt Generation"). Amounts are decimal strings. */
+export const paymentReceiptSchema = z.object({
+  method: z.literal('evm'),
+  intent: z.literal('session'),
+  status: z.literal('success'),
+  timestamp: z.string(),
+  reference: bytes32Schema,
+  challengeId: z.string(),
+  channelId: bytes32Schema,
+  acceptedCumulative: amountSchema,
+  spent: amountSchema,
+  chainId: z.number().int(),
+  units: z.number().int().optional(),
+});

@@ -1,0 +1,207 @@
+/**
+ * Writes protocol/vectors/vectors.json: one set of inputs and outputs that Solidity, server, client and fsck all run.
+ * Digests and encodings come from viem, not from the code under test; Merkle values from the recursive definition.
+ * `--check` fails if the committed file differs.
+ */
+import { createHash } from 'node:crypto';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { encodeAbiParameters, hashTypedData, keccak256, type Hex } from 'viem';
+import { privateKeyToAccount } from 'viem/accounts';
+import { callReceiptAbi } from '../protocol/receipt/call-receipt.ts';
+import { voucherDomain, voucherTypes } from '../protocol/typed-data/voucher.ts';
+import { receiptBatchTypes } from '../protocol/typed-data/receipt-batch.ts';
+
+const file = new URL('../protocol/vectors/vectors.json', import.meta.url);
+
+function sha256(...parts: Uint8Array[]): Buffer {
+  const hash = createHash('sha256');
+  for (const part of parts) hash.update(part);
+  return hash.digest();
+}
+const hex = (bytes: Uint8Array): Hex => `0x${Buffer.from(bytes).toString('hex')}`;
+const filled = (byte: number, length = 32): Hex => hex(Buffer.alloc(length, byte));
+
+// RFC 6962 §2.1, literally.
+function treeHash(leaves: readonly Uint8Array[]): Buffer {
+  const [only] = leaves;
+  if (only === undefined) return sha256();
+  if (leaves.length === 1) return sha256(Buffer.from([0]), only);
+  const k = 2 ** Math.ceil(Math.log2(leaves.length) - 1);
+  return sha256(Buffer.from([1]), treeHash(leaves.slice(0, k)), treeHash(leaves.slice(k)));
+}
+function treePath(index: number, leaves: readonly Uint8Array[]): Buffer[] {
+  if (leaves.length <= 1) return [];
+  const k = 2 ** Math.ceil(Math.log2(leaves.length) - 1);
+  return index < k
+    ? [...treePath(index, leaves.slice(0, k)), treeHash(leaves.slice(k))]
+    : [...treePath(index - k, leaves.slice(k)), treeHash(leaves.slice(0, k))];
+}
+
+const chainId = 31337;
+const escrow = filled(0xe5, 20);
+const autoPayLLM = filled(0xa7, 20);
+// A key that is public on purpose: it signs test vectors and nothing else.
+const account = privateKeyToAccount(hex(createHash('sha256').update('autopay test vector key').digest()));
+
+const identity = {
+  payer: account.address,
+  payee: autoPayLLM,
+  token: filled(0x70, 20),
+  salt: filled(0x5a),
+  authorizedSigner: filled(0, 20),
+  escrow,
+  chainId,
+};
+const channelId = keccak256(
+  encodeAbiParameters(
+    ['address', 'address', 'address', 'bytes32', 'address', 'address', 'uint256'].map((type) => ({ type })),
+    [
+      identity.payer,
+      identity.payee,
+      identity.token,
+      identity.salt,
+      identity.authorizedSigner,
+      identity.escrow,
+      BigInt(chainId),
+    ],
+  ),
+);
+
+const amounts = [0n, 1n, 250_000n, 10_000n * 10n ** 18n, (1n << 96n) - 1n, (1n << 128n) - 1n];
+const vouchers = await Promise.all(
+  amounts.map(async (cumulativeAmount) => {
+    const typedData = {
+      domain: voucherDomain({ chainId, verifyingContract: escrow }),
+      types: voucherTypes,
+      primaryType: 'Voucher',
+      message: { channelId, cumulativeAmount },
+    } as const;
+    return {
+      channelId,
+      cumulativeAmount: cumulativeAmount.toString(),
+      digest: hashTypedData(typedData),
+      signature: await account.signTypedData(typedData),
+    };
+  }),
+);
+
+const callIds = [0, 1, 2, 3, 4].map((n) => `019a0000-0000-7000-8000-00000000000${n}`);
+const receipts = callIds.map((callId, n) => {
+  const amount = n === 4 ? (1n << 128n) - 1n : BigInt(n) * 12_345n;
+  const names = ['', 'sim-small', 'a name that is longer than thirty-two bytes, with ünïcödé'];
+  const name = names[n % names.length] ?? '';
+  const fields = {
+    version: 1,
+    callId,
+    admittedAtMs: 1_760_000_000_000 + n,
+    chargedAtMs: 1_760_000_000_500 + n,
+    payer: account.address.toLowerCase() as Hex,
+    channelId: n === 0 ? filled(0) : channelId,
+    sequence: n === 3 ? Number.MAX_SAFE_INTEGER : n,
+    runningTotal: amount,
+    token: identity.token,
+    amount,
+    refundOwed: BigInt(n),
+    priceRoot: filled(0x11 * n),
+    oracleRound: n === 4 ? (1n << 256n) - 1n : BigInt(n),
+    usage: {
+      prompt: 100 * n,
+      cachedPrompt: 10 * n,
+      cacheWrite: n,
+      audioPrompt: 0,
+      completion: 2 ** 40 * n,
+      reasoning: n,
+      audioCompletion: 0,
+    },
+    requestCommitment: filled(0xc0 + n),
+    responseCommitment: filled(0xd0 + n),
+    attemptsDigest: filled(0xa0 + n),
+    evidenceTier: n,
+    usageKind: n % 2,
+    modelAsked: name,
+    modelServed: name,
+    provider: 'simulated',
+    deployment: `simulated@${n}`,
+  };
+  const entry = encodeAbiParameters(callReceiptAbi, [
+    {
+      ...fields,
+      callId: `0x${callId.replaceAll('-', '')}`,
+      admittedAtMs: BigInt(fields.admittedAtMs),
+      chargedAtMs: BigInt(fields.chargedAtMs),
+      sequence: BigInt(fields.sequence),
+      usage: {
+        prompt: BigInt(fields.usage.prompt),
+        cachedPrompt: BigInt(fields.usage.cachedPrompt),
+        cacheWrite: BigInt(fields.usage.cacheWrite),
+        audioPrompt: 0n,
+        completion: BigInt(fields.usage.completion),
+        reasoning: BigInt(fields.usage.reasoning),
+        audioCompletion: 0n,
+      },
+    },
+  ]);
+  return { fields, entry, leafHash: hex(sha256(Buffer.from([0]), Buffer.from(entry.slice(2), 'hex'))) };
+});
+
+const entries = receipts.map((receipt) => Buffer.from(receipt.entry.slice(2), 'hex'));
+const signedAtMs = 1_760_000_001_000;
+const receiptBatches = await Promise.all(
+  [1, 2, 5].map(async (size) => {
+    const leaves = entries.slice(0, size);
+    const root = hex(treeHash(leaves));
+    const typedData = {
+      domain: { name: 'AutoPayLLM', version: '1', chainId, verifyingContract: autoPayLLM },
+      types: receiptBatchTypes,
+      primaryType: 'ReceiptBatch',
+      message: { root, size: BigInt(size), signedAtMs: BigInt(signedAtMs) },
+    } as const;
+    return {
+      root,
+      size,
+      signedAtMs,
+      digest: hashTypedData(typedData),
+      signature: await account.signTypedData(typedData),
+      paths: leaves.map((_, index) => treePath(index, leaves).map(hex)),
+    };
+  }),
+);
+
+// Small trees over the one-byte leaves 00, 01, 02 …: every (index, size) up to 9.
+const trees = Array.from({ length: 9 }, (_, n) => {
+  const leaves = Array.from({ length: n + 1 }, (_unused, index) => Buffer.from([index]));
+  return {
+    size: n + 1,
+    root: hex(treeHash(leaves)),
+    leafHashes: leaves.map((leaf) => hex(sha256(Buffer.from([0]), leaf))),
+    paths: leaves.map((_unused, index) => treePath(index, leaves).map(hex)),
+  };
+});
+
+const salt = filled(0x77);
+const bytes = Buffer.from('{"model":"sim-small"}');
+const commitments = (['request', 'response'] as const).map((subject) => ({
+  subject,
+  salt,
+  bytes: hex(bytes),
+  commitment: hex(sha256(Buffer.from(`autopay-${subject}-v1`), Buffer.from(salt.slice(2), 'hex'), bytes)),
+}));
+
+const vectors = {
+  scope: { chainId, escrow, autoPayLLM, signer: account.address.toLowerCase() },
+  channels: [{ ...identity, channelId }],
+  vouchers,
+  receipts,
+  receiptBatches,
+  trees,
+  commitments,
+};
+const text = `${JSON.stringify(vectors, (_key, value: unknown) => (typeof value === 'bigint' ? value.toString() : value), 2)}\n`;
+if (process.argv.includes('--check')) {
+  if (readFileSync(file, 'utf8') !== text) {
+    process.stderr.write('protocol/vectors/vectors.json is stale: run "npm run generate".\n');
+    process.exitCode = 1;
+  }
+} else {
+  writeFileSync(file, text);
+}

@@ -1,0 +1,111 @@
+import type { Hex } from '../../protocol/bytes/hex.ts';
+import type { ChannelState } from './ledger.ts';
+
+/** One channel's share of a collection. */
+export interface CollectionClaim {
+  channel: ChannelState;
+  /** Highest voucher: what the payer signed. */
+  maximum: bigint;
+  signature: Hex;
+  /** What was charged: what is taken. */
+  claimed: bigint;
+  /** Charges up to this sequence number are covered. */
+  throughSequence: number;
+}
+
+/** A batch of claims that goes to the chain in one transaction. */
+export interface Collection {
+  id: number;
+  token: Hex;
+  claims: readonly CollectionClaim[];
+}
+
+/** Spending of one (day, model, provider), summed over the charges of a collection. */
+export interface SpendSum {
+  /** Days since 1970-01-01 UTC, of admission. */
+  day: number;
+  model: string;
+  provider: string;
+  amount: bigint;
+}
+
+/** What a collection brought in and is to be booked. */
+export interface PendingBooking {
+  collectionId: number;
+  token: Hex;
+  spends: readonly SpendSum[];
+  /** Every charge of the collection has a log index below this. */
+  logSize: number;
+}
+
+/** The states of a transaction of the relay's account. */
+export type TransactionStatus = 'signed' | 'succeeded' | 'reverted';
+
+/** A transaction in the durable queue: signed before it is sent, so that a restart sends the same one again. */
+export interface QueuedTransaction {
+  id: number;
+  /** `collect:<id>`, `book:<id>`, `anchor:<size>` or `register:<name>`: unique, so that a job is sent once. */
+  purpose: string;
+  nonce: number;
+  hash: Hex;
+  /** The signed transaction as it is broadcast. */
+  raw: Hex;
+  status: TransactionStatus;
+}
+
+/** An entry of the log that waits for a block. */
+export interface LoggedEntry {
+  index: number;
+  callId: string;
+  entry: Uint8Array;
+}
+
+/** A block that was written. */
+export interface StoredBlock {
+  start: number;
+  /** Log size with this block. */
+  size: number;
+  cid: string;
+  /** RFC 6962 root at `size`. */
+  root: Uint8Array;
+  /** Frontier at `size`. */
+  frontier: readonly Uint8Array[];
+}
+
+/** The relay's books, as the background workers need them. Every method is one transaction and may be repeated. */
+export interface BackgroundLedger {
+  /** Gives log indexes, in order of their charge, to charges that have none. Returns the log's size. */
+  logPendingCharges(): Promise<number>;
+  /** Entries from log index `from`, in order. */
+  listEntries(options: { from: number; limit: number }): Promise<LoggedEntry[]>;
+  lastBlock(): Promise<StoredBlock | undefined>;
+  addBlock(block: StoredBlock): Promise<void>;
+  /** The newest log size whose anchor succeeded; 0 before the first. */
+  anchoredSize(): Promise<number>;
+  recordAnchor(anchor: { size: number; transactionHash: Hex }): Promise<void>;
+
+  /** Assigns uncollected charges to a new collection for one token, at most `maxClaims` channels; undefined if there are none. */
+  openCollection(options: { maxClaims: number }): Promise<Collection | undefined>;
+  /** Collections that have been opened and not yet finished. */
+  listOpenCollections(): Promise<Collection[]>;
+  /** The collection succeeded; the charges of skipped channels are collectable again (or lost, if the channel is finalized). */
+  finishCollection(result: { id: number; transactionHash: Hex; skipped: readonly Hex[] }): Promise<void>;
+  /** The collection failed as a whole; its charges are collectable again. */
+  abandonCollection(id: number): Promise<void>;
+  /** Collections that succeeded and are not booked. */
+  listPendingBookings(): Promise<PendingBooking[]>;
+  finishBooking(result: { collectionId: number; batchId: bigint; transactionHash: Hex }): Promise<void>;
+
+  /** Takes the next account nonce and stores the signed transaction in one step. Idempotent by `purpose`, unless that one reverted. */
+  enqueueTransaction(transaction: Omit<QueuedTransaction, 'id' | 'status'>): Promise<QueuedTransaction>;
+  getTransaction(purpose: string): Promise<QueuedTransaction | undefined>;
+  listUnfinishedTransactions(): Promise<QueuedTransaction[]>;
+  finishTransaction(result: { id: number; status: Exclude<TransactionStatus, 'signed'> }): Promise<void>;
+  /** The next nonce by the queue; undefined if it is empty (then ask the chain). */
+  nextNonce(): Promise<number | undefined>;
+
+  /** A small durable value, such as the last block that was read. */
+  getState(key: string): Promise<string | undefined>;
+  setState(key: string, value: string): Promise<void>;
+  listChannels(): Promise<ChannelState[]>;
+}
