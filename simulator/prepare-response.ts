@@ -1,0 +1,75 @@
+import { buildAnswer } from './build-answer.ts';
+import { damageFrames } from './damage-frames.ts';
+import type { Directives } from './directives.ts';
+import { parseModelName } from './models.ts';
+import { parseDirectives } from './parse-directives.ts';
+import { parseRequest } from './parse-request.ts';
+import type { Frame } from './write-frames.ts';
+import { writeJson, writeStream } from './write-frames.ts';
+
+/** Everything about a response that does not depend on when it is sent. */
+export interface PreparedResponse {
+  directives: Directives;
+  stream: boolean;
+  frames: readonly Frame[];
+  /** All frames in one, for responses without pace or fault; null when {@link needsCare}. */
+  whole: Buffer | null;
+  contentType: string;
+  /** Bytes of all frames. */
+  sizeBytes: number;
+}
+
+/** What a response is prepared from. */
+export interface PrepareOptions {
+  body: Buffer;
+  /** SHA-256 of the body, hexadecimal. */
+  bodyHash: string;
+  /** Value of the `x-sim` header, or null. */
+  header: string | null;
+  /** Unix time in seconds for `created`, or null for one that follows from the hash. */
+  createdS: number | null;
+}
+
+/**
+ * From request bytes to response bytes.
+ *
+ * @throws {WireError} whatever is wrong with the request
+ */
+export function prepareResponse(options: PrepareOptions): PreparedResponse {
+  const request = parseRequest(options.body);
+  const { base, suffix } = parseModelName(request.model);
+  const directives = parseDirectives({ suffix, header: options.header });
+  const { faults } = directives;
+  const { bodyHash, createdS } = options;
+  const answer = buildAnswer({ request, directives, modelBase: base, bodyHash, createdS });
+  const usage = !faults.has('no-usage');
+  const written = request.stream
+    ? writeStream(answer, { includeUsage: request.includeUsage && usage })
+    : writeJson(answer, { usage });
+  const frames = damageFrames(written, { faults, stream: request.stream });
+  const honest = request.stream ? 'text/event-stream; charset=utf-8' : 'application/json';
+  return {
+    directives,
+    stream: request.stream,
+    frames,
+    whole: needsCare(directives) ? null : Buffer.concat(frames.map((frame) => frame.bytes)),
+    contentType: faults.has('wrong-content-type') ? 'text/plain; charset=utf-8' : honest,
+    sizeBytes: frames.reduce((sum, frame) => sum + frame.bytes.length, 0),
+  };
+}
+
+const BYTES_ONLY = new Set([
+  'no-done',
+  'no-usage',
+  'malformed-chunk',
+  'crlf',
+  'empty',
+  'wrong-content-type',
+  'error-after',
+]);
+
+/** True when time, barrier or connection matter, so that one write of the whole body would not do. */
+function needsCare({ latencyMs, tokensPerSecond, barrier, faults }: Directives): boolean {
+  const paced = latencyMs > 0 || tokensPerSecond !== null || barrier !== null;
+  return paced || [...faults.keys()].some((fault) => !BYTES_ONLY.has(fault));
+}
