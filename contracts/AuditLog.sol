@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.28;
+
+import {AccessControl} from "@openzeppelin/contracts/access/AccessControl.sol";
+import {Anchor, IAuditLog} from "./interfaces/IAuditLog.sol";
+import {Rfc6962} from "./libraries/Rfc6962.sol";
+
+/// @title AuditLog
+/// @notice See `IAuditLog`.
+contract AuditLog is IAuditLog, AccessControl {
+    /// @inheritdoc IAuditLog
+    bytes32 public constant ANCHOR_ROLE = keccak256("ANCHOR_ROLE");
+
+    /// @inheritdoc IAuditLog
+    mapping(uint64 size => bytes32 hash) public anchorHash;
+
+    /// @inheritdoc IAuditLog
+    uint64 public latestSize;
+
+    /// @param admin Who may grant and revoke `ANCHOR_ROLE`
+    constructor(address admin) {
+        _grantRole(DEFAULT_ADMIN_ROLE, admin);
+    }
+
+    /// @inheritdoc IAuditLog
+    function anchor(uint64 size, bytes32 root, bytes32 cid) external onlyRole(ANCHOR_ROLE) {
+        uint64 previousSize = latestSize;
+        require(size > previousSize, AuditLog_SizeNotIncreasing(size, previousSize));
+
+        uint64 anchoredAt = uint64(block.timestamp);
+        anchorHash[size] = keccak256(abi.encode(Anchor(size, previousSize, anchoredAt, root, cid)));
+        latestSize = size;
+        emit Anchored(size, previousSize, anchoredAt, root, cid);
+    }
+
+    /// @inheritdoc IAuditLog
+    function verifyInclusion(
+        Anchor calldata anchored,
+        uint64 index,
+        bytes32 leafHash,
+        bytes32[] calldata proof
+    ) external view returns (bool) {
+        return _verify(anchored, index, leafHash, proof);
+    }
+
+    /// @inheritdoc IAuditLog
+    function verifyReceipt(
+        Anchor calldata anchored,
+        uint64 index,
+        bytes calldata entry,
+        bytes32[] calldata proof
+    ) external view returns (bool) {
+        return _verify(anchored, index, Rfc6962.hashLeaf(entry), proof);
+    }
+
+    /// @inheritdoc IAuditLog
+    function isAnchored(Anchor calldata anchored) public view returns (bool) {
+        return anchorHash[anchored.size] == keccak256(abi.encode(anchored));
+    }
+
+    /// @dev A proof against an anchor that was never stored proves nothing: refused rather than answered.
+    function _verify(
+        Anchor calldata anchored,
+        uint64 index,
+        bytes32 leafHash,
+        bytes32[] calldata proof
+    ) private view returns (bool) {
+        require(isAnchored(anchored), AuditLog_AnchorUnknown(anchored.size));
+        return Rfc6962.verifyInclusion(anchored.root, anchored.size, index, leafHash, proof);
+    }
+}

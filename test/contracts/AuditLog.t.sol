@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.28;
+
+import {IAccessControl} from "@openzeppelin/contracts/access/IAccessControl.sol";
+import {AuditLog} from "../../contracts/AuditLog.sol";
+import {Anchor, IAuditLog} from "../../contracts/interfaces/IAuditLog.sol";
+import {MerkleTree} from "./helpers/MerkleTree.sol";
+import {TestBase} from "./helpers/TestBase.sol";
+
+contract AuditLogTest is TestBase {
+    uint64 private constant START = 1_760_000_000;
+
+    AuditLog private _log;
+    address private _relay;
+
+    function setUp() external {
+        vm.warp(START);
+        _relay = wallet("relay");
+        _log = new AuditLog(address(this));
+        _log.grantRole(_log.ANCHOR_ROLE(), _relay);
+    }
+
+    function test_Anchor_ChainsSizes() external {
+        Anchor memory first = _anchor(START, 3, "r1", "c1");
+        assertEq(first.previousSize, 0, "the first has none before");
+        Anchor memory second = _anchor(START + 60, 5, "r2", "c2");
+        assertEq(second.previousSize, 3, "names the one before");
+        assertEq(second.anchoredAt, START + 60, "time");
+        assertTrue(_log.isAnchored(first) && _log.isAnchored(second), "both stay");
+    }
+
+    function test_IsAnchored_OnlyForTheExactAnchor() external {
+        Anchor memory good = _anchor(START, 3, "r", "c");
+        Anchor memory bad = Anchor(4, 0, START, "r", "c");
+        assertEq(_log.isAnchored(bad), false, "size");
+        bad = Anchor(3, 1, START, "r", "c");
+        assertEq(_log.isAnchored(bad), false, "previousSize");
+        bad = Anchor(3, 0, START + 1, "r", "c");
+        assertEq(_log.isAnchored(bad), false, "anchoredAt");
+        bad = Anchor(3, 0, START, "x", "c");
+        assertEq(_log.isAnchored(bad), false, "root");
+        bad = Anchor(3, 0, START, "r", "x");
+        assertEq(_log.isAnchored(bad), false, "cid");
+        assertTrue(_log.isAnchored(good), "the exact one");
+    }
+
+    function test_RevertWhen_CallerLacksTheRole() external {
+        vm.expectRevert(
+            abi.encodeWithSelector(
+                IAccessControl.AccessControlUnauthorizedAccount.selector,
+                address(this),
+                _log.ANCHOR_ROLE()
+            )
+        );
+        _log.anchor(1, "r", "c");
+    }
+
+    function testFuzz_RevertWhen_SizeDoesNotGrow(uint64 size, uint64 next) external {
+        size = uint64(bound(size, 1, type(uint64).max));
+        next = uint64(bound(next, 0, size));
+        _anchor(START, size, "r", "c");
+        vm.expectRevert(abi.encodeWithSelector(IAuditLog.AuditLog_SizeNotIncreasing.selector, next, size));
+        vm.prank(_relay);
+        _log.anchor(next, "r", "c");
+    }
+
+    function test_VerifyReceipt_AgainstItsAnchor() external {
+        bytes[] memory entries = new bytes[](5);
+        bytes32[] memory leaves = new bytes32[](5);
+        for (uint256 i = 0; i < 5; ++i) {
+            entries[i] = abi.encode("entry", i);
+            leaves[i] = sha256(bytes.concat(hex"00", entries[i]));
+        }
+        Anchor memory anchored = _anchor(START, 5, MerkleTree.root(leaves, 0, 5), "c");
+        for (uint64 i = 0; i < 5; ++i) {
+            bytes32[] memory proof = MerkleTree.path(leaves, i, 0, 5);
+            assertTrue(_log.verifyReceipt(anchored, i, entries[i], proof), "entry");
+            assertTrue(_log.verifyInclusion(anchored, i, leaves[i], proof), "leaf");
+            assertEq(_log.verifyReceipt(anchored, i, entries[(i + 1) % 5], proof), false, "other entry");
+            assertEq(_log.verifyInclusion(anchored, (i + 1) % 5, leaves[i], proof), false, "other index");
+        }
+    }
+
+    function test_RevertWhen_AnchorIsUnknown() external {
+        bytes32[] memory proof = new bytes32[](0);
+        Anchor memory never = Anchor(1, 0, START, "leaf", "c");
+        vm.expectRevert(abi.encodeWithSelector(IAuditLog.AuditLog_AnchorUnknown.selector, uint64(1)));
+        _log.verifyInclusion(never, 0, "leaf", proof);
+        vm.expectRevert(abi.encodeWithSelector(IAuditLog.AuditLog_AnchorUnknown.selector, uint64(1)));
+        _log.verifyReceipt(never, 0, "entry", proof);
+    }
+
+    /// @dev Takes the time as an argument, because the optimizer reads `block.timestamp` out of order.
+    function _anchor(uint64 at, uint64 size, bytes32 root, bytes32 cid) private returns (Anchor memory anchored) {
+        vm.warp(at);
+        anchored = Anchor(size, _log.latestSize(), at, root, cid);
+        vm.expectEmit(address(_log));
+        emit IAuditLog.Anchored(size, anchored.previousSize, anchored.anchoredAt, root, cid);
+        vm.prank(_relay);
+        _log.anchor(size, root, cid);
+        assertEq(_log.latestSize(), size, "latestSize");
+        assertEq(_log.anchorHash(size), keccak256(abi.encode(anchored)), "anchorHash");
+    }
+}

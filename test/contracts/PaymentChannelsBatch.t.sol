@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.28;
+
+import {IPaymentChannels} from "../../contracts/interfaces/IPaymentChannels.sol";
+import {ChannelId} from "../../contracts/types/ChannelId.sol";
+import {ClaimFault} from "../../contracts/types/Claim.sol";
+import {ChannelFixture} from "./helpers/ChannelFixture.sol";
+import {Erc1271Wallet} from "./mocks/Erc1271Wallets.sol";
+
+contract PaymentChannelsBatchTest is ChannelFixture {
+    function test_SettleBatch_PaysAllWithOneTransfer() external {
+        ChannelId[] memory ids = new ChannelId[](3);
+        ids[0] = openDefault("a");
+        ids[1] = openChannel(payer, payee, token, DEPOSIT, "b", wallet("session"));
+        ids[2] = openChannel(wallet("second"), payee, token, DEPOSIT, "a", address(0));
+        bytes memory claims = bytes.concat(
+            defaultClaim("a", 500, 100),
+            packClaim(keyOf("session"), payer, "b", wallet("session"), 20, 20),
+            packClaim(keyOf("second"), wallet("second"), "a", address(0), uint96(DEPOSIT), uint96(DEPOSIT))
+        );
+        uint96[3] memory settled = [uint96(100), 20, uint96(DEPOSIT)];
+        vm.expectEmit(address(channels));
+        emit IPaymentChannels.BatchSettled(
+            payee,
+            address(token),
+            120 + DEPOSIT,
+            abi.encodePacked(ids[0], settled[0], ids[1], settled[1], ids[2], settled[2])
+        );
+        vm.prank(payee);
+        uint256 total = channels.settleBatch(address(token), claims);
+        assertEq(total, 120 + DEPOSIT, "total");
+        assertEq(token.balanceOf(payee), total, "paid");
+        for (uint256 i = 0; i < 3; ++i) assertEq(channels.getChannel(ids[i]).settled, settled[i], "settled");
+    }
+
+    function test_SettleBatch_SameVoucherServesAgainUpToItsMaximum() external {
+        ChannelId id = openDefault("a");
+        bytes memory claims = bytes.concat(
+            defaultClaim("a", 500, 100),
+            defaultClaim("a", 500, 100),
+            defaultClaim("a", 500, 500)
+        );
+        _expectSkip(id, ClaimFault.AmountNotIncreasing);
+        vm.expectEmit(address(channels));
+        emit IPaymentChannels.BatchSettled(
+            payee,
+            address(token),
+            500,
+            abi.encodePacked(id, uint96(100), id, uint96(500))
+        );
+        assertEq(_settle(claims), 500, "total");
+        assertEq(channels.getChannel(id).settled, 500, "settled");
+    }
+
+    function test_SettleBatch_SkipsWithItsReason() external {
+        ChannelId id = openDefault("a");
+        _assertOnlySkip(
+            packClaim(keyOf("payer"), payer, "unopened", address(0), 1, 1),
+            channels.computeChannelId(payer, payee, address(token), "unopened", address(0)),
+            ClaimFault.ChannelNotFound
+        );
+        _assertOnlySkip(defaultClaim("a", 1, 0), id, ClaimFault.AmountNotIncreasing);
+        _assertOnlySkip(defaultClaim("a", 1, 2), id, ClaimFault.ClaimExceedsVoucher);
+        _assertOnlySkip(defaultClaim("a", uint96(DEPOSIT) + 1, 1), id, ClaimFault.AmountExceedsDeposit);
+        _assertOnlySkip(packClaim(keyOf("thief"), payer, "a", address(0), 2, 1), id, ClaimFault.InvalidSignature);
+        vm.prank(payee);
+        channels.close(id, 0, "");
+        _assertOnlySkip(defaultClaim("a", 1, 1), id, ClaimFault.ChannelFinalized);
+    }
+
+    function test_SettleBatch_RefusesHighS() external {
+        ChannelId id = openDefault("a");
+        (uint8 v, bytes32 r, bytes32 s) = vm.sign(keyOf("payer"), channels.hashVoucher(id, 5));
+        // The compact form has 255 bits for s: a high s must spill into yParity, and recover another address.
+        bytes32 high = bytes32((CURVE_ORDER - uint256(s)) | (uint256(28 - v) << 255));
+        bytes memory claim = abi.encodePacked(payer, bytes32("a"), address(0), uint96(5), uint96(5), r, high);
+        _assertOnlySkip(claim, id, ClaimFault.InvalidSignature);
+    }
+
+    function test_SettleBatch_NeverAsksAContractSigner() external {
+        Erc1271Wallet signer = new Erc1271Wallet(Erc1271Wallet.Mode.Accepts);
+        ChannelId id = openChannel(payer, payee, token, DEPOSIT, "a", address(signer));
+        _assertOnlySkip(packClaim(keyOf("payer"), payer, "a", address(signer), 5, 5), id, ClaimFault.InvalidSignature);
+    }
+
+    function test_SettleBatch_GivesAnotherPayeeNothing() external {
+        openDefault("a");
+        bytes memory claims = defaultClaim("a", 5, 5);
+        ChannelId theirs = channels.computeChannelId(payer, wallet("thief"), address(token), "a", address(0));
+        _expectSkip(theirs, ClaimFault.ChannelNotFound);
+        vm.prank(wallet("thief"));
+        assertEq(channels.settleBatch(address(token), claims), 0, "nothing");
+    }
+
+    function test_SettleBatch_OfNothingPaysNothing() external {
+        assertEq(_settle(""), 0, "total");
+    }
+
+    function test_RevertWhen_ClaimsAreTorn() external {
+        vm.expectRevert(abi.encodeWithSelector(IPaymentChannels.ClaimsMalformed.selector, uint256(159)));
+        channels.settleBatch(address(token), new bytes(159));
+        vm.expectRevert(abi.encodeWithSelector(IPaymentChannels.ClaimsMalformed.selector, uint256(161)));
+        channels.settleBatch(address(token), new bytes(161));
+    }
+
+    function test_RevertWhen_ClaimsAreTooMany() external {
+        uint256 maximum = channels.MAX_CLAIMS();
+        vm.expectRevert(abi.encodeWithSelector(IPaymentChannels.TooManyClaims.selector, maximum + 1, maximum));
+        channels.settleBatch(address(token), new bytes(160 * (maximum + 1)));
+    }
+
+    function testFuzz_SettleBatch_PaysExactlyTheGoodClaims(uint96[8] calldata amounts, uint8 badMask) external {
+        bytes memory claims;
+        uint256 expected = 0;
+        for (uint256 i = 0; i < amounts.length; ++i) {
+            openDefault(bytes32(i));
+            uint96 claimed = uint96(bound(amounts[i], 1, DEPOSIT));
+            bool bad = (badMask >> i) & 1 == 1;
+            claims = bytes.concat(
+                claims,
+                packClaim(keyOf(bad ? "thief" : "payer"), payer, bytes32(i), address(0), uint96(DEPOSIT), claimed)
+            );
+            if (!bad) expected += claimed;
+        }
+        assertEq(_settle(claims), expected, "total");
+        assertEq(token.balanceOf(payee), expected, "paid");
+        assertEq(token.balanceOf(address(channels)), 8 * uint256(DEPOSIT) - expected, "escrow keeps the rest");
+    }
+
+    function testFuzz_SettleBatch_GarbageTakesNothing(bytes32[5] calldata words, uint8 count) external {
+        openDefault("a");
+        bytes memory claims;
+        for (uint256 i = 0; i < count % 4; ++i) claims = bytes.concat(claims, abi.encodePacked(words));
+        assertEq(_settle(claims), 0, "nothing");
+        assertEq(token.balanceOf(address(channels)), DEPOSIT, "escrow untouched");
+    }
+
+    function _settle(bytes memory claims) private returns (uint256) {
+        vm.prank(payee);
+        return channels.settleBatch(address(token), claims);
+    }
+
+    function _expectSkip(ChannelId id, ClaimFault fault) private {
+        vm.expectEmit(address(channels));
+        emit IPaymentChannels.ClaimSkipped(id, fault);
+    }
+
+    function _assertOnlySkip(bytes memory claim, ChannelId id, ClaimFault fault) private {
+        uint256 held = token.balanceOf(address(channels));
+        _expectSkip(id, fault);
+        assertEq(_settle(claim), 0, "pays nothing");
+        assertEq(token.balanceOf(address(channels)), held, "escrow untouched");
+    }
+}
