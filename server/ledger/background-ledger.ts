@@ -74,9 +74,12 @@ export interface StoredBlock {
 
 /** The relay's books, as the background workers need them. Every method is one transaction and may be repeated. */
 export interface BackgroundLedger {
-  /** Gives log indexes, in order of their charge, to charges that have none. Returns the log's size. */
+  /**
+   * Gives log indexes, in order of their charge, to charges that have none. Returns the log's size. (SQLite's one writer
+   * gives the index with the charge itself, in the same transaction.)
+   */
   logPendingCharges(): Promise<number>;
-  /** Entries from log index `from`, in order. */
+  /** Entries from log index `from`, in order, at most 10,000 at a time. */
   listEntries(options: { from: number; limit: number }): Promise<LoggedEntry[]>;
   lastBlock(): Promise<StoredBlock | undefined>;
   addBlock(block: StoredBlock): Promise<void>;
@@ -107,5 +110,6 @@ export interface BackgroundLedger {
   /** A small durable value, such as the last block that was read. */
   getState(key: string): Promise<string | undefined>;
   setState(key: string, value: string): Promise<void>;
-  listChannels(): Promise<ChannelState[]>;
+  /** Channels in the order of their ids, after `after`; at most 10,000 at a time. */
+  listChannels(options?: { after?: Hex; limit?: number }): Promise<ChannelState[]>;
 }

@@ -63,10 +63,13 @@ export interface ReserveRefusal {
     | 'channel_not_found'
     | 'channel_finalized'
     | 'channel_closing'
+    | 'channel_out_of_books'
   >;
   channel: ChannelState | null;
-  /** The smallest voucher that would be admitted now. */
+  /** The smallest voucher above all accepted ones that would be admitted now, if the deposit covers it. */
   requiredCumulative: bigint;
+  /** With `voucher_already_used`: the call that the voucher admitted. */
+  usedByCallId?: string;
 }
 
 /**
@@ -74,8 +77,7 @@ export interface ReserveRefusal {
  * has resolved; if it rejects, nothing was reserved and the call MUST be given up.
  */
 export type ReserveOutcome =
-  | { ok: true; channel: ChannelState | null; durable: Promise<void> }
-  | { ok: false; refusal: ReserveRefusal };
+  { ok: true; channel: ChannelState | null; durable: Promise<void> } | { ok: false; refusal: ReserveRefusal };
 
 /** One try at one deployment, failed ones too. */
 export interface AttemptRecord {

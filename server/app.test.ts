@@ -1,0 +1,292 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { AutoPayError } from '../protocol/errors/auto-pay-error.ts';
+import { cidOfBlock } from '../protocol/log/batch-block.ts';
+import { createApp, type AppDeps } from './app.ts';
+import type { CallRequest } from './call/types.ts';
+import { createCallGate } from './http/call-gate.ts';
+import { listen, type Listening } from './http/listen.ts';
+import type { Log } from './log.ts';
+import { createFreeMethod } from './payments/free/free-method.ts';
+import type { PaymentMethod } from './payments/payment-method.ts';
+
+const open: Listening[] = [];
+afterEach(async () => {
+  for (const { server } of open.splice(0)) {
+    server.closeAllConnections();
+    await new Promise((done) => server.close(done));
+  }
+});
+
+/** A toy method that refuses every `Payment` and always has a challenge. */
+const toy: PaymentMethod = {
+  name: 'toy',
+  admit: ({ authorization }) => {
+    if (!authorization?.startsWith('Payment')) return Promise.resolve(undefined);
+    return Promise.reject(new AutoPayError('malformed_credential', 'Not like that.'));
+  },
+  challenge: ({ quote }) => ({ headers: { 'WWW-Authenticate': 'Payment id="t"' }, facts: { quote: String(quote) } }),
+};
+const block = Buffer.from('a block');
+const cid = cidOfBlock(block).toString();
+
+/** The HTTP side alone: the life of a call is what each test makes it. */
+async function start(changes: Partial<AppDeps> = {}) {
+  const logged: unknown[] = [];
+  const write = (facts: object) => void logged.push(facts);
+  const log = { fatal: write, error: write, warn: write, info: write, debug: write } as Log;
+  const gate = changes.gate ?? createCallGate(10);
+  const app = createApp({
+    gate,
+    payments: [toy, createFreeMethod()],
+    handleCall: (request, sink) => {
+      sink.start(200, { 'content-type': 'application/json' });
+      sink.end(request.body);
+      return Promise.resolve();
+    },
+    quoteOf: () => 7n,
+    maxBodyBytes: 1000,
+    log,
+    models: { object: 'list', data: [], price_root: '0x00' },
+    health: { relay: '0x01' },
+    ledger: { getSignedReceipt: () => Promise.resolve(undefined) },
+    blocks: { get: (asked) => Promise.resolve(asked.toString() === cid ? block : undefined) },
+    runJob: (name) => Promise.resolve({ ran: name }),
+    operatorToken: 'secret',
+    ...changes,
+  });
+  const listening = await listen(app, { host: '127.0.0.1', port: 0 });
+  open.push(listening);
+  const { url } = listening;
+  const json = { 'content-type': 'application/json' };
+  return {
+    url,
+    port: Number(new URL(url).port),
+    logged,
+    gate,
+    call: (body: string | Buffer<ArrayBuffer> = '{}', headers: Record<string, string> = {}) =>
+      fetch(`${url}/v1/chat/completions`, { method: 'POST', headers: { ...json, ...headers }, body }),
+  };
+}
+
+async function codeOf(response: Response) {
+  const { error } = (await response.json()) as { error: { code: string } };
+  return { status: response.status, code: error.code };
+}
+
+describe('a call', () => {
+  it('reaches its life with the exact bytes, the admission, and the id that the answer carries', async () => {
+    const calls: CallRequest[] = [];
+    const { call } = await start({
+      handleCall: (request, sink) => {
+        calls.push(request);
+        sink.start(200, {});
+        sink.end();
+        return Promise.resolve();
+      },
+    });
+    const body = Buffer.from([0x7b, 0x20, 0xc3, 0xa9, 0x0a, 0x7d]);
+    const response = await call(body, { 'content-type': 'Application/JSON; charset=utf-8' });
+    expect(calls[0]?.body.equals(body)).toBe(true);
+    expect(calls[0]?.callId).toBe(response.headers.get('x-autopay-call-id'));
+    expect(calls[0]?.payment).toEqual({ voucher: null, channel: null, wantsPaymentEvents: false });
+  });
+
+  it.each<[string, string | Buffer<ArrayBuffer>, Record<string, string>, number, string]>([
+    ['without a content type', Buffer.from('{}'), { 'content-type': '' }, 415, 'unsupported_media_type'],
+    ['with a form', '{}', { 'content-type': 'application/x-www-form-urlencoded' }, 415, 'unsupported_media_type'],
+    ['with a look-alike type', '{}', { 'content-type': 'application/jsonp' }, 415, 'unsupported_media_type'],
+    ['compressed', '{}', { 'content-encoding': 'gzip' }, 415, 'unsupported_media_type'],
+    ['over the limit by one byte', 'x'.repeat(1001), {}, 413, 'body_too_large'],
+    ['far over the limit', 'x'.repeat(100_000), {}, 413, 'body_too_large'],
+  ])('%s is refused before its payment is looked at', async (_, body, headers, status, code) => {
+    const admit = vi.fn(toy.admit);
+    const { call } = await start({ payments: [{ ...toy, admit }] });
+    const response = await call(body, headers);
+    expect(response.headers.get('x-autopay-call-id')).toHaveLength(36);
+    expect(await codeOf(response)).toEqual({ status, code });
+    expect(admit).not.toHaveBeenCalled();
+  });
+
+  it('of the limit’s length, sent in pieces without a length, is taken whole', async () => {
+    const { port } = await start();
+    const socket = connect(port, '127.0.0.1');
+    socket.write('POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n');
+    socket.write('connection: close\r\ntransfer-encoding: chunked\r\n\r\n');
+    for (let piece = 0; piece < 10; piece += 1) socket.write(`64\r\n${'y'.repeat(100)}\r\n`);
+    socket.write('0\r\n\r\n');
+    expect(await text(socket)).toContain('y'.repeat(1000));
+  });
+
+  it('beyond as many as the relay takes is refused with 503 and Retry-After; so is any once it stops', async () => {
+    const release = Promise.withResolvers<void>();
+    const entered = Promise.withResolvers<void>();
+    const { call, gate, url } = await start({
+      gate: createCallGate(1),
+      handleCall: async (_, sink) => {
+        entered.resolve();
+        await release.promise;
+        sink.start(200, {});
+        sink.end();
+      },
+    });
+    const first = call();
+    await entered.promise;
+    const refused = await call();
+    expect(refused.headers.get('retry-after')).toBe('1');
+    expect(await codeOf(refused)).toEqual({ status: 503, code: 'overloaded' });
+    const drained = gate.drain();
+    release.resolve();
+    expect((await first).status).toBe(200);
+    await drained;
+    expect(await codeOf(await call())).toEqual({ status: 503, code: 'overloaded' });
+    const health = await fetch(`${url}/healthz`);
+    expect([health.status, await health.json()]).toEqual([503, { status: 'stopping', relay: '0x01' }]);
+  });
+});
+
+describe('an error', () => {
+  it('that a payment causes is a problem with a fresh challenge and the quote', async () => {
+    const { call } = await start();
+    const response = await call('{}', { authorization: 'Payment x' });
+    expect(response.status).toBe(402);
+    expect(response.headers.get('www-authenticate')).toBe('Payment id="t"');
+    expect(response.headers.get('cache-control')).toBe('no-store');
+    expect(response.headers.get('content-type')).toBe('application/problem+json');
+    expect(await response.json()).toEqual({
+      type: 'https://paymentauth.org/problems/malformed-credential',
+      title: 'Payment Required',
+      status: 402,
+      detail: 'Not like that.',
+      error: {
+        message: 'Not like that.',
+        type: 'payment_required',
+        param: null,
+        code: 'malformed_credential',
+        quote: '7',
+      },
+    });
+  });
+
+  it('of the call’s life keeps its own facts, and is plain JSON without a payment', async () => {
+    const { call } = await start({
+      handleCall: () =>
+        Promise.reject(new AutoPayError('payment_required', 'Pay.', { param: 'p', facts: { quote: '9' } })),
+    });
+    const response = await call();
+    expect(response.headers.get('content-type')).toBe('application/json');
+    expect(await response.json()).toEqual({
+      error: { message: 'Pay.', type: 'payment_required', param: 'p', code: 'payment_required', quote: '9' },
+    });
+  });
+
+  it('that nobody foresaw is logged, and its text is not shown; nor are credentials logged', async () => {
+    const { call, logged } = await start({ handleCall: () => Promise.reject(new Error('the cellar is on fire')) });
+    const response = await call('{}', { authorization: 'Bearer very-secret' });
+    const body = await response.text();
+    expect(response.status).toBe(500);
+    expect(body).toContain('internal_error');
+    expect(body).not.toContain('cellar');
+    expect(JSON.stringify(logged)).toContain('the cellar is on fire');
+    expect(JSON.stringify(logged)).toContain(response.headers.get('x-autopay-call-id'));
+    expect(JSON.stringify(logged)).not.toContain('very-secret');
+  });
+
+  it('after the first byte breaks the answer off', async () => {
+    const { call } = await start({
+      handleCall: async (_, sink) => {
+        sink.start(200, { 'content-type': 'text/event-stream' });
+        await sink.write(Buffer.from('data: 1\n\n'));
+        throw new Error('too late');
+      },
+    });
+    await expect((await call()).text()).rejects.toThrow();
+  });
+
+  it.each<[string, string, number, string, string | null]>([
+    ['GET', '/v1/chat/completions', 405, 'method_not_allowed', 'POST'],
+    ['OPTIONS', '/v1/chat/completions', 405, 'method_not_allowed', 'POST'],
+    ['DELETE', '/v1/models', 405, 'method_not_allowed', 'GET, HEAD'],
+    ['GET', '/v1/operator/jobs/collect', 405, 'method_not_allowed', 'POST'],
+    ['POST', '/v1/embeddings', 404, 'not_found', null],
+    ['POST', '/v1/chat/completions/', 404, 'not_found', null],
+    ['GET', '/V1/models', 404, 'not_found', null],
+    ['GET', '/', 404, 'not_found', null],
+    ['GET', '/ipfs/%zz', 404, 'not_found', null],
+  ])('of the path: %s %s is %i', async (method, path, status, code, allow) => {
+    const { url, logged } = await start();
+    const response = await fetch(url + path, { method });
+    expect(response.headers.get('allow')).toBe(allow);
+    expect(response.headers.has('x-autopay-call-id')).toBe(method === 'POST');
+    expect(await codeOf(response)).toEqual({ status, code });
+    expect(logged).toEqual([]);
+  });
+});
+
+describe('a block', () => {
+  it('is served raw, for ever', async () => {
+    const { url } = await start();
+    for (const [query, accept] of [
+      ['', '*/*'],
+      ['', 'application/vnd.ipld.raw'],
+      ['?format=raw', 'text/html'],
+    ] as const) {
+      const response = await fetch(`${url}/ipfs/${cid}${query}`, { headers: { accept } });
+      expect(response.headers.get('content-type')).toBe('application/vnd.ipld.raw');
+      expect(response.headers.get('cache-control')).toContain('immutable');
+      expect(await response.text()).toBe('a block');
+    }
+    const headers = { 'if-none-match': `"${cid}.raw"` };
+    expect((await fetch(`${url}/ipfs/${cid}`, { headers })).status).toBe(304);
+    const head = await fetch(`${url}/ipfs/${cid}`, { method: 'HEAD' });
+    expect([head.status, head.headers.get('content-length')]).toEqual([200, '7']);
+  });
+
+  it('is refused in other forms and under other names', async () => {
+    const { url } = await start();
+    const get = async (path: string, accept = '*/*') =>
+      codeOf(await fetch(`${url}/ipfs/${path}`, { headers: { accept } }));
+    expect(await get(`${cid}?format=car`)).toEqual({ status: 400, code: 'invalid_request' });
+    expect(await get(cid, 'application/vnd.ipld.car')).toEqual({ status: 400, code: 'invalid_request' });
+    expect(await get('..%2f..%2fkeys%2frelay.key')).toEqual({ status: 400, code: 'invalid_request' });
+    expect(await get('QmYwAPJzv5CZsnA625s3Xf2nemtYgPpHdWEz79ojWnPbdG')).toEqual({
+      status: 400,
+      code: 'invalid_request',
+    });
+    expect(await get(cidOfBlock(Buffer.from('another')).toString())).toEqual({ status: 404, code: 'not_found' });
+  });
+});
+
+describe('the operator’s routes', () => {
+  it('open to the token only', async () => {
+    const { url } = await start();
+    const post = (authorization: string) =>
+      fetch(`${url}/v1/operator/jobs/collect`, { method: 'POST', headers: { authorization } });
+    expect(await (await post('Bearer secret')).json()).toEqual({ ran: 'collect' });
+    for (const wrong of ['', 'Bearer', 'Bearer secre', 'Bearer secrets', 'Basic secret']) {
+      expect(await codeOf(await post(wrong)), wrong).toEqual({ status: 403, code: 'forbidden' });
+    }
+    expect(await codeOf(await fetch(`${url}/v1/audit/receipts/x`))).toEqual({ status: 403, code: 'forbidden' });
+    const headers = { authorization: 'Bearer secret' };
+    expect(await codeOf(await fetch(`${url}/v1/audit/receipts/x`, { headers }))).toEqual({
+      status: 404,
+      code: 'not_found',
+    });
+  });
+});
+
+it('a client that leaves before its body is whole reaches nothing and frees its place', async () => {
+  const handleCall = vi.fn(() => Promise.resolve());
+  const { port, gate } = await start({ handleCall });
+  const socket = connect(port, '127.0.0.1');
+  socket.write(
+    'POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 99\r\n\r\n{',
+  );
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  socket.destroy();
+  await once(socket, 'close');
+  await gate.drain();
+  expect(handleCall).not.toHaveBeenCalled();
+});

@@ -1,0 +1,41 @@
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { cidOfBlock } from '../../protocol/log/batch-block.ts';
+import { createBlockStore } from './block-store.ts';
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'autopay-blocks-'));
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+const bytes = Uint8Array.from([0xa0]);
+
+describe('a block store', () => {
+  it('returns what was put, under its CID, and leaves nothing else behind', async () => {
+    const store = createBlockStore(join(folder, 'blocks'));
+    expect(await store.get(cidOfBlock(bytes))).toBeUndefined();
+    const cid = await store.put(bytes);
+    expect((await store.put(bytes)).toString()).toBe(cid.toString());
+    expect(Uint8Array.from((await store.get(cid)) ?? [])).toEqual(bytes);
+    expect(await readdir(join(folder, 'blocks'))).toEqual([cid.toString()]);
+  });
+
+  it('refuses a file that does not have the CID of its name', async () => {
+    const store = createBlockStore(folder);
+    const cid = await store.put(bytes);
+    await writeFile(join(folder, cid.toString()), 'other bytes');
+    await expect(store.get(cid)).rejects.toMatchObject({ code: 'verification_failed' });
+  });
+
+  it('leaves no temporary file when a block cannot be stored', async () => {
+    const store = createBlockStore(folder);
+    const cid = cidOfBlock(bytes).toString();
+    await mkdir(join(folder, cid));
+    await writeFile(join(folder, cid, 'in-the-way'), '');
+    await expect(store.put(bytes)).rejects.toThrow();
+    expect(await readdir(folder)).toEqual([cid]);
+  });
+});

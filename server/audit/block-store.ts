@@ -1,0 +1,71 @@
+import { randomUUID } from 'node:crypto';
+import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { CID } from 'multiformats/cid';
+import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
+import { cidOfBlock } from '../../protocol/log/batch-block.ts';
+
+/** Content-addressed blocks on disk: raw bytes in files that are named by their CID. */
+export interface BlockStore {
+  /**
+   * Stores a block and resolves once it MUST survive a loss of power: file and folder are synced. Storing it again
+   * changes nothing.
+   */
+  put(bytes: Uint8Array): Promise<CID>;
+  /**
+   * The bytes of a block; undefined if it is not here.
+   * @throws AutoPayError `verification_failed` if the file does not have the CID that it is named by.
+   */
+  get(cid: CID): Promise<Uint8Array | undefined>;
+}
+
+/** A block store in a folder, which is created at the first block. */
+export function createBlockStore(folder: string): BlockStore {
+  return {
+    async put(bytes) {
+      const cid = cidOfBlock(bytes);
+      await mkdir(folder, { recursive: true });
+      const temporary = join(folder, `.${cid.toString()}.${randomUUID()}.tmp`);
+      try {
+        await writeSynced(temporary, bytes);
+        await rename(temporary, join(folder, cid.toString()));
+      } catch (error) {
+        await rm(temporary, { force: true });
+        throw error;
+      }
+      await syncFolder(folder);
+      return cid;
+    },
+    async get(cid) {
+      const bytes = await readFile(join(folder, cid.toString())).catch((error: NodeJS.ErrnoException) => {
+        if (error.code === 'ENOENT') return undefined;
+        throw error;
+      });
+      if (bytes === undefined || cidOfBlock(bytes).toString() === cid.toString()) return bytes;
+      throw new AutoPayError(
+        'verification_failed',
+        `The stored block ${cid.toString()} is damaged. Restore it from a copy.`,
+      );
+    },
+  };
+}
+
+async function writeSynced(path: string, bytes: Uint8Array): Promise<void> {
+  const file = await open(path, 'wx', 0o644);
+  try {
+    await file.writeFile(bytes);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+/** A rename is durable only once its folder is. */
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}

@@ -1,0 +1,119 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { auditLogAbi } from '../../protocol/abi/audit-log.ts';
+import { fromHex, toHex } from '../../protocol/bytes/hex.ts';
+import { cidOfDigest } from '../../protocol/log/batch-block.ts';
+import { hashLeaf } from '../../protocol/merkle/hashes.ts';
+import { merkleRoot } from '../../protocol/merkle/inclusion.ts';
+import { chargeCall } from '../../test/support/charge-calls.ts';
+import { deployStack, type ChainStack } from '../../test/support/deploy-stack.ts';
+import { createFaultInjector } from '../../test/support/inject-faults.ts';
+import { openTestRelay, type TestRelay } from '../../test/support/open-test-relay.ts';
+import { runAnchoring } from './run-anchoring.ts';
+import { writeBlocks } from './write-blocks.ts';
+
+let stack: ChainStack;
+let relay: TestRelay;
+let snapshot: unknown;
+
+beforeAll(async () => {
+  stack = await deployStack();
+});
+afterAll(() => stack?.stop());
+// Each test starts with an empty AuditLog.
+beforeEach(async () => {
+  snapshot = await stack.chain.request('evm_snapshot');
+  relay = await openTestRelay(stack);
+});
+afterEach(async () => {
+  await relay.close();
+  await stack.chain.request('evm_revert', [snapshot]);
+});
+
+const freeCall = () => chargeCall({ ledger: relay.ledger, channel: null, amount: 0n, token: stack.contracts.usdc });
+
+async function anchorsOnChain() {
+  const events = await relay.client.getContractEvents({
+    address: stack.contracts.auditLog,
+    abi: auditLogAbi,
+    eventName: 'Anchored',
+    fromBlock: BigInt(stack.contracts.deployedAtBlock),
+    strict: true,
+  });
+  return events.map((event) => event.args);
+}
+
+async function rootOfLog(size: number) {
+  const entries = await relay.ledger.listEntries({ from: 0, limit: size });
+  return toHex(merkleRoot(entries.map(({ entry }) => hashLeaf(entry))));
+}
+
+describe('an anchoring run', () => {
+  it('anchors the root of all entries and the CID of the newest block', async () => {
+    expect(await runAnchoring(relay.deps())).toMatchObject({ size: 0, nothingToDo: true });
+    await freeCall();
+    await freeCall();
+    const first = await runAnchoring(relay.deps());
+    expect(first).toMatchObject({ size: 2, root: await rootOfLog(2) });
+    await freeCall();
+    const second = await runAnchoring(relay.deps());
+    expect(second).toMatchObject({ size: 3, root: await rootOfLog(3) });
+    const anchors = await anchorsOnChain();
+    expect(anchors).toMatchObject([
+      { size: 2n, previousSize: 0n, root: first.root },
+      { size: 3n, previousSize: 2n, root: second.root },
+    ]);
+    expect(anchors.map((anchor) => cidOfDigest(fromHex(anchor.cid)).toString())).toEqual([first.cid, second.cid]);
+    expect(await runAnchoring(relay.deps())).toMatchObject({
+      size: 3,
+      cid: second.cid,
+      transactionHash: null,
+      nothingToDo: true,
+    });
+    expect(await relay.ledger.anchoredSize()).toBe(3);
+  });
+
+  it('anchors each entry once, whichever step a crash hits', async () => {
+    await freeCall();
+    const counting = createFaultInjector();
+    await runAnchoring(relay.deps(counting));
+    expect(counting.steps).toEqual(
+      expect.arrayContaining(['put', 'addBlock', 'get', 'sendRawTransaction', 'recordAnchor']),
+    );
+    let size = 1;
+    for (let at = 0; at < counting.steps.length; at += 1) {
+      for (const moment of ['before', 'after'] as const) {
+        const where = `${moment} step ${at}, ${counting.steps[at]}`;
+        await freeCall();
+        const injector = createFaultInjector({ at, moment });
+        await expect(runAnchoring(relay.deps(injector)), where).rejects.toThrow();
+        // More calls come in before the relay is back.
+        await freeCall();
+        size += 2;
+        expect(await runAnchoring(relay.deps()), where).toMatchObject({ size, root: await rootOfLog(size) });
+        expect(await relay.ledger.anchoredSize(), where).toBe(size);
+        expect(await relay.ledger.listUnfinishedTransactions(), where).toEqual([]);
+      }
+    }
+    const anchors = await anchorsOnChain();
+    for (const anchor of anchors) expect(await rootOfLog(Number(anchor.size))).toBe(anchor.root);
+  }, 60_000);
+
+  it('cuts several blocks when there is much to write', async () => {
+    for (let call = 0; call < 7; call += 1) await freeCall();
+    const { ledger, blocks } = relay;
+    const newest = await writeBlocks({ ledger, blocks, maxEntriesPerBlock: 3 });
+    expect(newest).toMatchObject({ start: 6, size: 7 });
+    expect(await runAnchoring(relay.deps())).toMatchObject({ size: 7, root: await rootOfLog(7) });
+  });
+
+  it('anchors nothing that cannot be read back', async () => {
+    await freeCall();
+    const { ledger, blocks } = relay;
+    await writeBlocks({ ledger, blocks });
+    await rm(join(relay.dataDir, 'blocks'), { recursive: true });
+    await expect(runAnchoring(relay.deps())).rejects.toMatchObject({ code: 'verification_failed' });
+    expect(await anchorsOnChain()).toEqual([]);
+  });
+});

@@ -1,0 +1,52 @@
+import { expect, test } from 'vitest';
+import { buildUpstreamBody } from './build-upstream-body.ts';
+import { makeRoute } from './call-fixtures.ts';
+import { parseChatRequest } from './parse-chat-request.ts';
+
+const deployment = { id: 'a@b', provider: 'a', model: 'upstream' };
+
+function build(text: string, outputTokens: number, parameter?: 'max_tokens'): string {
+  const body = Buffer.from(text);
+  const route = makeRoute(parameter && { outputLimitParameter: parameter });
+  return buildUpstreamBody({ body, chat: parseChatRequest(body), route, deployment, outputTokens }).toString('utf8');
+}
+
+test('a body that fits goes upstream as it came', () => {
+  const text = '{ "model": "upstream", "messages": [{}], "max_completion_tokens": 5, "x": 1.00 }';
+  expect(build(text, 5)).toBe(text);
+  const stream = `${text.slice(0, -1)},"stream":true,"stream_options":{"include_usage":true}}`;
+  expect(build(stream, 5)).toBe(stream);
+});
+
+test('the model’s name becomes the deployment’s', () => {
+  expect(build('{"messages":[{}],"model":"small","max_completion_tokens":5}', 5)).toBe(
+    '{"messages":[{}],"model":"upstream","max_completion_tokens":5}',
+  );
+});
+
+test('the output limit is always sent, capped, and under the name that the deployment takes', () => {
+  expect(build('{"model":"upstream","messages":[{}]}', 9)).toBe(
+    '{"model":"upstream","messages":[{}],"max_completion_tokens":9}',
+  );
+  expect(build('{"model":"upstream","max_completion_tokens":99,"messages":[{}]}', 9)).toBe(
+    '{"model":"upstream","max_completion_tokens":9,"messages":[{}]}',
+  );
+  expect(build('{"model":"upstream","messages":[{}],"max_tokens":9}', 9)).toBe(
+    '{"model":"upstream","messages":[{}],"max_completion_tokens":9}',
+  );
+  expect(build('{"model":"upstream","messages":[{}],"max_completion_tokens":9}', 9, 'max_tokens')).toBe(
+    '{"model":"upstream","messages":[{}],"max_tokens":9}',
+  );
+  expect(build('{"model":"upstream","messages":[{}],"max_completion_tokens":null,"max_tokens":9}', 9)).toBe(
+    '{"model":"upstream","messages":[{}],"max_completion_tokens":9}',
+  );
+});
+
+test('a stream is asked for its usage; other stream options stay', () => {
+  const head = '{"model":"upstream","messages":[{}],"max_completion_tokens":5,"stream":true';
+  expect(build(`${head}}`, 5)).toBe(`${head},"stream_options":{"include_usage":true}}`);
+  expect(build(`${head},"stream_options":{"include_obfuscation":false,"include_usage":false}}`, 5)).toBe(
+    `${head},"stream_options":{"include_obfuscation":false,"include_usage":true}}`,
+  );
+  expect(build(`${head},"stream_options":null}`, 5)).toBe(`${head},"stream_options":{"include_usage":true}}`);
+});

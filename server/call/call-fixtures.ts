@@ -1,0 +1,301 @@
+import { createCallId } from '../../protocol/receipt/call-id.ts';
+import { zeroAddress, zeroBytes32, type Hex } from '../../protocol/bytes/hex.ts';
+import type { TokenPrices } from '../../protocol/pricing/token-prices.ts';
+import type {
+  ChannelState,
+  ChargeRequest,
+  ChargeResult,
+  Ledger,
+  ReleaseRequest,
+  ReserveOutcome,
+  ReserveRequest,
+  VerifiedVoucher,
+} from '../ledger/ledger.ts';
+import type { Transport, UpstreamResponse } from './transport.ts';
+import { createRouter } from '../routing/create-router.ts';
+import type { CallDeps, CallLimits, CallRequest, CallSummary, ResponseSink, Route } from './types.ts';
+
+/** Test support for the life of a call: sinks, ledgers and upstreams in memory. */
+
+export const token: Hex = `0x${'11'.repeat(20)}`;
+export const priceRoot: Hex = `0x${'22'.repeat(32)}`;
+export const channelId: Hex = `0x${'33'.repeat(32)}`;
+
+/** One atomic unit per prompt token and two per completion token, so that sums can be done in the head. */
+export const prices: TokenPrices = {
+  prompt: 1_000_000n,
+  cachedPrompt: 500_000n,
+  cacheWrite: 1_000_000n,
+  audioPrompt: 1_000_000n,
+  completion: 2_000_000n,
+  audioCompletion: 2_000_000n,
+  request: 0n,
+};
+
+export const limits: CallLimits = {
+  maxResponseBytes: 1_048_576,
+  callTimeoutMs: 10_000,
+  idleTimeoutMs: 5_000,
+  drainTimeoutMs: 2_000,
+};
+
+export function makeRoute(changes: Partial<Route> = {}): Route {
+  return {
+    model: 'small',
+    deployments: [{ id: 'simulated@local', provider: 'simulated', model: 'sim-small' }],
+    prices,
+    contextTokens: 128_000,
+    maxOutputTokens: 16_384,
+    defaultMaxOutputTokens: 4_096,
+    outputLimitParameter: 'max_completion_tokens',
+    ...changes,
+  };
+}
+
+export function makeChannel(changes: Partial<ChannelState> = {}): ChannelState {
+  return {
+    channelId,
+    payer: `0x${'44'.repeat(20)}`,
+    payee: `0x${'55'.repeat(20)}`,
+    token,
+    salt: zeroBytes32,
+    authorizedSigner: zeroAddress,
+    deposit: 1_000_000n,
+    settled: 0n,
+    closeRequestedAt: 0,
+    finalized: false,
+    acceptedCumulative: 0n,
+    acceptedSignature: null,
+    charged: 0n,
+    reserved: 0n,
+    sequence: 0,
+    ...changes,
+  };
+}
+
+export function makeVoucher(cumulativeAmount: bigint): VerifiedVoucher {
+  return { channelId, cumulativeAmount, signature: `0x${'66'.repeat(65)}` };
+}
+
+export function makeRequest(body: object | Buffer, payment: Partial<CallRequest['payment']> = {}): CallRequest {
+  return {
+    callId: createCallId(),
+    body: Buffer.isBuffer(body) ? body : Buffer.from(JSON.stringify(body)),
+    payment: {
+      voucher: makeVoucher(1_000_000n),
+      channel: makeChannel(),
+      wantsPaymentEvents: false,
+      ...payment,
+    },
+  };
+}
+
+/** A sink that remembers, with the order of what happened. */
+export class MemorySink implements ResponseSink {
+  status: number | undefined;
+  headers: Readonly<Record<string, string>> = {};
+  readonly writes: Buffer[] = [];
+  /** `start`, `write`, `end`, `destroy`, as they came. */
+  readonly events: string[] = [];
+  closed = false;
+  ended = false;
+  destroyed = false;
+  /** When set, writes wait until it resolves, as for a client that does not read. */
+  blocked: Promise<void> | undefined;
+  onWrite: ((bytes: Buffer) => void) | undefined;
+  readonly #callbacks: (() => void)[] = [];
+
+  get started(): boolean {
+    return this.status !== undefined;
+  }
+
+  start(status: number, headers: Readonly<Record<string, string>>): void {
+    if (this.closed) return;
+    this.events.push('start');
+    this.status = status;
+    this.headers = headers;
+  }
+
+  async write(bytes: Uint8Array): Promise<void> {
+    if (this.closed) return;
+    this.events.push('write');
+    this.writes.push(Buffer.from(bytes));
+    this.onWrite?.(Buffer.from(bytes));
+    if (this.blocked) await Promise.race([this.blocked, new Promise<void>((resolve) => this.onClose(resolve))]);
+  }
+
+  end(bytes?: Uint8Array): void {
+    if (this.closed) return;
+    this.events.push('end');
+    if (bytes) this.writes.push(Buffer.from(bytes));
+    this.ended = true;
+  }
+
+  destroy(): void {
+    this.events.push('destroy');
+    this.destroyed = true;
+    this.leave();
+  }
+
+  onClose(callback: () => void): void {
+    if (this.closed) callback();
+    else this.#callbacks.push(callback);
+  }
+
+  /** The client goes. */
+  leave(): void {
+    if (this.closed) return;
+    this.closed = true;
+    for (const callback of this.#callbacks) callback();
+  }
+
+  get text(): string {
+    return Buffer.concat(this.writes).toString('utf8');
+  }
+}
+
+/** A promise to be settled from outside. */
+export function defer(): { promise: Promise<void>; resolve: () => void; reject: (error: Error) => void } {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  // A test may reject it before anyone listens.
+  promise.catch(() => undefined);
+  return { promise, resolve, reject };
+}
+
+/**
+ * A ledger in memory: a stand-in for the ordering tests only, whose commits can be held back. It keeps no books; the real
+ * ledger has tests of its own.
+ */
+export class FakeLedger implements Pick<Ledger, 'reserve' | 'charge' | 'release'> {
+  readonly reserved: ReserveRequest[] = [];
+  readonly charged: ChargeRequest[] = [];
+  readonly released: ReleaseRequest[] = [];
+  durable: Promise<void> = Promise.resolve();
+  chargeGate: Promise<void> = Promise.resolve();
+  releaseGate: Promise<void> = Promise.resolve();
+  /** Answers `reserve` in its place where it returns something. */
+  onReserve: ((request: ReserveRequest) => ReserveOutcome | undefined) | undefined;
+
+  async reserve(request: ReserveRequest): Promise<ReserveOutcome> {
+    this.reserved.push(request);
+    const channel = request.voucher ? makeChannel() : null;
+    return this.onReserve?.(request) ?? { ok: true, channel, durable: this.durable };
+  }
+
+  async charge(request: ChargeRequest): Promise<ChargeResult> {
+    this.charged.push(request);
+    await this.chargeGate;
+    const reservation = this.reserved.find(({ callId }) => callId === request.callId);
+    const quote = reservation?.quote ?? 0n;
+    const amount = request.metered < quote ? request.metered : quote;
+    const channel = reservation?.voucher
+      ? makeChannel({ acceptedCumulative: reservation.voucher.cumulativeAmount, charged: amount, sequence: 1 })
+      : null;
+    return {
+      receipt: {
+        version: 1,
+        callId: request.callId,
+        admittedAtMs: reservation?.admittedAtMs ?? 0,
+        chargedAtMs: 1_700_000_000_000,
+        payer: channel?.payer ?? zeroAddress,
+        channelId: channel?.channelId ?? zeroBytes32,
+        sequence: channel?.sequence ?? 0,
+        runningTotal: channel?.charged ?? 0n,
+        amount,
+        refundOwed: 0n,
+        ...request.receipt,
+      },
+      signed: {
+        entry: Buffer.from(request.callId),
+        index: 0,
+        size: 1,
+        signedAtMs: 1_700_000_000_000,
+        path: [],
+        signature: Buffer.alloc(65),
+        requestSalt: request.requestSalt,
+        responseSalt: request.responseSalt,
+      },
+      channel,
+    };
+  }
+
+  async release(request: ReleaseRequest): Promise<void> {
+    await this.releaseGate;
+    this.released.push(request);
+  }
+}
+
+/** Dependencies of handleCall, each to be replaced. */
+export function makeDeps(
+  options: Partial<Omit<CallDeps, 'ledger' | 'router' | 'onFinish'>> & {
+    ledger?: CallDeps['ledger'];
+    transport: Transport;
+    route?: Route;
+  },
+): CallDeps & { finished: CallSummary[] } {
+  const { route = makeRoute(), transport, ...rest } = options;
+  const clock = { nowMs: () => Date.now() };
+  const finished: CallSummary[] = [];
+  return {
+    ledger: new FakeLedger(),
+    routes: new Map([[route.model, route]]),
+    router: createRouter({ transport, clock }),
+    clock,
+    limits,
+    token,
+    chainId: 31_337,
+    priceRoot,
+    onFinish: (summary) => finished.push(summary),
+    finished,
+    ...rest,
+  };
+}
+
+/** A completion as a provider answers it. */
+export const completion = {
+  id: 'chatcmpl-1',
+  object: 'chat.completion',
+  model: 'sim-small',
+  choices: [{ index: 0, message: { role: 'assistant', content: 'Hello' }, finish_reason: 'stop' }],
+  usage: { prompt_tokens: 10, completion_tokens: 5, total_tokens: 15 },
+};
+
+/** A whole stream as a provider sends it when asked for usage. */
+export const streamEvents = [
+  'data: {"model":"sim-small","choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}],"usage":null}\n\n',
+  'data: {"model":"sim-small","choices":[{"index":0,"delta":{"content":"Hello"},"finish_reason":null}],"usage":null}\n\n',
+  'data: {"model":"sim-small","choices":[{"index":0,"delta":{},"finish_reason":"stop"}],"usage":null}\n\n',
+  'data: {"model":"sim-small","choices":[],"usage":{"prompt_tokens":10,"completion_tokens":5,"total_tokens":15}}\n\n',
+  'data: [DONE]\n\n',
+];
+
+/** An upstream's answer in memory; each piece is one chunk of the network. */
+export function makeResponse(
+  pieces: readonly (string | Uint8Array)[],
+  options: { status?: number; headers?: Record<string, string> } = {},
+): UpstreamResponse {
+  async function* body(): AsyncGenerator<Uint8Array> {
+    for (const piece of pieces) yield Buffer.from(piece);
+  }
+  return { status: options.status ?? 200, headers: options.headers ?? {}, body: body() };
+}
+
+/** A stream's answer in memory. */
+export function makeStream(pieces: readonly (string | Uint8Array)[]): UpstreamResponse {
+  return makeResponse(pieces, { headers: { 'content-type': 'text/event-stream' } });
+}
+
+/** A transport that gives `answers` in turn; an error is thrown. */
+export function makeTransport(...answers: (UpstreamResponse | Error)[]): Transport & { sent: string[] } {
+  const sent: string[] = [];
+  return {
+    sent,
+    async send({ body }) {
+      sent.push(Buffer.from(body).toString('utf8'));
+      const answer = answers.shift();
+      if (answer === undefined) throw new Error('the test has no further answer');
+      if (answer instanceof Error) throw answer;
+      return answer;
+    },
+  };
+}

@@ -1,0 +1,81 @@
+import type { CallLimits, ResponseSink } from './types.ts';
+
+/** Why the relay gave up on the upstream. */
+export type GiveUpReason = 'call_timeout' | 'drain_timeout' | 'not_durable';
+
+/**
+ * Watches one call's client and clock. A client that goes, or that takes no bytes for `idleTimeoutMs`, does not end the
+ * call: the upstream has done the work and bills it, so it is read on to its usage, for at most `drainTimeoutMs`.
+ */
+export class CallWatch {
+  readonly #sink: ResponseSink;
+  readonly #limits: CallLimits;
+  readonly #controller = new AbortController();
+  readonly #callTimer: NodeJS.Timeout;
+  #drainTimer: NodeJS.Timeout | undefined;
+  #writing = false;
+  #clientGone = false;
+  #reason: GiveUpReason | null = null;
+
+  constructor(options: { sink: ResponseSink; limits: CallLimits; durable: Promise<void> }) {
+    this.#sink = options.sink;
+    this.#limits = options.limits;
+    this.#callTimer = setTimeout(() => this.#timeOut(), options.limits.callTimeoutMs);
+    options.sink.onClose(() => this.#loseClient());
+    options.durable.catch(() => this.#giveUp('not_durable'));
+  }
+
+  /** Aborts the upstream. */
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  get clientGone(): boolean {
+    return this.#clientGone;
+  }
+
+  /** Why the upstream was aborted; null if it was not. */
+  get reason(): GiveUpReason | null {
+    return this.#reason;
+  }
+
+  /** Writes to the client, if it is there; gives it up when it takes nothing for too long. */
+  async write(bytes: Uint8Array): Promise<void> {
+    if (this.#clientGone) return;
+    this.#writing = true;
+    const stall = setTimeout(() => this.#dropClient(), this.#limits.idleTimeoutMs);
+    await this.#sink.write(bytes);
+    clearTimeout(stall);
+    this.#writing = false;
+  }
+
+  /** Stops all timers. */
+  end(): void {
+    clearTimeout(this.#callTimer);
+    clearTimeout(this.#drainTimer);
+  }
+
+  #timeOut(): void {
+    if (this.#clientGone) return;
+    // A client that reads slowly must not get its answer for nothing: it is dropped, and charged for what is generated.
+    if (this.#writing) this.#dropClient();
+    else this.#giveUp('call_timeout');
+  }
+
+  #dropClient(): void {
+    this.#loseClient();
+    this.#sink.destroy();
+  }
+
+  #loseClient(): void {
+    if (this.#clientGone) return;
+    this.#clientGone = true;
+    this.#drainTimer = setTimeout(() => this.#giveUp('drain_timeout'), this.#limits.drainTimeoutMs);
+  }
+
+  #giveUp(reason: GiveUpReason): void {
+    if (this.#reason !== null) return;
+    this.#reason = reason;
+    this.#controller.abort();
+  }
+}

@@ -1,0 +1,83 @@
+import { zeroAddress, toHex } from '../../protocol/bytes/hex.ts';
+import { costOfUsage } from '../../protocol/pricing/token-prices.ts';
+import type { TokenUsage, UsageKind } from '../../protocol/receipt/call-receipt.ts';
+import { commit, createSalt } from '../../protocol/receipt/commitments.ts';
+import { encodeSignedReceipt } from '../../protocol/receipt/signed-receipt.ts';
+import type { AttemptRecord, ChargeResult } from '../ledger/ledger.ts';
+import { estimateUsage } from '../metering/estimate-usage.ts';
+import { digestAttempts } from './attempts-digest.ts';
+import { buildPaymentReceipt } from './build-payment-receipt.ts';
+import { CallFailure, closeAttempt, type CallContext } from './call-context.ts';
+import type { AnswerFacts } from './read-json-answer.ts';
+import type { OpenAttempt } from './router.ts';
+
+/** What is to be charged. */
+export interface ChargeOptions {
+  facts: AnswerFacts;
+  attempt: OpenAttempt;
+  /** Attempts before it. */
+  failed: readonly AttemptRecord[];
+  responseSalt: Uint8Array;
+  /** Over the exact bytes that the client got, or would have got if it had stayed. */
+  responseCommitment: Uint8Array;
+}
+
+/** A durable charge, as the client is told of it. */
+export interface Charged {
+  /** Base64 SignedReceipt. */
+  receipt: string;
+  /** JSON of the MPP `Payment-Receipt`; null where no channel paid. */
+  paymentReceipt: string | null;
+}
+
+const maxModelCharacters = 256;
+
+/**
+ * Charges the call and reports it. Resolves when the charge is durable: the last byte of the answer MUST NOT leave earlier.
+ * @throws CallFailure `internal_error` if the ledger refused.
+ */
+export async function chargeCall(context: CallContext, options: ChargeOptions): Promise<Charged> {
+  const { deps, request, call } = context;
+  const { attempt, facts } = options;
+  const { usage, usageKind } = await meter(context, facts);
+  const attempts = [...options.failed, closeAttempt(context, attempt, { outcome: 'ok', usage, usageKind })];
+  const { prices } = call.route;
+  const requestSalt = createSalt();
+  const charge = {
+    callId: request.callId,
+    metered: prices === null ? 0n : costOfUsage(usage, prices),
+    receipt: {
+      token: prices === null ? zeroAddress : deps.token,
+      priceRoot: deps.priceRoot,
+      oracleRound: 0n,
+      usage,
+      requestCommitment: toHex(commit({ subject: 'request', salt: requestSalt, bytes: request.body })),
+      responseCommitment: toHex(options.responseCommitment),
+      attemptsDigest: digestAttempts(attempts),
+      evidenceTier: 'relay-signed' as const,
+      usageKind,
+      modelAsked: call.route.model,
+      modelServed: (facts.model ?? attempt.deployment.model).slice(0, maxModelCharacters).toWellFormed(),
+      provider: attempt.deployment.provider,
+      deployment: attempt.deployment.id,
+    },
+    requestSalt,
+    responseSalt: options.responseSalt,
+    attempts,
+  };
+  let result: ChargeResult;
+  try {
+    result = await deps.ledger.charge(charge);
+  } catch (cause) {
+    throw new CallFailure({ reason: 'internal_error', attempts, cause });
+  }
+  deps.onFinish?.({ callId: request.callId, model: call.route.model, outcome: 'charged', attempts, result });
+  return { receipt: encodeSignedReceipt(result.signed), paymentReceipt: buildPaymentReceipt(context, result) };
+}
+
+async function meter(context: CallContext, facts: AnswerFacts): Promise<{ usage: TokenUsage; usageKind: UsageKind }> {
+  if (facts.usage) return { usage: facts.usage, usageKind: 'exact' };
+  const { messages, tools } = context.call.chat.value;
+  const usage = await estimateUsage({ messages: messages as unknown[], tools, answer: [facts.texts.join('')] });
+  return { usage, usageKind: 'estimated' };
+}

@@ -1,0 +1,413 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import { describe, expect, test } from 'vitest';
+import { commit } from '../../protocol/receipt/commitments.ts';
+import { toHex } from '../../protocol/bytes/hex.ts';
+import { encodeSignedReceipt } from '../../protocol/receipt/signed-receipt.ts';
+import {
+  completion,
+  defer,
+  FakeLedger,
+  limits,
+  makeChannel,
+  makeDeps,
+  makeRequest,
+  makeResponse,
+  makeRoute,
+  makeStream,
+  makeTransport,
+  makeVoucher,
+  MemorySink,
+  priceRoot,
+  streamEvents,
+  token,
+} from './call-fixtures.ts';
+import { digestAttempts } from './attempts-digest.ts';
+import { handleCall } from './handle-call.ts';
+import { TransportError } from './transport.ts';
+
+const ask = { model: 'small', messages: [{ role: 'user', content: 'Hi' }] };
+const askStream = { ...ask, stream: true };
+const answerText = JSON.stringify(completion);
+
+/** Enough turns of the event loop for everything that does not wait for a gate. */
+async function settle(): Promise<void> {
+  for (let i = 0; i < 20; i += 1) await turn();
+}
+
+describe('durability', () => {
+  test('the upstream is called before the reservation is durable, the client gets nothing until it is', async () => {
+    for (const [body, answer] of [
+      [ask, makeResponse([answerText])],
+      [askStream, makeStream(streamEvents)],
+    ] as const) {
+      const ledger = new FakeLedger();
+      const gate = defer();
+      ledger.durable = gate.promise;
+      const transport = makeTransport(answer);
+      const sink = new MemorySink();
+      const call = handleCall(makeDeps({ ledger, transport }), makeRequest(body), sink);
+      await settle();
+      expect(transport.sent).toHaveLength(1);
+      expect(sink.events).toEqual([]);
+      gate.resolve();
+      await call;
+      expect(sink.ended).toBe(true);
+    }
+  });
+
+  test('an upstream’s refusal does not leave before the release is durable', async () => {
+    const ledger = new FakeLedger();
+    const gate = defer();
+    ledger.releaseGate = gate.promise;
+    const transport = makeTransport(makeResponse(['{"error":{"message":"no"}}'], { status: 400 }));
+    const sink = new MemorySink();
+    const call = handleCall(makeDeps({ ledger, transport }), makeRequest(ask), sink);
+    await settle();
+    expect(sink.events).toEqual([]);
+    gate.resolve();
+    await call;
+    expect(sink.status).toBe(400);
+  });
+
+  test('nothing of a JSON answer leaves before the charge is durable', async () => {
+    const ledger = new FakeLedger();
+    const gate = defer();
+    ledger.chargeGate = gate.promise;
+    const sink = new MemorySink();
+    const deps = makeDeps({ ledger, transport: makeTransport(makeResponse([answerText])) });
+    const call = handleCall(deps, makeRequest(ask), sink);
+    await settle();
+    expect(ledger.charged).toHaveLength(1);
+    expect(sink.events).toEqual([]);
+    gate.resolve();
+    await call;
+    expect(sink.text).toBe(answerText);
+  });
+
+  test('of a stream everything but the end leaves before the charge, the end after it', async () => {
+    const ledger = new FakeLedger();
+    const gate = defer();
+    ledger.chargeGate = gate.promise;
+    const sink = new MemorySink();
+    const deps = makeDeps({ ledger, transport: makeTransport(makeStream(streamEvents)) });
+    const call = handleCall(deps, makeRequest(askStream), sink);
+    await settle();
+    expect(ledger.charged).toHaveLength(1);
+    expect(sink.text).toContain('"finish_reason":"stop"');
+    expect(sink.text).not.toContain('[DONE]');
+    expect(sink.text).not.toContain('autopay-receipt');
+    gate.resolve();
+    await call;
+    expect(sink.text).toMatch(/\n\n: autopay-receipt \S+\n\ndata: \[DONE\]\n\n$/);
+  });
+
+  test('a reservation that never becomes durable stops the upstream and answers nothing', async () => {
+    for (const body of [ask, askStream]) {
+      const ledger = new FakeLedger();
+      const gate = defer();
+      ledger.durable = gate.promise;
+      let signal: AbortSignal | undefined;
+      const transport = {
+        send: (request: { signal: AbortSignal }) => {
+          ({ signal } = request);
+          return new Promise<never>((_, reject) => {
+            request.signal.addEventListener('abort', () => reject(new TransportError('aborted', 'given up')));
+          });
+        },
+      };
+      const sink = new MemorySink();
+      const deps = makeDeps({ ledger, transport });
+      const call = handleCall(deps, makeRequest(body), sink);
+      await settle();
+      expect(signal?.aborted).toBe(false);
+      gate.reject(new Error('disk full'));
+      await expect(call).rejects.toMatchObject({ code: 'internal_error' });
+      expect(signal?.aborted).toBe(true);
+      expect(sink.events).toEqual([]);
+      expect(ledger.charged).toEqual([]);
+      expect(deps.finished).toMatchObject([{ outcome: 'failed', reason: 'internal_error' }]);
+    }
+  });
+
+  test('a charge that fails answers a JSON call with an error, and breaks a stream off without [DONE]', async () => {
+    for (const stream of [false, true]) {
+      const ledger = new FakeLedger();
+      const gate = defer();
+      ledger.chargeGate = gate.promise;
+      gate.reject(new Error('disk full'));
+      const sink = new MemorySink();
+      const transport = makeTransport(stream ? makeStream(streamEvents) : makeResponse([answerText]));
+      const call = handleCall(makeDeps({ ledger, transport }), makeRequest(stream ? askStream : ask), sink);
+      if (stream) await call;
+      else await expect(call).rejects.toMatchObject({ code: 'internal_error', status: 500 });
+      expect(ledger.released).toMatchObject([{ reason: 'internal_error' }]);
+      if (!stream) expect(sink.events).toEqual([]);
+      if (stream) expect(sink.text).toMatch(/data: {"error":{.*"code":"internal_error"}}\n\n$/);
+      expect(sink.destroyed).toBe(stream);
+      expect(sink.text).not.toContain('[DONE]');
+    }
+  });
+});
+
+describe('a charge', () => {
+  test('says what was asked, served, metered and committed to', async () => {
+    const ledger = new FakeLedger();
+    const sink = new MemorySink();
+    const request = makeRequest(ask);
+    const deps = makeDeps({ ledger, transport: makeTransport(makeResponse([answerText])) });
+    await handleCall(deps, request, sink);
+    const [charge] = ledger.charged;
+    if (!charge) throw new Error('nothing was charged');
+    expect(charge.metered).toBe(20n);
+    expect(charge.receipt).toMatchObject({
+      token,
+      priceRoot,
+      usage: { prompt: 10, completion: 5 },
+      usageKind: 'exact',
+      evidenceTier: 'relay-signed',
+      modelAsked: 'small',
+      modelServed: 'sim-small',
+      provider: 'simulated',
+      deployment: 'simulated@local',
+      attemptsDigest: digestAttempts(charge.attempts),
+      requestCommitment: toHex(commit({ subject: 'request', salt: charge.requestSalt, bytes: request.body })),
+      responseCommitment: toHex(
+        commit({ subject: 'response', salt: charge.responseSalt, bytes: Buffer.from(answerText) }),
+      ),
+    });
+    expect(charge.attempts).toMatchObject([
+      { number: 1, outcome: 'ok', status: 200, usage: { prompt: 10 }, usageKind: 'exact' },
+    ]);
+    expect(deps.finished).toMatchObject([{ outcome: 'charged', result: { receipt: { amount: 20n } } }]);
+  });
+
+  test('is told in headers of a JSON answer', async () => {
+    const sink = new MemorySink();
+    const ledger = new FakeLedger();
+    const transport = makeTransport(
+      makeResponse([answerText], { headers: { 'x-request-id': 'req_1', 'set-cookie': 'a' } }),
+    );
+    await handleCall(makeDeps({ ledger, transport }), makeRequest(ask, { challengeId: 'challenge-1' }), sink);
+    const { 'payment-receipt': paid, 'x-autopay-receipt': receipt, ...others } = sink.headers;
+    expect(others).toEqual({
+      'content-type': 'application/json',
+      'content-length': String(answerText.length),
+      'cache-control': 'private, no-store',
+      'x-request-id': 'req_1',
+    });
+    const charge = ledger.charged[0];
+    if (!charge) throw new Error('nothing was charged');
+    expect(receipt).toBe(encodeSignedReceipt((await ledger.charge(charge)).signed));
+    expect(JSON.parse(Buffer.from(paid ?? '', 'base64url').toString('utf8'))).toEqual({
+      method: 'evm',
+      intent: 'session',
+      status: 'success',
+      timestamp: '2023-11-14T22:13:20.000Z',
+      reference: makeChannel().channelId,
+      challengeId: 'challenge-1',
+      channelId: makeChannel().channelId,
+      acceptedCumulative: '1000000',
+      spent: '20',
+      chainId: 31_337,
+      units: 15,
+    });
+  });
+
+  test('is told by a named event after [DONE] only to those who paid by MPP', async () => {
+    for (const wantsPaymentEvents of [true, false]) {
+      const sink = new MemorySink();
+      const deps = makeDeps({ transport: makeTransport(makeStream(streamEvents)) });
+      await handleCall(deps, makeRequest(askStream, { challengeId: 'challenge-1', wantsPaymentEvents }), sink);
+      const [, after] = sink.text.split('data: [DONE]\n\n');
+      if (!wantsPaymentEvents) expect(after).toBe('');
+      else expect(after).toMatch(/^event: payment-receipt\ndata: {"method":"evm",.*}\n\n$/);
+    }
+  });
+
+  test('of a free route costs nothing, uses up no voucher and has a receipt all the same', async () => {
+    const ledger = new FakeLedger();
+    const sink = new MemorySink();
+    const transport = makeTransport(makeResponse([answerText]));
+    const deps = makeDeps({ ledger, transport, route: makeRoute({ prices: null }) });
+    await handleCall(deps, makeRequest(ask, { challengeId: 'challenge-1' }), sink);
+    expect(ledger.reserved).toMatchObject([{ voucher: null, quote: 0n }]);
+    expect(ledger.charged).toMatchObject([{ metered: 0n, receipt: { token: `0x${'0'.repeat(40)}` } }]);
+    expect(sink.headers['x-autopay-receipt']).toBeTruthy();
+    expect(sink.headers).not.toHaveProperty('payment-receipt');
+  });
+
+  test('is estimated and marked so where the provider gives no usage', async () => {
+    const { usage: _, ...withoutUsage } = completion;
+    const ledger = new FakeLedger();
+    const transport = makeTransport(makeResponse([JSON.stringify(withoutUsage)]));
+    await handleCall(makeDeps({ ledger, transport }), makeRequest(ask), new MemorySink());
+    const [charge] = ledger.charged;
+    expect(charge?.receipt).toMatchObject({ usageKind: 'estimated', usage: { completion: 1 } });
+    expect(charge?.attempts).toMatchObject([{ usageKind: 'estimated' }]);
+    expect(charge?.metered).toBeGreaterThan(2n);
+  });
+});
+
+describe('refusals', () => {
+  test('happen before anything is reserved or sent upstream', async () => {
+    for (const [body, code, param] of [
+      [Buffer.from('{'), 'invalid_json', null],
+      [{ ...ask, model: 'unknown' }, 'model_not_found', 'model'],
+      [{ ...ask, web_search_options: {} }, 'unsupported_parameter', 'web_search_options'],
+    ] as const) {
+      const ledger = new FakeLedger();
+      const call = handleCall(makeDeps({ ledger, transport: makeTransport() }), makeRequest(body), new MemorySink());
+      await expect(call).rejects.toMatchObject({ code, param });
+      expect(ledger.reserved).toEqual([]);
+    }
+  });
+
+  test('of the ledger call no upstream and name the numbers that mend them', async () => {
+    const ledger = new FakeLedger();
+    const channel = makeChannel({ acceptedCumulative: 700n, charged: 400n, reserved: 100n });
+    ledger.onReserve = () => ({
+      ok: false,
+      refusal: { code: 'insufficient_headroom', channel, requiredCumulative: 900n },
+    });
+    const transport = makeTransport();
+    const body = { ...ask, max_tokens: 100 };
+    const call = handleCall(makeDeps({ ledger, transport }), makeRequest(body), new MemorySink());
+    await expect(call).rejects.toMatchObject({
+      code: 'insufficient_headroom',
+      facts: {
+        quote: String(JSON.stringify(body).length + 64 + 200),
+        requiredCumulative: '900',
+        channelId: channel.channelId,
+        acceptedCumulative: '700',
+        spent: '400',
+        reserved: '100',
+        deposit: '1000000',
+      },
+    });
+    expect(transport.sent).toEqual([]);
+    expect(ledger.reserved).toHaveLength(1);
+  });
+
+  test('of a voucher that was used name the call that used it', async () => {
+    const ledger = new FakeLedger();
+    ledger.onReserve = () => ({
+      ok: false,
+      refusal: { code: 'voucher_already_used', channel: null, requiredCumulative: 1n, usedByCallId: 'the-call' },
+    });
+    const call = handleCall(makeDeps({ ledger, transport: makeTransport() }), makeRequest(ask), new MemorySink());
+    await expect(call).rejects.toMatchObject({
+      code: 'voucher_already_used',
+      status: 409,
+      facts: { callId: 'the-call' },
+    });
+  });
+
+  test('without payment name the quote', async () => {
+    const call = handleCall(
+      makeDeps({ transport: makeTransport() }),
+      makeRequest(ask, { voucher: null }),
+      new MemorySink(),
+    );
+    const quote = String(JSON.stringify(ask).length + 64 + 2 * 4096);
+    await expect(call).rejects.toMatchObject({ code: 'payment_required', status: 402, facts: { quote } });
+  });
+});
+
+describe('the output limit', () => {
+  const promptCost = BigInt(JSON.stringify(ask).length + 64);
+
+  test('shrinks to the headroom, is sent upstream and is told', async () => {
+    const ledger = new FakeLedger();
+    const transport = makeTransport(makeResponse([answerText]));
+    const sink = new MemorySink();
+    const voucher = makeVoucher(promptCost + 2n * 1000n + 500n);
+    const channel = makeChannel({ acceptedCumulative: 300n, charged: 200n, reserved: 300n });
+    await handleCall(makeDeps({ ledger, transport }), makeRequest(ask, { voucher, channel }), sink);
+    expect(ledger.reserved).toMatchObject([{ quote: promptCost + 2000n }]);
+    expect(JSON.parse(transport.sent[0] ?? '')).toMatchObject({ max_completion_tokens: 1000 });
+    expect(sink.headers['x-autopay-output-limit']).toBe('1000');
+  });
+
+  test('does not shrink below 256: then the whole quote is asked for', async () => {
+    const ledger = new FakeLedger();
+    const voucher = makeVoucher(promptCost + 2n * 255n);
+    const deps = makeDeps({ ledger, transport: makeTransport(makeResponse([answerText])) });
+    await handleCall(deps, makeRequest(ask, { voucher }), new MemorySink());
+    expect(ledger.reserved).toMatchObject([{ quote: promptCost + 2n * 4096n }]);
+  });
+
+  test('shrinks once more if parallel calls took headroom since admission', async () => {
+    const ledger = new FakeLedger();
+    const voucher = makeVoucher(promptCost + 2n * 4096n);
+    const channel = makeChannel({ acceptedCumulative: voucher.cumulativeAmount, reserved: 2n * 96n });
+    ledger.onReserve = ({ quote }) =>
+      quote > promptCost + 2n * 4000n
+        ? { ok: false, refusal: { code: 'insufficient_headroom', channel, requiredCumulative: 0n } }
+        : undefined;
+    const sink = new MemorySink();
+    const deps = makeDeps({ ledger, transport: makeTransport(makeResponse([answerText])) });
+    await handleCall(deps, makeRequest(ask, { voucher }), sink);
+    expect(ledger.reserved.map(({ quote }) => quote - promptCost)).toEqual([8192n, 8000n]);
+    expect(sink.headers['x-autopay-output-limit']).toBe('4000');
+  });
+});
+
+describe('failures of the upstream', () => {
+  test('pass on with their status in OpenAI’s shape, uncharged', async () => {
+    const ledger = new FakeLedger();
+    const sink = new MemorySink();
+    const error = { message: 'Slow down.', type: 'requests', param: null, code: 'rate_limit_exceeded' };
+    const transport = makeTransport(
+      makeResponse([JSON.stringify({ error: { ...error, secret: 1 } })], {
+        status: 429,
+        headers: { 'retry-after': '7', 'set-cookie': 'a=b' },
+      }),
+    );
+    await handleCall(makeDeps({ ledger, transport }), makeRequest(ask), sink);
+    expect(sink.status).toBe(429);
+    expect(JSON.parse(sink.text)).toEqual({ error });
+    expect(sink.headers).toMatchObject({ 'content-type': 'application/json', 'retry-after': '7' });
+    expect(sink.headers).not.toHaveProperty('set-cookie');
+    expect(ledger.charged).toEqual([]);
+    expect(ledger.released).toMatchObject([
+      { reason: 'upstream_error', attempts: [{ outcome: 'refused', status: 429, usageKind: 'unknown' }] },
+    ]);
+  });
+
+  test('become the relay’s own errors where there is no answer', async () => {
+    for (const [failure, code, status] of [
+      ['unreachable', 'upstream_unreachable', 502],
+      ['timeout', 'upstream_timeout', 504],
+      ['truncated', 'upstream_truncated', 502],
+    ] as const) {
+      const ledger = new FakeLedger();
+      const transport = makeTransport(new TransportError(failure, 'broken'));
+      const call = handleCall(makeDeps({ ledger, transport }), makeRequest(ask), new MemorySink());
+      await expect(call).rejects.toMatchObject({ code, status });
+      expect(ledger.released).toMatchObject([{ reason: code, attempts: [{ outcome: failure, status: null }] }]);
+    }
+  });
+
+  test('are bounded in time by the whole call', async () => {
+    const ledger = new FakeLedger();
+    const transport = {
+      send: ({ signal }: { signal: AbortSignal }) =>
+        new Promise<never>((_, reject) => {
+          signal.addEventListener('abort', () => reject(new TransportError('aborted', 'given up')));
+        }),
+    };
+    const deps = makeDeps({ ledger, transport, limits: { ...limits, callTimeoutMs: 30 } });
+    await expect(handleCall(deps, makeRequest(ask), new MemorySink())).rejects.toMatchObject({
+      code: 'upstream_timeout',
+    });
+    expect(ledger.released).toMatchObject([{ reason: 'upstream_timeout', attempts: [{ outcome: 'aborted' }] }]);
+  });
+
+  test('in the relay’s own code release the reservation too', async () => {
+    const ledger = new FakeLedger();
+    const transport = makeTransport(new Error('a bug'));
+    const call = handleCall(makeDeps({ ledger, transport }), makeRequest(ask), new MemorySink());
+    await expect(call).rejects.toMatchObject({ code: 'internal_error' });
+    expect(ledger.released).toMatchObject([{ reason: 'internal_error' }]);
+  });
+});

@@ -1,0 +1,117 @@
+import { isUtf8 } from 'node:buffer';
+import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
+import { refuseUnbounded } from './refuse-unbounded.ts';
+import { scanTopLevel, type TopLevelMember } from './scan-top-level.ts';
+
+/** A JSON object, as it came. */
+export type JsonObject = Readonly<Record<string, unknown>>;
+
+/** What the relay needs to know of a chat completion request. All else passes through unread. */
+export interface ChatRequest {
+  /** The parsed body. */
+  value: JsonObject;
+  /** Where its members stand in the body. */
+  members: readonly TopLevelMember[];
+  model: string;
+  stream: boolean;
+  /** Whether the client itself asked for usage in the stream. */
+  includeUsage: boolean;
+  /** The client's output limit and the name that it gave it. */
+  outputLimit: { parameter: 'max_completion_tokens' | 'max_tokens'; tokens: number } | null;
+  /** OpenAI's `n`. */
+  choices: number;
+  /** Whether every part of every message is text, so that the body's bytes bound the prompt's tokens. */
+  textOnly: boolean;
+}
+
+const maxChoices = 128;
+
+/**
+ * Reads and checks the body of `POST /v1/chat/completions` (OpenAI API reference, "Create chat completion").
+ * @throws AutoPayError `invalid_json`, `invalid_request`, `duplicate_key`, `unsupported_parameter`; with `param`.
+ */
+export function parseChatRequest(body: Buffer): ChatRequest {
+  const value = parseObject(body);
+  const members = scanTopLevel(body);
+  const { model, messages } = value;
+  if (typeof model !== 'string' || model === '')
+    throw invalid('model', 'a non-empty string; GET /v1/models lists them');
+  if (!Array.isArray(messages) || messages.length === 0) throw invalid('messages', 'a non-empty array');
+  messages.forEach((message, index) => {
+    if (!isObject(message)) throw invalid(`messages[${index}]`, 'an object');
+  });
+  refuseUnbounded(value);
+  const stream = readBoolean(value['stream'], 'stream');
+  const streamOptions = value['stream_options'] ?? {};
+  if (!isObject(streamOptions)) throw invalid('stream_options', 'an object');
+  return {
+    value,
+    members,
+    model,
+    stream,
+    includeUsage: readBoolean(streamOptions['include_usage'], 'stream_options.include_usage'),
+    outputLimit: readOutputLimit(value),
+    choices: readCount(value['n'], 'n', maxChoices) ?? 1,
+    textOnly: (messages as JsonObject[]).every(isTextOnly),
+  };
+}
+
+/** Whether `value` is a JSON object (not null, not an array). */
+export function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function parseObject(body: Buffer): JsonObject {
+  if (!isUtf8(body)) throw new AutoPayError('invalid_json', 'The body is not UTF-8. Send JSON in UTF-8.');
+  let value: unknown;
+  try {
+    value = JSON.parse(body.toString('utf8'));
+  } catch (cause) {
+    throw new AutoPayError('invalid_json', 'The body is not JSON. Send a JSON object.', { cause });
+  }
+  if (!isObject(value)) throw new AutoPayError('invalid_json', 'The body is JSON, but no object. Send a JSON object.');
+  return value;
+}
+
+function readOutputLimit(value: JsonObject): ChatRequest['outputLimit'] {
+  const current = readCount(value['max_completion_tokens'], 'max_completion_tokens');
+  const older = readCount(value['max_tokens'], 'max_tokens');
+  if (current !== null && older !== null) {
+    throw new AutoPayError('invalid_request', 'Send max_completion_tokens or max_tokens, not both.', {
+      param: 'max_tokens',
+    });
+  }
+  if (current !== null) return { parameter: 'max_completion_tokens', tokens: current };
+  return older === null ? null : { parameter: 'max_tokens', tokens: older };
+}
+
+function readBoolean(value: unknown, param: string): boolean {
+  if (value === undefined || value === null) return false;
+  if (typeof value !== 'boolean') throw invalid(param, 'true or false');
+  return value;
+}
+
+function readCount(value: unknown, param: string, most = Number.MAX_SAFE_INTEGER): number | null {
+  if (value === undefined || value === null) return null;
+  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 1 || value > most) {
+    throw invalid(
+      param,
+      most === Number.MAX_SAFE_INTEGER ? 'a whole number from 1' : `a whole number from 1 to ${most}`,
+    );
+  }
+  return value;
+}
+
+/** Text costs at most its bytes; an image, a sound or a file is named by a few bytes and may cost any number of tokens. */
+function isTextOnly(message: JsonObject): boolean {
+  // An assistant's earlier audio is referred to by its id.
+  if (message['audio'] !== undefined && message['audio'] !== null) return false;
+  const { content } = message;
+  if (content === undefined || content === null || typeof content === 'string') return true;
+  if (!Array.isArray(content)) return false;
+  return content.every((part) => isObject(part) && (part['type'] === 'text' || part['type'] === 'refusal'));
+}
+
+function invalid(param: string, expected: string): AutoPayError {
+  return new AutoPayError('invalid_request', `"${param}" must be ${expected}.`, { param });
+}

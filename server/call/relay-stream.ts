@@ -1,0 +1,89 @@
+import type { Hash } from 'node:crypto';
+import { createSalt, startCommitment } from '../../protocol/receipt/commitments.ts';
+import type { AttemptRecord } from '../ledger/ledger.ts';
+import { answerHeaders } from './answer-headers.ts';
+import { failAttempts, failStream, planAttempts, type CallContext } from './call-context.ts';
+import { chargeCall, type Charged } from './charge-call.ts';
+import { awaitDurable } from './relay-json.ts';
+import type { OpenAttempt } from './router.ts';
+import { StreamAnswer } from './stream-answer.ts';
+
+/** An upstream that keeps its connection open after `[DONE]` is cut off after this. */
+const trailingTimeoutMs = 1_000;
+
+/**
+ * Relays a call that is answered by an event stream: every event leaves as soon as it is complete; `[DONE]` is held until
+ * the charge is durable, and goes out after the receipt comment.
+ * @throws CallFailure, before or after the first byte.
+ */
+export async function relayStream(context: CallContext): Promise<void> {
+  const { call, deps, sink } = context;
+  const options = {
+    maxBytes: deps.limits.maxResponseBytes,
+    showUsage: call.chat.includeUsage,
+    choices: call.chat.choices,
+  };
+  const result = await deps.router.run(planAttempts(context, (response) => StreamAnswer.open(response, options)));
+  if (result.kind !== 'accepted') {
+    await awaitDurable(context);
+    throw failAttempts(context, result);
+  }
+  const { attempt, failed, value: answer } = result;
+  const responseSalt = createSalt();
+  const commitment = startCommitment('response', responseSalt);
+  try {
+    await awaitDurable(context);
+    sink.start(200, { ...streamHeaders, ...answerHeaders(context, attempt) });
+    await pump(context, { answer, attempt, failed, commitment });
+  } catch (error) {
+    await answer.cancel();
+    throw error;
+  }
+  const responseCommitment = commitment.digest();
+  finishQuietly(answer);
+  const charged = await chargeCall(context, { facts: answer.meter, attempt, failed, responseSalt, responseCommitment });
+  sink.end(closingEvents(charged, context.request.payment.wantsPaymentEvents));
+}
+
+const streamHeaders = {
+  'content-type': 'text/event-stream; charset=utf-8',
+  'cache-control': 'private, no-cache',
+  // nginx would buffer the stream.
+  'x-accel-buffering': 'no',
+};
+
+interface PumpOptions {
+  answer: StreamAnswer;
+  attempt: OpenAttempt;
+  failed: readonly AttemptRecord[];
+  commitment: Hash;
+}
+
+/** Passes everything before `[DONE]`. A client that has gone does not stop it: what it ordered is billed. */
+async function pump(context: CallContext, options: PumpOptions): Promise<void> {
+  const { answer, attempt, commitment, failed } = options;
+  try {
+    for (let bytes = await answer.next(); bytes !== null; bytes = await answer.next()) {
+      if (bytes.length === 0) continue;
+      commitment.update(bytes);
+      await context.watch.write(bytes);
+    }
+  } catch (cause) {
+    throw failStream(context, { failed, attempt, cause });
+  }
+}
+
+function finishQuietly(answer: StreamAnswer): void {
+  const timer = setTimeout(() => void answer.cancel(), trailingTimeoutMs);
+  void answer.finish().finally(() => clearTimeout(timer));
+}
+
+/**
+ * What ends a whole stream. The receipt is a comment, since OpenAI's clients break on named events; the named MPP event
+ * goes to those who paid by MPP, and after `[DONE]`, where those clients no longer read.
+ */
+function closingEvents(charged: Charged, wantsPaymentEvents: boolean): Buffer {
+  const closing = `: autopay-receipt ${charged.receipt}\n\ndata: [DONE]\n\n`;
+  const showsPayment = wantsPaymentEvents && charged.paymentReceipt !== null;
+  return Buffer.from(showsPayment ? `${closing}event: payment-receipt\ndata: ${charged.paymentReceipt}\n\n` : closing);
+}

@@ -1,0 +1,147 @@
+import { readStreamEvent } from './read-stream-event.ts';
+import { UnusableAnswer } from './router.ts';
+import { OversizedEvent, SseSplitter } from './sse-splitter.ts';
+import { BrokenStream, StreamMeter } from './stream-meter.ts';
+import { TransportError, type UpstreamResponse } from './transport.ts';
+
+/** How a stream is read. */
+export interface StreamOptions {
+  maxBytes: number;
+  showUsage: boolean;
+  /** Number of choices that were asked for. */
+  choices: number;
+}
+
+const maxEventBytes = 1_048_576;
+/** What may follow `[DONE]` for the connection to be kept. */
+const maxTrailingBytes = 65_536;
+
+/** An upstream's stream, read chunk by chunk of the network: nothing of it is held back but an unfinished event. */
+export class StreamAnswer {
+  readonly meter: StreamMeter;
+  readonly #iterator: AsyncIterator<Uint8Array>;
+  readonly #splitter = new SseSplitter({ maxEventBytes });
+  readonly #options: StreamOptions;
+  #bytes = 0;
+  #opening: Buffer | null = null;
+  #sawChunk = false;
+  #whole = false;
+  /** Found behind bytes that may still go to the client. */
+  #broken: BrokenStream | null = null;
+
+  private constructor(response: UpstreamResponse, options: StreamOptions) {
+    this.meter = new StreamMeter(options);
+    this.#options = options;
+    this.#iterator = response.body[Symbol.asyncIterator]();
+  }
+
+  /**
+   * Opens a stream: reads to its first chunk, so that a stream that fails at once can still be had elsewhere.
+   * @throws TransportError; UnusableAnswer if it is no event stream, or its first event is an error.
+   */
+  static async open(response: UpstreamResponse, options: StreamOptions): Promise<StreamAnswer> {
+    const answer = new StreamAnswer(response, options);
+    try {
+      const type = response.headers['content-type'] ?? 'none';
+      if (!/^text\/event-stream\s*(?:;|$)/i.test(type))
+        throw new UnusableAnswer(`the answer's content type is ${type}`);
+      const opening: Buffer[] = [];
+      while (!answer.#sawChunk) {
+        const bytes = await answer.#read();
+        if (bytes === null) throw new TransportError('truncated', 'the stream ended before its first chunk');
+        opening.push(bytes);
+      }
+      answer.#opening = Buffer.concat(opening);
+      return answer;
+    } catch (error) {
+      await answer.cancel();
+      throw error;
+    }
+  }
+
+  /**
+   * The next bytes for the client, possibly none; null at the end of a whole answer.
+   * @throws TransportError, `truncated` if the stream ended early; BrokenStream.
+   */
+  async next(): Promise<Buffer | null> {
+    const opening = this.#opening;
+    if (opening === null) return this.#read();
+    this.#opening = null;
+    return opening;
+  }
+
+  /** Closes the connection. */
+  async cancel(): Promise<void> {
+    await this.#iterator.return?.().catch(() => undefined);
+  }
+
+  /** Reads what follows `[DONE]`, normally nothing, so that the connection can serve the next call. Never throws. */
+  async finish(): Promise<void> {
+    let trailing = 0;
+    try {
+      for (let step = await this.#iterator.next(); !step.done; step = await this.#iterator.next()) {
+        trailing += step.value.length;
+        if (trailing > maxTrailingBytes) return await this.cancel();
+      }
+    } catch {
+      // The answer was whole; what became of the connection after it concerns nobody.
+    }
+  }
+
+  async #read(): Promise<Buffer | null> {
+    if (this.#broken) throw this.#broken;
+    if (this.#whole) return null;
+    const step = await this.#iterator.next();
+    if (step.done) return this.#readEnd();
+    this.#bytes += step.value.length;
+    if (this.#bytes > this.#options.maxBytes) {
+      throw new TransportError('truncated', `the stream is longer than ${this.#options.maxBytes} bytes`);
+    }
+    return this.#takeAll(Buffer.from(step.value.buffer, step.value.byteOffset, step.value.byteLength));
+  }
+
+  /** The connection's regular end: whole after `[DONE]`, or, where a provider sends none, after every finish reason. */
+  #readEnd(): Buffer | null {
+    // A last event without its empty line still counts; the first line end may belong to a CRLF.
+    const rest = this.#splitter.hasPending ? this.#takeAll(Buffer.from('\n\n\n')) : Buffer.alloc(0);
+    if (this.#broken) return rest;
+    if (!this.#whole && this.meter.finishedChoices < this.#options.choices) {
+      throw new TransportError('truncated', 'the stream ended without [DONE]');
+    }
+    this.#whole = true;
+    return rest.length > 0 ? rest : null;
+  }
+
+  #takeAll(chunk: Buffer): Buffer {
+    const passed: Buffer[] = [];
+    for (const block of this.#split(chunk)) {
+      const event = readStreamEvent(block);
+      if (event.kind === 'done') {
+        this.#whole = true;
+        break;
+      }
+      if (event.kind === 'comment') passed.push(event.event);
+      if (event.kind !== 'chunk') continue;
+      try {
+        const shown = this.meter.take(event.data, event.event);
+        this.#sawChunk = true;
+        if (shown) passed.push(shown);
+      } catch (error) {
+        if (!(error instanceof BrokenStream)) throw error;
+        this.#broken = error;
+        break;
+      }
+    }
+    const [only] = passed;
+    return only && passed.length === 1 ? only : Buffer.concat(passed);
+  }
+
+  #split(chunk: Buffer): Buffer[] {
+    try {
+      return this.#splitter.push(chunk);
+    } catch (error) {
+      if (error instanceof OversizedEvent) throw new TransportError('truncated', error.message, error);
+      throw error;
+    }
+  }
+}

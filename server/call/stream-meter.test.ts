@@ -1,0 +1,60 @@
+import { expect, test } from 'vitest';
+import { BrokenStream, StreamMeter } from './stream-meter.ts';
+
+function take(meter: StreamMeter, text: string): string | undefined {
+  const data = Buffer.from(text);
+  return meter.take(data, Buffer.from(`data: ${text}\n\n`))?.toString('utf8');
+}
+
+const chunk =
+  '{"id":"1","model":"m","choices":[{"index":0,"delta":{"content":"Hi"},"finish_reason":null}],"usage":null}';
+const last = '{"id":"1","choices":[],"usage":{"prompt_tokens":3,"completion_tokens":2}}';
+
+test('hides usage from clients that did not ask for it', () => {
+  const meter = new StreamMeter({ showUsage: false });
+  expect(take(meter, chunk)).toBe(`data: ${chunk.replace(',"usage":null', '')}\n\n`);
+  expect(take(meter, last)).toBeUndefined();
+  expect(meter).toMatchObject({ usage: { prompt: 3, completion: 2 }, model: 'm', texts: ['Hi'] });
+});
+
+test('shows it to those who did', () => {
+  const meter = new StreamMeter({ showUsage: true });
+  expect(take(meter, chunk)).toBe(`data: ${chunk}\n\n`);
+  expect(take(meter, last)).toBe(`data: ${last}\n\n`);
+});
+
+test('takes usage out of a chunk that has more to say, wherever it stands', () => {
+  const meter = new StreamMeter({ showUsage: false });
+  const text =
+    '{"usage":{"prompt_tokens":3,"completion_tokens":2},"choices":[{"index":0,"delta":{"content":"\\"usage\\":null"}}]}';
+  expect(take(meter, text)).toBe('data: {"choices":[{"index":0,"delta":{"content":"\\"usage\\":null"}}]}\n\n');
+  expect(meter.usage).toMatchObject({ prompt: 3 });
+});
+
+test('passes chunks without usage as they came, even without choices', () => {
+  const meter = new StreamMeter({ showUsage: false });
+  const text = '{ "choices": [], "prompt_filter_results": [] }';
+  expect(take(meter, text)).toBe(`data: ${text}\n\n`);
+});
+
+test('the last usage holds, and an impossible one does not', () => {
+  const meter = new StreamMeter({ showUsage: false });
+  take(meter, '{"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":1}}');
+  take(meter, last);
+  take(meter, '{"choices":[],"usage":{"prompt_tokens":-3,"completion_tokens":9}}');
+  expect(meter.usage).toMatchObject({ prompt: 3, completion: 2 });
+});
+
+test('counts the choices that have finished', () => {
+  const meter = new StreamMeter({ showUsage: false });
+  for (const index of [0, 1, 0]) take(meter, `{"choices":[{"index":${index},"delta":{},"finish_reason":"stop"}]}`);
+  expect(meter.finishedChoices).toBe(2);
+});
+
+test('an error event and broken JSON break the stream', () => {
+  const meter = new StreamMeter({ showUsage: false });
+  expect(() => take(meter, '{"error":{"message":"no more","code":"x"}}')).toThrowError(
+    expect.objectContaining({ error: { message: 'no more', type: 'upstream_error', param: null, code: 'x' } }),
+  );
+  for (const text of ['{"choices":', '[]', 'null']) expect(() => take(meter, text)).toThrow(BrokenStream);
+});

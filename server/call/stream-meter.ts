@@ -1,0 +1,80 @@
+import type { TokenUsage } from '../../protocol/receipt/call-receipt.ts';
+import { readUsage } from '../metering/read-usage.ts';
+import { isObject, type JsonObject } from './parse-chat-request.ts';
+import { textsOfMessage, type AnswerFacts } from './read-json-answer.ts';
+import { writeEvent } from './read-stream-event.ts';
+import { readUpstreamError } from './read-upstream-error.ts';
+import { UnusableAnswer, type UpstreamRefusal } from './router.ts';
+import { scanTopLevel } from './scan-top-level.ts';
+import { spliceTopLevel } from './splice-top-level.ts';
+
+/** An error event of the upstream, or a chunk that cannot be read. */
+export class BrokenStream extends UnusableAnswer {
+  readonly error: UpstreamRefusal['error'];
+
+  constructor(error: UpstreamRefusal['error']) {
+    super(error.message);
+    this.error = error;
+  }
+}
+
+const withoutUsage = new Map([['usage', null]]);
+
+/** Reads a stream's chunks on their way: usage, model, texts, finished choices. */
+export class StreamMeter implements AnswerFacts {
+  usage: TokenUsage | null = null;
+  model: string | null = null;
+  readonly texts: string[] = [];
+  readonly #finished = new Set<unknown>();
+  readonly #showUsage: boolean;
+
+  /** @param options.showUsage whether the client asked for usage. */
+  constructor(options: { showUsage: boolean }) {
+    this.#showUsage = options.showUsage;
+  }
+
+  /** How many choices have their finish reason. */
+  get finishedChoices(): number {
+    return this.#finished.size;
+  }
+
+  /**
+   * Takes a chunk, and gives what of it goes to the client; null if nothing.
+   * @param data the chunk's JSON text. @param event the event that carries it.
+   * @throws BrokenStream
+   */
+  take(data: Buffer, event: Buffer): Buffer | null {
+    const value = parseChunk(data);
+    if (value['error'] !== undefined && value['error'] !== null) throw new BrokenStream(readUpstreamError(value, null));
+    if (this.model === null && typeof value['model'] === 'string') this.model = value['model'];
+    const choices: unknown[] = Array.isArray(value['choices']) ? value['choices'] : [];
+    for (const choice of choices) if (isObject(choice)) this.#takeChoice(choice);
+    if (!('usage' in value)) return event;
+    // Some providers count on in every chunk: the last one holds.
+    const usage = readUsage(value['usage']);
+    if (usage) this.usage = usage;
+    if (this.#showUsage) return event;
+    if (value['usage'] !== null && choices.length === 0) return null;
+    return writeEvent(spliceTopLevel(data, scanTopLevel(data), withoutUsage).toString('utf8'));
+  }
+
+  #takeChoice(choice: JsonObject): void {
+    if (typeof choice['finish_reason'] === 'string') this.#finished.add(choice['index']);
+    if (isObject(choice['delta'])) this.texts.push(...textsOfMessage(choice['delta']));
+  }
+}
+
+function parseChunk(data: Buffer): JsonObject {
+  try {
+    const value: unknown = JSON.parse(data.toString('utf8'));
+    if (isObject(value)) return value;
+  } catch {
+    // Said below, for every chunk that is no object.
+  }
+  throw new BrokenStream({
+    message: 'The provider sent a chunk that is not JSON.',
+    type: 'upstream_error',
+    param: null,
+    code: 'upstream_error',
+  });
+}

@@ -1,0 +1,49 @@
+import type { Deployment } from './types.ts';
+
+/** A request to an upstream. */
+export interface UpstreamRequest {
+  deployment: Deployment;
+  /** The body as it goes out. */
+  body: Uint8Array;
+  /** Whether an event stream is asked for. */
+  stream: boolean;
+  /** Aborts the request, or the reading of its answer. */
+  signal: AbortSignal;
+}
+
+/** An upstream's answer, its body still to be read. */
+export interface UpstreamResponse {
+  status: number;
+  /** Names in lower case; of a repeated header the first. */
+  headers: Readonly<Record<string, string | undefined>>;
+  /** One pass. Iteration throws TransportError; leaving it early closes the connection. */
+  body: AsyncIterable<Uint8Array>;
+}
+
+/** Sends requests to providers. It makes one try and never follows a redirect: retrying is the router's. */
+export interface Transport {
+  /** @throws TransportError if no answer came. */
+  send(request: UpstreamRequest): Promise<UpstreamResponse>;
+}
+
+/** What became of an upstream request that brought no whole answer. */
+export type TransportFailure =
+  /** No connection, or it broke before the headers. */
+  | 'unreachable'
+  /** Headers or the next bytes took too long. */
+  | 'timeout'
+  /** It broke within the body, or the body was longer than allowed. */
+  | 'truncated'
+  /** Given up by the relay. */
+  | 'aborted';
+
+/** A failed upstream request. Its message is for the log only. */
+export class TransportError extends Error {
+  override readonly name = 'TransportError';
+  readonly failure: TransportFailure;
+
+  constructor(failure: TransportFailure, message: string, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.failure = failure;
+  }
+}

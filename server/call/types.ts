@@ -1,0 +1,129 @@
+import type { Hex } from '../../protocol/bytes/hex.ts';
+import type { ErrorCode } from '../../protocol/errors/error-codes.ts';
+import type { TokenPrices } from '../../protocol/pricing/token-prices.ts';
+import type { AttemptRecord, ChannelState, ChargeResult, Ledger, VerifiedVoucher } from '../ledger/ledger.ts';
+import type { Router } from './router.ts';
+
+/** One provider, model and region that a route can use. */
+export interface Deployment {
+  /** `<provider>@<region>`, as receipts name it. */
+  id: string;
+  /** Name of a configured provider. */
+  provider: string;
+  /** The model's name at the provider. */
+  model: string;
+}
+
+/** A name that clients ask for, and what answers to it. */
+export interface Route {
+  model: string;
+  /** Tried in this order. */
+  deployments: readonly Deployment[];
+  /** Null on a free route: nobody pays, a receipt is written all the same. */
+  prices: TokenPrices | null;
+  /** The model's context window: no prompt has more tokens. */
+  contextTokens: number;
+  /** A client's limit above this is lowered to it. */
+  maxOutputTokens: number;
+  /** Output limit of a request that sets none. */
+  defaultMaxOutputTokens: number;
+  /** The name under which these deployments take the output limit. */
+  outputLimitParameter: 'max_completion_tokens' | 'max_tokens';
+}
+
+/** Bounds of one call. The time-outs of single reads and of connecting belong to the transport. */
+export interface CallLimits {
+  /** The most bytes of an upstream's answer (JSON body or whole stream). */
+  maxResponseBytes: number;
+  /** From admission to the end of the answer, all attempts included. */
+  callTimeoutMs: number;
+  /** How long a write may wait for the client; after that it counts as gone. */
+  idleTimeoutMs: number;
+  /** How long the upstream is read on after the client has gone. */
+  drainTimeoutMs: number;
+}
+
+/** What a method of payment brings to a call: headroom, and how the payer wants to hear of the charge. */
+export interface Admission {
+  /** What pays, its signature verified; null if the request carried no payment. */
+  voucher: VerifiedVoucher | null;
+  /** The voucher's channel as the ledger has it; null without a voucher. */
+  channel: ChannelState | null;
+  /** The MPP challenge that the payment answers; goes into `Payment-Receipt`. */
+  challengeId?: string;
+  /** Whether the request carried `Authorization: Payment`: only then may a stream carry named MPP events. */
+  wantsPaymentEvents: boolean;
+}
+
+/** One request by a client, its body read and its payment verified. */
+export interface CallRequest {
+  /** UUIDv7; the sink already answers with it as `x-autopay-call-id`. */
+  callId: string;
+  /** The exact bytes that came. */
+  body: Buffer;
+  payment: Admission;
+}
+
+/**
+ * Where an answer goes. The sink adds `x-autopay-call-id` to the headers by itself; `content-length` is set by the call
+ * where it is known. After the client has gone every method is a harmless no-op.
+ */
+export interface ResponseSink {
+  /** Status line and headers; once. They leave with the first bytes, or at once for an event stream. */
+  start(status: number, headers: Readonly<Record<string, string>>): void;
+  /** Hands bytes over unbuffered. Resolves when more may be written, or when the client has gone; never rejects. */
+  write(bytes: Uint8Array): Promise<void>;
+  /** The regular end, with optional last bytes. */
+  end(bytes?: Uint8Array): void;
+  /**
+   * Breaks the connection, so that the client cannot take the answer for whole. What was written MUST be handed to
+   * the socket first.
+   */
+  destroy(): void;
+  /** Whether `start` was called. */
+  readonly started: boolean;
+  /** Whether the client has gone before the regular end (or `destroy` was called). */
+  readonly closed: boolean;
+  /** Calls back once when the client goes before the regular end; at once if it has gone. */
+  onClose(callback: () => void): void;
+}
+
+/** Time, so that tests can set it. */
+export interface Clock {
+  /** Unix time in whole milliseconds. */
+  nowMs(): number;
+}
+
+/** How a call ended, for log and metrics. */
+export interface CallSummary {
+  callId: string;
+  /** The route that was asked for. */
+  model: string;
+  /** `failed`: the ledger itself did not answer; the lease will free what was reserved. */
+  outcome: 'charged' | 'released' | 'failed';
+  /** Why it was released or failed. */
+  reason?: ErrorCode | 'client_gone';
+  attempts: readonly AttemptRecord[];
+  /** The charge, if there was one. */
+  result?: ChargeResult;
+  /** For the log only. */
+  error?: unknown;
+}
+
+/** What the life of a call works with. */
+export interface CallDeps {
+  ledger: Pick<Ledger, 'reserve' | 'charge' | 'release'>;
+  /** By the name that clients ask for. */
+  routes: ReadonlyMap<string, Route>;
+  router: Router;
+  clock: Clock;
+  limits: CallLimits;
+  /** The token that priced routes are paid in. */
+  token: Hex;
+  /** For the MPP `Payment-Receipt`. */
+  chainId: number;
+  /** Root of the published price table (metering/price-table). */
+  priceRoot: Hex;
+  /** Called once for each call that had a reservation, after its end. MUST NOT throw. */
+  onFinish?: (summary: CallSummary) => void;
+}

@@ -1,0 +1,67 @@
+import { BaseError, decodeErrorResult, type Hex } from 'viem';
+import { auditLogAbi } from '../../protocol/abi/audit-log.ts';
+import { autoPayLlmAbi } from '../../protocol/abi/auto-pay-llm.ts';
+import { paymentChannelsAbi } from '../../protocol/abi/payment-channels.ts';
+import { isHex } from '../../protocol/bytes/hex.ts';
+import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
+
+/** Every custom error that a call to one of our contracts can bubble up. */
+const contractErrors = [...autoPayLlmAbi, ...paymentChannelsAbi, ...auditLogAbi].filter(
+  (entry) => entry.type === 'error',
+);
+
+/**
+ * Runs one exchange with the chain and gives its failures our codes.
+ * @param what what was tried, for the message, as in "reading channel 0x…".
+ * @throws AutoPayError `transaction_reverted` with the contract's reason if the chain refused, `chain_unavailable` if it
+ * could not be asked. The endpoint's address, which may carry a key, is in no message.
+ */
+export async function callChain<T>(what: string, exchange: () => Promise<T>): Promise<T> {
+  try {
+    return await exchange();
+  } catch (cause) {
+    if (cause instanceof AutoPayError) throw cause;
+    const reason = revertReason(cause);
+    if (reason !== undefined) {
+      throw new AutoPayError('transaction_reverted', `The chain refused ${what}: ${reason}.`, { cause });
+    }
+    const detail = cause instanceof BaseError ? cause.shortMessage.replace(/\.$/, '') : 'no answer';
+    throw new AutoPayError(
+      'chain_unavailable',
+      `The chain could not be asked for ${what} (${detail}). Check that the endpoint of chain.rpcUrl is up, and try again.`,
+      { cause },
+    );
+  }
+}
+
+/** The decoded reason of a revert; undefined if the failure was something else. */
+function revertReason(cause: unknown): string | undefined {
+  if (!(cause instanceof BaseError)) return undefined;
+  const data = revertData(cause);
+  if (data !== undefined && data !== '0x') return describeRevert(data);
+  const reverted = cause.walk(
+    (error) => error instanceof Error && /^(ExecutionReverted|ContractFunctionReverted)/.test(error.name),
+  );
+  return reverted === null ? undefined : 'it reverted without a reason';
+}
+
+/** Nodes put the returned bytes in `data`, or in `data.data`. */
+function revertData(cause: BaseError): Hex | undefined {
+  let found: Hex | undefined;
+  cause.walk((error) => {
+    const data = (error as { data?: unknown }).data;
+    const raw = typeof data === 'object' && data !== null ? (data as { data?: unknown }).data : data;
+    if (isHex(raw)) found = raw;
+    return found !== undefined;
+  });
+  return found;
+}
+
+function describeRevert(data: Hex): string {
+  try {
+    const { errorName, args } = decodeErrorResult({ abi: contractErrors, data });
+    return `${errorName}(${(args ?? []).map(String).join(', ')})`;
+  } catch {
+    return `an error with the selector ${data.slice(0, 10)}`;
+  }
+}

@@ -1,0 +1,136 @@
+import type { Hex } from '../../protocol/bytes/hex.ts';
+import { paymentChannelsAbi } from '../../protocol/abi/payment-channels.ts';
+import type { BackgroundLedger } from '../ledger/background-ledger.ts';
+import type { Ledger } from '../ledger/ledger.ts';
+import { callChain } from './call-chain.ts';
+import type { ChainClient } from './create-chain-client.ts';
+import type { ChannelReader } from './create-channel-reader.ts';
+import type { JobLog } from './job-log.ts';
+
+/** What watching works with. */
+export interface ChannelWatcherOptions {
+  client: ChainClient;
+  ledger: Pick<Ledger, 'upsertChannel' | 'getChannel'> & Pick<BackgroundLedger, 'getState' | 'setState'>;
+  reader: ChannelReader;
+  paymentChannels: Hex;
+  /** The payee whose channels matter: AutoPayLLM. */
+  payee: Hex;
+  deployedAtBlock: number;
+  /** Called when the payer of one of our channels wants its money back: what it owes MUST be collected within the grace period. */
+  onCloseRequested: (channelId: Hex) => void;
+  log: JobLog;
+  /** Blocks that are read again each time, because a reorganisation may have changed them; below `maxBlocksPerQuery`. */
+  reorgMarginBlocks?: number;
+  maxBlocksPerQuery?: number;
+}
+
+/** Keeps the ledger's channels as the escrow has them. */
+export interface ChannelWatcher {
+  /** Reads the blocks since the last call. It MUST NOT run twice at the same time. */
+  poll(): Promise<void>;
+}
+
+const stateKey = 'watch_channels.next_block';
+
+/** A watcher that continues at the block where an earlier process stopped. */
+export function createChannelWatcher(options: ChannelWatcherOptions): ChannelWatcher {
+  const { client, ledger, reorgMarginBlocks = 12, maxBlocksPerQuery = 10_000 } = options;
+  /** Events within the margin that are dealt with: block hash and log index, with their channels. */
+  let seen = new Map<string, SeenEvent>();
+  let nextBlock = 0;
+
+  async function readRange(from: number, to: number): Promise<void> {
+    const events = await listEvents(options, { from, to });
+    const current = new Map(events.map((event) => [event.key, event]));
+    const changed = new Set<Hex>();
+    for (const [key, { channelId }] of current) if (!seen.has(key)) changed.add(channelId);
+    // What a reorganisation undid changed its channel as well.
+    for (const [key, { channelId, block }] of seen) if (block >= from && !current.has(key)) changed.add(channelId);
+    for (const channelId of changed) await refreshChannel(options, channelId, events);
+    const margin = to - reorgMarginBlocks;
+    seen = new Map([...current].filter(([, { block }]) => block > margin));
+    if (to >= nextBlock) {
+      nextBlock = to + 1;
+      await ledger.setState(stateKey, String(nextBlock));
+    }
+  }
+
+  return {
+    async poll() {
+      nextBlock ||= Number((await ledger.getState(stateKey)) ?? options.deployedAtBlock);
+      const newest = Number(await callChain('the newest block', () => client.getBlockNumber()));
+      const first = Math.max(options.deployedAtBlock, Math.min(nextBlock, newest + 1) - reorgMarginBlocks);
+      for (let from = first; from <= newest; from += maxBlocksPerQuery) {
+        await readRange(from, Math.min(newest, from + maxBlocksPerQuery - 1));
+      }
+    },
+  };
+}
+
+interface SeenEvent {
+  key: string;
+  block: number;
+  channelId: Hex;
+  /** Whether the channel was opened for our payee by this event. */
+  opensOurs: boolean;
+  requestsClose: boolean;
+}
+
+/** The events that change channels, in their order. */
+async function listEvents(options: ChannelWatcherOptions, range: { from: number; to: number }): Promise<SeenEvent[]> {
+  const { client, paymentChannels, payee } = options;
+  const events = await callChain(`the events of blocks ${range.from} to ${range.to}`, () =>
+    client.getContractEvents({
+      address: paymentChannels,
+      abi: paymentChannelsAbi,
+      fromBlock: BigInt(range.from),
+      toBlock: BigInt(range.to),
+      strict: true,
+    }),
+  );
+  return events.flatMap((event): SeenEvent[] => {
+    const base = { block: Number(event.blockNumber), opensOurs: false, requestsClose: false };
+    const keyOf = (part: number | string) => `${event.blockHash}:${event.logIndex}:${part}`;
+    switch (event.eventName) {
+      case 'BatchSettled':
+        if (event.args.payee.toLowerCase() !== payee.toLowerCase()) return [];
+        return event.args.channelIds.map((channelId, part) => ({ ...base, key: keyOf(part), channelId }));
+      case 'ChannelOpened': {
+        const { channelId } = event.args;
+        const opensOurs = event.args.payee.toLowerCase() === payee.toLowerCase();
+        return opensOurs ? [{ ...base, key: keyOf(0), channelId, opensOurs }] : [];
+      }
+      case 'CloseRequested':
+        return [{ ...base, key: keyOf(0), channelId: event.args.channelId, requestsClose: true }];
+      case 'ChannelToppedUp':
+      case 'CloseRequestCancelled':
+      case 'ChannelSettled':
+      case 'ChannelClosed':
+      case 'ChannelWithdrawn':
+        return [{ ...base, key: keyOf(0), channelId: event.args.channelId }];
+      default:
+        return [];
+    }
+  });
+}
+
+/** Reads one channel of ours anew and tells the ledger. Channels of other payees share the escrow, and are passed over. */
+async function refreshChannel(
+  options: ChannelWatcherOptions,
+  channelId: Hex,
+  events: readonly SeenEvent[],
+): Promise<void> {
+  const { ledger, reader, log, onCloseRequested } = options;
+  const ours = events.filter((event) => event.channelId === channelId);
+  const known = await ledger.getChannel(channelId);
+  if (known === undefined && !ours.some((event) => event.opensOurs)) return;
+  const channel = await reader.readChannel(channelId);
+  if (channel === undefined) {
+    // Its opening was undone. Nothing can be collected from it, so nothing more may be sold on it until it is back.
+    log.warn({ channelId }, 'a reorganisation undid a channel');
+    if (known !== undefined) await ledger.upsertChannel({ ...known, deposit: 0n, settled: 0n, closeRequestedAt: 0 });
+    return;
+  }
+  await ledger.upsertChannel(channel);
+  if (channel.closeRequestedAt !== 0 && ours.some((event) => event.requestsClose)) onCloseRequested(channelId);
+}

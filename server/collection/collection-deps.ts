@@ -1,0 +1,18 @@
+import type { Hex } from '../../protocol/bytes/hex.ts';
+import type { ChainClient } from '../chain/create-chain-client.ts';
+import type { JobLog } from '../chain/job-log.ts';
+import type { TransactionQueue } from '../chain/send-queued-transactions.ts';
+import type { BackgroundLedger } from '../ledger/background-ledger.ts';
+
+/** What a collection run works with. */
+export interface CollectionDeps {
+  ledger: BackgroundLedger;
+  queue: TransactionQueue;
+  client: ChainClient;
+  /** The relay's account, for simulated calls. */
+  relay: Hex;
+  contracts: { paymentChannels: Hex; autoPayLLM: Hex };
+  /** The most channels in one transaction. */
+  maxClaims: number;
+  log: JobLog;
+}

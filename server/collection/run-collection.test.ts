@@ -1,0 +1,159 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { autoPayLlmAbi } from '../../protocol/abi/auto-pay-llm.ts';
+import { fiatTokenAbi } from '../../protocol/abi/fiat-token.ts';
+import { chargeCall } from '../../test/support/charge-calls.ts';
+import { deployStack, type ChainStack, type TestChannel } from '../../test/support/deploy-stack.ts';
+import { createFaultInjector } from '../../test/support/inject-faults.ts';
+import { openTestRelay, type TestRelay } from '../../test/support/open-test-relay.ts';
+import { nameId } from './name-id.ts';
+import { runCollection } from './run-collection.ts';
+
+let stack: ChainStack;
+let relay: TestRelay;
+const deposit = 10_000n;
+
+beforeAll(async () => {
+  stack = await deployStack();
+});
+afterAll(() => stack?.stop());
+beforeEach(async () => {
+  relay = await openTestRelay(stack);
+});
+afterEach(() => relay.close());
+
+async function open(): Promise<TestChannel> {
+  const channel = await stack.openChannel({ deposit });
+  await relay.addChannel(channel, deposit);
+  return channel;
+}
+
+function charge(channel: TestChannel, amount: bigint, cumulativeAmount = amount, provider = 'simulated') {
+  return chargeCall({ ledger: relay.ledger, channel, amount, cumulativeAmount, provider, token: stack.contracts.usdc });
+}
+
+const onAutoPay = <T>(functionName: 'batchCount' | 'unbooked') =>
+  relay.client.readContract({
+    address: stack.contracts.autoPayLLM,
+    abi: autoPayLlmAbi,
+    functionName,
+    ...(functionName === 'unbooked' ? { args: [stack.contracts.usdc] } : {}),
+  } as Parameters<typeof relay.client.readContract>[0]) as Promise<T>;
+
+/** What the contract holds, how much of it is unbooked, and how often it booked. */
+async function moneyOnChain() {
+  const balance = await relay.client.readContract({
+    address: stack.contracts.usdc,
+    abi: fiatTokenAbi,
+    functionName: 'balanceOf',
+    args: [stack.contracts.autoPayLLM],
+  });
+  return { balance, unbooked: await onAutoPay<bigint>('unbooked'), batches: await onAutoPay<bigint>('batchCount') };
+}
+
+describe('a collection run', () => {
+  it('takes what was charged, not what was signed, and books it by day, model and provider', async () => {
+    const before = await moneyOnChain();
+    const [first, second] = [await open(), await open()];
+    await charge(first, 100n, 4_000n);
+    await charge(first, 50n, 5_000n);
+    await charge(second, 7n, 7n);
+    const result = await runCollection(relay.deps());
+    expect(result.collected).toMatchObject([{ amount: '157', channels: 2, skipped: [] }]);
+    expect(result.booked).toMatchObject([{ amount: '157' }]);
+    expect(await moneyOnChain()).toEqual({
+      balance: before.balance + 157n,
+      unbooked: 0n,
+      batches: before.batches + 1n,
+    });
+    const batch = await relay.client.readContract({
+      address: stack.contracts.autoPayLLM,
+      abi: autoPayLlmAbi,
+      functionName: 'getBatch',
+      args: [BigInt(result.booked[0]?.batchId ?? 0)],
+    });
+    expect(batch.logSize).toBe(3);
+    const isNamed = await relay.client.readContract({
+      address: stack.contracts.autoPayLLM,
+      abi: autoPayLlmAbi,
+      functionName: 'isNameRegistered',
+      args: [nameId('sim-small')],
+    });
+    expect(isNamed).toBe(true);
+    // What is collected stays collected.
+    expect(await runCollection(relay.deps())).toEqual({ collected: [], booked: [], nothingToDo: true });
+    // What comes later is taken by difference.
+    await charge(first, 11n, 5_001n);
+    expect((await runCollection(relay.deps())).collected).toMatchObject([{ amount: '11' }]);
+  });
+
+  it('collects once and books once, whichever step a crash hits', async () => {
+    const warmUp = await open();
+    await charge(warmUp, 1n);
+    const counting = createFaultInjector();
+    await runCollection(relay.deps(counting));
+    expect(counting.steps).toEqual(
+      expect.arrayContaining([
+        'openCollection',
+        'enqueueTransaction',
+        'sendRawTransaction',
+        'finishCollection',
+        'finishBooking',
+      ]),
+    );
+
+    const channel = await open();
+    let cumulative = 0n;
+    for (let at = 0; at < counting.steps.length; at += 1) {
+      for (const moment of ['before', 'after'] as const) {
+        const where = `${moment} step ${at}, ${counting.steps[at]}`;
+        const before = await moneyOnChain();
+        cumulative += 10n;
+        await charge(channel, 10n, cumulative);
+        const injector = createFaultInjector({ at, moment });
+        await expect(runCollection(relay.deps(injector)), where).rejects.toThrow();
+        expect(injector.steps[at], where).toBe(counting.steps[at]);
+        await runCollection(relay.deps());
+        const after = await moneyOnChain();
+        expect(after, where).toEqual({ balance: before.balance + 10n, unbooked: 0n, batches: before.batches + 1n });
+        expect(await relay.ledger.listPendingBookings(), where).toEqual([]);
+        expect(await relay.ledger.listUnfinishedTransactions(), where).toEqual([]);
+      }
+    }
+  }, 120_000);
+
+  it('keeps the charges of a skipped channel, and takes them later', async () => {
+    const [good, bad] = [await open(), await open()];
+    await charge(good, 5n);
+    // The ledger believes in a deposit that the chain does not know yet.
+    const known = await relay.ledger.getChannel(bad.channelId);
+    if (known === undefined) throw new Error('the channel is not in the ledger');
+    await relay.ledger.upsertChannel({ ...known, deposit: deposit * 2n });
+    await charge(bad, 6n, deposit + 1n);
+    const result = await runCollection(relay.deps());
+    expect(result.collected).toMatchObject([{ amount: '5', channels: 2, skipped: [bad.channelId] }]);
+    // Alone it would bring nothing: no gas is spent on it.
+    const nonce = await relay.client.getTransactionCount({ address: stack.relay });
+    expect((await runCollection(relay.deps())).collected).toEqual([]);
+    expect(await relay.client.getTransactionCount({ address: stack.relay })).toBe(nonce);
+    await topUp(bad);
+    expect((await runCollection(relay.deps())).collected).toMatchObject([{ amount: '6', skipped: [] }]);
+  });
+
+  it('collects although a booking is refused, and books the others', async () => {
+    const [paid, stranger] = [await open(), await open()];
+    await charge(stranger, 3n, 3n, 'nobody');
+    const refused = /AutoPayLLM_ProviderUnknown/;
+    await expect(runCollection(relay.deps())).rejects.toThrow(refused);
+    await charge(paid, 4n);
+    const before = await moneyOnChain();
+    await expect(runCollection(relay.deps())).rejects.toThrow(refused);
+    const after = await moneyOnChain();
+    expect(after.batches).toBe(before.batches + 1n);
+    expect(await relay.ledger.listPendingBookings()).toMatchObject([{ spends: [{ provider: 'nobody', amount: 3n }] }]);
+  });
+});
+
+async function topUp(channel: TestChannel): Promise<void> {
+  await stack.approve(deposit);
+  await stack.sendAsPayer({ functionName: 'topUp', args: [channel.channelId, deposit] });
+}

@@ -1,0 +1,149 @@
+import { encodeFunctionData, isAddressEqual, parseEventLogs, type TransactionReceipt } from 'viem';
+import { autoPayLlmAbi } from '../../protocol/abi/auto-pay-llm.ts';
+import { paymentChannelsAbi } from '../../protocol/abi/payment-channels.ts';
+import { toHex, type Hex } from '../../protocol/bytes/hex.ts';
+import { callChain } from '../chain/call-chain.ts';
+import { isReverted } from '../chain/send-queued-transactions.ts';
+import type { Collection } from '../ledger/background-ledger.ts';
+import { bookCollection, type BookedResult } from './book-collection.ts';
+import type { CollectionDeps } from './collection-deps.ts';
+import { encodeClaims } from './encode-claims.ts';
+
+/** One collection that succeeded. */
+export interface CollectedResult {
+  collectionId: number;
+  transactionHash: Hex;
+  /** What arrived, atomic units, decimal. */
+  amount: string;
+  /** Channels that were asked for. */
+  channels: number;
+  /** Channels that the escrow skipped. */
+  skipped: Hex[];
+}
+
+/** What a run did; both lists are empty if there was nothing to do. */
+export interface CollectionResult {
+  collected: CollectedResult[];
+  booked: BookedResult[];
+  nothingToDo?: true;
+}
+
+/** Bounds one run; what is left waits for the next. */
+const maxCollectionsPerRun = 50;
+
+/**
+ * Collects what channels owe and books what it was for. Every step is stored before the next begins and finds its own
+ * traces, so a run that was killed anywhere is taken up by the next without collecting or booking twice.
+ * @throws AutoPayError of the first step that failed; what failed is tried again by the next run, and a booking that
+ * fails stops no other.
+ */
+export async function runCollection(deps: CollectionDeps): Promise<CollectionResult> {
+  const { ledger } = deps;
+  const collected: CollectedResult[] = [];
+  await ledger.logPendingCharges();
+  for (const collection of await ledger.listOpenCollections()) {
+    const result = await settleCollection(deps, collection);
+    if (result !== undefined) collected.push(result);
+  }
+  for (let round = 0; round < maxCollectionsPerRun; round += 1) {
+    const collection = await ledger.openCollection({ maxClaims: deps.maxClaims });
+    if (collection === undefined) break;
+    const result = await settleCollection(deps, collection);
+    if (result !== undefined) collected.push(result);
+    // What was skipped or given up is collectable again: in the next run, or this one would never end.
+    if (result === undefined || result.skipped.length > 0) break;
+  }
+  const booked = await bookAll(deps);
+  const nothingToDo = collected.length === 0 && booked.length === 0;
+  return { collected, booked, ...(nothingToDo ? { nothingToDo: true as const } : {}) };
+}
+
+/** Sends one collection, or takes up its transaction; undefined if it came to nothing and was given up. */
+async function settleCollection(deps: CollectionDeps, collection: Collection): Promise<CollectedResult | undefined> {
+  const { ledger, queue, log, contracts } = deps;
+  const purpose = `collect:${collection.id}`;
+  const data = encodeFunctionData({
+    abi: autoPayLlmAbi,
+    functionName: 'collect',
+    args: [collection.token, toHex(encodeClaims(collection.claims))],
+  });
+  let receipt: TransactionReceipt;
+  try {
+    const isNew = (await ledger.getTransaction(purpose)) === undefined;
+    if (isNew && (await wouldCollectNothing(deps, data))) {
+      log.warn(
+        { collectionId: collection.id, channels: collection.claims.length },
+        'every claim would be skipped; nothing was sent',
+      );
+      await ledger.abandonCollection(collection.id);
+      return undefined;
+    }
+    receipt = await queue.send({ purpose, to: contracts.autoPayLLM, data });
+  } catch (error) {
+    if (isReverted(error)) await ledger.abandonCollection(collection.id);
+    throw error;
+  }
+  const outcome = readOutcome(deps, receipt);
+  await ledger.finishCollection({
+    id: collection.id,
+    transactionHash: receipt.transactionHash,
+    skipped: outcome.skipped,
+  });
+  for (const skip of outcome.skips) log.warn({ collectionId: collection.id, ...skip }, 'the escrow skipped a claim');
+  return {
+    collectionId: collection.id,
+    transactionHash: receipt.transactionHash,
+    amount: outcome.amount.toString(),
+    channels: collection.claims.length,
+    skipped: outcome.skipped,
+  };
+}
+
+/** A simulated run that brings nothing is not worth its gas. */
+async function wouldCollectNothing(deps: CollectionDeps, data: Hex): Promise<boolean> {
+  const to = deps.contracts.autoPayLLM;
+  const answer = await callChain('a simulated collection', () => deps.client.call({ account: deps.relay, to, data }));
+  return answer.data !== undefined && BigInt(answer.data) === 0n;
+}
+
+/** What the transaction did, from its own events. */
+function readOutcome({ contracts }: CollectionDeps, receipt: TransactionReceipt) {
+  const of = (address: Hex) => receipt.logs.filter((log) => isAddressEqual(log.address, address));
+  const arrivals = parseEventLogs({ abi: autoPayLlmAbi, eventName: 'Collected', logs: of(contracts.autoPayLLM) });
+  const skips = parseEventLogs({
+    abi: paymentChannelsAbi,
+    eventName: 'ClaimSkipped',
+    logs: of(contracts.paymentChannels),
+  }).map((event) => ({
+    channelId: event.args.channelId,
+    reason: claimFaults[event.args.reason] ?? `fault ${event.args.reason}`,
+  }));
+  const amount = arrivals.reduce((sum, event) => sum + event.args.amount, 0n);
+  return { amount, skips, skipped: skips.map((skip) => skip.channelId) };
+}
+
+/** `ClaimFault` of contracts/types/Claim.sol. */
+const claimFaults = [
+  'none',
+  'channel not found',
+  'channel finalized',
+  'amount not increasing',
+  'claim exceeds voucher',
+  'amount exceeds deposit',
+  'invalid signature',
+] as const;
+
+/** Books every collection that waits; the first failure is thrown once all have been tried. */
+async function bookAll(deps: CollectionDeps): Promise<BookedResult[]> {
+  const booked: BookedResult[] = [];
+  const failures: unknown[] = [];
+  for (const pending of await deps.ledger.listPendingBookings()) {
+    try {
+      booked.push(...(await bookCollection(deps, pending)));
+    } catch (error) {
+      failures.push(error);
+    }
+  }
+  if (failures.length > 0) throw failures[0];
+  return booked;
+}

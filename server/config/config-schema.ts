@@ -1,0 +1,110 @@
+import { z } from 'zod';
+import { addressSchema } from '../../protocol/mpp/session-schemas.ts';
+import { decimalPattern } from './parse-decimal.ts';
+
+const name = z
+  .string()
+  .regex(/^[^\s\p{Cc}]{1,128}$/u, 'must be 1 to 128 characters without spaces or control characters');
+
+/** Provider names and regions become parts of a deployment's id, `provider@region`. */
+const idPart = z.string().regex(/^[A-Za-z0-9._-]{1,64}$/, 'must be 1 to 64 letters, digits, ".", "_" or "-"');
+
+const decimal = z
+  .string({ error: 'must be an amount in quotes, such as "0.15" (a bare number would pass through floating point)' })
+  .regex(decimalPattern, 'must be a decimal amount in whole tokens, such as "0.15"');
+
+const httpUrl = z
+  .url({ protocol: /^https?$/, error: 'must be an http or https URL' })
+  .refine((value) => !value.includes('@'), 'must not carry credentials; name an environment variable instead')
+  .transform((value) => value.replace(/\/+$/, ''));
+
+const count = (most: number) => z.number().int().min(1).max(most);
+const durationMs = count(86_400_000);
+
+const priceSchema = z.strictObject({
+  prompt: decimal,
+  completion: decimal,
+  cachedPrompt: decimal.optional(),
+  cacheWrite: decimal.optional(),
+  audioPrompt: decimal.optional(),
+  audioCompletion: decimal.optional(),
+  request: decimal.default('0'),
+});
+
+const deploymentSchema = z.strictObject({
+  provider: idPart,
+  model: name,
+  region: idPart.default('default'),
+});
+
+const routeSchema = z.strictObject({
+  model: name,
+  deployments: z.array(deploymentSchema).min(1).max(16),
+  free: z.boolean().default(false),
+  price: priceSchema.optional(),
+  contextTokens: count(100_000_000).default(128_000),
+  maxOutputTokens: count(10_000_000).default(16_384),
+  defaultMaxOutputTokens: count(10_000_000).optional(),
+  outputLimitParameter: z.enum(['max_completion_tokens', 'max_tokens']).default('max_completion_tokens'),
+});
+
+const providerSchema = z.strictObject({
+  name: idPart,
+  baseUrl: httpUrl,
+  apiKeyEnv: z
+    .string()
+    .regex(/^[A-Za-z_][A-Za-z0-9_]{0,127}$/, 'must be the name of an environment variable, never the key itself')
+    .optional(),
+});
+
+/**
+ * `autopay.yaml` as it is written: every key that there is. Money is in whole tokens, as decimal strings; prices are
+ * per 1,000,000 tokens (`request`: per call). Keys that are not here are errors, because an ignored setting is worse
+ * than a refused one.
+ */
+export const configFileSchema = z.strictObject({
+  listen: z
+    .strictObject({
+      host: z.string().min(1).max(255).default('127.0.0.1'),
+      port: z.number().int().min(0).max(65_535).default(4000),
+    })
+    .prefault({}),
+  realm: z
+    .string()
+    .regex(/^[\x20-\x7e]{1,256}$/, 'must be 1 to 256 printable ASCII characters')
+    .default('autopay.local'),
+  chain: z.strictObject({
+    id: count(Number.MAX_SAFE_INTEGER),
+    rpcUrl: httpUrl,
+    deployedAtBlock: z.number().int().min(0),
+  }),
+  contracts: z.strictObject({ paymentChannels: addressSchema, autoPayLLM: addressSchema, auditLog: addressSchema }),
+  token: z.strictObject({
+    symbol: z.string().regex(/^[\x21-\x7e]{1,16}$/),
+    address: addressSchema,
+    decimals: z.number().int().min(0).max(36),
+  }),
+  providers: z.array(providerSchema).min(1).max(64),
+  routes: z.array(routeSchema).min(1).max(4096),
+  payment: z
+    .strictObject({ suggestedDeposit: decimal.default('5'), challengeTtlSeconds: count(86_400).default(3600) })
+    .prefault({}),
+  collection: z
+    .strictObject({ intervalSeconds: count(86_400).default(60), maxClaims: count(200).default(100) })
+    .prefault({}),
+  audit: z.strictObject({ intervalSeconds: count(86_400).default(30) }).prefault({}),
+  limits: z
+    .strictObject({
+      maxBodyBytes: count(256 * 2 ** 20).default(4 * 2 ** 20),
+      maxResponseBytes: count(2 ** 30).default(32 * 2 ** 20),
+      headersTimeoutMs: durationMs.default(60_000),
+      idleTimeoutMs: durationMs.default(60_000),
+      callTimeoutMs: durationMs.default(600_000),
+      drainTimeoutMs: durationMs.default(30_000),
+      maxConcurrentCalls: count(100_000).default(1024),
+    })
+    .prefault({}),
+});
+
+/** The parsed file, before amounts are converted and names are resolved. */
+export type ConfigFile = z.output<typeof configFileSchema>;

@@ -1,0 +1,94 @@
+import { createServer, type Server } from 'node:http';
+import { once } from 'node:events';
+import { connect, type AddressInfo, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, expect, it } from 'vitest';
+import type { ResponseSink } from '../call/types.ts';
+import { createResponseSink } from './create-response-sink.ts';
+
+let server: Server | undefined;
+afterEach(() => {
+  server?.closeAllConnections();
+  server?.close();
+});
+
+/** One request over a plain socket, so that the test sees the bytes as they come and reads when it likes. */
+async function open(): Promise<{ sink: ResponseSink; socket: Socket }> {
+  const sinks = Promise.withResolvers<ResponseSink>();
+  server = createServer((_, response) => sinks.resolve(createResponseSink(response)));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const socket = connect((server.address() as AddressInfo).port, '127.0.0.1');
+  socket.on('error', () => undefined);
+  socket.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n');
+  return { sink: await sinks.promise, socket };
+}
+
+const stream = { 'content-type': 'text/event-stream' };
+
+it('sends the head of a stream at once, and each write by itself', async () => {
+  const { sink, socket } = await open();
+  expect(sink.started).toBe(false);
+  sink.start(200, stream);
+  expect(sink.started).toBe(true);
+  const [head] = (await once(socket, 'data')) as [Buffer];
+  expect(head.toString()).toMatch(/^HTTP\/1.1 200 OK\r\n[^]*\r\n\r\n$/);
+  for (const piece of ['data: 1\n\n', 'data: 2\n\n']) {
+    await sink.write(Buffer.from(piece));
+    const [got] = (await once(socket, 'data')) as [Buffer];
+    expect(got.toString()).toContain(piece);
+  }
+  sink.end(Buffer.from('last'));
+  const [last] = (await once(socket, 'data')) as [Buffer];
+  expect(last.toString()).toMatch(/last\r\n0\r\n\r\n$/);
+  expect(sink.closed).toBe(false);
+});
+
+it('waits for a slow client, and goes on when it reads again', async () => {
+  const { sink, socket } = await open();
+  socket.pause();
+  sink.start(200, stream);
+  const piece = Buffer.alloc(1 << 20);
+  let written = 0;
+  const writing = (async () => {
+    for (; written < 64; written += 1) await sink.write(piece);
+  })();
+  await sleep(300);
+  expect(written).toBeLessThan(64);
+  socket.resume();
+  await writing;
+  expect(written).toBe(64);
+});
+
+it('lets a writer go on, and tells once, when the client leaves', async () => {
+  const { sink, socket } = await open();
+  let told = 0;
+  sink.onClose(() => (told += 1));
+  socket.pause();
+  sink.start(200, stream);
+  const stuck = sink.write(Buffer.alloc(64 << 20));
+  await sleep(50);
+  socket.destroy();
+  await stuck;
+  expect([sink.closed, told]).toEqual([true, 1]);
+  sink.onClose(() => (told += 1));
+  expect(told).toBe(2);
+  await sink.write(Buffer.from('more'));
+  sink.end();
+  sink.destroy();
+});
+
+it('breaks off after what was written, without the end of the chunked coding', async () => {
+  const { sink, socket } = await open();
+  let told = 0;
+  sink.onClose(() => (told += 1));
+  let got = '';
+  socket.on('data', (chunk: Buffer) => (got += chunk.toString()));
+  sink.start(200, stream);
+  void sink.write(Buffer.from('data: {"error":{}}\n\n'));
+  sink.destroy();
+  await once(socket, 'close');
+  expect(got).toContain('data: {"error":{}}\n\n');
+  expect(got).not.toMatch(/\r\n0\r\n\r\n$/);
+  expect([sink.closed, told]).toEqual([true, 0]);
+});

@@ -1,0 +1,50 @@
+import { createServer, type RequestListener, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
+
+/** An HTTP server that listens. */
+export interface Listening {
+  /** Without a slash at the end. */
+  url: string;
+  server: Server;
+}
+
+/** Longer than the clients' keep-alive, so that they close idle connections first. */
+const keepAliveTimeoutMs = 75_000;
+/** A credential alone may have 16 KiB. */
+const maxHeaderBytes = 32_768;
+
+/**
+ * Listens for HTTP.
+ *
+ * @param options.port 0 picks a free one
+ * @throws AutoPayError `port_taken`; other errors of listening as they are
+ */
+export async function listen(listener: RequestListener, options: { host: string; port: number }): Promise<Listening> {
+  const { host, port } = options;
+  const server = createServer(
+    {
+      keepAliveTimeout: keepAliveTimeoutMs,
+      headersTimeout: 30_000,
+      requestTimeout: 120_000,
+      maxHeaderSize: maxHeaderBytes,
+    },
+    listener,
+  );
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  }).catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code !== 'EADDRINUSE') throw cause;
+    const message = `Port ${port} is taken. Stop what listens there, or choose another with --port.`;
+    throw new AutoPayError('port_taken', message, { cause });
+  });
+  const address = server.address() as AddressInfo;
+  return {
+    url: `http://${address.family === 'IPv6' ? `[${address.address}]` : address.address}:${address.port}`,
+    server,
+  };
+}

@@ -1,0 +1,79 @@
+import { STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:http';
+import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
+import { problemTypes } from '../../protocol/mpp/problem-types.ts';
+import { describeError, type Log } from '../log.ts';
+import { collectChallenges } from '../payments/admit-payment.ts';
+import type { PaymentMethod } from '../payments/payment-method.ts';
+
+/** What an error is answered with. */
+export interface SendErrorOptions {
+  request: IncomingMessage;
+  response: ServerResponse;
+  error: unknown;
+  /** Whose challenges a 402 carries. */
+  payments: readonly PaymentMethod[];
+  /** What the call would cost; asked for only where a 402 is sent. */
+  quote?: () => bigint | undefined;
+  log: Log;
+}
+
+const retryAfterSeconds: Partial<Record<AutoPayError['code'], string>> = { overloaded: '1', chain_unavailable: '5' };
+
+/**
+ * The one place that turns an error into an HTTP answer: OpenAI's shape; for requests with `Authorization: Payment` the
+ * members of a problem (RFC 9457) beside it. What is not an AutoPayError is logged and called `internal_error`.
+ * After the first byte of an answer nothing can be said any more, so the connection is broken off.
+ */
+export function sendError(options: SendErrorOptions): void {
+  const { request, response, log } = options;
+  const error = toPublic(options.error);
+  if (error.status >= 500) {
+    const callId = response.getHeader('x-autopay-call-id');
+    log.error({ callId, path: request.url?.split('?')[0], error: describeError(options.error) }, 'request failed');
+  }
+  if (response.headersSent || response.destroyed) return void response.destroy();
+
+  const challenge =
+    error.status === 402 ? collectChallenges(options.payments, { quote: readQuote(options) }) : undefined;
+  const isPayment = /^payment(?:\s|$)/i.test(request.headers.authorization ?? '');
+  const { code, message, param, type, status } = error;
+  const problem = {
+    type: problemTypes[code] ?? 'about:blank',
+    title: STATUS_CODES[status] ?? code,
+    status,
+    detail: message,
+  };
+  const body = Buffer.from(
+    JSON.stringify({
+      ...(isPayment && problem),
+      error: { message, type, param, code, ...challenge?.facts, ...error.facts },
+    }),
+  );
+  const retryAfter = retryAfterSeconds[code];
+  response.writeHead(status, {
+    ...challenge?.headers,
+    ...(status === 402 && { 'cache-control': 'no-store' }),
+    ...(mustNotBeRetried(error) && { 'x-should-retry': 'false' }),
+    ...(retryAfter !== undefined && { 'retry-after': retryAfter }),
+    // The rest of such a body is not waited for, so the connection cannot carry another request.
+    ...(code === 'body_too_large' && { connection: 'close' }),
+    'content-type': isPayment ? 'application/problem+json' : 'application/json',
+    'content-length': body.length,
+  });
+  response.end(body);
+}
+
+function toPublic(error: unknown): AutoPayError {
+  if (error instanceof AutoPayError) return error;
+  return new AutoPayError('internal_error', 'The relay failed; its log says why. Try again.');
+}
+
+/** A repeated request would carry the same voucher, or pay for the same failure again. */
+function mustNotBeRetried({ code, status }: AutoPayError): boolean {
+  return status === 402 || status === 409 || status === 410 || code === 'upstream_truncated';
+}
+
+function readQuote({ error, quote }: SendErrorOptions): bigint | undefined {
+  const stated = error instanceof AutoPayError ? error.facts['quote'] : undefined;
+  return typeof stated === 'string' ? BigInt(stated) : quote?.();
+}

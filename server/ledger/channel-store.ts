@@ -1,0 +1,114 @@
+import type { DatabaseSync } from 'node:sqlite';
+import { fromHex, type Hex } from '../../protocol/bytes/hex.ts';
+import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
+import { encodeAmount } from './amount-blob.ts';
+import type { ChannelOnChain, ChannelState } from './ledger.ts';
+import { amountOf, hexOf, numberOf, type Row } from './rows.ts';
+
+/** Reads and writes the rows of `channels`. */
+export interface ChannelStore {
+  find(channelId: Hex): ChannelState | undefined;
+  /** @throws AutoPayError `internal_error` if there is no such channel. */
+  get(channelId: Hex): ChannelState;
+  /** Channels by id, after `after`, at most `limit`. */
+  list(after: Hex | undefined, limit: number): ChannelState[];
+  insert(channel: ChannelOnChain): void;
+  /** Writes what changes when a channel is read from the chain again. */
+  updateChainSide(channel: ChannelState): void;
+  /**
+   * Writes what calls change.
+   * @throws AutoPayError `internal_error` if charges and reservations exceed what the payer signed.
+   */
+  updateBooks(channel: ChannelState): void;
+}
+
+function stateOf(row: Row): ChannelState {
+  return {
+    channelId: hexOf(row, 'channel_id'),
+    payer: hexOf(row, 'payer'),
+    payee: hexOf(row, 'payee'),
+    token: hexOf(row, 'token'),
+    salt: hexOf(row, 'salt'),
+    authorizedSigner: hexOf(row, 'authorized_signer'),
+    deposit: amountOf(row, 'deposit'),
+    settled: amountOf(row, 'settled'),
+    closeRequestedAt: numberOf(row, 'close_requested_at_seconds'),
+    finalized: numberOf(row, 'finalized') === 1,
+    acceptedCumulative: amountOf(row, 'accepted_cumulative'),
+    acceptedSignature: row['accepted_signature'] === null ? null : hexOf(row, 'accepted_signature'),
+    charged: amountOf(row, 'charged'),
+    reserved: amountOf(row, 'reserved'),
+    sequence: numberOf(row, 'sequence'),
+  };
+}
+
+/** Prepares the statements once. */
+export function createChannelStore(db: DatabaseSync): ChannelStore {
+  const select = db.prepare('SELECT * FROM channels WHERE channel_id = ?');
+  const selectPage = db.prepare('SELECT * FROM channels WHERE channel_id > ? ORDER BY channel_id LIMIT ?');
+  const insert = db.prepare(
+    `INSERT INTO channels (channel_id, payer, payee, token, salt, authorized_signer, deposit, settled,
+       close_requested_at_seconds, finalized, accepted_cumulative, charged, reserved, sequence)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, zeroblob(16), zeroblob(16), zeroblob(16), 0)`,
+  );
+  const updateChainSide = db.prepare(
+    `UPDATE channels SET deposit = ?, settled = ?, close_requested_at_seconds = ?, finalized = ? WHERE channel_id = ?`,
+  );
+  const updateBooks = db.prepare(
+    `UPDATE channels SET accepted_cumulative = ?, accepted_signature = ?, charged = ?, reserved = ?, sequence = ?
+     WHERE channel_id = ?`,
+  );
+
+  function find(channelId: Hex): ChannelState | undefined {
+    const row = select.get(fromHex(channelId, 32));
+    return row === undefined ? undefined : stateOf(row);
+  }
+
+  return {
+    find,
+    get(channelId) {
+      const channel = find(channelId);
+      if (channel === undefined) throw new AutoPayError('internal_error', `The ledger has no channel ${channelId}.`);
+      return channel;
+    },
+    list(after, limit) {
+      return selectPage.all(after === undefined ? Buffer.alloc(0) : fromHex(after, 32), limit).map(stateOf);
+    },
+    insert(channel) {
+      insert.run(
+        fromHex(channel.channelId, 32),
+        fromHex(channel.payer, 20),
+        fromHex(channel.payee, 20),
+        fromHex(channel.token, 20),
+        fromHex(channel.salt, 32),
+        fromHex(channel.authorizedSigner, 20),
+        encodeAmount(channel.deposit),
+        encodeAmount(channel.settled),
+        channel.closeRequestedAt,
+        channel.finalized ? 1 : 0,
+      );
+    },
+    updateChainSide(channel) {
+      updateChainSide.run(
+        encodeAmount(channel.deposit),
+        encodeAmount(channel.settled),
+        channel.closeRequestedAt,
+        channel.finalized ? 1 : 0,
+        fromHex(channel.channelId, 32),
+      );
+    },
+    updateBooks(channel) {
+      if (channel.charged + channel.reserved > channel.acceptedCumulative) {
+        throw new AutoPayError('internal_error', `Channel ${channel.channelId} would owe more than its payer signed.`);
+      }
+      updateBooks.run(
+        encodeAmount(channel.acceptedCumulative),
+        channel.acceptedSignature === null ? null : fromHex(channel.acceptedSignature),
+        encodeAmount(channel.charged),
+        encodeAmount(channel.reserved),
+        channel.sequence,
+        fromHex(channel.channelId, 32),
+      );
+    },
+  };
+}

@@ -1,0 +1,99 @@
+import type { DatabaseSync } from 'node:sqlite';
+import { fromHex } from '../../protocol/bytes/hex.ts';
+import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
+import { parseCallId } from '../../protocol/receipt/call-id.ts';
+import type { CallReceipt } from '../../protocol/receipt/call-receipt.ts';
+import { decodeReceipt } from '../../protocol/receipt/decode-receipt.ts';
+import type { SignedReceipt } from '../../protocol/receipt/signed-receipt.ts';
+import { encodeAmount } from './amount-blob.ts';
+import { batchPaths } from './batch-paths.ts';
+import type { PendingCharge } from './group-context.ts';
+import { bytesOf, numberOf } from './rows.ts';
+
+const dayMs = 86_400_000;
+
+/** The signature over the receipts of one commit. */
+export interface ReceiptBatchRow {
+  batchId: number;
+  root: Uint8Array;
+  size: number;
+  signedAtMs: number;
+  signature: Uint8Array;
+}
+
+/** Reads and writes the rows of `charges` and `receipt_batches`. */
+export interface ChargeStore {
+  nextBatchId(): number;
+  insert(charge: PendingCharge, place: { batchId: number; batchIndex: number }): void;
+  insertBatch(batch: ReceiptBatchRow): void;
+  /** A durable receipt with its path, rebuilt from the leaf hashes of its batch. */
+  find(callId: string): { receipt: CallReceipt; signed: SignedReceipt } | undefined;
+  /** Number of charges: the size of the log. */
+  count(): number;
+}
+
+/** Prepares the statements once. */
+export function createChargeStore(db: DatabaseSync): ChargeStore {
+  const nextBatch = db.prepare('SELECT coalesce(max(batch_id), 0) + 1 AS id FROM receipt_batches');
+  const count = db.prepare('SELECT coalesce(max(log_index), -1) + 1 AS size FROM charges');
+  const insert = db.prepare(
+    `INSERT INTO charges (log_index, call_id, channel_id, sequence, amount, running_total, token, day, model, provider,
+       batch_id, batch_index, leaf_hash, request_salt, response_salt, entry)
+     VALUES ((SELECT coalesce(max(log_index), -1) + 1 FROM charges), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+  );
+  const insertBatch = db.prepare(
+    'INSERT INTO receipt_batches (batch_id, root, size, signed_at_ms, signature) VALUES (?, ?, ?, ?, ?)',
+  );
+  const select = db.prepare(
+    `SELECT entry, batch_id, batch_index, request_salt, response_salt, signed_at_ms, signature
+     FROM charges JOIN receipt_batches USING (batch_id) WHERE call_id = ?`,
+  );
+  const selectLeaves = db.prepare('SELECT leaf_hash FROM charges WHERE batch_id = ? ORDER BY batch_index');
+
+  return {
+    nextBatchId: () => numberOf(nextBatch.get() ?? {}, 'id'),
+    count: () => numberOf(count.get() ?? {}, 'size'),
+    insert({ receipt, entry, leafHash, requestSalt, responseSalt }, { batchId, batchIndex }) {
+      insert.run(
+        parseCallId(receipt.callId),
+        receipt.sequence === 0 ? null : fromHex(receipt.channelId, 32),
+        receipt.sequence,
+        encodeAmount(receipt.amount),
+        encodeAmount(receipt.runningTotal),
+        fromHex(receipt.token, 20),
+        Math.floor(receipt.admittedAtMs / dayMs),
+        receipt.modelAsked,
+        receipt.provider,
+        batchId,
+        batchIndex,
+        leafHash,
+        requestSalt,
+        responseSalt,
+        entry,
+      );
+    },
+    insertBatch({ batchId, root, size, signedAtMs, signature }) {
+      insertBatch.run(batchId, root, size, signedAtMs, signature);
+    },
+    find(callId) {
+      const row = select.get(parseCallId(callId));
+      if (row === undefined) return undefined;
+      const entry = bytesOf(row, 'entry');
+      const leafHashes = selectLeaves.all(numberOf(row, 'batch_id')).map((leaf) => bytesOf(leaf, 'leaf_hash'));
+      const index = numberOf(row, 'batch_index');
+      const path = batchPaths(leafHashes).paths[index];
+      if (path === undefined) throw new AutoPayError('internal_error', `The batch of call ${callId} is incomplete.`);
+      const signed: SignedReceipt = {
+        entry,
+        index,
+        size: leafHashes.length,
+        signedAtMs: numberOf(row, 'signed_at_ms'),
+        path,
+        signature: bytesOf(row, 'signature'),
+        requestSalt: bytesOf(row, 'request_salt'),
+        responseSalt: bytesOf(row, 'response_salt'),
+      };
+      return { receipt: decodeReceipt(entry), signed };
+    },
+  };
+}

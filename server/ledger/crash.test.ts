@@ -1,0 +1,98 @@
+import { spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { createInterface } from 'node:readline';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { encodeSignedReceipt } from '../../protocol/receipt/signed-receipt.ts';
+import type { BackgroundLedger } from './background-ledger.ts';
+import { toText } from './crashing-relay.ts';
+import { someChannel, someCharge, someReserve, temporaryFolder, testKey, testScope } from './ledger-fixtures.ts';
+import type { Ledger } from './ledger.ts';
+import { openLedger } from './open-ledger.ts';
+
+let folder: ReturnType<typeof temporaryFolder>;
+let ledger: (Ledger & BackgroundLedger) | undefined;
+beforeEach(() => {
+  folder = temporaryFolder();
+});
+afterEach(async () => {
+  await ledger?.close();
+  ledger = undefined;
+  folder.remove();
+});
+
+async function open(): Promise<Ledger & BackgroundLedger> {
+  const { dataDir } = folder;
+  ledger = await openLedger({ dataDir, chainId: 31337, receiptScope: testScope, receiptKey: testKey });
+  return ledger;
+}
+
+/** Runs the crashing relay until it prints a line that starts with `until`, kills it with SIGKILL, returns the line. */
+async function crashAt(until: string, plan: Parameters<typeof toText>[0]): Promise<string> {
+  const child = spawn(process.execPath, [fileURLToPath(new URL('./crashing-relay.ts', import.meta.url))], {
+    env: { ...process.env, AUTOPAY_TEST_CRASH: toText(plan) },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const exited = new Promise<NodeJS.Signals | null>((resolve) => {
+    child.once('exit', (_code, signal) => resolve(signal));
+  });
+  let found = '';
+  for await (const line of createInterface({ input: child.stdout })) {
+    if (!line.startsWith(until)) continue;
+    found = line;
+    child.kill('SIGKILL');
+    break;
+  }
+  expect(await exited).toBe('SIGKILL');
+  return found;
+}
+
+async function crash(until: string, commitDelayMs: number) {
+  const channel = someChannel();
+  const before = await open();
+  await before.upsertChannel(channel);
+  await before.close();
+  const reserve = someReserve({ channelId: channel.channelId, cumulativeAmount: 500n }, 400n);
+  const charge = someCharge(reserve.callId, 300n);
+  const line = await crashAt(until, { dataDir: folder.dataDir, commitDelayMs, reserve, charge });
+  return { channel, reserve, charge, line, after: await open() };
+}
+
+test('killed between decided and durable: nothing was reserved, the voucher is unused', async () => {
+  const { channel, reserve, after } = await crash('decided', 3000);
+  expect(await after.getChannel(channel.channelId)).toMatchObject({
+    reserved: 0n,
+    charged: 0n,
+    acceptedCumulative: 0n,
+  });
+  const outcome = await after.reserve(reserve);
+  expect(outcome.ok).toBe(true);
+  if (outcome.ok) await outcome.durable;
+});
+
+test('killed with a durable reservation: it is released as crashed, the voucher is used up', async () => {
+  const { channel, reserve, charge, after } = await crash('durable', 0);
+  expect(await after.getChannel(channel.channelId)).toMatchObject({
+    reserved: 0n,
+    charged: 0n,
+    acceptedCumulative: 500n,
+  });
+  await expect(after.charge(charge)).rejects.toThrow('was released before');
+  const again = await after.reserve({ ...reserve, callId: someReserve(null, 0n).callId });
+  expect(again).toMatchObject({ ok: false, refusal: { code: 'voucher_already_used', usedByCallId: reserve.callId } });
+});
+
+test('killed while the charge is being written: nothing was charged', async () => {
+  const { channel, reserve, after } = await crash('charging', 1500);
+  expect(await after.getChannel(channel.channelId)).toMatchObject({ reserved: 0n, charged: 0n, sequence: 0 });
+  expect(await after.getSignedReceipt(reserve.callId)).toBeUndefined();
+  expect(await after.logPendingCharges()).toBe(0);
+});
+
+test('killed after the charge: the receipt that was given out is the one in the books', async () => {
+  const { channel, reserve, charge, line, after } = await crash('charged', 0);
+  expect(await after.getChannel(channel.channelId)).toMatchObject({ reserved: 0n, charged: 300n, sequence: 1 });
+  const stored = await after.getSignedReceipt(reserve.callId);
+  expect(stored && `charged ${encodeSignedReceipt(stored)}`).toBe(line);
+  expect(encodeSignedReceipt((await after.charge(charge)).signed)).toBe(line.slice('charged '.length));
+  expect(await after.logPendingCharges()).toBe(1);
+});

@@ -1,0 +1,56 @@
+import { encodeSignedReceipt } from '../../protocol/receipt/signed-receipt.ts';
+import type { ChargeRequest, ReserveRequest } from './ledger.ts';
+import { testKey, testScope } from './ledger-fixtures.ts';
+import { openLedger } from './open-ledger.ts';
+
+/*
+ * A process for the crash tests: reserves, says so, charges, says so; the test kills it with SIGKILL at a line of its
+ * choice. The plan comes in the environment variable AUTOPAY_TEST_CRASH.
+ */
+
+/** What the test asks of the process. */
+export interface CrashPlan {
+  dataDir: string;
+  commitDelayMs: number;
+  reserve: ReserveRequest;
+  charge: ChargeRequest;
+}
+
+/** JSON that keeps BigInts; Buffers do by themselves. */
+export function toText(plan: CrashPlan): string {
+  return JSON.stringify(plan, (_key, value: unknown) => {
+    if (typeof value === 'bigint') return { bigint: value.toString() };
+    return value;
+  });
+}
+
+function fromText(text: string): CrashPlan {
+  return JSON.parse(text, (_key, value: unknown) => {
+    if (typeof value !== 'object' || value === null) return value;
+    if ('bigint' in value) return BigInt(String(value.bigint));
+    if ('type' in value && value.type === 'Buffer' && 'data' in value) return Buffer.from(value.data as number[]);
+    return value;
+  }) as CrashPlan;
+}
+
+async function run(plan: CrashPlan): Promise<void> {
+  const ledger = await openLedger({
+    dataDir: plan.dataDir,
+    chainId: testScope.chainId,
+    receiptScope: testScope,
+    receiptKey: testKey,
+    commitDelayMs: plan.commitDelayMs,
+  });
+  const outcome = await ledger.reserve(plan.reserve);
+  if (!outcome.ok) throw new Error(outcome.refusal.code);
+  console.log('decided');
+  await outcome.durable;
+  console.log('durable');
+  const charged = ledger.charge(plan.charge);
+  console.log('charging');
+  console.log(`charged ${encodeSignedReceipt((await charged).signed)}`);
+  setInterval(() => undefined, 1000);
+}
+
+const text = process.env['AUTOPAY_TEST_CRASH'];
+if (import.meta.main && text !== undefined) await run(fromText(text));

@@ -1,0 +1,167 @@
+import { Worker } from 'node:worker_threads';
+import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
+import {
+  fromPlainError,
+  type OperationCall,
+  type OperationOutcome,
+  type WriterData,
+  type WriterMessage,
+} from './messages.ts';
+import type { ArgumentOf, OperationName, ResultOf } from './operations/create-operations.ts';
+import type { ReserveDecision } from './operations/reserve-call.ts';
+
+/** The most operations that go as one message and one transaction. */
+export const maxGroupSize = 256;
+/** The most operations that wait; beyond it new reservations are refused as `overloaded`. */
+export const maxQueuedReserves = 4_096;
+/** Beyond this even charges are refused. It takes a broken disk to get here: calls in flight are bounded. */
+export const maxQueuedOperations = 65_536;
+
+interface Waiting extends OperationCall {
+  onDecided: ((decision: ReserveDecision) => void) | undefined;
+  resolve: (value: unknown) => void;
+  reject: (error: AutoPayError) => void;
+}
+
+/**
+ * The main thread's side of the writer. Operations that are posted in the same turn of the event loop, or while a group
+ * is under way, go together as the next group. If the thread dies, everything that waits fails and `onFatal` is called,
+ * once: the process MUST exit then, because decided calls may be lost.
+ */
+export class GroupWorker {
+  readonly #worker: Worker;
+  readonly #onFatal: (error: Error) => void;
+  readonly #ready = Promise.withResolvers<void>();
+  readonly #ended = Promise.withResolvers<void>();
+  #queue: Waiting[] = [];
+  #inFlight: Waiting[] = [];
+  #isScheduled = false;
+  #state: 'opening' | 'open' | 'closing' | 'closed' = 'opening';
+
+  /** @param script the thread's module; only tests give another than the writer's. */
+  constructor(data: WriterData, onFatal: (error: Error) => void, script = new URL('./writer.ts', import.meta.url)) {
+    this.#onFatal = onFatal;
+    this.#worker = new Worker(script, {
+      workerData: data,
+      execArgv: ['--disable-warning=ExperimentalWarning'],
+    });
+    this.#worker.on('message', (message: WriterMessage) => this.#hear(message));
+    this.#worker.on('error', (error) => this.#end(error instanceof Error ? error : new Error(String(error)), true));
+    this.#worker.on('exit', (code) =>
+      this.#end(new Error(`the ledger's writer thread ended with code ${code}`), code !== 0),
+    );
+  }
+
+  /** Resolves when the file is open and migrated; rejects with why it cannot be. */
+  ready(): Promise<void> {
+    return this.#ready.promise;
+  }
+
+  /**
+   * Posts one operation; resolves when its group is durable.
+   * @param onDecided for a reservation: called before its group is durable.
+   * @throws AutoPayError what the operation throws; `overloaded` if too many wait; `internal_error` if the group or the
+   * thread fails, or the ledger is closed.
+   */
+  call<N extends OperationName>(
+    name: N,
+    argument: ArgumentOf<N>,
+    onDecided?: (decision: ReserveDecision) => void,
+  ): Promise<ResultOf<N>> {
+    if (this.#state !== 'open') return Promise.reject(new AutoPayError('internal_error', 'The ledger is closed.'));
+    const limit = name === 'reserve' ? maxQueuedReserves : maxQueuedOperations;
+    if (this.#queue.length >= limit) {
+      return Promise.reject(
+        new AutoPayError('overloaded', 'Too many calls wait for the ledger. Try again in a moment.'),
+      );
+    }
+    const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+    this.#queue.push({ name, argument, onDecided, resolve, reject });
+    this.#schedule();
+    return promise as Promise<ResultOf<N>>;
+  }
+
+  /** Finishes what was posted, then closes the file and ends the thread. */
+  async close(): Promise<void> {
+    if (this.#state === 'open') {
+      this.#state = 'closing';
+      this.#closeIfIdle();
+    }
+    await this.#ended.promise;
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled || this.#inFlight.length > 0) return;
+    this.#isScheduled = true;
+    setImmediate(() => {
+      this.#isScheduled = false;
+      this.#postGroup();
+    });
+  }
+
+  #postGroup(): void {
+    if (this.#inFlight.length > 0 || this.#queue.length === 0) return;
+    this.#inFlight = this.#queue.splice(0, maxGroupSize);
+    const calls: OperationCall[] = this.#inFlight.map(({ name, argument }) => ({ name, argument }));
+    this.#worker.postMessage(calls);
+  }
+
+  #hear(message: WriterMessage): void {
+    switch (message.type) {
+      case 'ready':
+        this.#state = 'open';
+        this.#ready.resolve();
+        break;
+      case 'unopened':
+        this.#state = 'closing';
+        this.#ready.reject(fromPlainError(message.error));
+        break;
+      case 'decided':
+        for (const { index, decision } of message.decisions) this.#inFlight[index]?.onDecided?.(decision);
+        break;
+      case 'done':
+        this.#settle((waiting, index) => settleOne(waiting, message.outcomes[index]));
+        break;
+      case 'failed':
+        this.#settle((waiting) => waiting.reject(fromPlainError(message.error)));
+        break;
+    }
+  }
+
+  #settle(settle: (waiting: Waiting, index: number) => void): void {
+    const group = this.#inFlight;
+    this.#inFlight = [];
+    this.#postGroup();
+    group.forEach(settle);
+    this.#closeIfIdle();
+  }
+
+  #closeIfIdle(): void {
+    if (this.#state === 'closing' && this.#queue.length === 0 && this.#inFlight.length === 0) {
+      this.#worker.postMessage('close');
+    }
+  }
+
+  #end(error: Error, isCrash: boolean): void {
+    if (this.#state === 'closed') return;
+    const isIdle = this.#queue.length === 0 && this.#inFlight.length === 0;
+    const isExpected = this.#state === 'opening' || (this.#state === 'closing' && isIdle && !isCrash);
+    this.#state = 'closed';
+    this.#ready.reject(error); // no effect on a ledger that was open
+    const lost = [...this.#inFlight, ...this.#queue];
+    this.#inFlight = [];
+    this.#queue = [];
+    const failure = new AutoPayError('internal_error', 'The ledger stopped. Try again when the relay is back.', {
+      cause: error,
+    });
+    for (const waiting of lost) waiting.reject(failure);
+    this.#ended.resolve();
+    if (!isExpected) this.#onFatal(error);
+  }
+}
+
+function settleOne(waiting: Waiting, outcome: OperationOutcome | undefined): void {
+  if (outcome === undefined) waiting.reject(new AutoPayError('internal_error', 'The ledger gave no answer.'));
+  else if (outcome.ok) waiting.resolve(outcome.value);
+  else waiting.reject(fromPlainError(outcome.error));
+}

@@ -1,0 +1,122 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { toHex, zeroAddress, zeroBytes32, type Hex } from '../../protocol/bytes/hex.ts';
+import { createCallId } from '../../protocol/receipt/call-id.ts';
+import type { AttemptRecord, ChannelOnChain, ChargeRequest, ReserveRequest } from './ledger.ts';
+
+/*
+ * Values for the ledger's own tests and its benchmark.
+ */
+
+/** The relay whose books the tests keep. */
+export const testScope = { chainId: 31337, verifyingContract: `0x${'aa'.repeat(20)}` } as const;
+/** Signs the receipts of the tests. */
+export const testKey: Uint8Array = Buffer.alloc(32, 7);
+/** The token of the tests' channels. */
+export const testToken: Hex = `0x${'cc'.repeat(20)}`;
+
+/** A channel with a deposit of 1,000,000 unless told otherwise. */
+export function someChannel(overrides: Partial<ChannelOnChain> = {}): ChannelOnChain {
+  return {
+    channelId: toHex(randomBytes(32)),
+    payer: toHex(randomBytes(20)),
+    payee: testScope.verifyingContract,
+    token: testToken,
+    salt: toHex(randomBytes(32)),
+    authorizedSigner: zeroAddress,
+    deposit: 1_000_000n,
+    settled: 0n,
+    closeRequestedAt: 0,
+    finalized: false,
+    ...overrides,
+  };
+}
+
+/** A reservation on a channel, or on a free route without one. */
+export function someReserve(
+  voucher: { channelId: Hex; cumulativeAmount: bigint } | null,
+  quote: bigint,
+  overrides: Partial<ReserveRequest> = {},
+): ReserveRequest {
+  return {
+    callId: createCallId(),
+    voucher: voucher === null ? null : { ...voucher, signature: toHex(randomBytes(65)) },
+    quote,
+    model: 'sim-small',
+    bodyHash: randomBytes(32),
+    admittedAtMs: 1_790_000_000_000,
+    leaseUntilMs: 1_790_000_600_000,
+    ...overrides,
+  };
+}
+
+/** One attempt that went well. */
+export function someAttempt(overrides: Partial<AttemptRecord> = {}): AttemptRecord {
+  return {
+    number: 1,
+    provider: 'simulated',
+    deployment: 'simulated@local',
+    startedAtMs: 1_790_000_000_001,
+    endedAtMs: 1_790_000_000_100,
+    outcome: 'ok',
+    status: 200,
+    usage: {
+      prompt: 10,
+      cachedPrompt: 0,
+      cacheWrite: 0,
+      audioPrompt: 0,
+      completion: 5,
+      reasoning: 0,
+      audioCompletion: 0,
+    },
+    usageKind: 'exact',
+    ...overrides,
+  };
+}
+
+/** A charge of a reserved call. */
+export function someCharge(
+  callId: string,
+  metered: bigint,
+  receipt: Partial<ChargeRequest['receipt']> = {},
+): ChargeRequest {
+  return {
+    callId,
+    metered,
+    receipt: {
+      token: testToken,
+      priceRoot: zeroBytes32,
+      oracleRound: 0n,
+      usage: {
+        prompt: 10,
+        cachedPrompt: 0,
+        cacheWrite: 0,
+        audioPrompt: 0,
+        completion: 5,
+        reasoning: 0,
+        audioCompletion: 0,
+      },
+      requestCommitment: toHex(randomBytes(32)),
+      responseCommitment: toHex(randomBytes(32)),
+      attemptsDigest: toHex(randomBytes(32)),
+      evidenceTier: 'relay-signed',
+      usageKind: 'exact',
+      modelAsked: 'sim-small',
+      modelServed: 'sim-small-1',
+      provider: 'simulated',
+      deployment: 'simulated@local',
+      ...receipt,
+    },
+    requestSalt: randomBytes(32),
+    responseSalt: randomBytes(32),
+    attempts: [someAttempt()],
+  };
+}
+
+/** A folder that is deleted by `remove`. */
+export function temporaryFolder(): { dataDir: string; remove: () => void } {
+  const dataDir = mkdtempSync(join(tmpdir(), 'autopay-ledger-'));
+  return { dataDir, remove: () => rmSync(dataDir, { recursive: true, force: true }) };
+}

@@ -1,0 +1,175 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import type { Hex } from '../../protocol/bytes/hex.ts';
+import { decodeReceipt } from '../../protocol/receipt/decode-receipt.ts';
+import { someChannel, someCharge, someReserve } from './ledger-fixtures.ts';
+import type { ChannelOnChain, ChargeResult } from './ledger.ts';
+import type { OperationCall } from './messages.ts';
+import type { ReserveDecision } from './operations/reserve-call.ts';
+import { openTestBooks, type TestBooks } from './test-books.ts';
+
+/*
+ * Random groups of operations against a model that is as simple as the rules are: the books must decide as it does, and
+ * their sums must agree with their own receipts.
+ */
+
+interface ModelCall {
+  callId: string;
+  channel: number;
+  cumulative: bigint;
+  quote: bigint;
+  state: 'reserved' | 'charged' | 'released';
+  amount: bigint;
+}
+
+const deposit = 60n;
+const unit = 2n ** 120n; // amounts are multiples of this, so that nothing narrower than 2^128 would do
+
+const step = fc.oneof(
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      type: fc.constant('reserve' as const),
+      channel: fc.nat(1),
+      cumulative: fc.integer({ min: 0, max: 64 }),
+      quote: fc.nat(20),
+    }),
+  },
+  { weight: 4, arbitrary: fc.record({ type: fc.constant('charge' as const), call: fc.nat(30), metered: fc.nat(25) }) },
+  { weight: 2, arbitrary: fc.record({ type: fc.constant('release' as const), call: fc.nat(30) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ type: fc.constant('collect' as const), fate: fc.constantFrom('finish', 'skip', 'abandon') }),
+  },
+);
+type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
+
+class Model {
+  readonly calls: ModelCall[] = [];
+  readonly accepted = [0n, 0n];
+
+  sum(channel: number, state: 'reserved' | 'charged'): bigint {
+    const mine = this.calls.filter((call) => call.channel === channel && call.state === state);
+    return mine.reduce((sum, call) => sum + (state === 'reserved' ? call.quote : call.amount), 0n);
+  }
+
+  /** 'ok', or the code of the refusal. */
+  reserve(call: ModelCall): string {
+    const { channel, cumulative, quote } = call;
+    if (this.calls.some((other) => other.channel === channel && other.cumulative === cumulative))
+      return 'voucher_already_used';
+    if (cumulative > deposit * unit) return 'amount_exceeds_deposit';
+    const accepted = [this.accepted[channel] ?? 0n, cumulative].reduce((a, b) => (a > b ? a : b));
+    if (accepted - this.sum(channel, 'charged') - this.sum(channel, 'reserved') < quote) return 'insufficient_headroom';
+    this.accepted[channel] = accepted;
+    this.calls.push(call);
+    return 'ok';
+  }
+}
+
+/** Turns a step into an operation, and says what its outcome must be by the model. */
+function plan(
+  step: Step,
+  model: Model,
+  channels: readonly ChannelOnChain[],
+): { call: OperationCall; expected: string } | undefined {
+  if (step.type === 'reserve') {
+    const channelId = channels[step.channel]?.channelId ?? '0x';
+    const [cumulative, quote] = [BigInt(step.cumulative) * unit, BigInt(step.quote) * unit];
+    const request = someReserve({ channelId, cumulativeAmount: cumulative }, quote);
+    const expected = model.reserve({
+      callId: request.callId,
+      channel: step.channel,
+      cumulative,
+      quote,
+      state: 'reserved',
+      amount: 0n,
+    });
+    return { call: { name: 'reserve', argument: request }, expected };
+  }
+  if (step.type === 'collect') return undefined;
+  const call = model.calls[step.call];
+  if (call === undefined) return undefined;
+  if (step.type === 'release') {
+    if (call.state === 'reserved') call.state = 'released';
+    return {
+      call: { name: 'release', argument: { callId: call.callId, reason: 'client_gone', attempts: [] } },
+      expected: 'ok',
+    };
+  }
+  const metered = BigInt(step.metered) * unit;
+  const operation: OperationCall = { name: 'charge', argument: someCharge(call.callId, metered) };
+  if (call.state === 'released') return { call: operation, expected: 'internal_error' };
+  if (call.state === 'reserved') {
+    call.state = 'charged';
+    call.amount = metered < call.quote ? metered : call.quote;
+  }
+  return { call: operation, expected: `charged ${call.amount}` };
+}
+
+function outcomeOf(call: OperationCall, outcome: ReturnType<TestBooks['runGroup']>[number] | undefined): string {
+  if (outcome === undefined) return 'none';
+  if (!outcome.ok) return outcome.error.code;
+  if (call.name === 'charge') return `charged ${(outcome.value as ChargeResult).receipt.amount}`;
+  if (call.name !== 'reserve') return 'ok';
+  const decision = outcome.value as ReserveDecision;
+  return decision.ok ? 'ok' : decision.refusal.code;
+}
+
+function collect(books: TestBooks, fate: string): void {
+  const collection = books.run('openCollection', { maxClaims: 5 });
+  if (collection === undefined) return;
+  const { id } = collection;
+  const transactionHash: Hex = `0x${id.toString(16).padStart(64, '0')}`;
+  const skipped = fate === 'skip' ? collection.claims.map((claim) => claim.channel.channelId) : [];
+  if (fate === 'abandon') books.run('abandonCollection', id);
+  else books.run('finishCollection', { id, transactionHash, skipped });
+}
+
+function checkBooks(books: TestBooks, model: Model, channels: readonly ChannelOnChain[]): void {
+  const receipts = books.run('listEntries', { from: 0, limit: 1000 }).map(({ entry }) => decodeReceipt(entry));
+  expect(receipts).toHaveLength(model.calls.filter((call) => call.state === 'charged').length);
+  let settled = 0n;
+  for (const [index, { channelId }] of channels.entries()) {
+    const state = books.run('getChannel', channelId);
+    expect(state).toMatchObject({
+      charged: model.sum(index, 'charged'),
+      reserved: model.sum(index, 'reserved'),
+      acceptedCumulative: model.accepted[index],
+    });
+    settled += state?.settled ?? 0n;
+    let runningTotal = 0n;
+    for (const [position, receipt] of receipts.filter((item) => item.channelId === channelId).entries()) {
+      runningTotal += receipt.amount;
+      expect([receipt.sequence, receipt.runningTotal]).toEqual([position + 1, runningTotal]);
+    }
+    expect(state?.charged).toBe(runningTotal);
+  }
+  const toBook = books.run('listPendingBookings', undefined).flatMap(({ spends }) => spends);
+  expect(toBook.reduce((sum, spend) => sum + spend.amount, 0n)).toBe(settled);
+}
+
+test('the books decide as the model does, and always add up', () => {
+  fc.assert(
+    fc.property(fc.array(fc.array(step, { minLength: 1, maxLength: 8 }), { maxLength: 8 }), (groups) => {
+      const books = openTestBooks();
+      try {
+        const channels = [someChannel({ deposit: deposit * unit }), someChannel({ deposit: deposit * unit })];
+        for (const channel of channels) books.run('upsertChannel', channel);
+        const model = new Model();
+        for (const group of groups) {
+          const planned = group.flatMap((item) => plan(item, model, channels) ?? []);
+          const outcomes = books.runGroup(planned.map(({ call }) => call));
+          expect(planned.map(({ call }, index) => outcomeOf(call, outcomes[index]))).toEqual(
+            planned.map(({ expected }) => expected),
+          );
+          for (const item of group) if (item.type === 'collect') collect(books, item.fate);
+          checkBooks(books, model, channels);
+        }
+      } finally {
+        books.close();
+      }
+    }),
+    { numRuns: 60 },
+  );
+}, 60_000);

@@ -1,0 +1,80 @@
+import type { DatabaseSync } from 'node:sqlite';
+import { fromHex, toHex, type Hex } from '../../protocol/bytes/hex.ts';
+import { formatCallId } from '../../protocol/receipt/call-id.ts';
+import type { LoggedEntry, StoredBlock } from './background-ledger.ts';
+import { bytesOf, numberOf, textOf, type Row } from './rows.ts';
+
+const hashBytes = 32;
+
+/** An anchor that succeeded. */
+export interface StoredAnchor {
+  size: number;
+  transactionHash: Hex;
+}
+
+/** Reads and writes what the audit log has beyond the charges themselves: `blocks` and `anchors`. */
+export interface LogStore {
+  listEntries(from: number, limit: number): LoggedEntry[];
+  lastBlock(): StoredBlock | undefined;
+  findBlockByStart(start: number): StoredBlock | undefined;
+  hasBlockOfSize(size: number): boolean;
+  insertBlock(block: StoredBlock): void;
+  lastAnchor(): StoredAnchor | undefined;
+  findAnchor(size: number): StoredAnchor | undefined;
+  insertAnchor(anchor: StoredAnchor): void;
+}
+
+function blockOf(row: Row): StoredBlock {
+  const frontier = bytesOf(row, 'frontier');
+  return {
+    start: numberOf(row, 'start'),
+    size: numberOf(row, 'size'),
+    cid: textOf(row, 'cid'),
+    root: bytesOf(row, 'root'),
+    frontier: Array.from({ length: frontier.length / hashBytes }, (_, index) =>
+      frontier.slice(index * hashBytes, (index + 1) * hashBytes),
+    ),
+  };
+}
+
+function anchorOf(row: Row): StoredAnchor {
+  return { size: numberOf(row, 'size'), transactionHash: toHex(bytesOf(row, 'transaction_hash')) };
+}
+
+/** Prepares the statements once. */
+export function createLogStore(db: DatabaseSync): LogStore {
+  const entries = db.prepare(
+    'SELECT log_index, call_id, entry FROM charges WHERE log_index >= ? ORDER BY log_index LIMIT ?',
+  );
+  const lastBlock = db.prepare('SELECT * FROM blocks ORDER BY start DESC LIMIT 1');
+  const blockByStart = db.prepare('SELECT * FROM blocks WHERE start = ?');
+  const blockBySize = db.prepare('SELECT 1 FROM blocks WHERE size = ?');
+  const insertBlock = db.prepare('INSERT INTO blocks (start, size, cid, root, frontier) VALUES (?, ?, ?, ?, ?)');
+  const lastAnchor = db.prepare('SELECT * FROM anchors ORDER BY size DESC LIMIT 1');
+  const anchorBySize = db.prepare('SELECT * FROM anchors WHERE size = ?');
+  const insertAnchor = db.prepare('INSERT INTO anchors (size, transaction_hash) VALUES (?, ?)');
+
+  function one<T>(row: Row | undefined, read: (row: Row) => T): T | undefined {
+    return row === undefined ? undefined : read(row);
+  }
+
+  return {
+    listEntries: (from, limit) =>
+      entries.all(from, limit).map((row) => ({
+        index: numberOf(row, 'log_index'),
+        callId: formatCallId(bytesOf(row, 'call_id')),
+        entry: bytesOf(row, 'entry'),
+      })),
+    lastBlock: () => one(lastBlock.get(), blockOf),
+    findBlockByStart: (start) => one(blockByStart.get(start), blockOf),
+    hasBlockOfSize: (size) => blockBySize.get(size) !== undefined,
+    insertBlock({ start, size, cid, root, frontier }) {
+      insertBlock.run(start, size, cid, root, Buffer.concat(frontier));
+    },
+    lastAnchor: () => one(lastAnchor.get(), anchorOf),
+    findAnchor: (size) => one(anchorBySize.get(size), anchorOf),
+    insertAnchor({ size, transactionHash }) {
+      insertAnchor.run(size, fromHex(transactionHash, 32));
+    },
+  };
+}

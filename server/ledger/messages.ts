@@ -1,0 +1,54 @@
+import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
+import type { ErrorCode } from '../../protocol/errors/error-codes.ts';
+import type { TypedDataScope } from '../../protocol/typed-data/domain-separator.ts';
+import type { OperationName } from './operations/create-operations.ts';
+import type { ReserveDecision } from './operations/reserve-call.ts';
+
+/** What the writer thread is started with. */
+export interface WriterData {
+  file: string;
+  receiptScope: TypedDataScope;
+  receiptKey: Uint8Array;
+  commitDelayMs: number;
+}
+
+/** One operation of a group. */
+export interface OperationCall {
+  name: OperationName;
+  argument: unknown;
+}
+
+/** An error as it crosses the thread border, where classes are lost. */
+export interface PlainError {
+  code: ErrorCode;
+  message: string;
+  facts: Readonly<Record<string, string | number | boolean | null>>;
+  /** For the log: the stack of an error that is none of ours. */
+  detail: string | null;
+}
+
+/** How one operation of a group ended. */
+export type OperationOutcome = { ok: true; value: unknown } | { ok: false; error: PlainError };
+
+/** What the writer says. `decided` and `done` speak of the group that was posted last; there is one at a time. */
+export type WriterMessage =
+  | { type: 'ready' }
+  | { type: 'unopened'; error: PlainError }
+  | { type: 'decided'; decisions: readonly { index: number; decision: ReserveDecision }[] }
+  | { type: 'done'; outcomes: readonly OperationOutcome[] }
+  | { type: 'failed'; error: PlainError };
+
+/** Flattens an error for a message. */
+export function toPlainError(error: unknown): PlainError {
+  if (error instanceof AutoPayError) {
+    const { code, message, facts } = error;
+    return { code, message, facts, detail: null };
+  }
+  const detail = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return { code: 'internal_error', message: 'The ledger failed. Try again; the log says why.', facts: {}, detail };
+}
+
+/** The error that `toPlainError` flattened; one that is none of ours becomes the cause. */
+export function fromPlainError({ code, message, facts, detail }: PlainError): AutoPayError {
+  return new AutoPayError(code, message, detail === null ? { facts } : { facts, cause: new Error(detail) });
+}

@@ -1,0 +1,113 @@
+import { mkdirSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
+import type { TypedDataScope } from '../../protocol/typed-data/domain-separator.ts';
+import { GroupWorker } from './group-worker.ts';
+import type { BackgroundLedger } from './background-ledger.ts';
+import type { Ledger, ReserveOutcome, ReserveRequest } from './ledger.ts';
+import { lockDataFolder } from './lock-data-folder.ts';
+
+/** Where the books are and whose receipts they hold. */
+export interface OpenLedgerOptions {
+  /** The data folder: the ledger is `ledger.sqlite` in it. Give this or `file`. */
+  dataDir?: string;
+  /** The ledger file itself. */
+  file?: string;
+  /** EIP-155 id of the chain whose channels are kept; the same as the scope's. */
+  chainId: number;
+  /** Chain and AutoPayLLM contract that the receipts are signed for. */
+  receiptScope: TypedDataScope;
+  /** Private key that signs the receipt batches, 32 bytes. */
+  receiptKey: Uint8Array;
+  /** Test only: delays every COMMIT. */
+  commitDelayMs?: number;
+  /** The writer has died. The process MUST exit; without this it does, by an uncaught exception. */
+  onFatal?: (error: Error) => void;
+}
+
+function fileOf({ dataDir, file }: OpenLedgerOptions): string {
+  if (file !== undefined) return resolve(file);
+  if (dataDir !== undefined) return resolve(dataDir, 'ledger.sqlite');
+  throw new AutoPayError('invalid_argument', 'Give openLedger a dataDir or a file.');
+}
+
+function exitByException(error: Error): void {
+  setImmediate(() => {
+    throw error;
+  });
+}
+
+function createReserve(worker: GroupWorker) {
+  return function reserve(request: ReserveRequest): Promise<ReserveOutcome> {
+    const { promise, resolve, reject } = Promise.withResolvers<ReserveOutcome>();
+    const durable = worker
+      .call('reserve', request, (decision) => {
+        resolve(decision.ok ? { ...decision, durable } : decision);
+      })
+      .then(() => undefined);
+    // Rejects the outcome if the group failed before it was decided; afterwards the caller hears of it by `durable`.
+    durable.catch(reject);
+    return promise;
+  };
+}
+
+function createBackground(worker: GroupWorker): BackgroundLedger {
+  return {
+    logPendingCharges: () => worker.call('logSize', undefined),
+    listEntries: (options) => worker.call('listEntries', options),
+    lastBlock: () => worker.call('lastBlock', undefined),
+    addBlock: (block) => worker.call('addBlock', block),
+    anchoredSize: () => worker.call('anchoredSize', undefined),
+    recordAnchor: (anchor) => worker.call('recordAnchor', anchor),
+    openCollection: (options) => worker.call('openCollection', options),
+    listOpenCollections: () => worker.call('listOpenCollections', undefined),
+    finishCollection: (result) => worker.call('finishCollection', result),
+    abandonCollection: (id) => worker.call('abandonCollection', id),
+    listPendingBookings: () => worker.call('listPendingBookings', undefined),
+    finishBooking: (result) => worker.call('finishBooking', result),
+    enqueueTransaction: (transaction) => worker.call('enqueueTransaction', transaction),
+    getTransaction: (purpose) => worker.call('getTransaction', purpose),
+    listUnfinishedTransactions: () => worker.call('listUnfinishedTransactions', undefined),
+    finishTransaction: (result) => worker.call('finishTransaction', result),
+    nextNonce: () => worker.call('nextNonce', undefined),
+    getState: (key) => worker.call('getState', key),
+    setState: (key, value) => worker.call('setState', { key, value }),
+    listChannels: (options = {}) => worker.call('listChannels', options),
+  };
+}
+
+/**
+ * Opens the relay's books. One process at a time: it holds `relay.lock` beside the file until `close`. Reservations that
+ * a dead process left are released as `crashed`.
+ * @throws AutoPayError `data_dir_locked` or `invalid_configuration` (newer schema, another deployment's ledger).
+ */
+export async function openLedger(options: OpenLedgerOptions): Promise<Ledger & BackgroundLedger> {
+  const { chainId, receiptScope, receiptKey, commitDelayMs = 0, onFatal = exitByException } = options;
+  if (chainId !== receiptScope.chainId) {
+    throw new AutoPayError('invalid_configuration', 'Receipts must be signed for the chain of the channels.');
+  }
+  const file = fileOf(options);
+  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  const unlock = lockDataFolder(join(dirname(file), 'relay.lock'));
+  const worker = new GroupWorker({ file, receiptScope, receiptKey, commitDelayMs }, onFatal);
+  try {
+    await worker.ready();
+  } catch (error) {
+    unlock();
+    throw error;
+  }
+  return {
+    reserve: createReserve(worker),
+    charge: (request) => worker.call('charge', request),
+    release: (request) => worker.call('release', request),
+    upsertChannel: (channel) => worker.call('upsertChannel', channel),
+    getChannel: (channelId) => worker.call('getChannel', channelId),
+    getSignedReceipt: (callId) => worker.call('getSignedReceipt', callId),
+    ...createBackground(worker),
+    sweep: (nowMs) => worker.call('sweep', { leaseBeforeMs: nowMs, nowMs }),
+    async close() {
+      await worker.close();
+      unlock();
+    },
+  };
+}

@@ -1,0 +1,39 @@
+import type { Hex } from '../../../protocol/bytes/hex.ts';
+import { AutoPayError } from '../../../protocol/errors/auto-pay-error.ts';
+import type { PendingBooking } from '../background-ledger.ts';
+import type { CollectionStore } from '../collection-store.ts';
+
+/** The most bookings that are listed at a time. */
+export const maxPendingBookings = 20;
+
+/** Collections that succeeded and are not booked, oldest first, with the sums to book; at most `maxPendingBookings`. */
+export function createListPendingBookings({ collections }: { collections: CollectionStore }) {
+  return function listPendingBookings(): PendingBooking[] {
+    return collections.list('collected', maxPendingBookings).map(({ id, token }) => ({
+      collectionId: id,
+      token,
+      ...collections.sumSpends(id),
+    }));
+  };
+}
+
+/**
+ * Records that a collection was booked as batch `batchId`; repeating it has no effect.
+ * @throws AutoPayError `internal_error` if it was not collected, or was booked as another batch.
+ */
+export function createFinishBooking({ collections }: { collections: CollectionStore }) {
+  return function finishBooking(result: { collectionId: number; batchId: bigint; transactionHash: Hex }): void {
+    const row = collections.find(result.collectionId);
+    if (row?.state === 'booked' && row.bookingId === result.batchId.toString()) return;
+    if (row?.state !== 'collected') {
+      const state = row === undefined ? 'unknown' : row.state;
+      throw new AutoPayError('internal_error', `Collection ${result.collectionId} is ${state}: it cannot be booked.`);
+    }
+    collections.update({
+      ...row,
+      state: 'booked',
+      bookingId: result.batchId.toString(),
+      bookingTransactionHash: result.transactionHash,
+    });
+  };
+}

@@ -1,0 +1,49 @@
+import { parentPort, workerData } from 'node:worker_threads';
+import { toPlainError, type OperationCall, type WriterData, type WriterMessage } from './messages.ts';
+import { openBooks } from './open-books.ts';
+import { createOperations, type OperationTable } from './operations/create-operations.ts';
+import { createRunGroup } from './run-group.ts';
+import { createSealReceipts } from './seal-receipts.ts';
+
+/*
+ * The writer thread: it alone writes the ledger file. It takes groups of operations, one message and one transaction
+ * for each, and says twice how a group with reservations went: `decided` before COMMIT, `done` after it.
+ */
+
+const data = workerData as WriterData;
+const port = parentPort;
+if (port === null) throw new Error('writer.ts runs as a worker thread of open-ledger.ts only');
+
+function say(message: WriterMessage): void {
+  port?.postMessage(message);
+}
+
+function serve({ db, stores }: ReturnType<typeof openBooks>): void {
+  const { charges } = stores;
+  const runGroup = createRunGroup({
+    db,
+    charges,
+    operations: createOperations(stores) as OperationTable,
+    seal: createSealReceipts({ charges, scope: data.receiptScope, key: data.receiptKey }),
+    commitDelayMs: data.commitDelayMs,
+  });
+  port?.on('message', (calls: readonly OperationCall[] | 'close') => {
+    if (calls === 'close') {
+      db.close();
+      port?.close();
+      return;
+    }
+    try {
+      say({ type: 'done', outcomes: runGroup(calls, (decisions) => say({ type: 'decided', decisions })) });
+    } catch (error) {
+      say({ type: 'failed', error: toPlainError(error) });
+    }
+  });
+  say({ type: 'ready' });
+}
+
+try {
+  serve(openBooks(data));
+} catch (error) {
+  say({ type: 'unopened', error: toPlainError(error) });
+}

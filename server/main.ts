@@ -1,0 +1,77 @@
+import { parseArgs } from 'node:util';
+import { AutoPayError } from '../protocol/errors/auto-pay-error.ts';
+import { createLog, describeError } from './log.ts';
+import { startRelay } from './start-relay.ts';
+
+const help = `Usage: node server/main.ts --data-dir DIR [--port N]
+
+Runs the relay on a data folder: autopay.yaml, keys/relay.key. When it is ready it prints one JSON line,
+{"listening":"http://127.0.0.1:PORT","relay":"0x…"}; its log goes to stderr as JSON lines.
+SIGTERM or SIGINT lets the calls under way finish and stops it; a second one stops it at once.
+
+  --data-dir DIR   the data folder
+  --port N         instead of listen.port; 0 picks a free one
+  --help           this text
+
+Environment: AUTOPAY_LOG_LEVEL (default info), and the variables that providers name as apiKeyEnv.
+`;
+
+interface Arguments {
+  dataDir: string;
+  port?: number;
+}
+
+/** @returns undefined if only the help is wanted */
+function readArguments(argv: readonly string[]): Arguments | undefined {
+  const { values } = parseArgs({
+    args: [...argv],
+    options: { 'data-dir': { type: 'string' }, port: { type: 'string' }, help: { type: 'boolean' } },
+  });
+  if (values.help) return undefined;
+  const { 'data-dir': dataDir, port } = values;
+  if (dataDir === undefined) throw new TypeError('--data-dir is missing.');
+  if (port === undefined) return { dataDir };
+  if (!/^[0-9]{1,5}$/.test(port) || Number(port) > 65_535) throw new TypeError('--port has to be 0 to 65535.');
+  return { dataDir, port: Number(port) };
+}
+
+function fail(message: string, exitCode: number): never {
+  process.stderr.write(`${message}\n`);
+  process.exit(exitCode);
+}
+
+async function main(options: Arguments): Promise<void> {
+  const log = createLog(process.env['AUTOPAY_LOG_LEVEL'] ?? 'info');
+  const relay = await startRelay({ ...options, log, onFatal: () => process.exit(1) });
+  let stopping = false;
+  const stop = () => {
+    if (stopping) process.exit(1);
+    stopping = true;
+    relay.close().then(
+      () => process.exit(0),
+      (error: unknown) => {
+        log.fatal({ error: describeError(error) }, 'the relay did not stop cleanly');
+        process.exit(1);
+      },
+    );
+  };
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
+  process.stdout.write(`${JSON.stringify({ listening: relay.url, relay: relay.address })}\n`);
+}
+
+let options: Arguments | undefined;
+try {
+  options = readArguments(process.argv.slice(2));
+} catch (error) {
+  fail(`${error instanceof Error ? error.message : String(error)}\n\n${help}`, 2);
+}
+if (options) {
+  await main(options).catch((error: unknown) => {
+    const known =
+      error instanceof AutoPayError ? `${error.code}: ${error.message}` : JSON.stringify(describeError(error));
+    fail(known, 1);
+  });
+} else {
+  process.stdout.write(help);
+}

@@ -1,0 +1,274 @@
+import { afterAll, beforeEach, describe, expect, it } from 'vitest';
+import type { Hex } from '../../../protocol/bytes/hex.ts';
+import type { ErrorCode } from '../../../protocol/errors/error-codes.ts';
+import { parseChallenges } from '../../../protocol/mpp/challenge.ts';
+import { decodeBase64UrlJson, encodeBase64UrlJson } from '../../../protocol/mpp/base64url-json.ts';
+import { formatCredential } from '../../../protocol/mpp/credential.ts';
+import { sessionRequestSchema, type ChallengeEcho } from '../../../protocol/mpp/session-schemas.ts';
+import type { ChannelOnChain } from '../../ledger/ledger.ts';
+import { createEvmSession } from './evm-session.ts';
+import { createChallengeIssuer } from './issue-challenge.ts';
+import { startVoucherRecoverer } from './recover-vouchers.ts';
+import { authorize, createChannel, createChannelBook, createWallet, terms } from './session-fixture.ts';
+
+const payer = createWallet('1');
+const stranger = createWallet('2');
+const sessionKey = createWallet('3');
+const openHash: Hex = `0x${'77'.repeat(32)}`;
+const recoverer = startVoucherRecoverer({
+  scope: { chainId: terms.chainId, verifyingContract: terms.escrow },
+  onFatal: (error) => {
+    throw error;
+  },
+});
+afterAll(() => recoverer.close());
+
+let nowMs: number;
+let onChain: Map<Hex, ChannelOnChain>;
+let reads: Hex[];
+let book: ReturnType<typeof createChannelBook>;
+beforeEach(() => {
+  nowMs = 1_800_000_000_000;
+  onChain = new Map();
+  reads = [];
+  book = createChannelBook();
+});
+
+function createMethod(changes: { secret?: Uint8Array; terms?: typeof terms } = {}) {
+  const { secret = Buffer.alloc(32, 9) } = changes;
+  const clock = { nowMs: () => nowMs };
+  return createEvmSession({
+    terms,
+    issuer: createChallengeIssuer({ terms: changes.terms ?? terms, realm: 'relay', secret, ttlSeconds: 60, ...clock }),
+    recoverer,
+    ledger: book.ledger,
+    reader: {
+      readChannel: (channelId) => {
+        reads.push(channelId);
+        return Promise.resolve(onChain.get(channelId));
+      },
+      readOpenTransaction: (hash, { channelId }) => {
+        const channel = onChain.get(channelId);
+        return hash === openHash && channel ? Promise.resolve(channel) : Promise.reject(new Error('unexpected lookup'));
+      },
+    },
+    ...clock,
+  });
+}
+
+function freshChallenge(method = createMethod()): ChallengeEcho {
+  const [challenge] = parseChallenges(method.challenge({ quote: 250n })?.headers['WWW-Authenticate'] ?? '');
+  if (!challenge) throw new Error('no challenge');
+  return challenge;
+}
+
+function put(channel: ChannelOnChain): ChannelOnChain {
+  onChain.set(channel.channelId, channel);
+  return channel;
+}
+
+async function expectRefusal(authorization: string, code: ErrorCode, method = createMethod()): Promise<void> {
+  await expect(method.admit({ authorization })).rejects.toMatchObject({ name: 'AutoPayError', code });
+}
+
+describe('a challenge', () => {
+  it('names the terms and the quote, in the header and as facts', () => {
+    const challenge = freshChallenge();
+    expect(challenge).toMatchObject({ realm: 'relay', method: 'evm', intent: 'session' });
+    expect(Date.parse(challenge.expires ?? '')).toBe(nowMs + 60_000);
+    expect(sessionRequestSchema.parse(decodeBase64UrlJson(challenge.request))).toEqual({
+      amount: 250n,
+      unitType: 'request',
+      suggestedDeposit: 5_000_000n,
+      currency: terms.token.address,
+      recipient: terms.recipient,
+      methodDetails: { chainId: 31337, escrowContract: terms.escrow, credentialTypes: ['hash'] },
+    });
+    expect(createMethod().challenge({ quote: 250n })?.facts).toEqual({
+      quote: '250',
+      token: terms.token.address,
+      symbol: 'USDC',
+      decimals: 6,
+      recipient: terms.recipient,
+      escrow: terms.escrow,
+      chainId: 31337,
+    });
+    expect(createMethod().challenge({ quote: undefined })?.facts).not.toHaveProperty('quote');
+  });
+
+  it('is refused when foreign, changed, of other terms, or expired', async () => {
+    const { channelId } = put(createChannel(payer));
+    const good = freshChallenge();
+    const pay = (challenge: ChallengeEcho) => authorize({ challenge, channelId, cumulative: 5n, signer: payer });
+    const foreign = freshChallenge(createMethod({ secret: Buffer.alloc(32, 8) }));
+    await expectRefusal(pay(foreign), 'challenge_invalid');
+    const method = createMethod();
+    const changes = [
+      { realm: 'other' },
+      { method: 'tempo' },
+      { intent: 'charge' },
+      { request: encodeBase64UrlJson({ amount: '0' }) },
+      { expires: new Date(nowMs + 1e9).toISOString() },
+      { digest: 'x' },
+      { opaque: 'x' },
+    ];
+    const refuseChanges = async () => {
+      for (const change of changes) await expectRefusal(pay({ ...good, ...change }), 'challenge_invalid', method);
+    };
+    await refuseChanges();
+    // Once the unchanged one was seen, its changed copies are no better.
+    await method.admit({ authorization: pay(good) });
+    await refuseChanges();
+    const otherToken = { ...terms, token: { ...terms.token, address: terms.escrow } };
+    await expectRefusal(pay(freshChallenge(createMethod({ terms: otherToken }))), 'challenge_invalid');
+    nowMs += 60_000;
+    await expectRefusal(pay(good), 'challenge_expired');
+    await expectRefusal(pay(good), 'challenge_expired', method);
+  });
+});
+
+describe('a voucher', () => {
+  it('is admitted for a channel that is looked up once and then known', async () => {
+    const { channelId } = put(createChannel(payer));
+    const method = createMethod();
+    const challenge = freshChallenge();
+    for (const cumulative of [5n, 6n]) {
+      const admission = await method.admit({
+        authorization: authorize({ challenge, channelId, cumulative, signer: payer }),
+      });
+      expect(admission).toEqual({
+        voucher: { channelId, cumulativeAmount: cumulative, signature: payer.sign(channelId, cumulative) },
+        channel: expect.objectContaining({ channelId, deposit: 1_000_000n, charged: 0n }),
+        challengeId: challenge.id,
+        wantsPaymentEvents: true,
+      });
+    }
+    expect(reads).toEqual([channelId]);
+    expect(book.upserts).toEqual([channelId]);
+  });
+
+  it('may be signed by the session key, and then not by the payer', async () => {
+    const { channelId } = put(createChannel(payer, { authorizedSigner: sessionKey.address }));
+    const challenge = freshChallenge();
+    const method = createMethod();
+    await expectRefusal(authorize({ challenge, channelId, cumulative: 5n, signer: payer }), 'signer_mismatch', method);
+    expect(book.upserts).toEqual([]);
+    const authorization = authorize({ challenge, channelId, cumulative: 5n, signer: sessionKey });
+    await expect(method.admit({ authorization })).resolves.toBeDefined();
+  });
+
+  it('is refused when a stranger signed it, also for a channel that is known, and tells the stranger nothing', async () => {
+    const channel = put(createChannel(payer));
+    await book.ledger.upsertChannel(channel);
+    const authorization = authorize({
+      challenge: freshChallenge(),
+      channelId: channel.channelId,
+      cumulative: 2_000_000n,
+      signer: stranger,
+    });
+    const refusal = await createMethod()
+      .admit({ authorization })
+      .catch((error: unknown) => error);
+    expect(refusal).toMatchObject({
+      code: 'signer_mismatch',
+      facts: { channelId: channel.channelId, signer: stranger.address },
+    });
+    expect(reads).toEqual([]);
+  });
+
+  it('is refused when the signature is no ECDSA signature', async () => {
+    const { channelId } = put(createChannel(payer));
+    const refuse = (signature: string, code: ErrorCode) => {
+      const payload = { signature };
+      return expectRefusal(
+        authorize({ challenge: freshChallenge(), channelId, cumulative: 5n, signer: payer, payload }),
+        code,
+      );
+    };
+    await refuse(`0x${'00'.repeat(65)}`, 'invalid_signature');
+    await refuse(`${payer.sign(channelId, 5n).slice(0, -2)}1d`, 'invalid_signature');
+    await refuse(`0x${'ab'.repeat(96)}`, 'invalid_signature');
+    await refuse('0xzz', 'malformed_credential');
+    await refuse(payer.sign(channelId, 6n), 'signer_mismatch');
+  });
+
+  it('is refused for a channel that is unknown, and a flood of them asks the chain once', async () => {
+    const { channelId } = createChannel(payer);
+    const method = createMethod();
+    const authorization = authorize({ challenge: freshChallenge(), channelId, cumulative: 5n, signer: payer });
+    await Promise.all(Array.from({ length: 20 }, () => expectRefusal(authorization, 'channel_not_found', method)));
+    await expectRefusal(authorization, 'channel_not_found', method);
+    expect(reads).toHaveLength(1);
+    onChain.set(channelId, createChannel(payer));
+    nowMs += 2_000;
+    await expect(method.admit({ authorization })).resolves.toBeDefined();
+  });
+
+  it.each<[ErrorCode, Partial<ChannelOnChain>]>([
+    ['channel_wrong_payee', { payee: stranger.address }],
+    ['channel_wrong_token', { token: stranger.address }],
+  ])('is refused with %s', async (code, changes) => {
+    const { channelId } = put(createChannel(payer, changes));
+    await expectRefusal(authorize({ challenge: freshChallenge(), channelId, cumulative: 5n, signer: payer }), code);
+    expect(book.upserts).toEqual([]);
+  });
+
+  it('above the known deposit asks the chain once whether there is more', async () => {
+    const channel = put(createChannel(payer));
+    const { channelId } = channel;
+    await book.ledger.upsertChannel(channel);
+    const method = createMethod();
+    const authorization = authorize({ challenge: freshChallenge(), channelId, cumulative: 1_500_000n, signer: payer });
+    const depositSeen = async () => (await method.admit({ authorization }))?.channel?.deposit;
+    expect(await depositSeen()).toBe(1_000_000n);
+    expect(await depositSeen()).toBe(1_000_000n);
+    expect(reads).toHaveLength(1);
+    put({ ...channel, deposit: 2_000_000n });
+    nowMs += 1_000;
+    expect(await Promise.all([depositSeen(), depositSeen()])).toEqual([2_000_000n, 2_000_000n]);
+    expect(reads).toHaveLength(2);
+  });
+
+  it('reopens a channel whose pending close was cancelled', async () => {
+    const channel = put(createChannel(payer));
+    await book.ledger.upsertChannel({ ...channel, closeRequestedAt: 1_700_000_000 });
+    const { channelId } = channel;
+    const authorization = authorize({ challenge: freshChallenge(), channelId, cumulative: 5n, signer: payer });
+    await expect(createMethod().admit({ authorization })).resolves.toMatchObject({ channel: { closeRequestedAt: 0 } });
+  });
+});
+
+describe('an "open" credential', () => {
+  it('confirms the channel by its transaction and is then a voucher, even of nothing', async () => {
+    const channel = put(createChannel(payer));
+    const { channelId } = channel;
+    const payload = { action: 'open', type: 'hash', hash: openHash, salt: channel.salt };
+    const authorization = authorize({ challenge: freshChallenge(), channelId, cumulative: 0n, signer: payer, payload });
+    const admission = await createMethod().admit({ authorization });
+    expect(admission?.voucher?.cumulativeAmount).toBe(0n);
+    expect(book.upserts).toEqual([channelId]);
+    expect(reads).toEqual([]);
+  });
+});
+
+describe('a credential', () => {
+  it('of another scheme is not ours', async () => {
+    for (const authorization of [undefined, 'Bearer unused', 'Basic x']) {
+      expect(await createMethod().admit({ authorization })).toBeUndefined();
+    }
+  });
+
+  it('that is malformed, or asks for what this relay does not do, is refused', async () => {
+    const challenge = freshChallenge();
+    const { channelId } = put(createChannel(payer));
+    await expectRefusal('Payment !!!', 'malformed_credential');
+    await expectRefusal(formatCredential({ challenge, payload: {} }), 'malformed_credential');
+    const vary = (payload: Record<string, unknown>) =>
+      authorize({ challenge, channelId, cumulative: 5n, signer: payer, payload });
+    await expectRefusal(vary({ cumulativeAmount: 5 }), 'malformed_credential');
+    await expectRefusal(vary({ cumulativeAmount: (1n << 128n).toString() }), 'malformed_credential');
+    await expectRefusal(vary({ action: 'close' }), 'unsupported_payment_action');
+    await expectRefusal(vary({ action: 'topUp' }), 'unsupported_payment_action');
+    await expectRefusal(vary({ action: 'open', type: 'authorization' }), 'unsupported_payment_action');
+  });
+});

@@ -1,0 +1,123 @@
+import { zeroAddress, type Hex } from '../../../protocol/bytes/hex.ts';
+import { AutoPayError } from '../../../protocol/errors/auto-pay-error.ts';
+import { formatChallenge } from '../../../protocol/mpp/challenge.ts';
+import { parseCredential } from '../../../protocol/mpp/credential.ts';
+import type { SessionPayload } from '../../../protocol/mpp/session-schemas.ts';
+import type { ChannelReader } from '../../chain/create-channel-reader.ts';
+import type { ChannelOnChain, ChannelState, Ledger } from '../../ledger/ledger.ts';
+import type { PaymentMethod } from '../payment-method.ts';
+import { createChannelFinder, type ChannelFinder } from './find-channel.ts';
+import type { ChallengeIssuer } from './issue-challenge.ts';
+import { readSessionPayload } from './read-session-payload.ts';
+import type { VoucherRecoverer } from './recover-vouchers.ts';
+import { requireOurChannel } from './require-channel.ts';
+import type { SessionTerms } from './session-terms.ts';
+
+/** What channel payments need. */
+export interface EvmSessionOptions {
+  terms: SessionTerms;
+  issuer: ChallengeIssuer;
+  recoverer: Pick<VoucherRecoverer, 'recover'>;
+  reader: ChannelReader;
+  ledger: Pick<Ledger, 'getChannel' | 'upsertChannel'>;
+  /** Unix milliseconds. */
+  nowMs: () => number;
+}
+
+/**
+ * Payment by vouchers of a payment channel (MPP method "evm", intent "session"). A voucher is admitted if the challenge
+ * is ours, the channel pays us in our token, and its signer signed. Nothing about a channel is told to, or changed by,
+ * whoever has not shown that signature. Whether the voucher is new and suffices, and whether the channel is still open,
+ * the ledger decides afterwards, in the same step that uses the voucher up.
+ */
+export function createEvmSession(options: EvmSessionOptions): PaymentMethod {
+  const { terms, issuer, ledger, reader } = options;
+  const finder = createChannelFinder(options);
+  const facts = {
+    token: terms.token.address,
+    symbol: terms.token.symbol,
+    decimals: terms.token.decimals,
+    recipient: terms.recipient,
+    escrow: terms.escrow,
+    chainId: terms.chainId,
+  };
+
+  return {
+    name: 'evm/session',
+    async admit({ authorization }) {
+      const credential = authorization === undefined ? undefined : parseCredential(authorization);
+      if (!credential) return undefined;
+      issuer.check(credential.challenge);
+      const payload = readSessionPayload(credential.payload);
+      const { channelId, cumulativeAmount, signature } = payload;
+      const voucher = { channelId, cumulativeAmount, signature };
+
+      // Both go to other threads; together they cost one wait.
+      const [signer, known] = await settleBoth(options.recoverer.recover(voucher), ledger.getChannel(channelId));
+      let channel: ChannelState;
+      if (known) {
+        requireSigner(known, signer);
+        channel = await refreshIfNeeded({ channel: known, payload, finder, ledger });
+      } else {
+        const found = await findNewChannel({ payload, finder, reader });
+        requireOurChannel(found, terms);
+        requireSigner(found, signer);
+        channel = await ledger.upsertChannel(found);
+      }
+      return { voucher, channel, challengeId: credential.challenge.id, wantsPaymentEvents: true };
+    },
+    challenge: ({ quote }) => ({
+      headers: { 'WWW-Authenticate': formatChallenge(issuer.issue(quote)) },
+      facts: quote === undefined ? facts : { quote: quote.toString(), ...facts },
+    }),
+  };
+}
+
+/** Promise.all that leaves no rejection unhandled when both fail. */
+async function settleBoth<A, B>(first: Promise<A>, second: Promise<B>): Promise<[A, B]> {
+  second.catch(() => undefined);
+  return [await first, await second];
+}
+
+function requireSigner(channel: ChannelOnChain, signer: Hex): void {
+  const expected = channel.authorizedSigner === zeroAddress ? channel.payer : channel.authorizedSigner;
+  if (signer === expected) return;
+  throw new AutoPayError(
+    'signer_mismatch',
+    'The voucher is not signed by the key that may sign for this channel. Sign it with the channel’s authorizedSigner (or ' +
+      'payer, if there is none), by ECDSA, for this escrow and chain.',
+    { facts: { channelId: channel.channelId, signer } },
+  );
+}
+
+/** A channel that the ledger has not seen: by the transaction that opened it, or by its id. */
+async function findNewChannel(options: {
+  payload: SessionPayload;
+  finder: ChannelFinder;
+  reader: ChannelReader;
+}): Promise<ChannelOnChain> {
+  const { payload, finder, reader } = options;
+  const { channelId } = payload;
+  const channel =
+    payload.action === 'open'
+      ? await reader.readOpenTransaction(payload.hash, { channelId })
+      : await finder.find(channelId);
+  if (channel) return channel;
+  const message =
+    'There is no such channel in the escrow contract. Open one (or wait for its transaction), and try again.';
+  throw new AutoPayError('channel_not_found', message, { facts: { channelId } });
+}
+
+/** A top-up since the last look may have raised the deposit or ended a close; the chain is asked once. */
+async function refreshIfNeeded(options: {
+  channel: ChannelState;
+  payload: SessionPayload;
+  finder: ChannelFinder;
+  ledger: Pick<Ledger, 'getChannel'>;
+}): Promise<ChannelState> {
+  const { channel, payload, finder, ledger } = options;
+  const mayHaveChanged = payload.cumulativeAmount > channel.deposit || channel.closeRequestedAt > 0;
+  if (channel.finalized || !mayHaveChanged) return channel;
+  if (!(await finder.refresh(channel.channelId))) return channel;
+  return (await ledger.getChannel(channel.channelId)) ?? channel;
+}

@@ -1,0 +1,114 @@
+import { Agent, type Dispatcher } from 'undici';
+import { TransportError, type Transport, type UpstreamRequest, type UpstreamResponse } from '../call/transport.ts';
+import { readFailure } from './read-failure.ts';
+
+/** A provider that speaks OpenAI's chat completions. */
+export interface Provider {
+  /** As deployments name it. */
+  name: string;
+  /** URL up to and with `/v1`, such as `https://api.openai.com/v1`. */
+  baseUrl: string;
+  /** Sent as `Authorization: Bearer`; none for providers without keys. */
+  apiKey?: string;
+}
+
+/** Time-outs and bounds of the connections to providers. */
+export interface TransportOptions {
+  providers: readonly Provider[];
+  connectTimeoutMs: number;
+  /** From the sent request to the headers of the answer. */
+  headersTimeoutMs: number;
+  /** Between two pieces of a body. */
+  idleTimeoutMs: number;
+  /** The most connections to one origin; further requests wait for one. */
+  maxConnections: number;
+}
+
+/** Kept this long if the provider does not say: shorter than common servers keep an idle connection. */
+const keepAliveTimeoutMs = 4_000;
+
+interface Endpoint {
+  origin: string;
+  path: string;
+  /** For JSON and for streams: built once, so that a request costs no object of its own. */
+  json: Record<string, string>;
+  stream: Record<string, string>;
+}
+
+/**
+ * Sends chat completions to OpenAI-compatible providers over undici, with connections kept alive and no retries. Nothing
+ * of the client's headers goes to a provider, its `Authorization` least of all.
+ */
+export function createTransport(options: TransportOptions): Transport & { close(): Promise<void> } {
+  const endpoints = new Map(options.providers.map((provider) => [provider.name, toEndpoint(provider)]));
+  const agent = new Agent({
+    connections: options.maxConnections,
+    pipelining: 1,
+    connect: { timeout: options.connectTimeoutMs },
+    headersTimeout: options.headersTimeoutMs,
+    bodyTimeout: options.idleTimeoutMs,
+    keepAliveTimeout: keepAliveTimeoutMs,
+  });
+  return {
+    send: (request) => send({ agent, endpoints }, request),
+    close: () => agent.destroy(),
+  };
+}
+
+interface TransportDeps {
+  agent: Agent;
+  endpoints: ReadonlyMap<string, Endpoint>;
+}
+
+async function send({ agent, endpoints }: TransportDeps, request: UpstreamRequest): Promise<UpstreamResponse> {
+  const { body, deployment, signal, stream } = request;
+  const endpoint = endpoints.get(deployment.provider);
+  if (!endpoint) throw new TransportError('unreachable', `no provider is named ${deployment.provider}`);
+  let response: Dispatcher.ResponseData;
+  try {
+    response = await agent.request({
+      origin: endpoint.origin,
+      path: endpoint.path,
+      method: 'POST',
+      headers: stream ? endpoint.stream : endpoint.json,
+      body,
+      signal,
+    });
+  } catch (error) {
+    throw new TransportError(readFailure(error, { afterHeaders: false, signal }), String(error), error);
+  }
+  return {
+    status: response.statusCode,
+    headers: firstHeaders(response.headers),
+    body: readBody(response.body, signal),
+  };
+}
+
+async function* readBody(body: AsyncIterable<Uint8Array>, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  try {
+    yield* body;
+  } catch (error) {
+    throw new TransportError(readFailure(error, { afterHeaders: true, signal }), String(error), error);
+  }
+}
+
+function firstHeaders(headers: Record<string, string | string[] | undefined>): Record<string, string | undefined> {
+  const first: Record<string, string | undefined> = {};
+  for (const [name, value] of Object.entries(headers)) first[name] = Array.isArray(value) ? value[0] : value;
+  return first;
+}
+
+function toEndpoint({ apiKey, baseUrl }: Provider): Endpoint {
+  const url = new URL(`${baseUrl.replace(/\/+$/, '')}/chat/completions`);
+  const common = {
+    'content-type': 'application/json',
+    'accept-encoding': 'identity',
+    ...(apiKey !== undefined && { authorization: `Bearer ${apiKey}` }),
+  };
+  return {
+    origin: url.origin,
+    path: `${url.pathname}${url.search}`,
+    json: { ...common, accept: 'application/json' },
+    stream: { ...common, accept: 'text/event-stream' },
+  };
+}

@@ -1,0 +1,45 @@
+import { readBytes } from '../call/read-json-answer.ts';
+import { readUpstreamError } from '../call/read-upstream-error.ts';
+import type { UpstreamRefusal } from '../call/router.ts';
+import type { UpstreamResponse } from '../call/transport.ts';
+
+const maxErrorBytes = 65_536;
+const bodyTimeoutMs = 5_000;
+
+/**
+ * Statuses that would mislead the client: 401, 403 and 407 speak of the relay's key, 402 of the relay's account there
+ * (the client would try to pay), 3xx of another place. Their bodies may quote parts of the key.
+ */
+const privateStatuses = [401, 402, 403, 407];
+
+/**
+ * Reads an upstream's refusal as the client is to see it; null where it is none of the client's business.
+ * Never throws: a body that cannot be read leaves the status.
+ */
+export async function readRefusal(response: UpstreamResponse): Promise<UpstreamRefusal | null> {
+  const { status } = response;
+  const value = await readJson(response);
+  if (status < 400 || status > 599 || privateStatuses.includes(status)) return null;
+  const headers: Record<string, string> = {};
+  for (const name of ['retry-after', 'retry-after-ms']) {
+    const text = response.headers[name];
+    if (text !== undefined) headers[name] = text;
+  }
+  return { status, error: readUpstreamError(value, status), headers };
+}
+
+async function readJson(response: UpstreamResponse): Promise<unknown> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<null>((resolve) => {
+    timer = setTimeout(() => resolve(null), bodyTimeoutMs);
+  });
+  try {
+    // A body that is still coming is left to the transport's own time-outs.
+    const bytes = await Promise.race([readBytes(response.body, maxErrorBytes), late]);
+    return bytes === null ? null : JSON.parse(bytes.toString('utf8'));
+  } catch {
+    return null;
+  } finally {
+    clearTimeout(timer);
+  }
+}
