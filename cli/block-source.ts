@@ -1,0 +1,63 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { BlockSource } from '../fsck/walk-log.ts';
+import { AutoPayError } from '../protocol/errors/auto-pay-error.ts';
+
+const gatewayTimeoutMs = 30_000;
+/** IPFS nodes exchange blocks of at most 2 MiB; some slack for gateways that allow more. */
+const maxBlockBytes = 8_388_608;
+
+/** Blocks in a folder, in files that are named by their CID. */
+export function createFolderSource(folder: string): BlockSource {
+  return {
+    get: (cid) =>
+      readFile(join(folder, cid.toString())).catch((error: NodeJS.ErrnoException) => {
+        if (error.code === 'ENOENT') return undefined;
+        throw error;
+      }),
+  };
+}
+
+/**
+ * Blocks of an IPFS gateway, asked for as raw blocks (trustless gateway specification, "Block responses").
+ * @param gatewayUrl such as `http://127.0.0.1:4000` or `https://trustless-gateway.link`.
+ */
+export function createGatewaySource(gatewayUrl: string): BlockSource {
+  if (!URL.canParse(gatewayUrl)) {
+    throw new AutoPayError(
+      'invalid_argument',
+      '--ipfs takes the URL of a gateway, such as https://trustless-gateway.link.',
+    );
+  }
+  return {
+    async get(cid) {
+      const response = await fetch(new URL(`/ipfs/${cid.toString()}?format=raw`, gatewayUrl), {
+        headers: { accept: 'application/vnd.ipld.raw' },
+        signal: AbortSignal.timeout(gatewayTimeoutMs),
+      });
+      if (response.status === 404) return undefined;
+      if (!response.ok || response.body === null) {
+        throw new AutoPayError(
+          'upstream_error',
+          `The gateway answered ${response.status} for block ${cid.toString()}. Try another.`,
+        );
+      }
+      return readBounded(response.body);
+    },
+  };
+}
+
+async function readBounded(body: ReadableStream<Uint8Array>): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of body) {
+    bytes += chunk.length;
+    if (bytes > maxBlockBytes)
+      throw new AutoPayError(
+        'upstream_error',
+        `The gateway sent more than ${maxBlockBytes} bytes for a block. Try another.`,
+      );
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}

@@ -1,0 +1,54 @@
+import { join } from 'node:path';
+import type { Command } from 'commander';
+import type { StoredReceipt } from '../client/receipt-store.ts';
+import type { Wallet, WalletOptions } from '../client/open-wallet.ts';
+import { formatJson } from './output.ts';
+import { defaultDataDir, readStack, type Stack } from './read-stack.ts';
+
+/** What every command is given. */
+export interface CommandContext {
+  /** Print one JSON object instead of text. */
+  isJson: boolean;
+  dataDir: string;
+  /** Prints a result: `json` with `--json`, else `text`. */
+  print(result: { json: unknown; text: string }): void;
+  /** The stack of the data folder. */
+  stack(): Promise<Stack>;
+}
+
+/** Options that stand before or after a command's name. */
+export function addCommonOptions(command: Command): Command {
+  return command
+    .option('--json', 'print one JSON object, for programs; amounts are strings of atomic units')
+    .option('--data-dir <dir>', "the stack's data folder (default: .autopay/local in the project)");
+}
+
+/** Reads the common options of the command that runs. */
+export function readContext(command: Command): CommandContext {
+  const options = command.optsWithGlobals<{ json?: boolean; dataDir?: string }>();
+  const isJson = options.json === true;
+  const dataDir = options.dataDir ?? defaultDataDir;
+  return {
+    isJson,
+    dataDir,
+    print: ({ json, text }) => void process.stdout.write(isJson ? formatJson(json) : text),
+    stack: () => readStack(dataDir),
+  };
+}
+
+/**
+ * The stack's wallet: its key comes from AUTOPAY_WALLET_KEY, or else from the stack's key file; its state is shared with the
+ * sidecar's. It trusts the contracts that the stack names, and no others.
+ */
+export async function openStackWallet(
+  stack: Stack,
+  options: Pick<WalletOptions, 'deposit' | 'maxCallAmount'> & { onReceipt?: (receipt: StoredReceipt) => void } = {},
+): Promise<Wallet> {
+  const [{ openWallet }, { readKey }] = await Promise.all([
+    import('../client/open-wallet.ts'),
+    import('../client/read-key.ts'),
+  ]);
+  const { relayUrl, rpcUrl, contracts, wallet, dataDir } = stack;
+  const privateKey = await readKey({ keyFile: wallet.keyFile });
+  return openWallet({ relayUrl, rpcUrl, privateKey, contracts, stateDir: join(dataDir, 'client'), ...options });
+}

@@ -1,0 +1,78 @@
+import { join } from 'node:path';
+import { openReceiptStore } from '../../client/receipt-store.ts';
+import { formatAmount } from '../../client/token-amount.ts';
+import { verifyCall, type CallVerification } from '../../fsck/verify-call.ts';
+import { isCallId } from '../../protocol/receipt/call-id.ts';
+import { decodeSignedReceipt } from '../../protocol/receipt/signed-receipt.ts';
+import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
+import { createFolderSource, createGatewaySource } from '../block-source.ts';
+import type { CommandContext } from '../command-context.ts';
+import { formatTable } from '../output.ts';
+import type { Stack } from '../read-stack.ts';
+
+/** What `autopay audit verify` was given. */
+export interface AuditVerifyOptions {
+  callId: string;
+  /** Folder with the blocks. */
+  blocks?: string;
+  /** URL of an IPFS gateway. */
+  ipfs?: string;
+}
+
+/** Verifies a call from the chain and content-addressed blocks alone; false if a claim fails. */
+export async function runAuditVerify(context: CommandContext, options: AuditVerifyOptions): Promise<boolean> {
+  const { callId } = options;
+  if (!isCallId(callId)) {
+    throw new AutoPayError(
+      'invalid_argument',
+      'A call id is a lower-case UUIDv7: the x-autopay-call-id header, or what autopay call prints.',
+    );
+  }
+  const stack = await context.stack();
+  const { rpcUrl, deployedAtBlock, contracts } = stack;
+  const stored = await openReceiptStore(join(stack.dataDir, 'client')).find(callId);
+  const verification = await verifyCall({
+    callId,
+    rpcUrl,
+    deployedAtBlock,
+    auditLog: contracts.auditLog,
+    autoPayLLM: contracts.autoPayLLM,
+    blockSource:
+      options.ipfs === undefined
+        ? createFolderSource(options.blocks ?? stack.blocksDir)
+        : createGatewaySource(options.ipfs),
+    ...(stored ? { signedReceipt: decodeSignedReceipt(stored.receipt) } : {}),
+  });
+  context.print({
+    json: { callId, ...verification },
+    text: describeVerification(verification, { stack, hasReceipt: stored !== undefined }),
+  });
+  return verification.ok;
+}
+
+function describeVerification(
+  verification: CallVerification,
+  { stack, hasReceipt }: { stack: Stack; hasReceipt: boolean },
+): string {
+  const claims = verification.claims.map(({ name, ok, detail }) => [ok ? 'holds' : 'FAILS', name, detail]);
+  const { call } = verification;
+  let text = formatTable(claims);
+  if (call) {
+    const { receipt, index, cid, anchor } = call;
+    const token = Object.entries(stack.tokens).find(([, { address }]) => address === receipt.token);
+    const amount = token
+      ? formatAmount(receipt.amount, { symbol: token[0], decimals: token[1].decimals })
+      : `${receipt.amount} atomic units of ${receipt.token}`;
+    text += `\n${formatTable([
+      ['model', `${receipt.modelAsked}, served by ${receipt.provider} as ${receipt.modelServed}`],
+      ['tokens', `${receipt.usage.prompt} prompt + ${receipt.usage.completion} completion (${receipt.usageKind})`],
+      ['charge', receipt.amount === 0n ? 'free' : amount],
+      ['evidence', receipt.evidenceTier],
+      ['log entry', `${index} of ${anchor.size}`],
+      ['block', cid],
+      ['anchored by', anchor.transactionHash],
+    ])}`;
+  }
+  if (!hasReceipt) text += '\nThis wallet has no receipt of the call, so only the log was checked, not a signature.\n';
+  return `${text}\n${verification.ok ? 'The call stands in the anchored log.' : 'The call could NOT be verified.'}\n`;
+}

@@ -1,0 +1,49 @@
+import { CommanderError } from 'commander';
+import { createProgram } from './create-program.ts';
+import { describeCommandError, formatJson, type CommandError } from './output.ts';
+
+const usageExitCode = 2;
+const failureExitCode = 1;
+
+/** Runs the command line, and returns the exit code. */
+async function main(argv: readonly string[]): Promise<number> {
+  // Known before parsing, because errors of parsing are told in JSON too.
+  const isJson = argv.includes('--json');
+  let exitCode = 0;
+  const program = createProgram({
+    onFailedVerdict: () => {
+      exitCode = failureExitCode;
+    },
+  });
+  let usageText = '';
+  program.configureOutput({ writeErr: (text) => (usageText += text) });
+  for (const command of program.commands)
+    command.commands.concat(command).forEach((one) => one.copyInheritedSettings(program));
+  try {
+    await program.parseAsync(argv, { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    if (!(error instanceof CommanderError)) {
+      printError(describeCommandError(error), isJson);
+      return failureExitCode;
+    }
+    // --help and --version end by an exception as well.
+    if (error.exitCode === 0) return 0;
+    const isBare = error.code === 'commander.help';
+    const message = isBare ? 'No command was given.' : error.message.replace(/^error: /, '');
+    if (isJson) printError({ code: 'invalid_argument', message }, isJson);
+    else process.stderr.write(isBare ? usageText : `${usageText}See autopay --help.\n`);
+    return usageExitCode;
+  }
+}
+
+function printError(error: CommandError, isJson: boolean): void {
+  if (isJson) process.stdout.write(formatJson({ error }));
+  else process.stderr.write(`${error.message} (${error.code})\n`);
+}
+
+// A reader that has seen enough, such as `head`, closes the pipe.
+process.stdout.on('error', (error: NodeJS.ErrnoException) =>
+  process.exit(error.code === 'EPIPE' ? 0 : failureExitCode),
+);
+process.exitCode = await main(process.argv.slice(2));

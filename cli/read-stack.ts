@@ -1,0 +1,57 @@
+import { readFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { z } from 'zod';
+import { AutoPayError } from '../protocol/errors/auto-pay-error.ts';
+import { addressSchema } from '../protocol/mpp/session-schemas.ts';
+
+/** The data folder of `npm start`, whatever the current folder is. */
+export const defaultDataDir = join(import.meta.dirname, '..', '.autopay', 'local');
+
+const tokenSchema = z.object({ address: addressSchema, decimals: z.number().int().min(0).max(30) });
+const stackSchema = z.object({
+  version: z.literal(1),
+  relayUrl: z.url(),
+  rpcUrl: z.url(),
+  chainId: z.number().int().positive(),
+  deployedAtBlock: z.number().int().min(0),
+  contracts: z.object({ paymentChannels: addressSchema, autoPayLLM: addressSchema, auditLog: addressSchema }),
+  tokens: z.record(z.string(), tokenSchema),
+  wallet: z.object({ address: addressSchema, keyFile: z.string().min(1) }),
+  blocksDir: z.string().min(1),
+});
+
+/** What the commands need of a stack; paths are absolute. */
+export interface Stack extends z.output<typeof stackSchema> {
+  dataDir: string;
+}
+
+/**
+ * Reads `stack.json` in a data folder, which a stack writes when it is ready.
+ * @throws AutoPayError `stack_not_found` if there is none, `invalid_configuration` if it cannot be read.
+ */
+export async function readStack(dataDir: string): Promise<Stack> {
+  const folder = resolve(dataDir);
+  const file = join(folder, 'stack.json');
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (cause) {
+    throw new AutoPayError(
+      'stack_not_found',
+      `No stack runs on ${folder}: run npm start first, or name its folder with --data-dir.`,
+      { cause },
+    );
+  }
+  try {
+    const stack = stackSchema.parse(JSON.parse(text));
+    const keyFile = resolve(folder, stack.wallet.keyFile);
+    return {
+      ...stack,
+      dataDir: folder,
+      blocksDir: resolve(folder, stack.blocksDir),
+      wallet: { ...stack.wallet, keyFile },
+    };
+  } catch (cause) {
+    throw new AutoPayError('invalid_configuration', `${file} cannot be read: run npm start again.`, { cause });
+  }
+}

@@ -1,0 +1,98 @@
+import { commit } from '../protocol/receipt/commitments.ts';
+import { toHex, zeroAddress, zeroBytes32, type Hex } from '../protocol/bytes/hex.ts';
+import { costOfUsage, type TokenPrices } from '../protocol/pricing/token-prices.ts';
+import type { CallReceipt } from '../protocol/receipt/call-receipt.ts';
+import { decodeSignedReceipt } from '../protocol/receipt/signed-receipt.ts';
+import { verifySignedReceipt } from '../protocol/receipt/verify-signed-receipt.ts';
+import type { TypedDataScope } from '../protocol/typed-data/domain-separator.ts';
+import type { ReceiptHistory } from './receipt-history.ts';
+
+/** What the wallet knows of a call, and so can hold the relay's receipt against. */
+export interface ReceiptExpectation {
+  /** Chain and AutoPayLLM contract. */
+  scope: TypedDataScope;
+  /** The relay's receipt-signing address. */
+  relay: Hex;
+  /** From `x-autopay-call-id`. */
+  callId: string | null;
+  model: string;
+  requestBytes: Uint8Array;
+  /** undefined if the answer was too long to be kept; its commitment is then not checked. */
+  responseBytes: Uint8Array | undefined;
+  /** The price table that the wallet knows; undefined if it is not the one that the receipt names. */
+  prices: { root: Hex; table: TokenPrices } | undefined;
+  /** null on a free route. Amounts are atomic units. */
+  payment: {
+    channelId: Hex;
+    payer: Hex;
+    token: Hex;
+    /** The most that this call may cost. */
+    quote: bigint;
+    /** The most that can have been charged so far, which is what was signed. */
+    mostChargeable: bigint;
+    history: ReceiptHistory;
+  } | null;
+}
+
+/** A receipt whose signature is the relay's, with what is wrong in it. */
+export interface CheckedReceipt {
+  receipt: CallReceipt;
+  /** In words; empty if every check passed. */
+  problems: string[];
+}
+
+/**
+ * Checks everything in a receipt that a payer can check without the chain.
+ * @param encoded base64 SignedReceipt.
+ * @throws AutoPayError `invalid_encoding`, `invalid_signature` or `verification_failed` if it is no receipt of this relay
+ *   at all.
+ */
+export function checkReceipt(encoded: string, expected: ReceiptExpectation): CheckedReceipt {
+  const signed = decodeSignedReceipt(encoded);
+  const receipt = verifySignedReceipt(signed, { scope: expected.scope, signer: expected.relay });
+  const problems: string[] = [];
+  const check = (isFine: boolean, problem: string) => {
+    if (!isFine) problems.push(problem);
+  };
+  check(receipt.callId === expected.callId, `it is for call ${receipt.callId}`);
+  check(receipt.modelAsked === expected.model, `it is for model ${receipt.modelAsked}`);
+  const requestCommitment = commit({ subject: 'request', salt: signed.requestSalt, bytes: expected.requestBytes });
+  check(toHex(requestCommitment) === receipt.requestCommitment, 'it commits to another request');
+  if (expected.responseBytes !== undefined) {
+    const commitment = commit({ subject: 'response', salt: signed.responseSalt, bytes: expected.responseBytes });
+    check(toHex(commitment) === receipt.responseCommitment, 'it commits to another answer');
+  }
+  problems.push(...priceProblems(receipt, expected.prices));
+  problems.push(...paymentProblems(receipt, expected.payment));
+  return { receipt, problems };
+}
+
+function priceProblems(receipt: CallReceipt, prices: ReceiptExpectation['prices']): string[] {
+  if (receipt.amount === 0n) return [];
+  if (prices?.root !== receipt.priceRoot) return [`its price table ${receipt.priceRoot} is not the published one`];
+  let cost: bigint;
+  try {
+    cost = costOfUsage(receipt.usage, prices.table);
+  } catch {
+    return ['the parts of its usage exceed the whole'];
+  }
+  // Less than the cost is right where the reservation capped the charge, and never to the payer's harm.
+  return receipt.amount > cost ? [`its amount ${receipt.amount} is above price times usage, ${cost}`] : [];
+}
+
+function paymentProblems(receipt: CallReceipt, payment: ReceiptExpectation['payment']): string[] {
+  if (payment === null) {
+    const isFree = receipt.amount === 0n && receipt.channelId === zeroBytes32 && receipt.payer === zeroAddress;
+    return isFree ? [] : ['it charges for a free call'];
+  }
+  const problems: string[] = [];
+  if (receipt.channelId !== payment.channelId) return [`it charges channel ${receipt.channelId}`];
+  if (receipt.payer !== payment.payer) problems.push(`it names ${receipt.payer} as payer`);
+  if (receipt.token !== payment.token) problems.push(`it charges in token ${receipt.token}`);
+  if (receipt.amount > payment.quote) problems.push(`its amount ${receipt.amount} is above the quote ${payment.quote}`);
+  if (receipt.runningTotal > payment.mostChargeable) {
+    problems.push(`its running total ${receipt.runningTotal} is above what was signed, ${payment.mostChargeable}`);
+  }
+  problems.push(...payment.history.add(receipt));
+  return problems;
+}

@@ -1,0 +1,81 @@
+import type { ChannelManager, SpendTicket } from './channel-manager.ts';
+import type { ChatCall } from './estimate-quote.ts';
+import type { RelayTerms } from './fetch-relay-terms.ts';
+import { createStreamFilter } from './filter-stream.ts';
+import type { Wallet } from './open-wallet.ts';
+import { settleReceipt } from './settle-receipt.ts';
+
+/** As long as a relay's longest answer. What is longer still is delivered, but its commitment is not checked. */
+const maxRetainedBytes = 33_554_432;
+
+/** An answer of the relay and the call that it answers. */
+export interface Answer {
+  wallet: Wallet;
+  terms: RelayTerms;
+  channels: ChannelManager;
+  response: Response;
+  call: ChatCall;
+  requestBytes: Uint8Array;
+  /** null on a free route. It is released when the call has ended. */
+  ticket: SpendTicket | null;
+}
+
+/**
+ * Hands an answer on and takes its receipt into the books: for JSON before it is handed on, for streams before `[DONE]` is.
+ * A receipt that is missing or does not fit never costs the answer, which is paid for; the owner is warned.
+ */
+export async function deliverAnswer(answer: Answer): Promise<Response> {
+  const { response, ticket } = answer;
+  if (!response.ok || response.body === null) {
+    ticket?.release();
+    return response;
+  }
+  const { status, statusText, headers } = response;
+  if (headers.get('content-type')?.startsWith('text/event-stream')) {
+    return new Response(filterBody(response.body, answer), { status, statusText, headers });
+  }
+  try {
+    const bytes = await response.bytes();
+    const receipt = headers.get('x-autopay-receipt') ?? undefined;
+    await settleReceipt(answer, { receipt, responseBytes: bytes.length > maxRetainedBytes ? undefined : bytes });
+    return new Response(bytes, { status, statusText, headers });
+  } finally {
+    ticket?.release();
+  }
+}
+
+/** The stream as it comes, less what is the wallet's. Reading, errors and cancelling pass through unchanged. */
+function filterBody(body: ReadableStream<Uint8Array>, answer: Answer): ReadableStream<Uint8Array> {
+  const reader = body.getReader();
+  const filter = createStreamFilter({
+    maxRetainedBytes,
+    onEvidence: ({ receipt, bytesBefore }) => settleReceipt(answer, { receipt, responseBytes: bytesBefore }),
+  });
+  return new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        try {
+          let passed: Uint8Array = new Uint8Array();
+          while (passed.length === 0) {
+            const { done, value } = await reader.read();
+            passed = done ? await filter.finish() : await filter.push(value);
+            if (passed.length > 0) controller.enqueue(passed);
+            if (!done) continue;
+            answer.ticket?.release();
+            controller.close();
+            return;
+          }
+        } catch (error) {
+          // The relay cut the stream, or the client gave up: what the call costs will show in the next receipt.
+          answer.ticket?.release();
+          controller.error(error);
+        }
+      },
+      async cancel(reason) {
+        answer.ticket?.release();
+        await reader.cancel(reason);
+      },
+    },
+    { highWaterMark: 0 },
+  );
+}

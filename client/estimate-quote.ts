@@ -1,0 +1,81 @@
+import { promptOverheadTokens, quoteOfBounds } from '../protocol/pricing/token-prices.ts';
+import type { CatalogueModel } from './fetch-catalogue.ts';
+
+/** The most that a call can cost, in atomic units. */
+export interface QuoteEstimate {
+  /** With the client's output limit, or the relay's default. */
+  quote: bigint;
+  /**
+   * The least that the relay admits the call for. Below `quote` only where the client set no output limit: the relay
+   * then shrinks the limit to what the headroom buys, but not below 256 tokens.
+   */
+  minimum: bigint;
+}
+
+/** The smallest output limit to which a relay shrinks a call (docs/PROTOCOL.md, "Quote"). */
+const smallestOutputTokens = 256;
+
+/** What of a chat request bounds its cost. */
+interface ChatBounds {
+  bodyBytes: number;
+  hasOnlyText: boolean;
+  /** undefined: the client set no limit. */
+  outputLimit: number | undefined;
+  choices: number;
+}
+
+/** The fields of a chat completion request that the wallet looks at. */
+export interface ChatCall extends ChatBounds {
+  model: string;
+}
+
+/**
+ * Reads what bounds the cost from the exact bytes of a request.
+ * @returns undefined if this is no chat request that a relay would take: the relay then says what is wrong with it.
+ */
+export function readChatCall(body: Uint8Array): ChatCall | undefined {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body));
+  } catch {
+    return undefined;
+  }
+  if (!isRecord(parsed) || typeof parsed['model'] !== 'string' || !Array.isArray(parsed['messages'])) return undefined;
+  const outputLimit = parsed['max_completion_tokens'] ?? parsed['max_tokens'] ?? undefined;
+  const choices = parsed['n'] ?? 1;
+  if ((outputLimit !== undefined && !isCount(outputLimit)) || !isCount(choices)) return undefined;
+  return {
+    model: parsed['model'],
+    bodyBytes: body.length,
+    hasOnlyText: parsed['messages'].every(hasOnlyText),
+    outputLimit,
+    choices,
+  };
+}
+
+function hasOnlyText(message: unknown): boolean {
+  const content = isRecord(message) ? message['content'] : undefined;
+  if (!Array.isArray(content)) return true;
+  return content.every((part) => isRecord(part) && (part['type'] === 'text' || part['type'] === 'refusal'));
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isCount(value: unknown): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 1;
+}
+
+/**
+ * The relay's quote, computed from its published prices with its own arithmetic (docs/PROTOCOL.md, "Quote"), so that the
+ * first voucher is neither too small nor more than needed.
+ */
+export function estimateQuote(call: ChatBounds, model: CatalogueModel): QuoteEstimate {
+  const promptTokens = call.hasOnlyText ? call.bodyBytes + promptOverheadTokens : model.contextTokens;
+  const outputTokens = Math.min(call.outputLimit ?? model.defaultMaxOutputTokens, model.maxOutputTokens);
+  const quoteFor = (tokens: number) =>
+    quoteOfBounds({ promptTokens, outputTokens: tokens, choices: call.choices }, model.prices);
+  const minimum = call.outputLimit === undefined ? Math.min(smallestOutputTokens, outputTokens) : outputTokens;
+  return { quote: quoteFor(outputTokens), minimum: quoteFor(minimum) };
+}

@@ -1,0 +1,79 @@
+import { z } from 'zod';
+import type { Hex } from '../protocol/bytes/hex.ts';
+import { AutoPayError } from '../protocol/errors/auto-pay-error.ts';
+import { addressSchema } from '../protocol/mpp/session-schemas.ts';
+import type { TokenUnit } from './token-amount.ts';
+
+/** Whom a relay wants to be paid, where, and in what. */
+export interface RelayTerms {
+  chainId: number;
+  /** The PaymentChannels contract. */
+  escrow: Hex;
+  /** The AutoPayLLM contract: payee of the channels, and scope of the receipts' signatures. */
+  payee: Hex;
+  token: TokenUnit & { address: Hex };
+  /** The address that signs the relay's receipts. */
+  relay: Hex;
+}
+
+const healthSchema = z.object({
+  relay: addressSchema,
+  chainId: z.number().int().positive(),
+  contracts: z.object({ paymentChannels: addressSchema, autoPayLLM: addressSchema }),
+  token: z.object({
+    symbol: z.string().min(1).max(16),
+    address: addressSchema,
+    decimals: z.number().int().min(0).max(30),
+  }),
+});
+
+/**
+ * Asks a relay for its terms (`GET /healthz`). They are the relay's own words: see `pinTerms`.
+ * @throws AutoPayError `invalid_configuration` if this is no AutoPayLLM relay; what `fetch` throws if nothing answers.
+ */
+export async function fetchRelayTerms(options: { relayUrl: string; fetch: typeof fetch }): Promise<RelayTerms> {
+  const response = await options.fetch(`${options.relayUrl}/healthz`, { redirect: 'error' });
+  const parsed = healthSchema.safeParse(await response.json().catch(() => undefined));
+  if (!parsed.success) {
+    throw new AutoPayError(
+      'invalid_configuration',
+      `${options.relayUrl} does not answer like an AutoPayLLM relay. Check the URL.`,
+      {
+        cause: parsed.error,
+      },
+    );
+  }
+  const { relay, chainId, contracts, token } = parsed.data;
+  return { relay, chainId, escrow: contracts.paymentChannels, payee: contracts.autoPayLLM, token };
+}
+
+/** What the wallet's owner said, or what earlier channels remember, about a relay; each field is optional. */
+export interface PinnedTerms {
+  chainId?: number | undefined;
+  escrow?: Hex | undefined;
+  payee?: Hex | undefined;
+  token?: Hex | undefined;
+}
+
+/**
+ * Holds a relay to terms that were known before. Without this, whoever takes a relay's address over could name an escrow
+ * of its own and be sent a deposit.
+ * @throws AutoPayError `challenge_invalid` on the first difference.
+ */
+export function pinTerms(terms: RelayTerms, pinned: PinnedTerms): void {
+  const pairs = [
+    ['chain', pinned.chainId, terms.chainId],
+    ['payment channels contract', pinned.escrow, terms.escrow],
+    ['payee', pinned.payee, terms.payee],
+    ['token', pinned.token, terms.token.address],
+  ] as const;
+  for (const [what, expected, actual] of pairs) {
+    if (expected !== undefined && String(expected).toLowerCase() !== String(actual)) {
+      throw new AutoPayError(
+        'challenge_invalid',
+        `The relay names another ${what} (${actual}) than is known here (${expected}). Nothing was signed. If its operator ` +
+          'has announced the change, use a new state folder.',
+      );
+    }
+  }
+}

@@ -1,0 +1,162 @@
+import { BaseError, createPublicClient, createWalletClient, http, type Account, type PublicClient } from 'viem';
+import { privateKeyToAccount } from 'viem/accounts';
+import { autoPayLlmAbi } from '../protocol/abi/auto-pay-llm.ts';
+import { fiatTokenAbi } from '../protocol/abi/fiat-token.ts';
+import { paymentChannelsAbi } from '../protocol/abi/payment-channels.ts';
+import { zeroAddress, type Hex } from '../protocol/bytes/hex.ts';
+import { AutoPayError } from '../protocol/errors/auto-pay-error.ts';
+import type { RelayTerms } from './fetch-relay-terms.ts';
+import { formatAmount } from './token-amount.ts';
+
+const requestTimeoutMs = 20_000;
+const receiptTimeoutMs = 180_000;
+/** The chain that Hardhat and Anvil simulate mines at once; elsewhere, polling faster than blocks come gains nothing. */
+const simulatedChainId = 31_337;
+
+/** What the wallet asks of the chain and does there. */
+export interface WalletChain {
+  /** The channel as the chain has it; undefined if there is none. Amounts in atomic units. */
+  readChannel(channelId: Hex): Promise<{ deposit: bigint; settled: bigint; isClosing: boolean } | undefined>;
+  /** Whether AutoPayLLM lets this address act, and so sign receipts, as a relay. */
+  isRelay(address: Hex): Promise<boolean>;
+  /**
+   * Approves and opens a channel, and returns once it is in a block. The payer signs its own vouchers.
+   * @throws AutoPayError `transaction_failed` if the funds do not suffice or a transaction fails.
+   */
+  openChannel(options: { deposit: bigint; salt: Hex; channelId: Hex }): Promise<void>;
+}
+
+/**
+ * Connects a wallet to the chain of a relay. Every call throws AutoPayError `chain_unavailable` if the node does not
+ * answer or is on another chain.
+ * @param options.privateKey 0x-hex of the payer's key.
+ */
+export function connectWalletChain(options: { rpcUrl: string; privateKey: Hex; terms: RelayTerms }): WalletChain {
+  const { terms } = options;
+  const account = privateKeyToAccount(options.privateKey);
+  const transport = http(options.rpcUrl, { timeout: requestTimeoutMs, retryCount: 2 });
+  const pollingInterval = terms.chainId === simulatedChainId ? 50 : 1_000;
+  const reader = createPublicClient({ transport, pollingInterval });
+  const escrow = { address: terms.escrow, abi: paymentChannelsAbi } as const;
+  let checkedChain: Promise<void> | undefined;
+
+  async function onRightChain<T>(action: () => Promise<T>): Promise<T> {
+    checkedChain ??= checkChainId(reader, terms.chainId);
+    try {
+      await checkedChain;
+      return await action();
+    } catch (error) {
+      checkedChain = undefined;
+      throw asAutoPayError(error);
+    }
+  }
+
+  const readChannel: WalletChain['readChannel'] = async (channelId) => {
+    const channel = await reader.readContract({ ...escrow, functionName: 'getChannel', args: [channelId] });
+    if (channel.deposit === 0n) return undefined;
+    const isClosing = channel.finalized || channel.closeRequestedAt !== 0n;
+    return { deposit: channel.deposit, settled: channel.settled, isClosing };
+  };
+
+  return {
+    readChannel: (channelId) => onRightChain(() => readChannel(channelId)),
+    isRelay: (address) =>
+      onRightChain(async () => {
+        const contract = { address: terms.payee, abi: autoPayLlmAbi } as const;
+        const role = await reader.readContract({ ...contract, functionName: 'RELAY_ROLE' });
+        return reader.readContract({ ...contract, functionName: 'hasRole', args: [role, address] });
+      }),
+    openChannel: ({ deposit, salt, channelId }) =>
+      onRightChain(async () => {
+        const send = createSender({ reader, account, rpcUrl: options.rpcUrl });
+        await approveDeposit({ reader, account, terms, deposit, send });
+        await send('Opening the channel', {
+          ...escrow,
+          functionName: 'open',
+          args: [terms.payee, terms.token.address, deposit, salt, zeroAddress],
+        });
+        // The id was computed here, from this wallet's own inputs: the chain must now know a channel under it.
+        const opened = await readChannel(channelId);
+        if (opened?.deposit !== deposit) {
+          throw new AutoPayError(
+            'transaction_failed',
+            `The chain does not know channel ${channelId} with this deposit. Is ${terms.escrow} a PaymentChannels contract?`,
+          );
+        }
+      }),
+  };
+}
+
+type SendTransaction = (
+  what: string,
+  call: {
+    address: Hex;
+    abi: typeof paymentChannelsAbi | typeof fiatTokenAbi;
+    functionName: 'open' | 'approve';
+    args: readonly unknown[];
+  },
+) => Promise<void>;
+
+function createSender(options: { reader: PublicClient; account: Account; rpcUrl: string }): SendTransaction {
+  const { reader, account } = options;
+  const wallet = createWalletClient({ account, transport: http(options.rpcUrl, { timeout: requestTimeoutMs }) });
+  return async (what, call) => {
+    // Simulated first: a revert is then known, with its reason, before gas is spent on it.
+    const { request } = await reader.simulateContract({ ...call, account } as Parameters<
+      typeof reader.simulateContract
+    >[0]);
+    const hash = await wallet.writeContract({ ...request, chain: null } as Parameters<typeof wallet.writeContract>[0]);
+    const receipt = await reader.waitForTransactionReceipt({ hash, timeout: receiptTimeoutMs });
+    // "Mined" is not "succeeded".
+    if (receipt.status !== 'success')
+      throw new AutoPayError('transaction_failed', `${what} reverted in transaction ${hash}.`);
+  };
+}
+
+async function approveDeposit(options: {
+  reader: PublicClient;
+  account: Account;
+  terms: RelayTerms;
+  deposit: bigint;
+  send: SendTransaction;
+}): Promise<void> {
+  const { reader, account, terms, deposit, send } = options;
+  const token = { address: terms.token.address, abi: fiatTokenAbi } as const;
+  const balance = await reader.readContract({ ...token, functionName: 'balanceOf', args: [account.address] });
+  if (balance < deposit) {
+    throw new AutoPayError(
+      'transaction_failed',
+      `The wallet ${account.address} holds ${formatAmount(balance, terms.token)}; the deposit needs ${formatAmount(deposit, terms.token)}. Fund it, or choose a smaller deposit.`,
+    );
+  }
+  const allowance = await reader.readContract({
+    ...token,
+    functionName: 'allowance',
+    args: [account.address, terms.escrow],
+  });
+  if (allowance >= deposit) return;
+  await send('Approving the deposit', { ...token, functionName: 'approve', args: [terms.escrow, deposit] });
+}
+
+async function checkChainId(reader: PublicClient, expected: number): Promise<void> {
+  const actual = await reader.getChainId();
+  if (actual !== expected) {
+    throw new AutoPayError(
+      'chain_unavailable',
+      `The RPC endpoint is on chain ${actual}, the relay on ${expected}. Give an endpoint of that chain.`,
+    );
+  }
+}
+
+function asAutoPayError(error: unknown): unknown {
+  if (!(error instanceof BaseError)) return error;
+  const isTransport =
+    error.walk((cause) => cause instanceof Error && ['HttpRequestError', 'TimeoutError'].includes(cause.name)) !== null;
+  return isTransport
+    ? new AutoPayError(
+        'chain_unavailable',
+        'The RPC endpoint does not answer. Check its URL and that the chain runs.',
+        { cause: error },
+      )
+    : new AutoPayError('transaction_failed', `The chain refused: ${error.shortMessage}`, { cause: error });
+}

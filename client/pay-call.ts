@@ -1,0 +1,112 @@
+import { AutoPayError } from '../protocol/errors/auto-pay-error.ts';
+import type { ChallengeEcho } from '../protocol/mpp/session-schemas.ts';
+import type { SpendTicket } from './channel-manager.ts';
+import { checkChallenge, formatVoucherCredential, isCurrent } from './check-challenge.ts';
+import { spendingLimitReached, type SpendRequest } from './decide-voucher.ts';
+import { deliverAnswer } from './deliver-answer.ts';
+import type { ChatCall, QuoteEstimate } from './estimate-quote.ts';
+import type { Wallet } from './open-wallet.ts';
+import { readRefusal, type Refusal } from './read-refusal.ts';
+import { sendRequest, type PreparedRequest } from './send-request.ts';
+
+/** What is known of a call before it is sent. */
+interface PricedCall {
+  call: ChatCall;
+  estimate: QuoteEstimate;
+}
+
+/**
+ * Makes the function that sends a call with a voucher. A refusal that the wallet can mend by itself (an outdated challenge, a
+ * voucher that is too small by the relay's books) is mended once each; every other answer is the result.
+ */
+export function createCallPayer(wallet: Wallet): (request: PreparedRequest, priced: PricedCall) => Promise<Response> {
+  let challenge: ChallengeEcho | undefined;
+
+  /** The relay's challenge, from an earlier answer or by sending the request unpaid; or the answer, if it is none. */
+  async function askForChallenge(request: PreparedRequest): Promise<ChallengeEcho | Response> {
+    if (challenge && isCurrent(challenge)) return challenge;
+    const response = await sendRequest(wallet, request);
+    if (response.status !== 402) return response;
+    const refusal = await readRefusal(response);
+    challenge = refusal.challenge;
+    return challenge ?? refusal.response;
+  }
+
+  return async (request, { call, estimate }) => {
+    const { terms, channels } = await wallet.connect();
+    const { maxCallAmount } = wallet.options;
+    if (maxCallAmount !== undefined && estimate.minimum > maxCallAmount) {
+      // Before a channel is opened for a call that it cannot pay.
+      throw spendingLimitReached(estimate.minimum, { maxCallAmount, token: terms.token });
+    }
+    let asked = await askForChallenge(request);
+    if (asked instanceof Response) return asked;
+    const { suggestedDeposit } = checkChallenge(asked, terms);
+    const channel = await channels.ensure({ deposit: wallet.depositFor(terms, suggestedDeposit) });
+    let ticket = await channels.authorize(channel, estimate);
+    const mended = new Set<Mend>();
+    try {
+      for (;;) {
+        const response = await sendRequest(wallet, request, formatVoucherCredential(asked, ticket.voucher));
+        if (response.status !== 402 && response.status !== 409 && response.status !== 410) {
+          return await deliverAnswer({ wallet, terms, channels, response, call, requestBytes: request.body, ticket });
+        }
+        const refusal = await readRefusal(response);
+        challenge = refusal.challenge ?? challenge;
+        const mend = whatMends(refusal);
+        if (mend === undefined || mended.has(mend)) return endUnpaid(ticket, refusal);
+        mended.add(mend);
+        if (mend === 'challenge' && refusal.challenge) {
+          checkChallenge(refusal.challenge, terms);
+          asked = refusal.challenge;
+        } else {
+          ticket.release();
+          const raised = await channels.authorize(channel, raise(estimate, refusal)).catch(asRefusal);
+          if (raised instanceof AutoPayError) {
+            wallet.warn(raised.message);
+            return refusal.response;
+          }
+          ticket = raised;
+        }
+      }
+    } catch (error) {
+      ticket.release();
+      throw error;
+    }
+  };
+}
+
+type Mend = 'challenge' | 'voucher';
+
+/** What could turn a refusal into an answer; undefined if nothing that a wallet may do by itself. */
+function whatMends(refusal: Refusal): Mend | undefined {
+  switch (refusal.code) {
+    case 'challenge_invalid':
+    case 'challenge_expired':
+      return refusal.challenge && 'challenge';
+    case 'insufficient_headroom':
+    case 'voucher_already_used':
+      return 'voucher';
+    default:
+      return undefined;
+  }
+}
+
+/** What to ask for after a refusal: the relay's quote counts where it is above the estimate, within the owner's limits. */
+function raise(spend: QuoteEstimate, refusal: Refusal): SpendRequest {
+  const { requiredCumulative, acceptedCumulative, spent } = refusal;
+  const quote = refusal.quote !== undefined && refusal.quote > spend.quote ? refusal.quote : spend.quote;
+  const minimum = spend.minimum === spend.quote ? quote : spend.minimum;
+  return { quote, minimum, claims: { requiredCumulative, acceptedCumulative, spent } };
+}
+
+/** The wallet's own refusal to raise: the caller then gets the relay's, which came first. */
+function asRefusal(error: unknown): AutoPayError {
+  if (error instanceof AutoPayError) return error;
+  throw error;
+}
+
+function endUnpaid(ticket: SpendTicket, refusal: Refusal): Response {
+  ticket.release();
+  return refusal.response;
+}

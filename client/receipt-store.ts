@@ -1,0 +1,73 @@
+import { appendFile, mkdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { AutoPayError } from '../protocol/errors/auto-pay-error.ts';
+
+const fileName = 'receipts.jsonl';
+
+const storedReceiptSchema = z.object({
+  callId: z.string(),
+  /** Unix milliseconds at which the wallet got it. */
+  receivedAtMs: z.number().int(),
+  relayUrl: z.string(),
+  chainId: z.number().int(),
+  /** The AutoPayLLM contract, whose relays may sign it. */
+  payee: z.string(),
+  model: z.string(),
+  /** Zero on a free route. */
+  channelId: z.string(),
+  sequence: z.number().int(),
+  /** Atomic units, decimal. */
+  amount: z.string(),
+  promptTokens: z.number().int(),
+  completionTokens: z.number().int(),
+  /** What did not fit, in words; empty if every check passed. */
+  problems: z.array(z.string()),
+  /** Base64 SignedReceipt with both salts: the evidence. */
+  receipt: z.string(),
+});
+
+/** One line of `receipts.jsonl`. */
+export type StoredReceipt = z.output<typeof storedReceiptSchema>;
+
+/**
+ * The wallet's evidence: each receipt that it was given, one JSON object per line (0600). The file only grows: whoever
+ * deletes a receipt gives up the proof, so the wallet never does it by itself.
+ */
+export interface ReceiptStore {
+  append(receipt: StoredReceipt): Promise<void>;
+  /** The newest receipt of a call, or undefined. */
+  find(callId: string): Promise<StoredReceipt | undefined>;
+}
+
+/** Opens the receipts in `stateDir`; the folder is created (0700) with the first receipt. */
+export function openReceiptStore(stateDir: string): ReceiptStore {
+  const file = join(stateDir, fileName);
+  return {
+    async append(receipt) {
+      await mkdir(stateDir, { recursive: true, mode: 0o700 });
+      // One write call in append mode: lines of several processes do not mix.
+      await appendFile(file, `${JSON.stringify(receipt)}\n`, { mode: 0o600 });
+    },
+    async find(callId) {
+      const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+        if (error.code === 'ENOENT') return '';
+        throw error;
+      });
+      const line = text
+        .split('\n')
+        .findLast((candidate) => candidate.includes(callId) && parseLine(candidate)?.callId === callId);
+      return line === undefined ? undefined : parseLine(line);
+    },
+  };
+}
+
+/** A crash may have cut a line short: such a line is no receipt, and does not hide the others. */
+function parseLine(line: string): StoredReceipt | undefined {
+  try {
+    return storedReceiptSchema.parse(JSON.parse(line));
+  } catch (cause) {
+    if (cause instanceof SyntaxError || cause instanceof z.ZodError) return undefined;
+    throw new AutoPayError('internal_error', 'The receipts could not be read.', { cause });
+  }
+}

@@ -1,0 +1,101 @@
+import { zeroBytes32 } from '../protocol/bytes/hex.ts';
+import { AutoPayError } from '../protocol/errors/auto-pay-error.ts';
+import { decodeReceipt } from '../protocol/receipt/decode-receipt.ts';
+import { decodeSignedReceipt } from '../protocol/receipt/signed-receipt.ts';
+import { checkReceipt, type CheckedReceipt, type ReceiptExpectation } from './check-receipt.ts';
+import type { Answer } from './deliver-answer.ts';
+import type { StoredReceipt } from './receipt-store.ts';
+
+/** What an answer brought. */
+interface Evidence {
+  /** Base64 SignedReceipt; undefined if there was none. */
+  receipt: string | undefined;
+  /** The bytes that it commits to; undefined if they were too many to keep. */
+  responseBytes: Uint8Array | undefined;
+}
+
+/**
+ * Checks a call's receipt, stores it and takes it into the channel's books. It never throws: the answer is paid for, so the
+ * owner is warned of what is wrong, and gets the answer.
+ */
+export async function settleReceipt(answer: Answer, evidence: Evidence): Promise<void> {
+  const { wallet } = answer;
+  const callId = answer.response.headers.get('x-autopay-call-id');
+  try {
+    if (evidence.receipt === undefined) {
+      throw new AutoPayError('verification_failed', 'The relay answered without a receipt.');
+    }
+    const checked = checkReceipt(
+      evidence.receipt,
+      await expectationOf(answer, evidence.receipt, evidence.responseBytes),
+    );
+    for (const problem of checked.problems) wallet.warn(`The receipt of call ${callId} does not fit: ${problem}.`);
+    const stored = describeReceipt(answer, { checked, encoded: evidence.receipt });
+    await wallet.receipts.append(stored);
+    // A receipt that does not fit must not move the wallet's books.
+    const isCharged = checked.receipt.channelId !== zeroBytes32;
+    if (checked.problems.length === 0 && isCharged) await answer.channels.record(checked.receipt);
+    wallet.options.onReceipt?.(stored);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    wallet.warn(`Call ${callId} has no valid receipt: ${reason}`);
+  } finally {
+    answer.ticket?.release();
+  }
+}
+
+async function expectationOf(
+  answer: Answer,
+  encoded: string,
+  responseBytes: Uint8Array | undefined,
+): Promise<ReceiptExpectation> {
+  const { terms, channels, ticket, call, requestBytes, response } = answer;
+  return {
+    scope: { chainId: terms.chainId, verifyingContract: terms.payee },
+    relay: terms.relay,
+    callId: response.headers.get('x-autopay-call-id'),
+    model: call.model,
+    requestBytes,
+    responseBytes,
+    prices: await findPrices(answer, encoded),
+    payment: ticket && {
+      channelId: ticket.voucher.channelId,
+      payer: channels.payer,
+      token: terms.token.address,
+      quote: ticket.quote,
+      mostChargeable: await channels.mostChargeable(ticket.voucher.channelId),
+      history: channels.history(ticket.voucher.channelId),
+    },
+  };
+}
+
+/** The published price table, asked for again if the receipt names another. */
+async function findPrices({ wallet, call }: Answer, encoded: string): Promise<ReceiptExpectation['prices']> {
+  const { priceRoot, amount } = decodeReceipt(decodeSignedReceipt(encoded).entry);
+  let catalogue = await wallet.catalogue();
+  if (catalogue.priceRoot !== priceRoot && amount > 0n) catalogue = await wallet.catalogue(true);
+  const model = catalogue.models.get(call.model);
+  return model && { root: catalogue.priceRoot, table: model.prices };
+}
+
+function describeReceipt(
+  { wallet, terms, call }: Answer,
+  { checked, encoded }: { checked: CheckedReceipt; encoded: string },
+): StoredReceipt {
+  const { receipt, problems } = checked;
+  return {
+    callId: receipt.callId,
+    receivedAtMs: Date.now(),
+    relayUrl: wallet.relayUrl,
+    chainId: terms.chainId,
+    payee: terms.payee,
+    model: call.model,
+    channelId: receipt.channelId,
+    sequence: receipt.sequence,
+    amount: receipt.amount.toString(),
+    promptTokens: receipt.usage.prompt,
+    completionTokens: receipt.usage.completion,
+    problems,
+    receipt: encoded,
+  };
+}

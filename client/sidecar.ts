@@ -1,0 +1,174 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { once } from 'node:events';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import type { ReadableStream as NodeReadableStream } from 'node:stream/web';
+import { AutoPayError } from '../protocol/errors/auto-pay-error.ts';
+import { errorBody, errorHeaders } from './error-response.ts';
+import { openWallet, type Wallet, type WalletOptions } from './open-wallet.ts';
+import { createPayFetch } from './pay-fetch.ts';
+import { isOwnHost, isOwnOrigin } from './loopback-guard.ts';
+
+const loopback = '127.0.0.1';
+const defaultMaxBodyBytes = 4_194_304;
+/** Headers of one connection, which end here; and the client's API key, which is a placeholder. */
+const droppedHeaders = new Set([
+  'authorization',
+  'connection',
+  'content-encoding',
+  'content-length',
+  'cookie',
+  'expect',
+  'host',
+  'keep-alive',
+  'origin',
+  'proxy-authorization',
+  'proxy-connection',
+  'referer',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+]);
+
+/** A running sidecar. */
+export interface Sidecar {
+  /** Such as `http://127.0.0.1:4001`; an application's `baseURL` is this with `/v1`. */
+  url: string;
+  /** Stops listening and ends what is under way. */
+  close(): Promise<void>;
+}
+
+/**
+ * Starts a proxy on this machine that pays for calls, so that `baseURL` is all that an application changes. It listens on
+ * loopback only, passes `/v1/*` to the relay (POSTs through `createPayFetch`), and refuses what a web page of another site
+ * could send: foreign `Host` headers (DNS rebinding) and foreign `Origin`s.
+ * @param options.port 0 picks a free one.
+ * @param options.maxBodyBytes longest request body; 4 MiB unless said otherwise.
+ * @throws AutoPayError `port_taken`.
+ */
+export async function startSidecar(options: WalletOptions & { port: number; maxBodyBytes?: number }): Promise<Sidecar> {
+  const wallet = openWallet(options);
+  const handler = createHandler({ wallet, maxBodyBytes: options.maxBodyBytes ?? defaultMaxBodyBytes });
+  const server = createServer((request, response) => void handler(request, response));
+  await listen(server, options.port);
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: `http://${loopback}:${port}`,
+    async close() {
+      server.close();
+      server.closeAllConnections();
+      if (server.listening) await once(server, 'close');
+    },
+  };
+}
+
+async function listen(server: Server, port: number): Promise<void> {
+  server.listen(port, loopback);
+  try {
+    await once(server, 'listening');
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw cause;
+    throw new AutoPayError('port_taken', `Port ${port} is taken. Stop what listens there, or choose another port.`, {
+      cause,
+    });
+  }
+}
+
+type Handler = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
+
+function createHandler({ wallet, maxBodyBytes }: { wallet: Wallet; maxBodyBytes: number }): Handler {
+  const payFetch = createPayFetch(wallet);
+
+  async function forward(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    refuseForeign(request);
+    const path = request.url ?? '/';
+    if (request.method === 'GET' && path === '/healthz') {
+      response
+        .writeHead(200, { 'content-type': 'application/json' })
+        .end(JSON.stringify({ status: 'ok', relayUrl: wallet.relayUrl }));
+      return;
+    }
+    if (!path.startsWith('/v1/')) {
+      throw new AutoPayError('not_found', 'The sidecar serves /v1/* only. Ask the relay itself for anything else.');
+    }
+    if (request.method !== 'GET' && request.method !== 'POST') {
+      throw new AutoPayError('method_not_allowed', 'Use GET or POST.');
+    }
+    const isGone = new AbortController();
+    response.once('close', () => isGone.abort());
+    const answer = await payFetch(`${wallet.relayUrl}${path}`, {
+      method: request.method,
+      headers: forwardedHeaders(request),
+      signal: isGone.signal,
+      ...(request.method === 'POST' ? { body: await readBody(request, maxBodyBytes) } : {}),
+    });
+    await sendAnswer(answer, response);
+  }
+
+  return async (request, response) => {
+    try {
+      await forward(request, response);
+    } catch (error) {
+      if (response.headersSent || response.destroyed) response.destroy();
+      else sendError(response, { error, relayUrl: wallet.relayUrl });
+    }
+  };
+}
+
+function refuseForeign(request: IncomingMessage): void {
+  const port = request.socket.localPort ?? 0;
+  if (!isOwnHost(request.headers.host, port) || !isOwnOrigin(request.headers.origin)) {
+    throw new AutoPayError(
+      'forbidden',
+      `The sidecar spends money, so it answers programs of this machine only. Use http://${loopback}:${port}.`,
+    );
+  }
+}
+
+function forwardedHeaders(request: IncomingMessage): Headers {
+  const headers = new Headers();
+  for (const [name, value] of Object.entries(request.headersDistinct)) {
+    if (!droppedHeaders.has(name) && value !== undefined) headers.set(name, value.join(', '));
+  }
+  return headers;
+}
+
+async function readBody(request: IncomingMessage, maxBodyBytes: number): Promise<Buffer<ArrayBuffer>> {
+  if (request.headers['content-encoding'] !== undefined) {
+    throw new AutoPayError('unsupported_media_type', 'Send the body without content-encoding.');
+  }
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes > maxBodyBytes)
+      throw new AutoPayError('body_too_large', `The body is longer than ${maxBodyBytes} bytes. Send less at once.`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+async function sendAnswer(answer: Response, response: ServerResponse): Promise<void> {
+  const headers = Object.fromEntries([...answer.headers].filter(([name]) => !droppedHeaders.has(name)));
+  response.writeHead(answer.status, headers);
+  if (answer.body === null) {
+    response.end();
+    return;
+  }
+  // The status line of a stream goes out at once, not with its first event.
+  response.flushHeaders();
+  await pipeline(Readable.fromWeb(answer.body as NodeReadableStream), response);
+}
+
+function sendError(response: ServerResponse, { error, relayUrl }: { error: unknown; relayUrl: string }): void {
+  const known =
+    error instanceof AutoPayError
+      ? error
+      : new AutoPayError('upstream_unreachable', `The relay at ${relayUrl} cannot be reached. Check that it runs.`, {
+          cause: error,
+        });
+  // The rest of a body that was not read would otherwise be taken for the next request.
+  response.writeHead(known.status, { ...errorHeaders, connection: 'close' }).end(errorBody(known));
+}

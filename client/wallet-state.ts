@@ -1,0 +1,150 @@
+import { mkdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { AutoPayError } from '../protocol/errors/auto-pay-error.ts';
+import { addressSchema, amountSchema, bytes32Schema } from '../protocol/mpp/session-schemas.ts';
+import { withLockFile } from './with-lock-file.ts';
+import { writeFileDurably } from './write-file-durably.ts';
+
+const stateFileName = 'channels.json';
+const lockWaitMs = 10_000;
+/** Channels are kept for ever, since their numbers must not be used again; nobody has this many with a few relays. */
+const maxChannels = 1_000;
+
+const channelSchema = z.strictObject({
+  /** Origin of the relay that the channel is for. */
+  relayUrl: z.url(),
+  chainId: z.number().int().positive(),
+  escrow: addressSchema,
+  payee: addressSchema,
+  token: addressSchema,
+  payer: addressSchema,
+  /** Number from which the salt is derived; from 0, per payer and relay contract. */
+  saltIndex: z.number().int().min(0),
+  channelId: bytes32Schema,
+  /** `opening` until the chain has confirmed it. */
+  status: z.enum(['opening', 'open']),
+  /** Atomic units, as all amounts here. */
+  deposit: amountSchema,
+  /** The highest voucher that may have left this wallet. */
+  lastSigned: amountSchema,
+  /** How many vouchers below `lastSigned` were signed because the whole deposit was signed before. */
+  lowerVouchers: z.number().int().min(0),
+  /** Running total of the newest verified receipt. */
+  spent: amountSchema,
+  /** Sequence number of that receipt; 0 before the first. */
+  sequence: z.number().int().min(0),
+  /** Found again on the chain after the state was lost: `lastSigned` is then only a lower bound. */
+  recovered: z.boolean(),
+});
+
+const stateSchema = z.strictObject({ version: z.literal(1), channels: z.array(channelSchema).max(maxChannels) });
+
+/** A channel as the wallet remembers it. Amounts are atomic units of `token`. */
+export type WalletChannel = z.output<typeof channelSchema>;
+/** What `channels.json` holds. */
+export type WalletState = z.output<typeof stateSchema>;
+
+interface QueuedUpdate {
+  mutate: (state: WalletState) => void;
+  settle: (error?: unknown) => void;
+}
+
+/** The wallet's durable memory: one JSON file (0600) in the state folder, shared by the processes that use the folder. */
+export interface WalletStateFile {
+  /** The state as it is on the disk. */
+  read(): Promise<WalletState>;
+  /**
+   * Changes the state. Resolves with what `mutate` returned, after the change is durable; if `mutate` throws, nothing of
+   * its change is kept. Updates that arrive together share one write.
+   */
+  update<T>(mutate: (state: WalletState) => T): Promise<T>;
+}
+
+/**
+ * Opens the state in `stateDir`; the folder is created (0700) with the first change.
+ * The returned object's calls throw AutoPayError `invalid_configuration` if the file is damaged, `data_dir_locked` if
+ * another process does not let go of it.
+ */
+export function openWalletState(stateDir: string): WalletStateFile {
+  const file = join(stateDir, stateFileName);
+  const queue: QueuedUpdate[] = [];
+  let isWriting = false;
+
+  async function writeQueued(): Promise<void> {
+    isWriting = true;
+    try {
+      while (queue.length > 0) {
+        const group = queue.splice(0);
+        try {
+          await withLockFile({ file: `${file}.lock`, waitMs: lockWaitMs }, () => applyGroup(file, group));
+        } catch (error) {
+          for (const update of group) update.settle(error);
+        }
+      }
+    } finally {
+      isWriting = false;
+    }
+  }
+
+  return {
+    read: () => readState(file),
+    async update<T>(mutate: (state: WalletState) => T): Promise<T> {
+      await mkdir(stateDir, { recursive: true, mode: 0o700 });
+      return new Promise<T>((resolve, reject) => {
+        let result: T;
+        queue.push({
+          mutate: (state) => {
+            result = mutate(state);
+          },
+          settle: (error) => (error === undefined ? resolve(result) : reject(error as Error)),
+        });
+        if (!isWriting) void writeQueued();
+      });
+    },
+  };
+}
+
+async function applyGroup(file: string, group: readonly QueuedUpdate[]): Promise<void> {
+  let state = await readState(file);
+  const applied: QueuedUpdate[] = [];
+  for (const update of group) {
+    const changed = structuredClone(state);
+    try {
+      update.mutate(changed);
+      state = changed;
+      applied.push(update);
+    } catch (error) {
+      update.settle(error ?? new Error('the update failed'));
+    }
+  }
+  if (applied.length === 0) return;
+  if (state.channels.length > maxChannels) {
+    throw new AutoPayError('invalid_configuration', `${file} holds ${maxChannels} channels. Use another state folder.`);
+  }
+  await writeFileDurably(file, `${serialize(state)}\n`);
+  for (const update of applied) update.settle();
+}
+
+function serialize(state: WalletState): string {
+  return JSON.stringify(state, (_key, value: unknown) => (typeof value === 'bigint' ? value.toString() : value), 2);
+}
+
+async function readState(file: string): Promise<WalletState> {
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { version: 1, channels: [] };
+    throw error;
+  }
+  try {
+    return stateSchema.parse(JSON.parse(text));
+  } catch (cause) {
+    throw new AutoPayError(
+      'invalid_configuration',
+      `${file} is damaged. Move it away: the wallet then finds its channels on the chain again.`,
+      { cause },
+    );
+  }
+}

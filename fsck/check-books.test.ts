@@ -1,0 +1,256 @@
+import { execFile } from 'node:child_process';
+import { cp, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { promisify } from 'node:util';
+import { stringify } from 'yaml';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createCallId } from '../protocol/receipt/call-id.ts';
+import { runAnchoring } from '../server/audit/run-anchoring.ts';
+import { runCollection } from '../server/collection/run-collection.ts';
+import { chargeCall } from '../test/support/charge-calls.ts';
+import { deployStack, type ChainStack, type TestChannel } from '../test/support/deploy-stack.ts';
+import { openTestRelay, type TestRelay } from '../test/support/open-test-relay.ts';
+import { checkBooks } from './check-books.ts';
+import { priceRootOf } from './price-root.ts';
+import { readSettings } from './read-settings.ts';
+
+let stack: ChainStack;
+let relay: TestRelay;
+let channel: TestChannel;
+let copy: string;
+const deposit = 1_000_000n;
+
+/** Prices under which `chargeCall` charges right: one atomic unit per prompt token. */
+async function writeConfig(dataDir: string, price = '1'): Promise<void> {
+  const { chain, contracts } = stack;
+  const config = {
+    chain: { id: chain.chainId, rpcUrl: chain.rpcUrl, deployedAtBlock: contracts.deployedAtBlock },
+    contracts: {
+      paymentChannels: contracts.paymentChannels,
+      autoPayLLM: contracts.autoPayLLM,
+      auditLog: contracts.auditLog,
+    },
+    token: { symbol: 'USDC', address: contracts.usdc, decimals: 6 },
+    routes: [
+      { model: 'sim-small', price: { prompt: price, completion: '2.50' } },
+      { model: 'sim-free', free: true },
+    ],
+  };
+  await writeFile(join(dataDir, 'autopay.yaml'), stringify(config));
+}
+
+async function charge(amount: bigint, cumulativeAmount: bigint): Promise<void> {
+  const priceRoot = priceRootOf(await readSettings(relay.dataDir));
+  await chargeCall({ ledger: relay.ledger, channel, amount, cumulativeAmount, token: stack.contracts.usdc, priceRoot });
+}
+
+beforeAll(async () => {
+  stack = await deployStack();
+  relay = await openTestRelay(stack);
+  await writeConfig(relay.dataDir);
+  channel = await stack.openChannel({ deposit });
+  await relay.addChannel(channel, deposit);
+  // Two collections and two blocks, then calls that wait for both.
+  await charge(100n, 1_000n);
+  await charge(50n, 1_001n);
+  await runCollection(relay.deps());
+  await runAnchoring(relay.deps());
+  await charge(7n, 1_002n);
+  await chargeCall({ ledger: relay.ledger, channel: null, amount: 0n, token: stack.contracts.usdc, model: 'sim-free' });
+  await runCollection(relay.deps());
+  await runAnchoring(relay.deps());
+  await charge(3n, 1_003n);
+  copy = await mkdtemp(join(tmpdir(), 'autopay-fsck-'));
+});
+afterAll(async () => {
+  await relay?.close();
+  await stack?.stop();
+  await rm(copy, { recursive: true, force: true });
+});
+
+/** Copies the data folder, changes the copy, and gives the names of the claims that fail. */
+async function failuresAfter(
+  change: { sql?: string; files?: (folder: string) => Promise<void> },
+  offline = false,
+): Promise<string[]> {
+  const folder = await mkdtemp(join(copy, 'books-'));
+  const source = new DatabaseSync(join(relay.dataDir, 'ledger.sqlite'), { readOnly: true });
+  source.exec(`VACUUM INTO '${join(folder, 'ledger.sqlite')}'`);
+  source.close();
+  await cp(join(relay.dataDir, 'blocks'), join(folder, 'blocks'), { recursive: true });
+  await cp(join(relay.dataDir, 'autopay.yaml'), join(folder, 'autopay.yaml'));
+  if (change.sql !== undefined) {
+    const db = new DatabaseSync(join(folder, 'ledger.sqlite'));
+    db.exec(`PRAGMA foreign_keys = OFF; PRAGMA ignore_check_constraints = ON; ${change.sql}`);
+    db.close();
+  }
+  await change.files?.(folder);
+  const report = await checkBooks({ dataDir: folder, ...(offline ? { rpcUrl: null } : {}) });
+  const failed = report.claims.filter((claim) => !claim.ok);
+  expect(report.ok).toBe(failed.length === 0);
+  return failed.map((claim) => claim.name);
+}
+
+const amountBlob = (value: number) => `x'${value.toString(16).padStart(32, '0')}'`;
+
+describe('checkBooks', () => {
+  it('finds that the books of an honest relay agree with the chain, while the relay has them open', async () => {
+    const report = await checkBooks({ dataDir: relay.dataDir });
+    expect(report.claims.filter((claim) => !claim.ok)).toEqual([]);
+    expect(report.claims.map((claim) => claim.name)).toEqual([
+      'receipts_decode',
+      'receipts_chain',
+      'charges_within_reservations',
+      'prices_recomputed',
+      'receipts_signed',
+      'channels_add_up',
+      'vouchers_cover',
+      'collections_cover_charges',
+      'blocks_hold_log',
+      'same_deployment',
+      'signers_are_relay',
+      'anchors_match',
+      'escrow_matches',
+      'bookings_match',
+    ]);
+    const details = report.claims.map((claim) => claim.detail).join('\n');
+    expect(details).toContain('4 amounts are price times usage');
+    expect(details).toContain('the escrow has paid 157 from 1 channels');
+    expect(details).toContain('booked 157');
+    expect(await failuresAfter({})).toEqual([]);
+  });
+
+  it('checks the books of a reservation under way', async () => {
+    const now = Date.now();
+    const callId = createCallId();
+    const voucher = { channelId: channel.channelId, cumulativeAmount: 2_000n, signature: channel.sign(2_000n) };
+    const outcome = await relay.ledger.reserve({
+      ...{ callId, voucher, quote: 500n, model: 'sim-small', bodyHash: Buffer.alloc(32) },
+      ...{ admittedAtMs: now, leaseUntilMs: now + 60_000 },
+    });
+    if (!outcome.ok) throw new Error(outcome.refusal.code);
+    await outcome.durable;
+    expect(await failuresAfter({})).toEqual([]);
+    expect(await failuresAfter({ sql: `UPDATE channels SET reserved = ${amountBlob(499)}` }, true)).toEqual([
+      'channels_add_up',
+    ]);
+    await relay.ledger.release({ callId, reason: 'client_gone', attempts: [] });
+  });
+
+  it.each([
+    [
+      'a receipt byte',
+      `UPDATE charges SET entry = substr(entry, 1, 100) || x'01' || substr(entry, 102) WHERE log_index = 0`,
+      ['receipts_decode'],
+    ],
+    [
+      'an amount beside its receipt',
+      `UPDATE charges SET amount = ${amountBlob(1)} WHERE log_index = 0`,
+      ['receipts_decode'],
+    ],
+    [
+      'a deleted receipt',
+      'DELETE FROM charges WHERE log_index = 1',
+      ['receipts_decode', 'receipts_chain', 'receipts_signed', 'channels_add_up'],
+    ],
+    [
+      'a batch signature',
+      `UPDATE receipt_batches SET signature = zeroblob(65) WHERE batch_id = 1`,
+      ['receipts_signed'],
+    ],
+    [
+      'the time of a signature',
+      'UPDATE receipt_batches SET signed_at_ms = signed_at_ms + 1 WHERE batch_id = 1',
+      ['receipts_signed'],
+    ],
+    [
+      'a charge above its reservation',
+      `UPDATE calls SET quote = ${amountBlob(99)} WHERE quote = ${amountBlob(100)}`,
+      ['charges_within_reservations'],
+    ],
+    ['a channel that owes less', `UPDATE channels SET charged = ${amountBlob(159)}`, ['channels_add_up']],
+    [
+      'a voucher that nobody signed',
+      `UPDATE channels SET accepted_cumulative = ${amountBlob(1_500)}`,
+      ['vouchers_cover'],
+    ],
+    ['a salt', 'UPDATE channels SET salt = zeroblob(32)', ['vouchers_cover']],
+    [
+      'a claim',
+      `UPDATE collection_claims SET claimed = ${amountBlob(149)} WHERE claimed = ${amountBlob(150)}`,
+      ['collections_cover_charges'],
+    ],
+    [
+      'a charge that was never collected',
+      'UPDATE charges SET collection_id = 1 WHERE log_index = 4',
+      ['collections_cover_charges'],
+    ],
+    ['a block that is not listed', 'DELETE FROM blocks WHERE start = 0', ['blocks_hold_log']],
+    ['the root of a block', `UPDATE blocks SET root = zeroblob(32) WHERE start = 0`, ['blocks_hold_log']],
+  ])('finds %s', async (_name, sql, expected) => {
+    expect(await failuresAfter({ sql }, true)).toEqual(expect.arrayContaining(expected));
+  });
+
+  it.each([
+    [
+      'an anchor that was never sent',
+      `UPDATE anchors SET transaction_hash = zeroblob(32) WHERE size = 2`,
+      ['anchors_match'],
+    ],
+    [
+      'a collection that never happened',
+      `UPDATE collections SET state = 'abandoned', transaction_hash = NULL WHERE collection_id = 2`,
+      ['escrow_matches', 'bookings_match'],
+    ],
+    ['another deployment', `UPDATE scope SET chain_id = 1`, ['same_deployment']],
+    [
+      'a log that was rewritten',
+      `UPDATE charges SET log_index = -1 - log_index; UPDATE charges SET log_index = 4 + log_index`,
+      ['anchors_match'],
+    ],
+  ])('finds %s by the chain', async (_name, sql, expected) => {
+    expect(await failuresAfter({ sql })).toEqual(expect.arrayContaining(expected));
+  });
+
+  it('finds damaged and missing blocks', async () => {
+    const firstBlock = async (folder: string) =>
+      join(folder, 'blocks', (await readdir(join(folder, 'blocks')))[0] ?? '');
+    expect(
+      await failuresAfter({ files: async (folder) => writeFile(await firstBlock(folder), 'damaged') }, true),
+    ).toEqual(['blocks_hold_log']);
+    expect(await failuresAfter({ files: async (folder) => rm(await firstBlock(folder)) }, true)).toEqual([
+      'blocks_hold_log',
+    ]);
+  });
+
+  it('finds amounts that are not price times usage, but only under the table that the receipts name', async () => {
+    // Another table has another root: nothing can be said of older receipts.
+    expect(await failuresAfter({ files: (folder) => writeConfig(folder, '2') }, true)).toEqual([]);
+    const wrong = priceRootOf(await readSettings(relay.dataDir));
+    await chargeCall({
+      ledger: relay.ledger,
+      channel,
+      amount: 9n,
+      tokens: 8,
+      cumulativeAmount: 3_000n,
+      token: stack.contracts.usdc,
+      priceRoot: wrong,
+    });
+    expect(await failuresAfter({}, true)).toEqual(['prices_recomputed']);
+  });
+
+  it('says it on the command line, with an exit code', async () => {
+    const run = (args: readonly string[]) =>
+      promisify(execFile)(process.execPath, ['fsck/main.ts', ...args]).catch(
+        (error: { code: number; stdout: string; stderr: string }) => error,
+      );
+    const failing = await run(['--data-dir', relay.dataDir, '--json']);
+    expect(failing).toMatchObject({ code: 1 });
+    expect(JSON.parse(failing.stdout)).toMatchObject({ ok: false });
+    expect(await run(['--data-dir', copy])).toMatchObject({ code: 1, stderr: expect.stringContaining('autopay.yaml') });
+    expect(await run(['--nonsense'])).toMatchObject({ code: 2 });
+    expect((await run(['--help'])).stdout).toContain('--data-dir');
+  });
+});

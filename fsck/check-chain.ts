@@ -1,0 +1,217 @@
+import { CID } from 'multiformats/cid';
+import type { PublicClient } from 'viem';
+import { autoPayLlmAbi } from '../protocol/abi/auto-pay-llm.ts';
+import { paymentChannelsAbi } from '../protocol/abi/payment-channels.ts';
+import { toHex, type Hex } from '../protocol/bytes/hex.ts';
+import { keccak256 } from '../protocol/bytes/keccak256.ts';
+import { blockRanges, type ChainAnchor } from './chain-reader.ts';
+import type { BlockRow } from './check-blocks.ts';
+import { isTaken, type CollectionRows } from './check-collections.ts';
+import { Differences, type Claim } from './claims.ts';
+import type { Books } from './open-books.ts';
+import type { Settings } from './read-settings.ts';
+import { spendKey, type ChargeFacts } from './scan-charges.ts';
+
+/** What is compared with the chain. */
+export interface ChainCheck {
+  client: PublicClient;
+  settings: Settings;
+  books: Books;
+  collections: CollectionRows;
+  facts: ChargeFacts;
+}
+
+/** The chain is the one that receipts and vouchers are bound to. */
+export async function checkScope({ client, settings, books }: ChainCheck): Promise<Claim> {
+  const differences = new Differences();
+  const chainId = await client.getChainId();
+  differences.require(
+    chainId === settings.chainId,
+    () => `the endpoint is on chain ${chainId}, the configuration on ${settings.chainId}`,
+  );
+  for (const row of books.rows('SELECT * FROM scope')) {
+    const fits =
+      row.number('chain_id') === settings.chainId && row.hex('verifying_contract') === settings.contracts.autoPayLLM;
+    differences.require(
+      fits,
+      () => `the ledger is of chain ${row.number('chain_id')} and AutoPayLLM ${row.hex('verifying_contract')}`,
+    );
+  }
+  return differences.toClaim(
+    'same_deployment',
+    `ledger, configuration and endpoint are of chain ${chainId}, AutoPayLLM ${settings.contracts.autoPayLLM}`,
+  );
+}
+
+/** Whoever signed the receipts holds the relay's role. */
+export async function checkSigners({ client, settings }: ChainCheck, signers: ReadonlySet<Hex>): Promise<Claim> {
+  const differences = new Differences();
+  const contract = { address: settings.contracts.autoPayLLM, abi: autoPayLlmAbi } as const;
+  const role = await client.readContract({ ...contract, functionName: 'RELAY_ROLE' });
+  for (const signer of signers) {
+    const holds = await client.readContract({ ...contract, functionName: 'hasRole', args: [role, signer] });
+    differences.require(holds, () => `${signer} signed receipts and does not hold RELAY_ROLE`);
+  }
+  return differences.toClaim('signers_are_relay', `${signers.size} receipt signer(s) hold RELAY_ROLE of AutoPayLLM`);
+}
+
+/** Every anchor is the root of the log at its size and names the block that ends there; every recorded one exists. */
+export function checkAnchors(
+  { books, facts }: ChainCheck,
+  anchors: readonly ChainAnchor[],
+  blocks: readonly BlockRow[],
+): Claim {
+  const differences = new Differences();
+  const blockAt = new Map(blocks.map((block) => [block.size, block]));
+  let previousSize = 0n;
+  for (const anchor of anchors) {
+    const size = Number(anchor.size);
+    const name = `the anchor of size ${size}`;
+    differences.require(
+      anchor.previousSize === previousSize,
+      () => `${name} follows size ${anchor.previousSize}, not ${previousSize}`,
+    );
+    previousSize = anchor.size;
+    const tree = facts.trees.get(size);
+    if (tree === undefined) {
+      differences.add(`${name} covers more than the log's ${facts.leafHashes.length} entries`);
+      continue;
+    }
+    differences.require(
+      toHex(tree.root()) === anchor.root,
+      () => `${name} has the root ${anchor.root}, the log ${toHex(tree.root())}`,
+    );
+    const block = blockAt.get(size);
+    const digest = block === undefined ? 'none' : toHex(CID.parse(block.cid).multihash.digest);
+    differences.require(digest === anchor.cid, () => `${name} names another block than the one that ends there`);
+  }
+  const onChain = new Map(anchors.map((anchor) => [Number(anchor.size), anchor.transactionHash]));
+  for (const row of books.rows('SELECT * FROM anchors')) {
+    const size = row.number('size');
+    differences.require(
+      onChain.get(size) === row.hex('transaction_hash'),
+      () => `the ledger's anchor of size ${size} is not on the chain`,
+    );
+  }
+  return differences.toClaim(
+    'anchors_match',
+    `${anchors.length} anchors on the chain have the roots of the log, up to size ${previousSize}`,
+  );
+}
+
+/** The escrow has paid what was collected: no more, no less. */
+export async function checkEscrow({ client, settings, books, collections }: ChainCheck): Promise<Claim> {
+  const differences = new Differences();
+  const taken = new Map<Hex, bigint>();
+  const underWay = new Map<Hex, bigint>();
+  for (const claim of collections.claims) {
+    const { channelId, claimed } = claim;
+    if (isTaken(claim) && claimed > (taken.get(channelId) ?? 0n)) taken.set(channelId, claimed);
+    if (claim.state === 'open') underWay.set(channelId, claimed);
+  }
+  let total = 0n;
+  const channels = [...books.rows('SELECT channel_id, payer, token, accepted_cumulative, deposit FROM channels')];
+  for (const row of channels) {
+    const channelId = row.hex('channel_id');
+    const record = await client.readContract({
+      address: settings.contracts.paymentChannels,
+      abi: paymentChannelsAbi,
+      functionName: 'getChannel',
+      args: [channelId],
+    });
+    const expected = taken.get(channelId) ?? 0n;
+    total += record.settled;
+    const sameTerms =
+      record.payer.toLowerCase() === row.hex('payer') && record.token.toLowerCase() === row.hex('token');
+    differences.require(sameTerms, () => `channel ${channelId} is another one on the chain, or none`);
+    differences.require(
+      record.settled === expected || record.settled === underWay.get(channelId),
+      () => `channel ${channelId} has paid ${record.settled} on the chain, and ${expected} by the books`,
+    );
+    differences.require(
+      record.deposit >= row.amount('accepted_cumulative'),
+      () => `channel ${channelId} has a voucher above its deposit on the chain`,
+    );
+  }
+  return differences.toClaim(
+    'escrow_matches',
+    `the escrow has paid ${total} from ${channels.length} channels, as the books say`,
+  );
+}
+
+/** What AutoPayLLM has booked is what the charges of the booked collections were for; the rest waits there, unbooked. */
+export async function checkBookings(check: ChainCheck): Promise<Claim> {
+  const { client, settings, collections, facts } = check;
+  const differences = new Differences();
+  const expected = new Map<string, bigint>();
+  const pending = new Map<string, bigint>();
+  let underWay = 0n;
+  for (const { id, state } of collections.collections) {
+    for (const [key, amount] of facts.spends.get(id) ?? []) {
+      if (state === 'open') underWay += amount;
+      if (state !== 'booked' && state !== 'collected') continue;
+      const sums = state === 'booked' ? expected : pending;
+      const hashed = hashSpendKey(key);
+      sums.set(hashed, (sums.get(hashed) ?? 0n) + amount);
+    }
+  }
+  const booked = await readBooked(check);
+  let total = 0n;
+  for (const key of new Set([...expected.keys(), ...booked.keys()])) {
+    const [onChain, byBooks] = [booked.get(key) ?? 0n, expected.get(key) ?? 0n];
+    total += onChain;
+    // A booking that is on its way to the ledger may be on the chain already.
+    const isPending = onChain > byBooks && onChain <= byBooks + (pending.get(key) ?? 0n);
+    differences.require(
+      onChain === byBooks || isPending,
+      () => `${onChain} is booked to ${key} on the chain, and ${byBooks} by the books`,
+    );
+  }
+  const unbooked = await client.readContract({
+    address: settings.contracts.autoPayLLM,
+    abi: autoPayLlmAbi,
+    functionName: 'unbooked',
+    args: [settings.token.address],
+  });
+  // Conservation: what has left escrow is booked or waits. A collection that is under way may have landed already.
+  const byBooks = sumOf(expected) + sumOf(pending);
+  const landed = unbooked + total - byBooks;
+  differences.require(
+    landed >= 0n && landed <= underWay,
+    () => `${unbooked} waits to be booked on the chain, and ${byBooks - total} by the books`,
+  );
+  return differences.toClaim(
+    'bookings_match',
+    `AutoPayLLM has booked ${total}, by day, model and provider as the receipts say; ${unbooked} waits to be booked`,
+  );
+}
+
+/** Sums of the Booked events by day, model id and provider id. */
+async function readBooked({ client, settings }: ChainCheck): Promise<Map<string, bigint>> {
+  const sums = new Map<string, bigint>();
+  for (const range of await blockRanges(client, BigInt(settings.deployedAtBlock))) {
+    const events = await client.getContractEvents({
+      address: settings.contracts.autoPayLLM,
+      abi: autoPayLlmAbi,
+      eventName: 'Booked',
+      ...range,
+      strict: true,
+    });
+    for (const spend of events.flatMap((event) => event.args.spends)) {
+      const key = spendKey(spend);
+      sums.set(key, (sums.get(key) ?? 0n) + spend.amount);
+    }
+  }
+  return sums;
+}
+
+function sumOf(sums: ReadonlyMap<string, bigint>): bigint {
+  return [...sums.values()].reduce((sum, amount) => sum + amount, 0n);
+}
+
+/** The key of the same spend with the chain's identifiers instead of names. */
+function hashSpendKey(key: string): string {
+  const [day, model, provider] = JSON.parse(key) as [number, string, string];
+  const idOf = (name: string) => toHex(keccak256(Buffer.from(name, 'utf8')));
+  return spendKey({ day, model: idOf(model), provider: idOf(provider) });
+}

@@ -1,0 +1,232 @@
+import { toHex, zeroBytes32, type Hex } from '../protocol/bytes/hex.ts';
+import { Frontier } from '../protocol/merkle/frontier.ts';
+import { hashLeaf } from '../protocol/merkle/hashes.ts';
+import { costOfUsage } from '../protocol/pricing/token-prices.ts';
+import { formatCallId } from '../protocol/receipt/call-id.ts';
+import type { CallReceipt } from '../protocol/receipt/call-receipt.ts';
+import { decodeReceipt } from '../protocol/receipt/decode-receipt.ts';
+import { Differences, type Claim } from './claims.ts';
+import type { Books, Row } from './open-books.ts';
+import { priceRootOf } from './price-root.ts';
+import type { Settings } from './read-settings.ts';
+
+/** What the receipts of one channel add up to. */
+export interface ChannelSum {
+  charged: bigint;
+  sequence: number;
+  /** Running total at each sequence number in `claimEnds`. */
+  totalAt: Map<number, bigint>;
+}
+
+/** What one pass over the charges found. */
+export interface ChargeFacts {
+  claims: Claim[];
+  /** Leaf hashes by log index. */
+  leafHashes: Uint8Array[];
+  channels: Map<Hex, ChannelSum>;
+  /** By collection, then by `spendKey`. */
+  spends: Map<number, Map<string, bigint>>;
+  /** Largest log index of each collection, plus one. */
+  logSizes: Map<number, number>;
+  /** Positions in `leafHashes` of each receipt batch, in the order of the batch. */
+  batches: Map<number, number[]>;
+  /** Roots and frontiers at the sizes that were asked for. */
+  trees: Map<number, Frontier>;
+}
+
+/** Names a (day, model, provider) as receipts do. */
+export function spendKey(spend: { day: number; model: string; provider: string }): string {
+  return JSON.stringify([spend.day, spend.model, spend.provider]);
+}
+
+/** Names a receipt of a channel that a claim ends at. */
+export function claimEnd(channelId: Hex, sequence: number): string {
+  return `${channelId}/${sequence}`;
+}
+
+/** What a pass is asked for. */
+export interface ScanOptions {
+  treesAt: ReadonlySet<number>;
+  claimEnds: ReadonlySet<string>;
+  settings: Settings;
+}
+
+/** A charge's row, and what its entry says. */
+interface Charge {
+  row: Row;
+  index: number;
+  receipt: CallReceipt;
+}
+
+const dayMs = 86_400_000;
+
+/**
+ * Reads every charge once, in the order of the log, and recomputes from the entries (not from the columns beside them)
+ * what the rest of the check needs.
+ * @param options.treesAt log sizes whose trees are wanted.
+ * @param options.claimEnds where running totals are wanted, by `claimEnd`.
+ */
+export function scanCharges(books: Books, options: ScanOptions): ChargeFacts {
+  const facts: ChargeFacts = {
+    ...{ claims: [], leafHashes: [], channels: new Map(), spends: new Map() },
+    ...{ logSizes: new Map(), batches: new Map(), trees: new Map() },
+  };
+  const decoding = new Differences();
+  const sequences = new Differences();
+  const limits = new Differences();
+  const prices = createPriceCheck(options.settings);
+  const tree = new Frontier();
+  const rows = books.rows(
+    `SELECT charges.*, calls.quote, calls.state, calls.admitted_at_ms, calls.channel_id AS call_channel_id
+     FROM charges LEFT JOIN calls USING (call_id) ORDER BY log_index`,
+  );
+  for (const row of rows) {
+    const index = facts.leafHashes.length;
+    const entry = row.bytes('entry');
+    const leafHash = hashLeaf(entry);
+    facts.leafHashes.push(leafHash);
+    tree.append(leafHash);
+    if (options.treesAt.has(tree.size)) facts.trees.set(tree.size, tree.clone());
+    noteBatch(facts, row, index);
+    try {
+      const charge = { row, index, receipt: decodeReceipt(entry) };
+      compareRow(charge, leafHash, decoding);
+      addToChannel({ facts, claimEnds: options.claimEnds, differences: sequences }, charge);
+      compareCall(charge, limits);
+      prices.check(charge);
+      addToCollection(facts, charge);
+    } catch (error) {
+      decoding.add(`entry ${index}: ${error instanceof Error ? error.message : 'unreadable'}`);
+    }
+  }
+  const count = facts.leafHashes.length;
+  facts.claims.push(
+    decoding.toClaim(
+      'receipts_decode',
+      `${count} log entries decode as canonical CallReceipts and say what their rows say; log indexes are dense`,
+    ),
+    sequences.toClaim(
+      'receipts_chain',
+      `the receipts of ${facts.channels.size} channels have gap-free sequence numbers and running totals that add up`,
+    ),
+    limits.toClaim(
+      'charges_within_reservations',
+      `each of ${count} charges ends one call and is not above its reservation`,
+    ),
+    prices.toClaim(),
+  );
+  return facts;
+}
+
+function compareRow({ row, index, receipt }: Charge, leafHash: Uint8Array, differences: Differences): void {
+  const differs = (what: string) => `entry ${index}: its row has another ${what}`;
+  const pairs: [string, unknown, unknown][] = [
+    ['log index', row.number('log_index'), index],
+    ['call id', formatCallId(row.bytes('call_id')), receipt.callId],
+    ['channel', row.hexOrNull('channel_id') ?? zeroBytes32, receipt.channelId],
+    ['sequence number', row.number('sequence'), receipt.sequence],
+    ['amount', row.amount('amount'), receipt.amount],
+    ['running total', row.amount('running_total'), receipt.runningTotal],
+    ['token', row.hex('token'), receipt.token],
+    ['day', row.number('day'), Math.floor(receipt.admittedAtMs / dayMs)],
+    ['model', row.text('model'), receipt.modelAsked],
+    ['provider', row.text('provider'), receipt.provider],
+    ['leaf hash', row.hex('leaf_hash'), toHex(leafHash)],
+  ];
+  for (const [what, stored, said] of pairs) differences.require(stored === said, () => differs(what));
+}
+
+function addToChannel(
+  { facts, claimEnds, differences }: { facts: ChargeFacts; claimEnds: ReadonlySet<string>; differences: Differences },
+  { index, receipt }: Charge,
+): void {
+  if (receipt.channelId === zeroBytes32) {
+    const isEmpty = receipt.sequence === 0 && receipt.runningTotal === 0n && receipt.amount === 0n;
+    differences.require(isEmpty, () => `entry ${index} charges ${receipt.amount} to no channel`);
+    return;
+  }
+  const sum = facts.channels.get(receipt.channelId) ?? { charged: 0n, sequence: 0, totalAt: new Map<number, bigint>() };
+  facts.channels.set(receipt.channelId, sum);
+  sum.charged += receipt.amount;
+  sum.sequence += 1;
+  differences.require(
+    receipt.sequence === sum.sequence,
+    () => `entry ${index} is receipt ${receipt.sequence} of its channel, and should be ${sum.sequence}`,
+  );
+  differences.require(
+    receipt.runningTotal === sum.charged,
+    () => `entry ${index} has the running total ${receipt.runningTotal}, and the amounts add up to ${sum.charged}`,
+  );
+  if (claimEnds.has(claimEnd(receipt.channelId, sum.sequence))) sum.totalAt.set(sum.sequence, sum.charged);
+}
+
+function compareCall({ row, index, receipt }: Charge, differences: Differences): void {
+  if (row.isNull('quote')) return differences.add(`entry ${index} has no call`);
+  differences.require(
+    row.text('state') === 'charged',
+    () => `the call of entry ${index} is ${row.text('state')}, not charged`,
+  );
+  const quote = row.amount('quote');
+  differences.require(
+    receipt.amount <= quote,
+    () => `entry ${index} charges ${receipt.amount}, above its reservation of ${quote}`,
+  );
+  differences.require(
+    (row.hexOrNull('call_channel_id') ?? zeroBytes32) === receipt.channelId &&
+      row.number('admitted_at_ms') === receipt.admittedAtMs,
+    () => `entry ${index} names another channel or time of admission than its call`,
+  );
+}
+
+function noteBatch(facts: ChargeFacts, row: Row, index: number): void {
+  const batch = facts.batches.get(row.number('batch_id')) ?? [];
+  batch[row.number('batch_index')] = index;
+  facts.batches.set(row.number('batch_id'), batch);
+}
+
+function addToCollection(facts: ChargeFacts, { row, index, receipt }: Charge): void {
+  if (row.isNull('collection_id')) return;
+  const id = row.number('collection_id');
+  facts.logSizes.set(id, index + 1);
+  const spends = facts.spends.get(id) ?? new Map<string, bigint>();
+  facts.spends.set(id, spends);
+  if (receipt.amount === 0n) return;
+  const key = spendKey({
+    day: Math.floor(receipt.admittedAtMs / dayMs),
+    model: receipt.modelAsked,
+    provider: receipt.provider,
+  });
+  spends.set(key, (spends.get(key) ?? 0n) + receipt.amount);
+}
+
+/** Recomputes prices of receipts that name the table of the present configuration; older tables are not kept there. */
+function createPriceCheck(settings: Settings) {
+  const root = priceRootOf(settings);
+  const differences = new Differences();
+  let checked = 0;
+  let others = 0;
+  return {
+    check({ row, index, receipt }: Charge): void {
+      if (receipt.priceRoot !== root) {
+        others += 1;
+        return;
+      }
+      const prices = settings.prices.get(receipt.modelAsked);
+      if (prices === undefined)
+        return differences.add(`entry ${index}: model ${receipt.modelAsked} is in no row of its price table`);
+      const cost = prices === null ? 0n : costOfUsage(receipt.usage, prices);
+      const quote = row.isNull('quote') ? cost : row.amount('quote');
+      const expected = cost < quote ? cost : quote;
+      differences.require(
+        receipt.amount === expected,
+        () => `entry ${index} charges ${receipt.amount}, and its tokens cost ${expected}`,
+      );
+      checked += 1;
+    },
+    toClaim: () =>
+      differences.toClaim(
+        'prices_recomputed',
+        `${checked} amounts are price times usage under the configured table ${root}${others > 0 ? `; ${others} name other tables and were not recomputed` : ''}`,
+      ),
+  };
+}
