@@ -1,0 +1,179 @@
+/**
+ * `npm run demo`: two paid calls by an unmodified OpenAI client, collected, booked and anchored on a chain, then verified
+ * without the relay and without its database. Exits non-zero and names the step if any of it fails.
+ */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { formatAmount } from '../client/token-amount.ts';
+import { callJson, callStreamed, createPayer, openChannel, type PaidCall } from './demo/make-calls.ts';
+import { runJob } from './demo/run-job.ts';
+import { moveDatabaseAway, requireSilence, verifyFromOutside } from './demo/verify-from-outside.ts';
+import { startStack, type RunningStack } from './stack.ts';
+
+const USDC = { symbol: 'USDC', decimals: 6 };
+/** The demo runs these jobs itself; at their intervals they would get there first. */
+const QUIET_JOBS = { collection: { intervalSeconds: 86_400 }, audit: { intervalSeconds: 86_400 } };
+
+const say = (line: string): void => void process.stdout.write(`${line}\n`);
+
+let stepNumber = 0;
+let stepName = '';
+
+/** Runs a step, so that a failure can say which it was. */
+async function step<T>(name: string, action: () => Promise<T>): Promise<T> {
+  stepNumber += 1;
+  stepName = name;
+  const startedAt = Date.now();
+  say(`\n${stepNumber}. ${name}`);
+  const result = await action();
+  say(`   (${((Date.now() - startedAt) / 1000).toFixed(1)} s)`);
+  return result;
+}
+
+function showCall({ answer, receipt, leafHash }: PaidCall): void {
+  const fields: [string, string][] = [
+    ['answer', answer.length > 90 ? `${answer.slice(0, 90)}…` : answer],
+    ['call', receipt.callId],
+    ['model', `${receipt.modelServed} (asked for ${receipt.modelAsked}) by ${receipt.deployment}`],
+    ['usage', `${receipt.usage.prompt} + ${receipt.usage.completion} tokens (${receipt.usageKind})`],
+    [
+      'charge',
+      `${formatAmount(receipt.amount, USDC)}, on this channel so far ${formatAmount(receipt.runningTotal, USDC)}`,
+    ],
+    ['sequence', String(receipt.sequence)],
+    [
+      'commitments',
+      `request ${receipt.requestCommitment.slice(0, 18)}…, response ${receipt.responseCommitment.slice(0, 18)}…`,
+    ],
+    ['evidence', `${receipt.evidenceTier}; leaf ${leafHash.toString('hex').slice(0, 16)}…`],
+  ];
+  for (const [name, value] of fields) say(`   ${name.padEnd(12)} ${value}`);
+}
+
+/** Sums what a job moved, and requires that it is what the receipts say. */
+function requireSum(what: string, moved: readonly { amount: string }[], expected: bigint): void {
+  const sum = moved.reduce((total, { amount }) => total + BigInt(amount), 0n);
+  if (sum !== expected) throw new Error(`${what} ${sum}, but the receipts say ${expected} (atomic units)`);
+}
+
+async function collectAndBook(stack: RunningStack['stack'], calls: readonly PaidCall[]): Promise<string> {
+  const charged = calls.reduce((total, call) => total + call.receipt.amount, 0n);
+  const { collected, booked } = await runJob(stack, 'collect');
+  requireSum('collected', collected, charged);
+  requireSum('booked', booked, charged);
+  for (const { amount, transactionHash } of collected) {
+    say(`   collected ${formatAmount(BigInt(amount), USDC)} from escrow  ${transactionHash}`);
+  }
+  for (const { amount, transactionHash } of booked) {
+    say(`   booked    ${formatAmount(BigInt(amount), USDC)}              ${transactionHash}`);
+  }
+  return booked[0]?.transactionHash ?? '';
+}
+
+async function anchorLog(stack: RunningStack['stack'], calls: readonly PaidCall[]): Promise<void> {
+  const anchor = await runJob(stack, 'anchor');
+  if (anchor.size !== calls.length) throw new Error(`the log has ${anchor.size} entries, not ${calls.length}`);
+  if (anchor.transactionHash === null) throw new Error('nothing was anchored');
+  say(`   ${anchor.size} entries, root ${anchor.root}`);
+  say(`   block ${anchor.cid}`);
+  say(`   anchored ${anchor.transactionHash}`);
+}
+
+function showTable(rows: readonly Record<string, string>[]): void {
+  const names = Object.keys(rows[0] ?? {});
+  const widths = names.map((name) => Math.max(name.length, ...rows.map((row) => row[name]?.length ?? 0)));
+  const line = (cells: readonly string[]): string =>
+    cells
+      .map((cell, i) => cell.padEnd(widths[i] ?? 0))
+      .join('  ')
+      .trimEnd();
+  say('');
+  say(line(names));
+  say(line(widths.map((width) => '─'.repeat(width))));
+  for (const row of rows) say(line(names.map((name) => row[name] ?? '')));
+}
+
+async function demonstrate(folder: string, signal: AbortSignal, onStack: (stack: RunningStack) => void): Promise<void> {
+  const running = await step('start a chain, contracts, a simulated provider and the relay', () =>
+    startStack({ dataDir: join(folder, 'stack'), config: QUIET_JOBS, log: (line) => say(`   ${line}`), signal }),
+  );
+  onStack(running);
+  const { stack } = running;
+  const payer = await createPayer(stack, join(folder, 'wallet'));
+  await step('open a payment channel with USDC (FiatTokenV2_2)', async () => {
+    const { channelId, deposit } = await openChannel(payer);
+    say(`   ${formatAmount(deposit, USDC)} in escrow, channel ${channelId}`);
+  });
+  const calls: PaidCall[] = [];
+  const kinds = [
+    ['JSON', callJson, 'sim-small'],
+    ['streamed', callStreamed, 'sim-large'],
+  ] as const;
+  for (const [kind, make, model] of kinds) {
+    await step(`make a ${kind} call with the openai client`, async () => {
+      const call = await make(payer, model);
+      showCall(call);
+      calls.push(call);
+    });
+  }
+  const transaction = await step('collect and book on the chain', () => collectAndBook(stack, calls));
+  await step('anchor the log on the chain', () => anchorLog(stack, calls));
+  await step('stop the relay and move its database away', async () => {
+    await running.stopRelay();
+    await requireSilence(stack.relayUrl);
+    say(`   moved ${(await moveDatabaseAway(stack.dataDir, join(folder, 'away'))).join(', ')}`);
+  });
+  const rows = await step('verify both calls from the chain and the blocks alone', async () => {
+    const verified = [];
+    for (const call of calls) {
+      const found = await verifyFromOutside(stack, call);
+      for (const claim of found.claims) say(`   ok ${claim.name}: ${claim.detail}`);
+      verified.push(describeRow(call, found, transaction));
+    }
+    return verified;
+  });
+  showTable(rows);
+}
+
+function describeRow(
+  { receipt }: PaidCall,
+  { call, claims }: Awaited<ReturnType<typeof verifyFromOutside>>,
+  transaction: string,
+): Record<string, string> {
+  return {
+    call: receipt.callId,
+    model: receipt.modelServed,
+    provider: receipt.provider,
+    tokens: `${receipt.usage.prompt}+${receipt.usage.completion}`,
+    charge: formatAmount(receipt.amount, USDC),
+    transaction,
+    CID: call.cid,
+    proof: `entry ${call.index} of ${call.anchor.size}: ${claims.length} claims hold`,
+  };
+}
+
+const interrupt = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.on(signal, () => interrupt.abort(new Error(`interrupted by ${signal}`)));
+}
+const startedAt = Date.now();
+const folder = await mkdtemp(join(tmpdir(), 'autopay-demo-'));
+let running: RunningStack | undefined;
+try {
+  const interrupted = new Promise<never>((_, reject) => {
+    interrupt.signal.addEventListener('abort', () => reject(interrupt.signal.reason as Error));
+  });
+  await Promise.race([demonstrate(folder, interrupt.signal, (stack) => (running = stack)), interrupted]);
+  say(`\nAll ${stepNumber} steps passed in ${((Date.now() - startedAt) / 1000).toFixed(1)} s.`);
+} catch (error) {
+  process.stderr.write(
+    `\nstep ${stepNumber} (${stepName}) failed: ${error instanceof Error ? error.message : String(error)}\n`,
+  );
+  process.exitCode = 1;
+} finally {
+  await running?.stop();
+  await rm(folder, { recursive: true, force: true });
+}
+// What was interrupted may still wait for answers that will not come.
+process.exit();

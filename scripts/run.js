@@ -1,0 +1,82 @@
+/**
+ * Runs a task of this project: node scripts/run.js <task> [arguments]
+ *
+ * Makes sure of Node 24, of the dependencies and of the compiled contracts, then starts the task under Node 24 directly
+ * (no npx or shell between, so that signals arrive) and exits as it does.
+ * Plain JavaScript without dependencies, because it runs on Node 20 before anything is installed.
+ */
+import { spawn } from 'node:child_process';
+import { constants } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { ensureContracts, ensureDependencies } from './ensure-installed.js';
+import { resolveNode24 } from './resolve-node.js';
+
+/** What can be run. A task with `needs: 'dependencies'` starts without compiled contracts. */
+/** @type {Record<string, { file: string, args?: string[], needs?: 'dependencies', about: string }>} */
+const TASKS = {
+  start: { file: 'scripts/start.ts', about: 'a whole local stack: chain, contracts, provider, relay, sidecar' },
+  test: { file: 'scripts/test.ts', about: 'contracts, units and end to end' },
+  demo: { file: 'scripts/demo.ts', about: 'two paid calls, collected, booked, anchored and verified' },
+  check: { file: 'scripts/check.ts', about: 'format, lint, borders, types, dead code, generated files' },
+  'bench:relay': { file: 'scripts/bench/relay.ts', about: 'throughput and added latency of the relay' },
+  format: {
+    file: 'node_modules/prettier/bin/prettier.cjs',
+    args: ['--write', '.'],
+    needs: 'dependencies',
+    about: 'formats every file',
+  },
+  generate: { file: 'scripts/generate.ts', about: 'writes the generated files (ABIs, vectors, gas snapshots)' },
+};
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+
+/** @param {string} line */
+function log(line) {
+  process.stderr.write(`autopay: ${line}\n`);
+}
+
+function describeTasks() {
+  const lines = Object.entries(TASKS).map(([name, task]) => `  ${name.padEnd(12)} ${task.about}`);
+  return `Usage: npm run <task> [-- arguments]   (npm start and npm test work too)\n\n${lines.join('\n')}\n`;
+}
+
+/**
+ * Runs the task and answers its exit code. A terminal sends Ctrl-C to the whole group, so the task has it already;
+ * signals to this process alone are passed on. Either way this waits until the task has cleaned up.
+ *
+ * @param {string} node
+ * @param {string[]} args
+ * @returns {Promise<number>}
+ */
+function runTask(node, args) {
+  const path = `${dirname(node)}${process.platform === 'win32' ? ';' : ':'}${process.env.PATH ?? ''}`;
+  const child = spawn(node, args, { cwd: root, stdio: 'inherit', env: { ...process.env, PATH: path } });
+  for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) {
+    process.on(signal, () => child.kill(signal));
+  }
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('exit', (code, signal) => resolve(code ?? 128 + (signal === null ? 0 : constants.signals[signal])));
+  });
+}
+
+async function main() {
+  const [name = '', ...args] = process.argv.slice(2);
+  const task = Object.hasOwn(TASKS, name) ? TASKS[name] : undefined;
+  if (task === undefined) {
+    process.stderr.write(`${name === '' ? '' : `There is no task '${name}'.\n`}${describeTasks()}`);
+    return 2;
+  }
+  const node = await resolveNode24({ log });
+  await ensureDependencies({ node, root, log });
+  if (task.needs !== 'dependencies') await ensureContracts({ node, root, log });
+  return runTask(node, [join(root, task.file), ...(task.args ?? []), ...args]);
+}
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  log(error instanceof Error ? error.message : String(error));
+  process.exitCode = 1;
+}

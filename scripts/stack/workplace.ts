@@ -1,0 +1,42 @@
+import { mkdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Cleanup } from './cleanup.ts';
+import type { Part } from './spawn-part.ts';
+
+/** What the steps that build a stack share. */
+export interface Workplace {
+  /** The project. */
+  root: string;
+  dataDir: string;
+  logsDir: string;
+  log: (line: string) => void;
+  /** The processes that were started, but for the relay. */
+  parts: Part<unknown>[];
+  /** Takes note of a process, which is then stopped with the stack. */
+  keep<T extends Part<unknown>>(part: T): Promise<T>;
+}
+
+/** Prepares a claimed data folder for building a stack in it. */
+export async function openWorkplace(options: {
+  dataDir: string;
+  cleanup: Cleanup;
+  log: (line: string) => void;
+}): Promise<Workplace> {
+  const { dataDir, cleanup, log } = options;
+  const logsDir = join(dataDir, 'logs');
+  await mkdir(logsDir, { recursive: true, mode: 0o700 });
+  const parts: Part<unknown>[] = [];
+  return {
+    root: join(dirname(fileURLToPath(import.meta.url)), '../..'),
+    dataDir,
+    logsDir,
+    log,
+    parts,
+    async keep(part) {
+      parts.push(part);
+      await cleanup.add(() => part.stop());
+      return part;
+    },
+  };
+}

@@ -1,0 +1,66 @@
+import { randomBytes } from 'node:crypto';
+import { toHex, zeroAddress, zeroBytes32, type Hex } from '../../protocol/bytes/hex.ts';
+import { createCallId } from '../../protocol/receipt/call-id.ts';
+import type { ChargeResult, Ledger } from '../../server/ledger/ledger.ts';
+import type { TestChannel } from './deploy-stack.ts';
+
+/** One call that a test puts through the ledger as the relay would. */
+export interface TestCall {
+  ledger: Ledger;
+  /** Null: a free route. */
+  channel: TestChannel | null;
+  /** The voucher; above all before it. */
+  cumulativeAmount?: bigint;
+  amount: bigint;
+  token: Hex;
+  model?: string;
+  provider?: string;
+  priceRoot?: Hex;
+  /** Prompt tokens; as many as the amount, unless told otherwise. */
+  tokens?: number;
+}
+
+/** Reserves and charges a call, and requires that both go well. */
+export async function chargeCall(call: TestCall): Promise<ChargeResult> {
+  const { ledger, channel, amount, model = 'sim-small', provider = 'simulated', priceRoot = zeroBytes32 } = call;
+  const callId = createCallId();
+  const cumulativeAmount = call.cumulativeAmount ?? amount;
+  const now = Date.now();
+  const outcome = await ledger.reserve({
+    callId,
+    voucher:
+      channel === null
+        ? null
+        : { channelId: channel.channelId, cumulativeAmount, signature: channel.sign(cumulativeAmount) },
+    quote: amount,
+    model,
+    bodyHash: randomBytes(32),
+    admittedAtMs: now,
+    leaseUntilMs: now + 60_000,
+  });
+  if (!outcome.ok) throw new Error(`the call was refused: ${outcome.refusal.code}`);
+  await outcome.durable;
+  const none = { cachedPrompt: 0, cacheWrite: 0, audioPrompt: 0, reasoning: 0, audioCompletion: 0 };
+  return ledger.charge({
+    callId,
+    metered: amount,
+    receipt: {
+      token: channel === null ? zeroAddress : call.token,
+      priceRoot,
+      oracleRound: 0n,
+      usage: { prompt: call.tokens ?? Number(amount), completion: 0, ...none },
+      requestCommitment: toHex(randomBytes(32)),
+      responseCommitment: toHex(randomBytes(32)),
+      attemptsDigest: toHex(randomBytes(32)),
+      evidenceTier: 'relay-signed',
+      usageKind: 'exact',
+      modelAsked: model,
+      modelServed: model,
+      provider,
+      deployment: `${provider}@local`,
+    },
+    requestSalt: randomBytes(32),
+    responseSalt: randomBytes(32),
+    attempts: [],
+  });
+}

@@ -1,0 +1,180 @@
+import { execFile } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { createPublicClient, createWalletClient, defineChain, http, type TransactionReceipt } from 'viem';
+import { privateKeyToAccount } from 'viem/accounts';
+import { fiatTokenAbi } from '../../protocol/abi/fiat-token.ts';
+import { paymentChannelsAbi } from '../../protocol/abi/payment-channels.ts';
+import { fromHex, toHex, zeroAddress, type Hex } from '../../protocol/bytes/hex.ts';
+import { addressOfPrivateKey, signDigest } from '../../protocol/bytes/secp256k1.ts';
+import { computeChannelId } from '../../protocol/typed-data/channel-id.ts';
+import { voucherDigest, voucherDomainSeparator } from '../../protocol/typed-data/voucher.ts';
+import { fundDemoWallet } from '../../scripts/fund-demo-wallet.ts';
+import { deployerKey, startChain, type LocalChain } from './start-chain.ts';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '../..');
+
+/** Addresses of a deployment, in lower case. */
+export interface Deployment {
+  paymentChannels: Hex;
+  autoPayLLM: Hex;
+  auditLog: Hex;
+  modelBudgets: Hex;
+  usdc: Hex;
+  deployedAtBlock: number;
+}
+
+/** A channel that a test opened. */
+export interface TestChannel {
+  channelId: Hex;
+  salt: Hex;
+  transactionHash: Hex;
+  /** Signs a voucher with the payer's key. */
+  sign(cumulativeAmount: bigint): Hex;
+}
+
+/** A local chain with everything on it, and a payer with 1,000 USDC. */
+export interface ChainStack {
+  chain: LocalChain;
+  contracts: Deployment;
+  relayKey: Buffer;
+  relay: Hex;
+  payerKey: Buffer;
+  payer: Hex;
+  /** Sends a transaction of the payer and requires that it succeeds. */
+  sendAsPayer(call: PayerCall): Promise<TransactionReceipt>;
+  /** Lets the escrow take this much USDC of the payer. */
+  approve(amountAtomic: bigint): Promise<void>;
+  openChannel(options: { deposit: bigint; payee?: Hex }): Promise<TestChannel>;
+  stop(): Promise<void>;
+}
+
+/** A call of the escrow by the payer. */
+export type PayerCall =
+  | { functionName: 'topUp'; args: readonly [Hex, bigint] }
+  | { functionName: 'requestClose' | 'withdraw'; args: readonly [Hex] };
+
+/** Starts a chain, deploys with the deployment script, and funds a payer. The provider `simulated` has a payout address. */
+export async function deployStack(): Promise<ChainStack> {
+  const chain = await startChain();
+  const folder = await mkdtemp(join(tmpdir(), 'autopay-deploy-'));
+  const stop = async (): Promise<void> => {
+    await chain.stop();
+    await rm(folder, { recursive: true, force: true });
+  };
+  try {
+    const relayKey = randomBytes(32);
+    const payerKey = randomBytes(32);
+    const relay = addressOfPrivateKey(relayKey);
+    const payer = addressOfPrivateKey(payerKey);
+    const contracts = await deploy({ chain, folder, relay });
+    const funds = {
+      rpcUrl: chain.rpcUrl,
+      usdc: contracts.usdc,
+      deployerPrivateKey: deployerKey,
+      weiAmount: 10n ** 18n,
+    } as const;
+    await fundDemoWallet({ ...funds, to: relay, usdcAtomic: 0n });
+    await fundDemoWallet({ ...funds, to: payer, usdcAtomic: 1_000_000_000n });
+    const stack = { chain, contracts, relayKey, relay, payerKey, payer, stop };
+    return { ...stack, ...payerSide(stack) };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function deploy(options: { chain: LocalChain; folder: string; relay: Hex }): Promise<Deployment> {
+  const { chain, folder, relay } = options;
+  const payout = '0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC';
+  const { stdout } = await promisify(execFile)(
+    process.execPath,
+    [
+      join(root, 'scripts/deploy-contracts.ts'),
+      ...['--rpc-url', chain.rpcUrl, '--chain-id', String(chain.chainId), '--deployment-dir', join(folder, 'ignition')],
+      ...['--relay', relay, '--provider', `simulated=${payout}`],
+    ],
+    { cwd: root, env: { ...process.env, DEPLOYER_PRIVATE_KEY: deployerKey }, timeout: 110_000 },
+  );
+  const printed = JSON.parse(stdout.slice(stdout.indexOf('{'))) as Record<keyof Deployment, string>;
+  const address = (name: keyof Deployment) => printed[name].toLowerCase() as Hex;
+  return {
+    paymentChannels: address('paymentChannels'),
+    autoPayLLM: address('autoPayLLM'),
+    auditLog: address('auditLog'),
+    modelBudgets: address('modelBudgets'),
+    usdc: address('usdc'),
+    deployedAtBlock: Number(printed.deployedAtBlock),
+  };
+}
+
+function payerSide(stack: Pick<ChainStack, 'chain' | 'contracts' | 'payerKey' | 'payer'>) {
+  const { chain, contracts, payerKey, payer } = stack;
+  const transport = http(chain.rpcUrl);
+  const reader = createPublicClient({ transport, pollingInterval: 50 });
+  const wallet = createWalletClient({
+    account: privateKeyToAccount(toHex(payerKey)),
+    chain: defineChain({
+      id: chain.chainId,
+      name: 'local',
+      nativeCurrency: { name: 'Ether', symbol: 'ETH', decimals: 18 },
+      rpcUrls: { default: { http: [chain.rpcUrl] } },
+    }),
+    transport,
+  });
+  const succeeded = async (hash: Hex): Promise<TransactionReceipt> => {
+    const receipt = await reader.waitForTransactionReceipt({ hash });
+    if (receipt.status !== 'success') throw new Error(`transaction ${hash} reverted`);
+    return receipt;
+  };
+  const escrow = { address: contracts.paymentChannels, abi: paymentChannelsAbi } as const;
+  const separator = voucherDomainSeparator({ chainId: chain.chainId, verifyingContract: contracts.paymentChannels });
+
+  const approve = async (amountAtomic: bigint): Promise<void> => {
+    const token = { address: contracts.usdc, abi: fiatTokenAbi } as const;
+    await succeeded(
+      await wallet.writeContract({
+        ...token,
+        functionName: 'approve',
+        args: [contracts.paymentChannels, amountAtomic],
+      }),
+    );
+  };
+
+  return {
+    approve,
+    async sendAsPayer(call: PayerCall) {
+      return succeeded(
+        await wallet.writeContract({ ...escrow, ...call } as Parameters<typeof wallet.writeContract>[0]),
+      );
+    },
+    async openChannel({
+      deposit,
+      payee = contracts.autoPayLLM,
+    }: {
+      deposit: bigint;
+      payee?: Hex;
+    }): Promise<TestChannel> {
+      await approve(deposit);
+      const salt = toHex(randomBytes(32));
+      const receipt = await succeeded(
+        await wallet.writeContract({
+          ...escrow,
+          functionName: 'open',
+          args: [payee, contracts.usdc, deposit, salt, zeroAddress],
+        }),
+      );
+      const channelId = computeChannelId({
+        ...{ payer, payee, token: contracts.usdc, salt, authorizedSigner: zeroAddress },
+        ...{ escrow: contracts.paymentChannels, chainId: chain.chainId },
+      });
+      const sign = (cumulativeAmount: bigint): Hex =>
+        toHex(signDigest(voucherDigest(separator, { channelId, cumulativeAmount }), payerKey));
+      return { channelId, salt: toHex(fromHex(salt)), transactionHash: receipt.transactionHash, sign };
+    },
+  };
+}

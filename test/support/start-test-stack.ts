@@ -1,0 +1,107 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { WalletOptions } from '../../client/open-wallet.ts';
+import type { CheckBooksOptions } from '../../fsck/check-books.ts';
+import type { Hex } from '../../protocol/bytes/hex.ts';
+import type { TokenPrices } from '../../protocol/pricing/token-prices.ts';
+import { startStack, type RunningStack } from '../../scripts/stack.ts';
+import { RawPayer } from './raw-payer.ts';
+
+/** What end-to-end tests use of a stack of their own. */
+export interface TestStack extends RunningStack {
+  sidecarUrl: string;
+  /** The demo wallet, writing the wire by hand. */
+  payer: RawPayer;
+  /** The relay's address, which signs receipts. */
+  relayAddress: Hex;
+  /** For a wallet of the client's, with a state folder of its own. */
+  payFetchOptions: WalletOptions;
+  fsckOptions: CheckBooksOptions;
+  /** Atomic units per 1,000,000 tokens, as the test's configuration has them. */
+  prices: TokenPrices;
+  /** Runs a job of the relay to its end and gives its result. */
+  runJob(job: 'collect' | 'anchor'): Promise<Record<string, unknown>>;
+}
+
+const simulated = (model: string) => [{ provider: 'simulated', model, region: 'local' }];
+
+/**
+ * Starts chain, contracts, simulator, relay and sidecar on free ports, in a temporary folder that `stop` removes. The
+ * background jobs only run on demand.
+ * @param options.extraRoutes names of the simulator's models, with their directives, that the relay sells too.
+ */
+export async function startTestStack(
+  options: {
+    relayEnv?: Readonly<Record<string, string>>;
+    extraRoutes?: readonly string[];
+    config?: Record<string, unknown>;
+  } = {},
+): Promise<TestStack> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'autopay-test-'));
+  const price = { prompt: '0.15', completion: '0.60', cachedPrompt: '0.075' };
+  const paid = ['sim-small', ...(options.extraRoutes ?? [])];
+  const running = await startStack({
+    dataDir: join(dataDir, 'stack'),
+    ...(options.relayEnv ? { relayEnv: options.relayEnv } : {}),
+    config: {
+      routes: [
+        ...paid.map((model) => ({ model, deployments: simulated(model), price })),
+        { model: 'sim-free', deployments: simulated('sim-free'), free: true },
+      ],
+      collection: { intervalSeconds: 3600 },
+      audit: { intervalSeconds: 3600 },
+      ...options.config,
+    },
+  });
+  const { stack } = running;
+  const privateKey = (await readFile(stack.wallet.keyFile, 'utf8')).trim() as Hex;
+  const operatorToken = (await readFile(stack.operatorTokenFile, 'utf8')).trim();
+  const health = (await (await fetch(`${stack.relayUrl}/healthz`)).json()) as { relay: Hex };
+
+  return {
+    ...running,
+    sidecarUrl: stack.sidecarUrl,
+    payer: new RawPayer(
+      {
+        relayUrl: stack.relayUrl,
+        rpcUrl: stack.rpcUrl,
+        chainId: stack.chainId,
+        escrow: stack.contracts.paymentChannels,
+        payee: stack.contracts.autoPayLLM,
+        token: stack.tokens['USDC']?.address ?? '0x',
+      },
+      privateKey,
+    ),
+    relayAddress: health.relay,
+    payFetchOptions: {
+      relayUrl: stack.relayUrl,
+      rpcUrl: stack.rpcUrl,
+      privateKey,
+      stateDir: join(dataDir, 'wallet'),
+    },
+    fsckOptions: { dataDir: stack.dataDir, rpcUrl: stack.rpcUrl },
+    prices: {
+      prompt: 150_000n,
+      cachedPrompt: 75_000n,
+      cacheWrite: 150_000n,
+      audioPrompt: 150_000n,
+      completion: 600_000n,
+      audioCompletion: 600_000n,
+      request: 0n,
+    },
+    async runJob(job) {
+      const response = await fetch(`${stack.relayUrl}/v1/operator/jobs/${job}`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${operatorToken}` },
+      });
+      const result = (await response.json()) as Record<string, unknown>;
+      if (response.status !== 200) throw new Error(`${job}: ${response.status} ${JSON.stringify(result)}`);
+      return result;
+    },
+    async stop() {
+      await running.stop();
+      await rm(dataDir, { recursive: true, force: true });
+    },
+  };
+}
