@@ -8,6 +8,7 @@ Examples:
   npx --no autopay channel open --deposit 2.5         escrow 2.5 USDC for calls
   npx --no autopay channel status                     what is spent, signed and left
   npx --no autopay audit verify <callId>              prove a call from the chain and the log's blocks alone
+  npx --no autopay fsck                               recompute the relay's books from the raw data
   npx --no autopay call "…" --json | jq .charge       every command speaks JSON
 
 The stack is found by its data folder (npm start writes stack.json there when it is ready). The wallet's key comes from
@@ -34,6 +35,7 @@ export function createProgram(options: { onFailedVerdict: () => void }): Command
   addCallCommands(program, run);
   addChannelCommands(program, run);
   addAuditCommands(program, run);
+  addFsckCommand(program, run);
   addRelayCommand(program, run);
   return program;
 }
@@ -100,6 +102,19 @@ function addAuditCommands(program: Command, run: Run): void {
     .action(async (callId: string, given: { blocks?: string; ipfs?: string }, command: Command) => {
       await run(command, async (context) =>
         (await import('./commands/audit-verify.ts')).runAuditVerify(context, { callId, ...given }),
+      );
+    });
+}
+
+function addFsckCommand(program: Command, run: Run): void {
+  addCommonOptions(program.command('fsck'))
+    .description("recompute the relay's books from ledger, blocks and chain, with code of its own")
+    .option('--rpc-url <url>', 'instead of the endpoint in autopay.yaml')
+    .option('--offline', 'check ledger and blocks only')
+    .action(async (given: { rpcUrl?: string; offline?: boolean }, command: Command) => {
+      const { offline: isOffline = false, ...rest } = given;
+      await run(command, async (context) =>
+        (await import('./commands/fsck.ts')).runFsck(context, { isOffline, ...rest }),
       );
     });
 }

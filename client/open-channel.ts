@@ -102,9 +102,7 @@ function createSender(options: { reader: PublicClient; account: Account; rpcUrl:
   const wallet = createWalletClient({ account, transport: http(options.rpcUrl, { timeout: requestTimeoutMs }) });
   return async (what, call) => {
     // Simulated first: a revert is then known, with its reason, before gas is spent on it.
-    const { request } = await reader.simulateContract({ ...call, account } as Parameters<
-      typeof reader.simulateContract
-    >[0]);
+    const { request } = await reader.simulateContract({ ...call, account });
     const hash = await wallet.writeContract({ ...request, chain: null } as Parameters<typeof wallet.writeContract>[0]);
     const receipt = await reader.waitForTransactionReceipt({ hash, timeout: receiptTimeoutMs });
     // "Mined" is not "succeeded".

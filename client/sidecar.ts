@@ -90,7 +90,9 @@ function createHandler({ wallet, maxBodyBytes }: { wallet: Wallet; maxBodyBytes:
         .end(JSON.stringify({ status: 'ok', relayUrl: wallet.relayUrl }));
       return;
     }
-    if (!path.startsWith('/v1/')) {
+    // Judged as it will be sent: dots in a path are resolved then.
+    const target = URL.parse(`${wallet.relayUrl}${path}`);
+    if (!target?.pathname.startsWith('/v1/')) {
       throw new AutoPayError('not_found', 'The sidecar serves /v1/* only. Ask the relay itself for anything else.');
     }
     if (request.method !== 'GET' && request.method !== 'POST') {
@@ -98,7 +100,7 @@ function createHandler({ wallet, maxBodyBytes }: { wallet: Wallet; maxBodyBytes:
     }
     const isGone = new AbortController();
     response.once('close', () => isGone.abort());
-    const answer = await payFetch(`${wallet.relayUrl}${path}`, {
+    const answer = await payFetch(target, {
       method: request.method,
       headers: forwardedHeaders(request),
       signal: isGone.signal,
@@ -159,16 +161,20 @@ async function sendAnswer(answer: Response, response: ServerResponse): Promise<v
   }
   // The status line of a stream goes out at once, not with its first event.
   response.flushHeaders();
-  await pipeline(Readable.fromWeb(answer.body as NodeReadableStream), response);
+  await pipeline(Readable.fromWeb(answer.body), response);
 }
 
 function sendError(response: ServerResponse, { error, relayUrl }: { error: unknown; relayUrl: string }): void {
-  const known =
-    error instanceof AutoPayError
-      ? error
-      : new AutoPayError('upstream_unreachable', `The relay at ${relayUrl} cannot be reached. Check that it runs.`, {
-          cause: error,
-        });
+  const known = error instanceof AutoPayError ? error : unknownError(error, relayUrl);
   // The rest of a body that was not read would otherwise be taken for the next request.
   response.writeHead(known.status, { ...errorHeaders, connection: 'close' }).end(errorBody(known));
+}
+
+function unknownError(cause: unknown, relayUrl: string): AutoPayError {
+  // Fetch rejects with a TypeError whose cause is the socket's error.
+  if (cause instanceof TypeError && cause.cause !== undefined) {
+    const message = `The relay at ${relayUrl} cannot be reached. Check that it runs.`;
+    return new AutoPayError('upstream_unreachable', message, { cause });
+  }
+  return new AutoPayError('internal_error', 'The sidecar failed. Try again; if it stays, report it.', { cause });
 }

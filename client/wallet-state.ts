@@ -97,7 +97,7 @@ export function openWalletState(stateDir: string): WalletStateFile {
           mutate: (state) => {
             result = mutate(state);
           },
-          settle: (error) => (error === undefined ? resolve(result) : reject(error as Error)),
+          settle: (error) => (error === undefined ? resolve(result) : reject(error)),
         });
         if (!isWriting) void writeQueued();
       });
@@ -124,6 +124,21 @@ async function applyGroup(file: string, group: readonly QueuedUpdate[]): Promise
   }
   await writeFileDurably(file, `${serialize(state)}\n`);
   for (const update of applied) update.settle();
+}
+
+/**
+ * A channel in the state.
+ * @throws AutoPayError `invalid_configuration` if someone took it out.
+ */
+export function channelIn(saved: WalletState, channelId: Hex): WalletChannel {
+  const channel = saved.channels.find((candidate) => candidate.channelId === channelId);
+  if (!channel) {
+    throw new AutoPayError(
+      'invalid_configuration',
+      `Channel ${channelId} is gone from the wallet's state. Start again: it is found on the chain.`,
+    );
+  }
+  return channel;
 }
 
 function serialize(state: WalletState): string {

@@ -9,6 +9,7 @@ import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/Reentrancy
 import {Channel, IPaymentChannels} from "./interfaces/IPaymentChannels.sol";
 import {VoucherSignatures} from "./libraries/VoucherSignatures.sol";
 import {ChannelId, ChannelIds} from "./types/ChannelId.sol";
+import {ChannelState, ChannelStates} from "./types/ChannelState.sol";
 import {ClaimCodec, ClaimFault} from "./types/Claim.sol";
 
 /// @title PaymentChannels
@@ -17,18 +18,9 @@ contract PaymentChannels is IPaymentChannels, EIP712, ReentrancyGuardTransient {
     using SafeERC20 for IERC20;
     using ChannelIds for ChannelId;
 
-    /// @dev What changes in a channel's life, in one slot: a batch reads and writes nothing else of it.
-    struct State {
-        uint96 deposit;
-        uint96 settled;
-        uint40 closeRequestedAt;
-        bool finalized;
-        bool hasSigner;
-    }
-
-    /// @dev A channel exists if its deposit is above zero.
+    /// @dev A batch touches the state only; the other slots stay cold.
     struct Record {
-        State state;
+        ChannelState state;
         address payer;
         uint96 pairId;
         address authorizedSigner;
@@ -72,14 +64,13 @@ contract PaymentChannels is IPaymentChannels, EIP712, ReentrancyGuardTransient {
         require(deposit <= type(uint96).max, DepositOverflow(deposit, type(uint96).max));
         channelId = ChannelIds.derive(msg.sender, payee, token, salt, authorizedSigner);
         Record storage record = _records[channelId];
-        require(record.state.deposit == 0, ChannelAlreadyExists(channelId));
+        require(!record.state.exists(), ChannelAlreadyExists(channelId));
 
         // Effect: the record.
-        bool hasSigner = authorizedSigner != address(0);
-        record.state = State(uint96(deposit), 0, 0, false, hasSigner);
+        record.state = ChannelStates.opened(uint96(deposit));
         record.payer = msg.sender;
         record.pairId = _registerPair(payee, token);
-        if (hasSigner) record.authorizedSigner = authorizedSigner;
+        if (authorizedSigner != address(0)) record.authorizedSigner = authorizedSigner;
         emit ChannelOpened(channelId, msg.sender, payee, token, authorizedSigner, salt, deposit);
 
         // Interaction: the deposit.
@@ -89,14 +80,14 @@ contract PaymentChannels is IPaymentChannels, EIP712, ReentrancyGuardTransient {
     /// @inheritdoc IPaymentChannels
     function settle(ChannelId channelId, uint128 cumulativeAmount, bytes calldata signature) external nonReentrant {
         // Check: the payee holds a voucher for more than it has.
-        (Record storage record, State memory state) = _requireOpen(channelId);
+        (Record storage record, ChannelState state) = _requireOpen(channelId);
         Pair memory pair = _requirePayee(record);
-        require(cumulativeAmount > state.settled, AmountNotIncreasing(cumulativeAmount, state.settled));
+        require(cumulativeAmount > state.settled(), AmountNotIncreasing(cumulativeAmount, state.settled()));
         _requireVoucher(record, state, channelId, cumulativeAmount, signature);
 
         // Effect: the new total.
-        uint256 delta = cumulativeAmount - state.settled;
-        record.state.settled = uint96(cumulativeAmount);
+        uint256 delta = cumulativeAmount - state.settled();
+        record.state = state.withSettled(uint96(cumulativeAmount));
         emit ChannelSettled(channelId, delta, cumulativeAmount);
 
         // Interaction: pay the difference.
@@ -112,24 +103,34 @@ contract PaymentChannels is IPaymentChannels, EIP712, ReentrancyGuardTransient {
 
         // Effect: the new totals.
         bytes memory settlements = new bytes(count * SETTLEMENT_BYTES);
-        uint256 good = 0;
+        uint256 settlementsBytes = 0;
         bytes32 separator = _domainSeparatorV4();
         for (uint256 i = 0; i < count; ++i) {
-            (ChannelId channelId, uint96 claimed, uint256 delta, ClaimFault fault) = _applyClaim(
-                token,
-                claims,
-                i,
-                separator
-            );
+            (address payer, bytes32 salt, address signer) = ClaimCodec.termsAt(claims, i);
+            ChannelId channelId = ChannelIds.derive(payer, msg.sender, token, salt, signer);
+            (uint96 maximum, uint96 claimed) = ClaimCodec.amountsAt(claims, i);
+            Record storage record = _records[channelId];
+            ChannelState state = record.state;
+            ClaimFault fault = _judgeAmounts(state, maximum, claimed);
             if (fault == ClaimFault.None) {
-                _writeSettlement(settlements, good++, channelId, claimed);
-                total += delta;
-            } else {
-                emit ClaimSkipped(channelId, fault);
+                bytes32 digest = MessageHashUtils.toTypedDataHash(separator, channelId.hashVoucher(maximum));
+                (bytes32 r, bytes32 yParityAndS) = ClaimCodec.signatureAt(claims, i);
+                if (signer == address(0)) signer = payer;
+                if (VoucherSignatures.isValidCompact(signer, digest, r, yParityAndS)) {
+                    record.state = state.withSettled(claimed);
+                    settlementsBytes = _writeSettlement(settlements, settlementsBytes, channelId, claimed);
+                    // Cannot overflow: the claim is above what is settled, and 256 times 2^96 is below 2^256.
+                    unchecked {
+                        total += claimed - state.settled();
+                    }
+                    continue;
+                }
+                fault = ClaimFault.InvalidSignature;
             }
+            emit ClaimSkipped(channelId, fault);
         }
-        if (good == 0) return 0;
-        if (good < count) _shorten(settlements, good * SETTLEMENT_BYTES);
+        if (total == 0) return 0;
+        _shorten(settlements, settlementsBytes);
         emit BatchSettled(msg.sender, token, total, settlements);
 
         // Interaction: one transfer for all.
@@ -139,19 +140,16 @@ contract PaymentChannels is IPaymentChannels, EIP712, ReentrancyGuardTransient {
     /// @inheritdoc IPaymentChannels
     function topUp(ChannelId channelId, uint128 additionalDeposit) external nonReentrant {
         // Check: the payer of an open channel.
-        (Record storage record, State memory state) = _requireOpen(channelId);
+        (Record storage record, ChannelState state) = _requireOpen(channelId);
         require(msg.sender == record.payer, NotPayer(msg.sender, record.payer));
         require(additionalDeposit != 0, ZeroDeposit());
-        uint256 deposit = uint256(state.deposit) + additionalDeposit;
+        uint256 deposit = uint256(state.deposit()) + additionalDeposit;
         require(deposit <= type(uint96).max, DepositOverflow(deposit, type(uint96).max));
 
         // Effect: the new deposit; the payer's own money says that it stays.
-        record.state.deposit = uint96(deposit);
+        record.state = state.withDeposit(uint96(deposit)).withCloseRequestedAt(0);
         emit ChannelToppedUp(channelId, additionalDeposit, deposit);
-        if (state.closeRequestedAt != 0) {
-            record.state.closeRequestedAt = 0;
-            emit CloseRequestCancelled(channelId);
-        }
+        if (state.closeRequestedAt() != 0) emit CloseRequestCancelled(channelId);
 
         // Interaction: the deposit.
         _pull(_pairs[record.pairId].token, additionalDeposit);
@@ -160,20 +158,18 @@ contract PaymentChannels is IPaymentChannels, EIP712, ReentrancyGuardTransient {
     /// @inheritdoc IPaymentChannels
     function close(ChannelId channelId, uint128 cumulativeAmount, bytes calldata signature) external nonReentrant {
         // Check: the payee, and a voucher where it takes more.
-        (Record storage record, State memory state) = _requireOpen(channelId);
+        (Record storage record, ChannelState state) = _requireOpen(channelId);
         Pair memory pair = _requirePayee(record);
         uint256 delta = 0;
-        if (cumulativeAmount > state.settled) {
+        if (cumulativeAmount > state.settled()) {
             _requireVoucher(record, state, channelId, cumulativeAmount, signature);
-            delta = cumulativeAmount - state.settled;
+            delta = cumulativeAmount - state.settled();
         }
 
         // Effect: final for ever.
-        uint256 settled = state.settled + delta;
-        uint256 refund = state.deposit - settled;
-        record.state.settled = uint96(settled);
-        record.state.finalized = true;
-        record.state.closeRequestedAt = 0;
+        uint256 settled = state.settled() + delta;
+        uint256 refund = state.deposit() - settled;
+        record.state = state.withSettled(uint96(settled)).asFinalized();
         emit ChannelClosed(channelId, delta, settled, refund);
 
         // Interaction: both sides get theirs.
@@ -183,30 +179,27 @@ contract PaymentChannels is IPaymentChannels, EIP712, ReentrancyGuardTransient {
 
     /// @inheritdoc IPaymentChannels
     function requestClose(ChannelId channelId) external {
-        (Record storage record, State memory state) = _requireOpen(channelId);
+        (Record storage record, ChannelState state) = _requireOpen(channelId);
         require(msg.sender == record.payer, NotPayer(msg.sender, record.payer));
-        if (state.closeRequestedAt != 0) return;
+        if (state.closeRequestedAt() != 0) return;
 
-        record.state.closeRequestedAt = uint40(block.timestamp);
+        record.state = state.withCloseRequestedAt(block.timestamp);
         emit CloseRequested(channelId, block.timestamp);
     }
 
     /// @inheritdoc IPaymentChannels
     function withdraw(ChannelId channelId) external nonReentrant {
         // Check: the payer, after the grace period.
-        (Record storage record, State memory state) = _requireOpen(channelId);
+        (Record storage record, ChannelState state) = _requireOpen(channelId);
         require(msg.sender == record.payer, NotPayer(msg.sender, record.payer));
-        uint256 readyAt = uint256(state.closeRequestedAt) + CLOSE_GRACE_PERIOD;
+        uint256 requestedAt = state.closeRequestedAt();
+        uint256 readyAt = requestedAt + CLOSE_GRACE_PERIOD;
         // Without a request `readyAt` lies in 1970, so the request itself must be asked for.
-        require(
-            state.closeRequestedAt != 0 && block.timestamp >= readyAt,
-            CloseNotReady(state.closeRequestedAt, readyAt)
-        );
+        require(requestedAt != 0 && block.timestamp >= readyAt, CloseNotReady(requestedAt, readyAt));
 
         // Effect: final for ever.
-        uint256 refund = state.deposit - state.settled;
-        record.state.finalized = true;
-        record.state.closeRequestedAt = 0;
+        uint256 refund = state.deposit() - state.settled();
+        record.state = state.asFinalized();
         emit ChannelWithdrawn(channelId, refund);
 
         // Interaction: the rest goes back.
@@ -227,7 +220,7 @@ contract PaymentChannels is IPaymentChannels, EIP712, ReentrancyGuardTransient {
     /// @inheritdoc IPaymentChannels
     function getChannel(ChannelId channelId) external view returns (Channel memory) {
         Record storage record = _records[channelId];
-        State memory state = record.state;
+        ChannelState state = record.state;
         Pair memory pair = _pairs[record.pairId];
         return
             Channel({
@@ -235,10 +228,10 @@ contract PaymentChannels is IPaymentChannels, EIP712, ReentrancyGuardTransient {
                 payee: pair.payee,
                 token: pair.token,
                 authorizedSigner: record.authorizedSigner,
-                deposit: state.deposit,
-                settled: state.settled,
-                closeRequestedAt: state.closeRequestedAt,
-                finalized: state.finalized
+                deposit: state.deposit(),
+                settled: state.settled(),
+                closeRequestedAt: state.closeRequestedAt(),
+                finalized: state.isFinalized()
             });
     }
 
@@ -250,35 +243,6 @@ contract PaymentChannels is IPaymentChannels, EIP712, ReentrancyGuardTransient {
     /// @inheritdoc IPaymentChannels
     function domainSeparator() external view returns (bytes32) {
         return _domainSeparatorV4();
-    }
-
-    /// @dev Checks one claim of a batch and, if it is good, stores its new total.
-    function _applyClaim(
-        address token,
-        bytes calldata claims,
-        uint256 index,
-        bytes32 separator
-    ) private returns (ChannelId channelId, uint96 claimed, uint256 delta, ClaimFault fault) {
-        (address payer, bytes32 salt, address signer) = ClaimCodec.termsAt(claims, index);
-        channelId = ChannelIds.derive(payer, msg.sender, token, salt, signer);
-        State storage state = _records[channelId].state;
-        uint96 maximum;
-        (maximum, claimed) = ClaimCodec.amountsAt(claims, index);
-        uint96 deposit = state.deposit;
-        uint96 settled = state.settled;
-        if (deposit == 0) return (channelId, 0, 0, ClaimFault.ChannelNotFound);
-        if (state.finalized) return (channelId, 0, 0, ClaimFault.ChannelFinalized);
-        if (claimed <= settled) return (channelId, 0, 0, ClaimFault.AmountNotIncreasing);
-        if (claimed > maximum) return (channelId, 0, 0, ClaimFault.ClaimExceedsVoucher);
-        if (maximum > deposit) return (channelId, 0, 0, ClaimFault.AmountExceedsDeposit);
-        if (signer == address(0)) signer = payer;
-        bytes32 digest = MessageHashUtils.toTypedDataHash(separator, channelId.hashVoucher(maximum));
-        (bytes32 r, bytes32 yParityAndS) = ClaimCodec.signatureAt(claims, index);
-        if (!VoucherSignatures.isValidCompact(signer, digest, r, yParityAndS)) {
-            return (channelId, 0, 0, ClaimFault.InvalidSignature);
-        }
-        delta = claimed - settled;
-        state.settled = claimed;
     }
 
     /// @dev The identifier of a (payee, token) pair, given out on first use. Derivable from the order of `ChannelOpened`.
@@ -306,20 +270,30 @@ contract PaymentChannels is IPaymentChannels, EIP712, ReentrancyGuardTransient {
         require(balanceAfter + amount >= balanceBefore, PayoutExceeded(balanceBefore - balanceAfter, amount));
     }
 
-    /// @dev Writes one entry of the event `BatchSettled`; the entry lies within `settlements`. Packed by hand, because two
-    /// arrays cost 400 gas more per channel.
+    /// @dev Whether a claim of a batch is one that the channel can pay: `settled < claimed ≤ maximum ≤ deposit`.
+    function _judgeAmounts(ChannelState state, uint96 maximum, uint96 claimed) private pure returns (ClaimFault) {
+        if (!state.exists()) return ClaimFault.ChannelNotFound;
+        if (state.isFinalized()) return ClaimFault.ChannelFinalized;
+        if (claimed <= state.settled()) return ClaimFault.AmountNotIncreasing;
+        if (claimed > maximum) return ClaimFault.ClaimExceedsVoucher;
+        if (maximum > state.deposit()) return ClaimFault.AmountExceedsDeposit;
+        return ClaimFault.None;
+    }
+
+    /// @dev Writes one entry of the event `BatchSettled` at an offset that lies within `settlements`, and returns the next
+    /// offset. Packed by hand, because two arrays cost 400 gas more per channel.
     function _writeSettlement(
         bytes memory settlements,
-        uint256 index,
+        uint256 offset,
         ChannelId channelId,
         uint96 settled
-    ) private pure {
-        uint256 offset = index * SETTLEMENT_BYTES;
+    ) private pure returns (uint256 nextOffset) {
         // The 12 bytes go first, as the tail of a word that ends where they end; the id then covers the word's head.
         assembly ("memory-safe") {
             let at := add(add(settlements, 0x20), offset)
             mstore(add(at, 12), settled)
             mstore(at, channelId)
+            nextOffset := add(offset, 44)
         }
     }
 
@@ -331,11 +305,11 @@ contract PaymentChannels is IPaymentChannels, EIP712, ReentrancyGuardTransient {
     }
 
     /// @dev Loads a channel that exists and is not closed.
-    function _requireOpen(ChannelId channelId) private view returns (Record storage record, State memory state) {
+    function _requireOpen(ChannelId channelId) private view returns (Record storage record, ChannelState state) {
         record = _records[channelId];
         state = record.state;
-        require(state.deposit != 0, ChannelNotFound(channelId));
-        require(!state.finalized, ChannelFinalized(channelId));
+        require(state.exists(), ChannelNotFound(channelId));
+        require(!state.isFinalized(), ChannelFinalized(channelId));
     }
 
     /// @dev Loads payee and token, and requires that the caller is the payee.
@@ -347,13 +321,14 @@ contract PaymentChannels is IPaymentChannels, EIP712, ReentrancyGuardTransient {
     /// @dev Requires a voucher within the deposit, signed by the channel's signer.
     function _requireVoucher(
         Record storage record,
-        State memory state,
+        ChannelState state,
         ChannelId channelId,
         uint128 cumulativeAmount,
         bytes calldata signature
     ) private view {
-        require(cumulativeAmount <= state.deposit, AmountExceedsDeposit(cumulativeAmount, state.deposit));
-        address signer = state.hasSigner ? record.authorizedSigner : record.payer;
+        require(cumulativeAmount <= state.deposit(), AmountExceedsDeposit(cumulativeAmount, state.deposit()));
+        address signer = record.authorizedSigner;
+        if (signer == address(0)) signer = record.payer;
         bytes32 digest = hashVoucher(channelId, cumulativeAmount);
         require(
             VoucherSignatures.isValid(signer, digest, signature, ERC1271_GAS_LIMIT),

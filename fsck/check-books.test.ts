@@ -142,7 +142,7 @@ describe('checkBooks', () => {
   it.each([
     [
       'a receipt byte',
-      `UPDATE charges SET entry = substr(entry, 1, 100) || x'01' || substr(entry, 102) WHERE log_index = 0`,
+      `UPDATE charges SET entry = CAST(substr(entry, 1, 100) || x'01' || substr(entry, 102) AS BLOB) WHERE log_index = 0`,
       ['receipts_decode'],
     ],
     [
@@ -207,7 +207,7 @@ describe('checkBooks', () => {
     ['another deployment', `UPDATE scope SET chain_id = 1`, ['same_deployment']],
     [
       'a log that was rewritten',
-      `UPDATE charges SET log_index = -1 - log_index; UPDATE charges SET log_index = 4 + log_index`,
+      `UPDATE charges SET log_index = -1 - log_index; UPDATE charges SET log_index = 5 + log_index`,
       ['anchors_match'],
     ],
   ])('finds %s by the chain', async (_name, sql, expected) => {

@@ -1,4 +1,4 @@
-import { CID } from 'multiformats/cid';
+import { type CID } from 'multiformats/cid';
 import { decodeBatchBlock, type BatchBlock } from '../protocol/log/batch-block.ts';
 import { Frontier } from '../protocol/merkle/frontier.ts';
 import { hashLeaf } from '../protocol/merkle/hashes.ts';

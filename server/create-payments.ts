@@ -22,7 +22,7 @@ export function createPayments(options: {
   ledger: Pick<Ledger, 'getChannel' | 'upsertChannel'>;
   reader: ChannelReader;
   nowMs: () => number;
-  onFatal(error: unknown): void;
+  onFatal: (error: unknown) => void;
 }): Payments {
   const { config, ledger, reader, nowMs } = options;
   const { chain, contracts, payment, realm, token } = config;

@@ -1,11 +1,12 @@
 import { join } from 'node:path';
 import { openReceiptStore } from '../../client/receipt-store.ts';
 import { formatAmount } from '../../client/token-amount.ts';
+import { createFolderSource } from '../../fsck/check-blocks.ts';
 import { verifyCall, type CallVerification } from '../../fsck/verify-call.ts';
 import { isCallId } from '../../protocol/receipt/call-id.ts';
 import { decodeSignedReceipt } from '../../protocol/receipt/signed-receipt.ts';
 import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
-import { createFolderSource, createGatewaySource } from '../block-source.ts';
+import { createGatewaySource } from '../gateway-source.ts';
 import type { CommandContext } from '../command-context.ts';
 import { formatTable } from '../output.ts';
 import type { Stack } from '../read-stack.ts';

@@ -1,10 +1,11 @@
 import { join } from 'node:path';
 import { fromHex, type Hex } from '../../protocol/bytes/hex.ts';
 import { addressOfPrivateKey } from '../../protocol/bytes/secp256k1.ts';
-import { deployContracts, type DeployedContracts } from '../deploy-contracts.ts';
+import type { DeployedContracts } from '../deploy-contracts.ts';
 import type { Chain } from './connect-chain.ts';
 import type { StackKeys } from './ensure-keys.ts';
 import { fundAccounts } from './fund-accounts.ts';
+import { runDeployment } from './run-deployment.ts';
 import type { Workplace } from './workplace.ts';
 
 /** As in the blueprint: one hour on the local chain. */
@@ -25,7 +26,8 @@ export async function deployAndFund(
   // What a provider earns goes to the deployer until the operator registers the provider's own address.
   const payout = addressOfKey(chain.deployerKey);
   place.log('deploying the contracts');
-  const deployed = await deployContracts({
+  const deployed = await runDeployment({
+    root: place.root,
     rpcUrl: chain.rpcUrl,
     chainId: chain.id,
     deployerPrivateKey: chain.deployerKey,

@@ -1,7 +1,7 @@
 import type { CID } from 'multiformats/cid';
 import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
 import { encodeBatchBlock, maxBlockBytes } from '../../protocol/log/batch-block.ts';
-import { Frontier } from '../../protocol/merkle/frontier.ts';
+import { type Frontier } from '../../protocol/merkle/frontier.ts';
 import { hashLeaf } from '../../protocol/merkle/hashes.ts';
 
 /** What is known of the log before a block. */

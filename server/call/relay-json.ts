@@ -13,8 +13,8 @@ export async function relayJson(context: CallContext): Promise<void> {
   const { deps, sink } = context;
   const { maxResponseBytes } = deps.limits;
   const result = await deps.router.run(planAttempts(context, (response) => readJsonAnswer(response, maxResponseBytes)));
-  await awaitDurable(context);
   if (result.kind !== 'accepted') throw failAttempts(context, result);
+  await awaitDurable(context);
   const { attempt, failed, value } = result;
   const responseSalt = createSalt();
   const responseCommitment = commit({ subject: 'response', salt: responseSalt, bytes: value.bytes });

@@ -287,6 +287,16 @@ describe('failures after the first byte end in an error event and a broken conne
     expectReleased(ran, 'upstream_error', ['refused']);
   });
 
+  test('the upstream is left when its stream is broken', async () => {
+    await fetch(`${url}/sim/requests`, { method: 'DELETE' });
+    await runStream({ models: ['sim-small?fault=malformed-chunk&tps=20&tokens=200'] });
+    const outcome = async (): Promise<unknown> => {
+      const log = (await (await fetch(`${url}/sim/requests`)).json()) as { requests: { outcome: string }[] };
+      return log.requests[0]?.outcome;
+    };
+    await expect.poll(outcome).toBe('client-gone');
+  });
+
   test('a stream beyond the bound', async () => {
     const ran = await runStream({ models: ['sim-small?tps=500&tokens=100'], limits: { maxResponseBytes: 3_000 } });
     expectBrokenOff(ran, 'upstream_truncated');
@@ -331,6 +341,7 @@ describe('a client that goes', () => {
     setTimeout(() => sink.leave(), 20);
     const ran = await runStream({ models: ['sim-small?fault=hang-headers', 'sim-small'], sink });
     expectReleased(ran, 'client_gone', ['timeout']);
+    expect(ran.error).toBeUndefined();
   });
 
   test('or reads nothing more counts as gone, and is charged', async () => {
@@ -338,11 +349,13 @@ describe('a client that goes', () => {
     sink.onWrite = () => {
       sink.blocked = new Promise(() => undefined);
     };
+    const started = performance.now();
     const { ledger } = await runStream({
       models: ['sim-small?tokens=40&tps=400'],
       sink,
       limits: { idleTimeoutMs: 50 },
     });
+    expect(performance.now() - started).toBeLessThan(2_000);
     expect(sink.destroyed).toBe(true);
     expect(ledger.charged[0]?.receipt.usage.completion).toBe(40);
   });
@@ -388,9 +401,12 @@ test('a stream that was relayed leaves its connection to the next call', async (
     maxConnections: 1,
   });
   const body = { model: 'small', messages: [{ role: 'user', content: 'Hi' }], stream: true };
+  // Paced, so that [DONE] and the end of the body are not one piece of the network.
+  const paced = { id: 'simulated@local', provider: 'simulated', model: 'sim-small?tokens=5&tps=500' };
+  const route = makeRoute({ deployments: [paced] });
   for (let i = 0; i < 3; i += 1) {
     const sink = new MemorySink();
-    await handleCall(makeDeps({ transport: only }), makeRequest(body), sink);
+    await handleCall(makeDeps({ transport: only, route }), makeRequest(body), sink);
     expect(sink.text).toMatch(closing);
   }
   await only.close();

@@ -24,10 +24,7 @@ export async function relayStream(context: CallContext): Promise<void> {
     choices: call.chat.choices,
   };
   const result = await deps.router.run(planAttempts(context, (response) => StreamAnswer.open(response, options)));
-  if (result.kind !== 'accepted') {
-    await awaitDurable(context);
-    throw failAttempts(context, result);
-  }
+  if (result.kind !== 'accepted') throw failAttempts(context, result);
   const { attempt, failed, value: answer } = result;
   const responseSalt = createSalt();
   const commitment = startCommitment('response', responseSalt);

@@ -68,6 +68,12 @@ test('what came before a broken chunk goes on', async () => {
   await expect(answer.next()).rejects.toThrow(BrokenStream);
 });
 
+test('an event that the connection’s end cuts is no broken chunk, but a truncated stream', async () => {
+  const cut = [...streamEvents.slice(0, 2), 'data: {"choices":[{"ind'];
+  await expect(read(cut)).rejects.toMatchObject({ failure: 'truncated' });
+  expect(await read([...streamEvents.slice(0, 3), 'data: {"choices":[],"usa'])).toBe(shown);
+});
+
 test('it is bounded, as a whole and by the event', async () => {
   await expect(read(streamEvents, { maxBytes: whole.length - 1 })).rejects.toMatchObject({ failure: 'truncated' });
   expect(await read(streamEvents, { maxBytes: whole.length })).toBe(shown);

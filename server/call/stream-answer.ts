@@ -102,9 +102,8 @@ export class StreamAnswer {
 
   /** The connection's regular end: whole after `[DONE]`, or, where a provider sends none, after every finish reason. */
   #readEnd(): Buffer | null {
-    // A last event without its empty line still counts; the first line end may belong to a CRLF.
+    // A last event without its empty line still counts, if it is whole; the first line end may belong to a CRLF.
     const rest = this.#splitter.hasPending ? this.#takeAll(Buffer.from('\n\n\n')) : Buffer.alloc(0);
-    if (this.#broken) return rest;
     if (!this.#whole && this.meter.finishedChoices < this.#options.choices) {
       throw new TransportError('truncated', 'the stream ended without [DONE]');
     }

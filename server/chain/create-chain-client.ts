@@ -26,5 +26,5 @@ export function createChainClient(options: ChainClientOptions): ChainClient {
   });
   // Reads of many channels at once become one HTTP request.
   const transport = http(rpcUrl, { timeout: timeoutMs, retryCount: 2, batch: { batchSize: 50 } });
-  return createPublicClient({ chain, transport, pollingInterval: pollingIntervalMs, cacheTime: 0 }) as ChainClient;
+  return createPublicClient({ chain, transport, pollingInterval: pollingIntervalMs, cacheTime: 0 });
 }

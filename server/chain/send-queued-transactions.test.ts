@@ -118,7 +118,7 @@ describe('the transaction queue', () => {
     await wallet.sendTransaction({ chain: null, to: stack.payer, value: 1n });
     const patient = queueWith({ replacedAfterBlocks: 4, receiptTimeoutMs: 200 });
     await expect(patient.send(register('replaced'))).rejects.toMatchObject({ code: 'chain_unavailable' });
-    await stack.chain.request('hardhat_mine', ['0x5']);
+    await stack.chain.mine(5);
     await expect(patient.send(register('replaced'))).rejects.toMatchObject({ code: 'transaction_reverted' });
     await expect(patient.send(register('replaced'))).resolves.toMatchObject({ status: 'success' });
   });

@@ -37,7 +37,7 @@ const onAutoPay = <T>(functionName: 'batchCount' | 'unbooked') =>
     abi: autoPayLlmAbi,
     functionName,
     ...(functionName === 'unbooked' ? { args: [stack.contracts.usdc] } : {}),
-  } as Parameters<typeof relay.client.readContract>[0]) as Promise<T>;
+  }) as Promise<T>;
 
 /** What the contract holds, how much of it is unbooked, and how often it booked. */
 async function moneyOnChain() {

@@ -82,7 +82,7 @@ test('killed with a durable reservation: it is released as crashed, the voucher 
 });
 
 test('killed while the charge is being written: nothing was charged', async () => {
-  const { channel, reserve, after } = await crash('charging', 1500);
+  const { channel, reserve, after } = await crash('charging', 2000);
   expect(await after.getChannel(channel.channelId)).toMatchObject({ reserved: 0n, charged: 0n, sequence: 0 });
   expect(await after.getSignedReceipt(reserve.callId)).toBeUndefined();
   expect(await after.logPendingCharges()).toBe(0);

@@ -2,6 +2,7 @@ import { encodeSignedReceipt } from '../../protocol/receipt/signed-receipt.ts';
 import type { ChargeRequest, ReserveRequest } from './ledger.ts';
 import { testKey, testScope } from './ledger-fixtures.ts';
 import { openLedger } from './open-ledger.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 /*
  * A process for the crash tests: reserves, says so, charges, says so; the test kills it with SIGKILL at a line of its
@@ -33,6 +34,9 @@ function fromText(text: string): CrashPlan {
   }) as CrashPlan;
 }
 
+/** Long enough for a commit that does not wait as it must to reach the disk, and so to be caught. */
+const settleMs = 300;
+
 async function run(plan: CrashPlan): Promise<void> {
   const ledger = await openLedger({
     dataDir: plan.dataDir,
@@ -43,10 +47,12 @@ async function run(plan: CrashPlan): Promise<void> {
   });
   const outcome = await ledger.reserve(plan.reserve);
   if (!outcome.ok) throw new Error(outcome.refusal.code);
+  if (plan.commitDelayMs > 0) await sleep(settleMs);
   console.log('decided');
   await outcome.durable;
   console.log('durable');
   const charged = ledger.charge(plan.charge);
+  if (plan.commitDelayMs > 0) await sleep(settleMs);
   console.log('charging');
   console.log(`charged ${encodeSignedReceipt((await charged).signed)}`);
   setInterval(() => undefined, 1000);

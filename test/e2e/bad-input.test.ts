@@ -29,11 +29,12 @@ async function errorOf(response: Response): Promise<{ status: number; code: stri
   return { status: response.status, code: String(body.error['code']), error: body.error };
 }
 
-/** How many calls were charged, by the relay's own word on the channel (`spent`), which a refusal states. */
+/** A call whose quote is beyond every headroom here, so that it is always refused. */
+const dear = chatBody({ max_tokens: 16_000 });
+
+/** What was charged in all, by the relay's own word on the channel (`spent`), which a refusal states. */
 async function spent(): Promise<bigint> {
-  const { error } = await errorOf(
-    await payer.pay({ channelId, cumulativeAmount: 1n, challenge, body: chatBody({ max_tokens: 17 }) }),
-  );
+  const { error } = await errorOf(await payer.pay({ channelId, cumulativeAmount: 0n, challenge, body: dear }));
   return BigInt(String(error['spent']));
 }
 
@@ -54,14 +55,14 @@ describe('bad input costs nothing and says what to do', () => {
     expect(offered).toMatchObject({ method: 'evm', intent: 'session' });
     const { status, code, error } = await errorOf(response);
     expect({ status, code }).toEqual({ status: 402, code: 'payment_required' });
-    expect(error).toMatchObject({ type: 'payment_required', param: null, recipient: payer.scope.payee });
+    expect(error).toMatchObject({ type: 'payment_required', param: null, recipient: payer.scope.payee.toLowerCase() });
     expect(BigInt(String(error['quote']))).toBeGreaterThan(0n);
   });
 
   const malformed: [name: string, body: string | Buffer<ArrayBuffer>, status: number, code: string][] = [
     ['malformed JSON', '{"model":', 400, 'invalid_json'],
     ['bytes that are no UTF-8', Buffer.from([0x7b, 0xff, 0x7d]), 400, 'invalid_json'],
-    ['an array', '[]', 400, 'invalid_request'],
+    ['an array', '[]', 400, 'invalid_json'],
     ['no messages', '{"model":"sim-small"}', 400, 'invalid_request'],
     ['a limit of the wrong type', chatBody({ max_tokens: 'many' }), 400, 'invalid_request'],
     ['a negative limit', chatBody({ max_tokens: -1 }), 400, 'invalid_request'],

@@ -21,7 +21,7 @@ async function booksAgree(): Promise<void> {
   expect(ok).toBe(true);
 }
 
-describe('kill -9 of the relay', () => {
+describe('kill -9 of the relay', { timeout: 120_000 }, () => {
   it('mid-stream: the client sees a cut, nothing is charged, and the books agree after a restart', async () => {
     const paid = await stack.payer.pay({ channelId, cumulativeAmount: 1_000n });
     expect(paid.status).toBe(200);

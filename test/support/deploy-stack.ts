@@ -149,7 +149,7 @@ function payerSide(stack: Pick<ChainStack, 'chain' | 'contracts' | 'payerKey' | 
     approve,
     async sendAsPayer(call: PayerCall) {
       return succeeded(
-        await wallet.writeContract({ ...escrow, ...call } as Parameters<typeof wallet.writeContract>[0]),
+        await wallet.writeContract({ ...escrow, ...call }),
       );
     },
     async openChannel({

@@ -13,6 +13,8 @@ export interface LocalChain {
   chainId: 31337;
   /** One JSON-RPC request; throws what the node answers as an error. */
   request(method: string, params?: readonly unknown[]): Promise<unknown>;
+  /** Mines empty blocks. One by one: the simulated OP chain of Hardhat 3.18 dies of `hardhat_mine` with a large count. */
+  mine(count: number): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -58,7 +60,15 @@ export async function startChain(): Promise<LocalChain> {
       await sleep(150);
     }
   }
-  return { rpcUrl, chainId: 31337, request, stop: () => stopChild(child) };
+  return {
+    rpcUrl,
+    chainId: 31337,
+    request,
+    async mine(count) {
+      for (let block = 0; block < count; block += 1) await request('evm_mine');
+    },
+    stop: () => stopChild(child),
+  };
 }
 
 async function stopChild(child: ChildProcess): Promise<void> {

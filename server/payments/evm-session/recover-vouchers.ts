@@ -36,7 +36,7 @@ const maxGroup = 128;
 export function startVoucherRecoverer(options: {
   scope: TypedDataScope;
   maxWaiting?: number;
-  onFatal(error: unknown): void;
+  onFatal: (error: unknown) => void;
 }): VoucherRecoverer {
   const { maxWaiting = 4096 } = options;
   const separator = Uint8Array.from(voucherDomainSeparator(options.scope));

@@ -16,7 +16,7 @@ export function packVouchers(vouchers: readonly VerifiedVoucher[]): Uint8Array<A
     packed.writeBigUInt64BE(voucher.cumulativeAmount & 0xffffffffffffffffn, start + 40);
     packed.set(fromHex(voucher.signature, 65), start + 48);
   });
-  return packed as Uint8Array<ArrayBuffer>;
+  return packed;
 }
 
 /** One voucher of a packed group. */

@@ -1,22 +1,9 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { BlockSource } from '../fsck/walk-log.ts';
 import { AutoPayError } from '../protocol/errors/auto-pay-error.ts';
 
 const gatewayTimeoutMs = 30_000;
 /** IPFS nodes exchange blocks of at most 2 MiB; some slack for gateways that allow more. */
 const maxBlockBytes = 8_388_608;
-
-/** Blocks in a folder, in files that are named by their CID. */
-export function createFolderSource(folder: string): BlockSource {
-  return {
-    get: (cid) =>
-      readFile(join(folder, cid.toString())).catch((error: NodeJS.ErrnoException) => {
-        if (error.code === 'ENOENT') return undefined;
-        throw error;
-      }),
-  };
-}
 
 /**
  * Blocks of an IPFS gateway, asked for as raw blocks (trustless gateway specification, "Block responses").

@@ -1,0 +1,165 @@
+import { createHash } from 'node:crypto';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { toHex, zeroAddress, type Hex } from '../protocol/bytes/hex.ts';
+import { AutoPayError } from '../protocol/errors/auto-pay-error.ts';
+import { computeChannelId } from '../protocol/typed-data/channel-id.ts';
+import { pinTerms, type RelayTerms } from './fetch-relay-terms.ts';
+import type { WalletChain } from './open-channel.ts';
+import { formatAmount } from './token-amount.ts';
+import { channelIn, type WalletChannel, type WalletState, type WalletStateFile } from './wallet-state.ts';
+import { withLockFile } from './with-lock-file.ts';
+
+/** Opening takes two transactions at most, each waited for. */
+const openWaitMs = 600_000;
+/** How many numbers are looked up on the chain when searching for a channel; nobody loses more channels than that. */
+const maxProbes = 64;
+
+/** Which wallet, with which relay. */
+export interface ChannelParties {
+  relayUrl: string;
+  terms: RelayTerms;
+  payer: Hex;
+  state: WalletStateFile;
+  stateDir: string;
+  /** undefined: no channel can be opened or found, only one that the state knows can be used. */
+  chain: WalletChain | undefined;
+  onWarning: (message: string) => void;
+}
+
+/** How a channel is asked for. */
+export interface EnsureOptions {
+  /** Atomic units, if one must be opened. */
+  deposit: bigint;
+  /** Open a further channel even if there is one. */
+  isAnother?: boolean;
+}
+
+/** Finds or opens the channel of a wallet with a relay. */
+export interface ChannelFinder {
+  /** The channel in use, or undefined. */
+  current(): Promise<WalletChannel | undefined>;
+  /**
+   * The channel in use; on first use it is opened, or found again on the chain. However many ask at once, in this process or in
+   * others on the same folder, one deposit is made.
+   * @throws AutoPayError `invalid_argument` if one must be opened and no chain is known; what `WalletChain` throws.
+   */
+  ensure(options: EnsureOptions): Promise<WalletChannel>;
+}
+
+/** Makes the finder of a wallet's channels with one relay. */
+export function createChannelFinder(parties: ChannelParties): ChannelFinder {
+  const { relayUrl, terms, payer, state, chain } = parties;
+  let opening: Promise<WalletChannel> | undefined;
+
+  const isMine = (channel: WalletChannel) => channel.relayUrl === relayUrl && channel.payer === payer;
+  const newestOpen = (saved: WalletState) =>
+    saved.channels.findLast((channel) => isMine(channel) && channel.status === 'open');
+
+  async function current(): Promise<WalletChannel | undefined> {
+    const channel = newestOpen(await state.read());
+    if (channel) pinTerms(terms, channel);
+    return channel;
+  }
+
+  async function open(request: { deposit: bigint; isAnother: boolean }): Promise<WalletChannel> {
+    if (!chain) {
+      throw new AutoPayError(
+        'invalid_argument',
+        'This wallet has no channel with the relay yet. Give rpcUrl, so that it can open one.',
+      );
+    }
+    await mkdir(parties.stateDir, { recursive: true, mode: 0o700 });
+    // Held while transactions are under way: two processes that share the folder must not both make a deposit.
+    return withLockFile({ file: join(parties.stateDir, 'opening.lock'), waitMs: openWaitMs }, async () => {
+      const known = request.isAnother ? undefined : await current();
+      if (known) return known;
+      const found = await prepareChannel({ ...parties, chain, ...request });
+      if (found.recovered) parties.onWarning(describeRecovery(found, terms));
+      if (found.status === 'open') return found;
+      await chain.openChannel({ deposit: found.deposit, salt: saltOf(found.saltIndex), channelId: found.channelId });
+      return state.update((saved) => {
+        const channel = channelIn(saved, found.channelId);
+        channel.status = 'open';
+        return channel;
+      });
+    });
+  }
+
+  return {
+    current,
+    async ensure({ deposit, isAnother = false }) {
+      if (isAnother) return open({ deposit, isAnother });
+      const known = await current();
+      if (known) return known;
+      opening ??= open({ deposit, isAnother }).finally(() => {
+        opening = undefined;
+      });
+      return opening;
+    },
+  };
+}
+
+/** Writes down the channel that will be opened, or finds one that the chain knows and the state does not. */
+async function prepareChannel(
+  options: ChannelParties & { chain: WalletChain; deposit: bigint; isAnother: boolean },
+): Promise<WalletChannel> {
+  const { chain, state, relayUrl, terms, payer } = options;
+  const { chainId, escrow, payee } = terms;
+  const token = terms.token.address;
+  const saved = await state.read();
+  for (let saltIndex = 0; saltIndex < maxProbes; saltIndex += 1) {
+    const identity = { payer, payee, token, salt: saltOf(saltIndex), authorizedSigner: zeroAddress, escrow, chainId };
+    const channelId = computeChannelId(identity);
+    const remembered = saved.channels.find((channel) => channel.channelId === channelId);
+    if (remembered?.status === 'open') continue;
+    const onChain = await chain.readChannel(channelId);
+    // Closing channels take no more calls; and someone who asks for another channel wants a new deposit.
+    if (onChain && (onChain.isClosing || (options.isAnother && !remembered))) continue;
+    const settled = onChain?.settled ?? 0n;
+    const channel: WalletChannel = {
+      relayUrl,
+      chainId,
+      escrow,
+      payee,
+      token,
+      payer,
+      saltIndex,
+      channelId,
+      status: onChain ? 'open' : 'opening',
+      deposit: onChain?.deposit ?? options.deposit,
+      lastSigned: largest(settled, remembered?.lastSigned),
+      spent: largest(settled, remembered?.spent),
+      sequence: 0,
+      lowerVouchers: remembered?.lowerVouchers ?? 0,
+      recovered: onChain !== undefined && remembered === undefined,
+    };
+    await state.update((latest) => {
+      latest.channels = [...latest.channels.filter((other) => other.channelId !== channelId), channel];
+    });
+    return channel;
+  }
+  throw new AutoPayError(
+    'invalid_configuration',
+    `This wallet has ${maxProbes} channels with the relay. Use another wallet key.`,
+  );
+}
+
+function describeRecovery(channel: WalletChannel, terms: RelayTerms): string {
+  return (
+    `Found channel ${channel.channelId} on the chain, with a deposit of ${formatAmount(channel.deposit, terms.token)}; its local state was lost. ` +
+    'What was signed before is not known here: the relay says how much, within the limit for one call and the deposit.'
+  );
+}
+
+/**
+ * Salts are counted, not random: whoever has the key can then find the channels again after the state is lost. The payer
+ * is part of a channel's id, so nobody else can occupy them.
+ */
+function saltOf(saltIndex: number): Hex {
+  return toHex(createHash('sha256').update(`autopay-channel-salt-v1:${saltIndex}`).digest());
+}
+
+function largest(first: bigint, second: bigint | undefined): bigint {
+  return second !== undefined && second > first ? second : first;
+}

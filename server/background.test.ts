@@ -1,0 +1,112 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { createCallId } from '../protocol/receipt/call-id.ts';
+import { chargeCall } from '../test/support/charge-calls.ts';
+import { deployStack, type ChainStack } from '../test/support/deploy-stack.ts';
+import { openTestRelay, type TestRelay } from '../test/support/open-test-relay.ts';
+import { createBackground, type Background } from './background.ts';
+
+let stack: ChainStack;
+let relay: TestRelay;
+let background: Background;
+let errors: string[];
+
+beforeAll(async () => {
+  stack = await deployStack();
+});
+afterAll(() => stack?.stop());
+beforeEach(async () => {
+  relay = await openTestRelay(stack);
+  errors = [];
+  background = backgroundOf(stack.chain.rpcUrl);
+});
+afterEach(async () => {
+  await background.stop();
+  await relay.close();
+});
+
+/** Intervals of an hour: what happens within a test was asked for, or was caused by an event. */
+function backgroundOf(rpcUrl: string): Background {
+  const { contracts, chain, relayKey } = stack;
+  return createBackground({
+    config: {
+      chain: { id: chain.chainId, rpcUrl, deployedAtBlock: contracts.deployedAtBlock },
+      contracts,
+      collection: { intervalSeconds: 3_600, maxClaims: 100 },
+      audit: { intervalSeconds: 3_600 },
+    },
+    ledger: relay.ledger,
+    relayKey,
+    dataDir: relay.dataDir,
+    log: {
+      info: () => undefined,
+      warn: () => undefined,
+      error: (facts, message) => errors.push(`${message} ${JSON.stringify(facts)}`),
+    },
+    watchIntervalMs: 50,
+    sweepIntervalMs: 50,
+  });
+}
+
+async function until(what: string, isTrue: () => Promise<boolean>): Promise<void> {
+  const deadline = Date.now() + 10_000;
+  while (!(await isTrue())) {
+    if (Date.now() > deadline) throw new Error(`${what} did not happen`);
+    await sleep(30);
+  }
+}
+
+describe('the background', () => {
+  it('runs its jobs on demand, with results in JSON', async () => {
+    const channel = await stack.openChannel({ deposit: 100n });
+    await relay.addChannel(channel, 100n);
+    await chargeCall({ ledger: relay.ledger, channel, amount: 12n, token: stack.contracts.usdc });
+    const [collected, again] = await Promise.all([background.runJob('collect'), background.runJob('collect')]);
+    expect(JSON.parse(JSON.stringify(collected))).toMatchObject({
+      collected: [{ transactionHash: expect.stringMatching(/^0x/), amount: '12', channels: 1, skipped: [] }],
+      booked: [{ batchId: expect.stringMatching(/^\d+$/), amount: '12' }],
+    });
+    expect(again).toEqual({ collected: [], booked: [], nothingToDo: true });
+    const anchored = await background.runJob('anchor');
+    expect(JSON.parse(JSON.stringify(anchored))).toMatchObject({
+      size: 1,
+      root: expect.stringMatching(/^0x/),
+      cid: expect.stringMatching(/^baf/),
+    });
+    expect(errors).toEqual([]);
+  });
+
+  it('learns of channels by itself, and collects as soon as a payer wants to close', async () => {
+    background.start();
+    const channel = await stack.openChannel({ deposit: 100n });
+    const { channelId } = channel;
+    await until('the watcher saw the channel', async () => (await relay.ledger.getChannel(channelId)) !== undefined);
+    await chargeCall({ ledger: relay.ledger, channel, amount: 12n, token: stack.contracts.usdc });
+    await stack.sendAsPayer({ functionName: 'requestClose', args: [channelId] });
+    await until('the collection', async () => (await background.channelReader.readChannel(channelId))?.settled === 12n);
+    expect(errors).toEqual([]);
+  });
+
+  it('frees reservations whose lease has ended', async () => {
+    const channel = await stack.openChannel({ deposit: 100n });
+    await relay.addChannel(channel, 100n);
+    const voucher = { channelId: channel.channelId, cumulativeAmount: 50n, signature: channel.sign(50n) };
+    const now = Date.now();
+    const outcome = await relay.ledger.reserve({
+      ...{ callId: createCallId(), voucher, quote: 50n, model: 'sim-small', bodyHash: Buffer.alloc(32) },
+      ...{ admittedAtMs: now, leaseUntilMs: now - 1 },
+    });
+    if (!outcome.ok) throw new Error(outcome.refusal.code);
+    await outcome.durable;
+    background.start();
+    await until('the sweep', async () => (await relay.ledger.getChannel(channel.channelId))?.reserved === 0n);
+  });
+
+  it('survives a chain that is away, and says so', async () => {
+    const alone = backgroundOf('http://127.0.0.1:1');
+    alone.start();
+    await until('an error in the log', async () => errors.some((error) => error.includes('chain_unavailable')));
+    await expect(alone.runJob('collect')).resolves.toMatchObject({ nothingToDo: true });
+    await alone.stop();
+  });
+});

@@ -1,0 +1,112 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { Hex } from '../../protocol/bytes/hex.ts';
+import { chargeCall } from '../../test/support/charge-calls.ts';
+import { deployStack, type ChainStack } from '../../test/support/deploy-stack.ts';
+import { openTestRelay, silentLog, type TestRelay } from '../../test/support/open-test-relay.ts';
+import { runCollection } from '../collection/run-collection.ts';
+import { createChannelReader } from './create-channel-reader.ts';
+import { createChannelWatcher, type ChannelWatcher } from './watch-channels.ts';
+
+let stack: ChainStack;
+let relay: TestRelay;
+let closing: Hex[];
+const deposit = 1_000n;
+
+beforeAll(async () => {
+  stack = await deployStack();
+});
+afterAll(() => stack?.stop());
+beforeEach(async () => {
+  relay = await openTestRelay(stack);
+  closing = [];
+});
+afterEach(() => relay.close());
+
+function watch(overrides: { maxBlocksPerQuery?: number; reorgMarginBlocks?: number } = {}): ChannelWatcher {
+  const { contracts, chain } = stack;
+  const { client, ledger } = relay;
+  const escrow = {
+    client,
+    paymentChannels: contracts.paymentChannels,
+    payee: contracts.autoPayLLM,
+    deployedAtBlock: contracts.deployedAtBlock,
+  };
+  const findSalt = async (channelId: Hex) => (await ledger.getChannel(channelId))?.salt;
+  const reader = createChannelReader({ ...escrow, chainId: chain.chainId, findSalt });
+  return createChannelWatcher({
+    ...escrow,
+    ledger,
+    reader,
+    log: silentLog,
+    onCloseRequested: (id) => closing.push(id),
+    ...overrides,
+  });
+}
+
+describe('a channel watcher', () => {
+  it('follows a channel through its life, and passes over those of other payees', async () => {
+    const watcher = watch();
+    const channel = await stack.openChannel({ deposit });
+    const foreign = await stack.openChannel({ deposit, payee: stack.relay });
+    await watcher.poll();
+    const { channelId } = channel;
+    expect(await relay.ledger.getChannel(channelId)).toMatchObject({ deposit, salt: channel.salt, settled: 0n });
+    expect(await relay.ledger.getChannel(foreign.channelId)).toBeUndefined();
+
+    await stack.approve(deposit);
+    await stack.sendAsPayer({ functionName: 'topUp', args: [channelId, deposit] });
+    await watcher.poll();
+    expect(await relay.ledger.getChannel(channelId)).toMatchObject({ deposit: 2n * deposit });
+
+    await stack.sendAsPayer({ functionName: 'requestClose', args: [channelId] });
+    await watcher.poll();
+    expect(closing).toEqual([channelId]);
+    expect((await relay.ledger.getChannel(channelId))?.closeRequestedAt).toBeGreaterThan(0);
+    await watcher.poll();
+    expect(closing).toEqual([channelId]);
+
+    await stack.chain.request('evm_increaseTime', [3_600]);
+    await stack.sendAsPayer({ functionName: 'withdraw', args: [channelId] });
+    await watcher.poll();
+    expect(await relay.ledger.getChannel(channelId)).toMatchObject({ finalized: true });
+  });
+
+  it('sees what a batch settled, though only one event tells of it', async () => {
+    const channel = await stack.openChannel({ deposit });
+    await watch().poll();
+    await chargeCall({ ledger: relay.ledger, channel, amount: 40n, token: stack.contracts.usdc });
+    await runCollection(relay.deps());
+    // Another relay's books, which did not make that collection.
+    const other = await openTestRelay(stack);
+    try {
+      await relay.close();
+      relay = other;
+      await watch().poll();
+      expect(await other.ledger.getChannel(channel.channelId)).toMatchObject({ settled: 40n });
+    } finally {
+      relay = other;
+    }
+  });
+
+  it('continues where an earlier process stopped, block by block if it must', async () => {
+    await watch().poll();
+    const stored = Number(await relay.ledger.getState('watch_channels.next_block'));
+    const channel = await stack.openChannel({ deposit });
+    await stack.chain.mine(40);
+    await watch({ maxBlocksPerQuery: 13 }).poll();
+    expect(await relay.ledger.getChannel(channel.channelId)).toMatchObject({ deposit });
+    expect(Number(await relay.ledger.getState('watch_channels.next_block'))).toBeGreaterThan(stored + 40);
+  });
+
+  it('takes back what a reorganisation undid, and sees it come again', async () => {
+    const watcher = watch();
+    const before = await stack.chain.request('evm_snapshot');
+    const channel = await stack.openChannel({ deposit });
+    await watcher.poll();
+    expect(await relay.ledger.getChannel(channel.channelId)).toMatchObject({ deposit });
+    await stack.chain.request('evm_revert', [before]);
+    await stack.chain.mine(3);
+    await watcher.poll();
+    expect(await relay.ledger.getChannel(channel.channelId)).toMatchObject({ deposit: 0n });
+  });
+});
