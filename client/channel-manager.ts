@@ -12,7 +12,7 @@ export interface SpendTicket {
   voucher: SignedVoucher;
   /** The most that the call may cost. */
   quote: bigint;
-  /** Call once when the call has ended, however it did: its quote then no longer counts as in flight. */
+  /** Call when the call has ended, however it did: its quote then no longer counts as in flight. Repeats do nothing. */
   release(): void;
 }
 
@@ -44,7 +44,7 @@ export interface ChannelManagerOptions extends Omit<ChannelParties, 'payer'> {
 
 /** Manages the channels of a wallet with one relay. */
 export function createChannelManager(options: ChannelManagerOptions): ChannelManager {
-  const { terms, state } = options;
+  const { terms, state, maxCallAmount } = options;
   const privateKey = parsePrivateKey(options.privateKey);
   const payer = addressOfPrivateKey(privateKey);
   const scope = { chainId: terms.chainId, verifyingContract: terms.escrow };
@@ -57,31 +57,27 @@ export function createChannelManager(options: ChannelManagerOptions): ChannelMan
     payer,
     ...finder,
     async authorize({ channelId }, request) {
-      const decided = await state.update((saved) => {
+      let held = 0n;
+      const release = () => {
+        inFlight.set(channelId, (inFlight.get(channelId) ?? 0n) - held);
+        held = 0n;
+      };
+      const update = state.update((saved) => {
         const channel = channelIn(saved, channelId);
         const reserved = inFlight.get(channelId) ?? 0n;
-        const decision = decideVoucher({
-          channel,
-          reserved,
-          request,
-          maxCallAmount: options.maxCallAmount,
-          token: terms.token,
-        });
+        const decision = decideVoucher({ channel, reserved, request, maxCallAmount, token: terms.token });
         if (decision.isLower) channel.lowerVouchers += 1;
         else channel.lastSigned = decision.cumulativeAmount;
-        inFlight.set(channelId, reserved + decision.quote);
+        // At once, not after the write: the next decision of the same group counts on it.
+        held = decision.quote;
+        inFlight.set(channelId, reserved + held);
         return decision;
       });
-      let isReleased = false;
-      return {
-        voucher: signVoucher({ channelId, cumulativeAmount: decided.cumulativeAmount }, { scope, privateKey }),
-        quote: decided.quote,
-        release() {
-          if (isReleased) return;
-          isReleased = true;
-          inFlight.set(channelId, (inFlight.get(channelId) ?? 0n) - decided.quote);
-        },
-      };
+      const { cumulativeAmount, quote } = await update.catch((error: unknown) => {
+        release();
+        throw error;
+      });
+      return { voucher: signVoucher({ channelId, cumulativeAmount }, { scope, privateKey }), quote, release };
     },
     async record(receipt) {
       await state.update((saved) => {
@@ -97,7 +93,7 @@ export function createChannelManager(options: ChannelManagerOptions): ChannelMan
     async mostChargeable(channelId) {
       const { recovered, lastSigned, deposit } = channelIn(await state.read(), channelId);
       if (!recovered) return lastSigned;
-      return options.maxCallAmount === undefined ? deposit : lastSigned + options.maxCallAmount;
+      return maxCallAmount === undefined ? deposit : lastSigned + maxCallAmount;
     },
     history(channelId) {
       const history = histories.get(channelId) ?? new ReceiptHistory();

@@ -3,7 +3,7 @@ import { formatAmount, type TokenUnit } from './token-amount.ts';
 import type { WalletChannel } from './wallet-state.ts';
 
 /** What a relay says about a channel; only a claim. Atomic units. */
-export interface RelayClaims {
+interface RelayClaims {
   /** The smallest voucher that it would admit. */
   requiredCumulative: bigint | undefined;
   /** The highest voucher that it has accepted. */

@@ -28,7 +28,7 @@ export interface ChannelParties {
 }
 
 /** How a channel is asked for. */
-export interface EnsureOptions {
+interface EnsureOptions {
   /** Atomic units, if one must be opened. */
   deposit: bigint;
   /** Open a further channel even if there is one. */

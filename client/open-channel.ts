@@ -1,4 +1,13 @@
-import { BaseError, createPublicClient, createWalletClient, http, type Account, type PublicClient } from 'viem';
+import {
+  BaseError,
+  createPublicClient,
+  createWalletClient,
+  http,
+  type Account,
+  type PublicClient,
+  type Transport,
+  type WalletClient,
+} from 'viem';
 import { privateKeyToAccount } from 'viem/accounts';
 import { autoPayLlmAbi } from '../protocol/abi/auto-pay-llm.ts';
 import { fiatTokenAbi } from '../protocol/abi/fiat-token.ts';
@@ -68,13 +77,10 @@ export function connectWalletChain(options: { rpcUrl: string; privateKey: Hex; t
       }),
     openChannel: ({ deposit, salt, channelId }) =>
       onRightChain(async () => {
-        const send = createSender({ reader, account, rpcUrl: options.rpcUrl });
-        await approveDeposit({ reader, account, terms, deposit, send });
-        await send('Opening the channel', {
-          ...escrow,
-          functionName: 'open',
-          args: [terms.payee, terms.token.address, deposit, salt, zeroAddress],
-        });
+        const wallet = createWalletClient({ account, transport });
+        const opening = { reader, wallet, terms, deposit };
+        await approveDeposit(opening);
+        await makeDeposit(opening, salt);
         // The id was computed here, from this wallet's own inputs: the chain must now know a channel under it.
         const opened = await readChannel(channelId);
         if (opened?.deposit !== deposit) {
@@ -87,53 +93,52 @@ export function connectWalletChain(options: { rpcUrl: string; privateKey: Hex; t
   };
 }
 
-type SendTransaction = (
-  what: string,
-  call: {
-    address: Hex;
-    abi: typeof paymentChannelsAbi | typeof fiatTokenAbi;
-    functionName: 'open' | 'approve';
-    args: readonly unknown[];
-  },
-) => Promise<void>;
-
-function createSender(options: { reader: PublicClient; account: Account; rpcUrl: string }): SendTransaction {
-  const { reader, account } = options;
-  const wallet = createWalletClient({ account, transport: http(options.rpcUrl, { timeout: requestTimeoutMs }) });
-  return async (what, call) => {
-    // Simulated first: a revert is then known, with its reason, before gas is spent on it.
-    const { request } = await reader.simulateContract({ ...call, account });
-    const hash = await wallet.writeContract({ ...request, chain: null } as Parameters<typeof wallet.writeContract>[0]);
-    const receipt = await reader.waitForTransactionReceipt({ hash, timeout: receiptTimeoutMs });
-    // "Mined" is not "succeeded".
-    if (receipt.status !== 'success')
-      throw new AutoPayError('transaction_failed', `${what} reverted in transaction ${hash}.`);
-  };
-}
-
-async function approveDeposit(options: {
+interface Opening {
   reader: PublicClient;
-  account: Account;
+  wallet: WalletClient<Transport, undefined, Account>;
   terms: RelayTerms;
   deposit: bigint;
-  send: SendTransaction;
-}): Promise<void> {
-  const { reader, account, terms, deposit, send } = options;
+}
+
+async function approveDeposit({ reader, wallet, terms, deposit }: Opening): Promise<void> {
+  const { account } = wallet;
   const token = { address: terms.token.address, abi: fiatTokenAbi } as const;
   const balance = await reader.readContract({ ...token, functionName: 'balanceOf', args: [account.address] });
   if (balance < deposit) {
+    const holds = formatAmount(balance, terms.token);
+    const remedy = 'Fund it, or choose a smaller deposit.';
     throw new AutoPayError(
       'transaction_failed',
-      `The wallet ${account.address} holds ${formatAmount(balance, terms.token)}; the deposit needs ${formatAmount(deposit, terms.token)}. Fund it, or choose a smaller deposit.`,
+      `The wallet ${account.address} holds ${holds}; the deposit needs ${formatAmount(deposit, terms.token)}. ${remedy}`,
     );
   }
-  const allowance = await reader.readContract({
-    ...token,
-    functionName: 'allowance',
-    args: [account.address, terms.escrow],
-  });
-  if (allowance >= deposit) return;
-  await send('Approving the deposit', { ...token, functionName: 'approve', args: [terms.escrow, deposit] });
+  const parties = [account.address, terms.escrow] as const;
+  if ((await reader.readContract({ ...token, functionName: 'allowance', args: parties })) >= deposit) return;
+  const approval = { ...token, functionName: 'approve', args: [terms.escrow, deposit] } as const;
+  const { request } = await reader.simulateContract({ ...approval, account });
+  await confirm('Approving the deposit', { reader, hash: await wallet.writeContract({ ...request, chain: null }) });
+}
+
+async function makeDeposit({ reader, wallet, terms, deposit }: Opening, salt: Hex): Promise<void> {
+  const open = {
+    address: terms.escrow,
+    abi: paymentChannelsAbi,
+    functionName: 'open',
+    args: [terms.payee, terms.token.address, deposit, salt, zeroAddress],
+  } as const;
+  // Simulated first: a revert is then known, with its reason, before gas is spent on it.
+  const { request } = await reader.simulateContract({ ...open, account: wallet.account });
+  await confirm('Opening the channel', { reader, hash: await wallet.writeContract({ ...request, chain: null }) });
+}
+
+/** Waits for a transaction. "Mined" is not "succeeded", so its status is read. */
+async function confirm(what: string, { reader, hash }: { reader: PublicClient; hash: Hex }): Promise<void> {
+  const receipt = await reader.waitForTransactionReceipt({ hash, timeout: receiptTimeoutMs });
+  if (receipt.status === 'success') return;
+  throw new AutoPayError(
+    'transaction_failed',
+    `${what} reverted in transaction ${hash}. Try again, or look it up there.`,
+  );
 }
 
 async function checkChainId(reader: PublicClient, expected: number): Promise<void> {

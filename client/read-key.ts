@@ -4,7 +4,7 @@ import { parsePrivateKey } from '../protocol/bytes/secp256k1.ts';
 import { AutoPayError } from '../protocol/errors/auto-pay-error.ts';
 
 /** The environment variable that holds the wallet's private key, as 0x-hex. */
-export const walletKeyVariable = 'AUTOPAY_WALLET_KEY';
+const walletKeyVariable = 'AUTOPAY_WALLET_KEY';
 
 /** A key file holds 67 characters; anything much longer is no key file. */
 const maxKeyFileBytes = 1024;

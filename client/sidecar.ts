@@ -3,7 +3,6 @@ import type { AddressInfo } from 'node:net';
 import { once } from 'node:events';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import type { ReadableStream as NodeReadableStream } from 'node:stream/web';
 import { AutoPayError } from '../protocol/errors/auto-pay-error.ts';
 import { errorBody, errorHeaders } from './error-response.ts';
 import { openWallet, type Wallet, type WalletOptions } from './open-wallet.ts';

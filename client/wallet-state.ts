@@ -1,6 +1,7 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import type { Hex } from '../protocol/bytes/hex.ts';
 import { AutoPayError } from '../protocol/errors/auto-pay-error.ts';
 import { addressSchema, amountSchema, bytes32Schema } from '../protocol/mpp/session-schemas.ts';
 import { withLockFile } from './with-lock-file.ts';
@@ -47,7 +48,7 @@ export type WalletState = z.output<typeof stateSchema>;
 
 interface QueuedUpdate {
   mutate: (state: WalletState) => void;
-  settle: (error?: unknown) => void;
+  settle: (error?: Error) => void;
 }
 
 /** The wallet's durable memory: one JSON file (0600) in the state folder, shared by the processes that use the folder. */
@@ -79,7 +80,7 @@ export function openWalletState(stateDir: string): WalletStateFile {
         try {
           await withLockFile({ file: `${file}.lock`, waitMs: lockWaitMs }, () => applyGroup(file, group));
         } catch (error) {
-          for (const update of group) update.settle(error);
+          for (const update of group) update.settle(asError(error));
         }
       }
     } finally {
@@ -115,7 +116,7 @@ async function applyGroup(file: string, group: readonly QueuedUpdate[]): Promise
       state = changed;
       applied.push(update);
     } catch (error) {
-      update.settle(error ?? new Error('the update failed'));
+      update.settle(asError(error));
     }
   }
   if (applied.length === 0) return;
@@ -139,6 +140,10 @@ export function channelIn(saved: WalletState, channelId: Hex): WalletChannel {
     );
   }
   return channel;
+}
+
+function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown));
 }
 
 function serialize(state: WalletState): string {

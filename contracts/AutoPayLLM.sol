@@ -264,8 +264,8 @@ contract AutoPayLLM is IAutoPayLLM, AccessControl, EIP712, ReentrancyGuardTransi
             require(payout != address(0), AutoPayLLM_ProviderUnknown(spend.provider));
             require(spend.day <= today, AutoPayLLM_DayInFuture(spend.day, today));
             // Older than yesterday counts as over budget: else a relay could spread a day's excess over the past.
-            bool withinBudget = uint256(spend.day) + 1 >= today &&
-                modelBudgets.consume(spend.model, spend.day, token, spend.amount);
+            bool withinBudget =
+                uint256(spend.day) + 1 >= today && modelBudgets.consume(spend.model, spend.day, token, spend.amount);
             booked[i] = BookedSpend(spend.day, spend.model, spend.provider, payout, spend.amount, withinBudget);
         }
     }

@@ -77,7 +77,10 @@ export async function deployContracts(options: DeployContractsOptions): Promise<
       );
     }
     const blockNumber = BigInt((await connection.provider.request({ method: 'eth_blockNumber' })) as string);
-    const deployedAtBlock = await recordFirstBlock({ deploymentDir, chainId: options.chainId, blockNumber });
+    const genesis = (await connection.provider.request({ method: 'eth_getBlockByNumber', params: ['0x0', false] })) as {
+      hash: Hex;
+    };
+    const deployedAtBlock = await recordFirstBlock({ deploymentDir, genesisHash: genesis.hash, blockNumber });
 
     // The default polls each second for five confirmations; the chains meant here order blocks centrally.
     const ignitionConfig = { requiredConfirmations: 1, blockPollingInterval: 100 };
@@ -112,7 +115,7 @@ export async function deployContracts(options: DeployContractsOptions): Promise<
 /** Remembers beside the journal which chain it is of and where the deployment began, so that a repeat answers the same. */
 async function recordFirstBlock(options: {
   deploymentDir: string;
-  chainId: number;
+  genesisHash: Hex;
   blockNumber: bigint;
 }): Promise<bigint> {
   const file = join(options.deploymentDir, 'first-block.json');
@@ -122,19 +125,18 @@ async function recordFirstBlock(options: {
   });
   if (text === undefined) {
     await mkdir(options.deploymentDir, { recursive: true });
-    const record = { chainId: options.chainId, firstBlock: options.blockNumber.toString() };
+    const record = { genesisHash: options.genesisHash, firstBlock: options.blockNumber.toString() };
     await writeFile(file, `${JSON.stringify(record)}\n`);
     return options.blockNumber;
   }
-  const record = JSON.parse(text) as { chainId: number; firstBlock: string };
-  const firstBlock = BigInt(record.firstBlock);
-  if (record.chainId !== options.chainId || firstBlock > options.blockNumber) {
+  const record = JSON.parse(text) as { genesisHash: Hex; firstBlock: string };
+  if (record.genesisHash !== options.genesisHash) {
     throw new AutoPayError(
       'invalid_configuration',
-      `${options.deploymentDir} holds a deployment to another chain (or to one that started anew); use a new folder.`,
+      `${options.deploymentDir} holds a deployment to another chain, or to one that has since started anew; use a new folder.`,
     );
   }
-  return firstBlock;
+  return BigInt(record.firstBlock);
 }
 
 const usage = `Deploys the AutoPayLLM contracts.

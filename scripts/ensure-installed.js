@@ -77,7 +77,7 @@ function readLockedPackages(file) {
  * @param {string} root
  * @returns {boolean}
  */
-export function isInstalled(root) {
+function isInstalled(root) {
   const installed = readLockedPackages(join(root, 'node_modules', '.package-lock.json'));
   const locked = readLockedPackages(join(root, 'package-lock.json'));
   if (locked === undefined) throw new Error('package-lock.json is missing; check the clone out again.');

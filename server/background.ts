@@ -122,6 +122,8 @@ export function createBackground(options: BackgroundOptions): Background {
     // TypeScript cannot see that the job and its result go by the same name.
     runJob: <Name extends keyof JobResults>(name: Name) => onDemand[name].run() as Promise<JobResults[Name]>,
     start() {
+      // What a crash left unsent must not wait for the next job that happens to send something.
+      queue.resume().catch((error: unknown) => log.warn(describeError(error), 'earlier transactions still wait'));
       for (const job of jobs) job.start();
     },
     async stop() {

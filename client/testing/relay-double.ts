@@ -53,7 +53,7 @@ const usage = {
 export const doubleCharge = costOfUsage(usage, prices);
 
 /** What the double does other than an honest relay. */
-export interface Mischief {
+interface Mischief {
   changeReceipt?: (receipt: CallReceipt) => CallReceipt;
   omitReceipt?: boolean;
   signWith?: Uint8Array;
@@ -66,7 +66,7 @@ export interface Mischief {
 }
 
 /** The books of the double for one channel. */
-export interface DoubleBooks {
+interface DoubleBooks {
   payer: Hex;
   deposit: bigint;
   accepted: bigint;

@@ -1,5 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { auditLogAbi } from '../../protocol/abi/audit-log.ts';
 import { fromHex, toHex } from '../../protocol/bytes/hex.ts';
@@ -42,6 +43,19 @@ async function anchorsOnChain() {
     strict: true,
   });
   return events.map((event) => event.args);
+}
+
+/** The sizes of the anchors that the ledger knows. */
+function recordedSizes(): unknown[] {
+  const db = new DatabaseSync(join(relay.dataDir, 'ledger.sqlite'), { readOnly: true });
+  try {
+    return db
+      .prepare('SELECT size FROM anchors ORDER BY size')
+      .all()
+      .map((row) => row['size']);
+  } finally {
+    db.close();
+  }
 }
 
 async function rootOfLog(size: number) {
@@ -97,6 +111,7 @@ describe('an anchoring run', () => {
       }
     }
     const anchors = await anchorsOnChain();
+    expect(recordedSizes()).toEqual(anchors.map((anchor) => Number(anchor.size)));
     for (const anchor of anchors) expect(await rootOfLog(Number(anchor.size))).toBe(anchor.root);
   }, 60_000);
 

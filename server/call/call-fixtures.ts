@@ -12,17 +12,16 @@ import type {
   VerifiedVoucher,
 } from '../ledger/ledger.ts';
 import type { Transport, UpstreamResponse } from './transport.ts';
-import { createRouter } from '../routing/create-router.ts';
 import type { CallDeps, CallLimits, CallRequest, CallSummary, ResponseSink, Route } from './types.ts';
 
 /** Test support for the life of a call: sinks, ledgers and upstreams in memory. */
 
 export const token: Hex = `0x${'11'.repeat(20)}`;
 export const priceRoot: Hex = `0x${'22'.repeat(32)}`;
-export const channelId: Hex = `0x${'33'.repeat(32)}`;
+const channelId: Hex = `0x${'33'.repeat(32)}`;
 
 /** One atomic unit per prompt token and two per completion token, so that sums can be done in the head. */
-export const prices: TokenPrices = {
+const prices: TokenPrices = {
   prompt: 1_000_000n,
   cachedPrompt: 500_000n,
   cacheWrite: 1_000_000n,
@@ -225,21 +224,18 @@ export class FakeLedger implements Pick<Ledger, 'reserve' | 'charge' | 'release'
   }
 }
 
-/** Dependencies of handleCall, each to be replaced. */
-export function makeDeps(
-  options: Partial<Omit<CallDeps, 'ledger' | 'router' | 'onFinish'>> & {
-    ledger?: CallDeps['ledger'];
-    transport: Transport;
-    route?: Route;
-  },
+/** The machine's clock. */
+export const clock = { nowMs: (): number => Date.now() };
+
+/** Dependencies of handleCall, each to be replaced; `finished` is what it reported. */
+export function makeCallDeps(
+  options: Pick<CallDeps, 'router'> & Partial<Omit<CallDeps, 'onFinish'>> & { route?: Route },
 ): CallDeps & { finished: CallSummary[] } {
-  const { route = makeRoute(), transport, ...rest } = options;
-  const clock = { nowMs: () => Date.now() };
+  const { route = makeRoute(), ...rest } = options;
   const finished: CallSummary[] = [];
   return {
     ledger: new FakeLedger(),
     routes: new Map([[route.model, route]]),
-    router: createRouter({ transport, clock }),
     clock,
     limits,
     token,

@@ -49,6 +49,11 @@ export class CallWatch {
     this.#writing = false;
   }
 
+  /** Closes the upstream's connection after its answer. */
+  leaveUpstream(): void {
+    this.#controller.abort();
+  }
+
   /** Stops all timers. */
   end(): void {
     clearTimeout(this.#callTimer);

@@ -3,13 +3,15 @@ import { describe, expect, test } from 'vitest';
 import { commit } from '../../protocol/receipt/commitments.ts';
 import { toHex } from '../../protocol/bytes/hex.ts';
 import { encodeSignedReceipt } from '../../protocol/receipt/signed-receipt.ts';
+import { createRouter } from '../routing/create-router.ts';
 import {
+  clock,
   completion,
   defer,
   FakeLedger,
   limits,
   makeChannel,
-  makeDeps,
+  makeCallDeps,
   makeRequest,
   makeResponse,
   makeRoute,
@@ -23,11 +25,17 @@ import {
 } from './call-fixtures.ts';
 import { digestAttempts } from './attempts-digest.ts';
 import { handleCall } from './handle-call.ts';
-import { TransportError } from './transport.ts';
+import { TransportError, type Transport } from './transport.ts';
 
 const ask = { model: 'small', messages: [{ role: 'user', content: 'Hi' }] };
 const askStream = { ...ask, stream: true };
 const answerText = JSON.stringify(completion);
+
+type DepsOptions = Omit<Parameters<typeof makeCallDeps>[0], 'router'> & { transport: Transport };
+
+function makeDeps({ transport, ...rest }: DepsOptions): ReturnType<typeof makeCallDeps> {
+  return makeCallDeps({ ...rest, router: createRouter({ transport, clock }) });
+}
 
 /** Enough turns of the event loop for everything that does not wait for a gate. */
 async function settle(): Promise<void> {

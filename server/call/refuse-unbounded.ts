@@ -33,7 +33,7 @@ export function refuseUnbounded(value: Readonly<Record<string, unknown>>): void 
     }
   }
   const tier = value['service_tier'];
-  if (tier !== undefined && tier !== null && !listedTiers.includes(String(tier))) {
+  if (tier !== undefined && tier !== null && !listedTiers.some((listed) => listed === tier)) {
     throw unsupported('service_tier', 'Only the service tiers "auto" and "default" are supported.');
   }
   const { tools } = value;

@@ -4,7 +4,8 @@ import { commit } from '../../protocol/receipt/commitments.ts';
 import { toHex } from '../../protocol/bytes/hex.ts';
 import { createTransport } from '../providers/openai-compatible.ts';
 import { createSimulator, type Simulator } from '../../simulator/create-simulator.ts';
-import { FakeLedger, limits, makeDeps, makeRequest, makeRoute, MemorySink } from './call-fixtures.ts';
+import { createRouter } from '../routing/create-router.ts';
+import { clock, FakeLedger, limits, makeCallDeps, makeRequest, makeRoute, MemorySink } from './call-fixtures.ts';
 import { handleCall } from './handle-call.ts';
 import type { Transport } from './transport.ts';
 import type { CallDeps, CallRequest } from './types.ts';
@@ -31,6 +32,12 @@ afterAll(async () => {
   await transport.close();
   await simulator.close();
 });
+
+type DepsOptions = Omit<Parameters<typeof makeCallDeps>[0], 'router'> & { transport: Transport };
+
+function makeDeps({ transport, ...rest }: DepsOptions): ReturnType<typeof makeCallDeps> {
+  return makeCallDeps({ ...rest, router: createRouter({ transport, clock }) });
+}
 
 interface Ran {
   sink: MemorySink;
@@ -390,6 +397,32 @@ test('what goes upstream: the client’s bytes, the relay’s key, nothing of th
     'content-type',
     'host',
   ]);
+});
+
+test('an upstream that keeps its stream open after [DONE] is left, and holds nothing up', async () => {
+  const patient = createTransport({
+    providers: [{ name: 'simulated', baseUrl: `${url}/v1`, apiKey: 'sk-simulated' }],
+    connectTimeoutMs: 20_000,
+    headersTimeoutMs: 20_000,
+    idleTimeoutMs: 20_000,
+    maxConnections: 1,
+  });
+  await fetch(`${url}/sim/requests`, { method: 'DELETE' });
+  const endless = { id: 'simulated@local', provider: 'simulated', model: 'sim-small?fault=stall-after:100000' };
+  const sink = new MemorySink();
+  const body = { model: 'small', messages: [{ role: 'user', content: 'Hi' }], stream: true };
+  const started = performance.now();
+  const deps = makeDeps({ transport: patient, route: makeRoute({ deployments: [endless] }) });
+  await handleCall(deps, makeRequest(body), sink);
+  expect(sink.text).toMatch(closing);
+  expect(performance.now() - started).toBeLessThan(900);
+  const outcome = async (): Promise<unknown> => {
+    const log = (await (await fetch(`${url}/sim/requests`)).json()) as { requests: { outcome: string }[] };
+    return log.requests[0]?.outcome;
+  };
+  expect(await outcome()).toBe('open');
+  await expect.poll(outcome, { timeout: 5_000 }).not.toBe('open');
+  await patient.close();
 });
 
 test('a stream that was relayed leaves its connection to the next call', async () => {

@@ -37,7 +37,7 @@ export async function relayStream(context: CallContext): Promise<void> {
     throw error;
   }
   const responseCommitment = commitment.digest();
-  finishQuietly(answer);
+  finishQuietly(context, answer);
   const charged = await chargeCall(context, { facts: answer.meter, attempt, failed, responseSalt, responseCommitment });
   sink.end(closingEvents(charged, context.request.payment.wantsPaymentEvents));
 }
@@ -70,8 +70,9 @@ async function pump(context: CallContext, options: PumpOptions): Promise<void> {
   }
 }
 
-function finishQuietly(answer: StreamAnswer): void {
-  const timer = setTimeout(() => void answer.cancel(), trailingTimeoutMs);
+function finishQuietly({ watch }: CallContext, answer: StreamAnswer): void {
+  // By abort: cancelling would wait for the very bytes that do not come.
+  const timer = setTimeout(() => watch.leaveUpstream(), trailingTimeoutMs);
   void answer.finish().finally(() => clearTimeout(timer));
 }
 

@@ -94,7 +94,10 @@ async function listEvents(options: ChannelWatcherOptions, range: { from: number;
     switch (event.eventName) {
       case 'BatchSettled':
         if (event.args.payee.toLowerCase() !== payee.toLowerCase()) return [];
-        return event.args.channelIds.map((channelId, part) => ({ ...base, key: keyOf(part), channelId }));
+        // 44 bytes per claim: channelId 32, settled 12 (IPaymentChannels, event BatchSettled).
+        return (event.args.settlements.slice(2).match(/.{88}/g) ?? []).map((settlement, part) => {
+          return { ...base, key: keyOf(part), channelId: `0x${settlement.slice(0, 64)}` };
+        });
       case 'ChannelOpened': {
         const { channelId } = event.args;
         const opensOurs = event.args.payee.toLowerCase() === payee.toLowerCase();

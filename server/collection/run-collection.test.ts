@@ -31,14 +31,6 @@ function charge(channel: TestChannel, amount: bigint, cumulativeAmount = amount,
   return chargeCall({ ledger: relay.ledger, channel, amount, cumulativeAmount, provider, token: stack.contracts.usdc });
 }
 
-const onAutoPay = <T>(functionName: 'batchCount' | 'unbooked') =>
-  relay.client.readContract({
-    address: stack.contracts.autoPayLLM,
-    abi: autoPayLlmAbi,
-    functionName,
-    ...(functionName === 'unbooked' ? { args: [stack.contracts.usdc] } : {}),
-  }) as Promise<T>;
-
 /** What the contract holds, how much of it is unbooked, and how often it booked. */
 async function moneyOnChain() {
   const balance = await relay.client.readContract({
@@ -47,7 +39,12 @@ async function moneyOnChain() {
     functionName: 'balanceOf',
     args: [stack.contracts.autoPayLLM],
   });
-  return { balance, unbooked: await onAutoPay<bigint>('unbooked'), batches: await onAutoPay<bigint>('batchCount') };
+  const contract = { address: stack.contracts.autoPayLLM, abi: autoPayLlmAbi } as const;
+  const [unbooked, batches] = await Promise.all([
+    relay.client.readContract({ ...contract, functionName: 'unbooked', args: [stack.contracts.usdc] }),
+    relay.client.readContract({ ...contract, functionName: 'batchCount' }),
+  ]);
+  return { balance, unbooked, batches };
 }
 
 describe('a collection run', () => {

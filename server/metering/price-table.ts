@@ -68,7 +68,7 @@ export function buildPriceTable(options: { models: readonly PricedModel[]; token
 }
 
 /** The Merkle root over rows in their given order. */
-export function rootOfRows(rows: readonly PriceRow[]): Hex {
+function rootOfRows(rows: readonly PriceRow[]): Hex {
   const tree = new Frontier();
   for (const row of rows) tree.append(hashLeaf(encodeRow(row)));
   return toHex(tree.root());

@@ -7,7 +7,7 @@ import {
 } from '../../protocol/pricing/token-prices.ts';
 
 /** The output limit is not shrunk below this: shorter answers are of no use. */
-export const minShrunkOutputTokens = 256;
+const minShrunkOutputTokens = 256;
 
 /** What a quote is made of. */
 export interface QuoteInput {

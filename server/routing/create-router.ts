@@ -12,6 +12,7 @@ import { readRefusal } from './read-refusal.ts';
 
 /** A route may list more deployments; no call tries more. */
 const maxAttempts = 8;
+const maxRequestIdCharacters = 200;
 
 /**
  * Statuses after which the next deployment is tried: those of overload and failure, and those that say that the relay
@@ -66,7 +67,7 @@ async function tryDeployment<T>(deps: RouterDeps, options: TryOptions<T>): Promi
     status = response.status;
     if (status >= 200 && status < 300) {
       refuseEncoded(response);
-      const requestId = response.headers['x-request-id'];
+      const requestId = response.headers['x-request-id']?.slice(0, maxRequestIdCharacters);
       const attempt: OpenAttempt = { number, deployment, startedAtMs, status, requestId };
       return { kind: 'accepted', value: await plan.accept(response, deployment), attempt, failed, retryable: false };
     }

@@ -9,7 +9,7 @@ import { createPublicClient, createWalletClient, defineChain, http, type Transac
 import { privateKeyToAccount } from 'viem/accounts';
 import { fiatTokenAbi } from '../../protocol/abi/fiat-token.ts';
 import { paymentChannelsAbi } from '../../protocol/abi/payment-channels.ts';
-import { fromHex, toHex, zeroAddress, type Hex } from '../../protocol/bytes/hex.ts';
+import { toHex, zeroAddress, type Hex } from '../../protocol/bytes/hex.ts';
 import { addressOfPrivateKey, signDigest } from '../../protocol/bytes/secp256k1.ts';
 import { computeChannelId } from '../../protocol/typed-data/channel-id.ts';
 import { voucherDigest, voucherDomainSeparator } from '../../protocol/typed-data/voucher.ts';
@@ -49,7 +49,7 @@ export interface ChainStack {
   sendAsPayer(call: PayerCall): Promise<TransactionReceipt>;
   /** Lets the escrow take this much USDC of the payer. */
   approve(amountAtomic: bigint): Promise<void>;
-  openChannel(options: { deposit: bigint; payee?: Hex }): Promise<TestChannel>;
+  openChannel(options: { deposit: bigint; payee?: Hex; salt?: Hex }): Promise<TestChannel>;
   stop(): Promise<void>;
 }
 
@@ -148,19 +148,20 @@ function payerSide(stack: Pick<ChainStack, 'chain' | 'contracts' | 'payerKey' | 
   return {
     approve,
     async sendAsPayer(call: PayerCall) {
-      return succeeded(
-        await wallet.writeContract({ ...escrow, ...call }),
-      );
+      if (call.functionName === 'topUp') return succeeded(await wallet.writeContract({ ...escrow, ...call }));
+      const { functionName, args } = call;
+      return succeeded(await wallet.writeContract({ ...escrow, functionName, args }));
     },
     async openChannel({
       deposit,
       payee = contracts.autoPayLLM,
+      salt = toHex(randomBytes(32)),
     }: {
       deposit: bigint;
       payee?: Hex;
+      salt?: Hex;
     }): Promise<TestChannel> {
       await approve(deposit);
-      const salt = toHex(randomBytes(32));
       const receipt = await succeeded(
         await wallet.writeContract({
           ...escrow,
@@ -174,7 +175,7 @@ function payerSide(stack: Pick<ChainStack, 'chain' | 'contracts' | 'payerKey' | 
       });
       const sign = (cumulativeAmount: bigint): Hex =>
         toHex(signDigest(voucherDigest(separator, { channelId, cumulativeAmount }), payerKey));
-      return { channelId, salt: toHex(fromHex(salt)), transactionHash: receipt.transactionHash, sign };
+      return { channelId, salt, transactionHash: receipt.transactionHash, sign };
     },
   };
 }

@@ -1,0 +1,199 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmod, cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { doubleCharge, doubleTerms, startRelayDouble, type RelayDouble } from '../client/testing/relay-double.ts';
+import { seedWallet, walletAddress, walletKey } from '../client/testing/seed-wallet.ts';
+
+// Relay and chain are doubles; the command line against the real ones is in test/e2e.
+const root = join(import.meta.dirname, '..');
+let double: RelayDouble;
+let chain: Server;
+let dataDir: string;
+
+/** Says the double's chain id, and yes (or one) to every call. */
+function startChainDouble(): Server {
+  const yes = `0x${'1'.padStart(64, '0')}`;
+  return createServer((request, response) => {
+    void (async () => {
+      let text = '';
+      for await (const chunk of request) text += String(chunk);
+      const { id, method } = JSON.parse(text) as { id: number; method: string };
+      const result = method === 'eth_chainId' ? `0x${doubleTerms.chainId.toString(16)}` : yes;
+      response
+        .writeHead(200, { 'content-type': 'application/json' })
+        .end(JSON.stringify({ jsonrpc: '2.0', id, result }));
+    })();
+  }).listen(0, '127.0.0.1');
+}
+
+beforeAll(async () => {
+  double = await startRelayDouble();
+  chain = startChainDouble();
+  await once(chain, 'listening');
+  dataDir = await mkdtemp(join(tmpdir(), 'autopay-cli-'));
+  const seeded = await seedWallet(double);
+  await cp(seeded.stateDir, join(dataDir, 'client'), { recursive: true });
+  await seeded.remove();
+  await writeFile(join(dataDir, 'wallet.key'), `${walletKey}\n`, { mode: 0o600 });
+  const { chainId, escrow, payee, token } = doubleTerms;
+  const stack = {
+    version: 1,
+    relayUrl: double.url,
+    sidecarUrl: 'http://127.0.0.1:1',
+    rpcUrl: `http://127.0.0.1:${(chain.address() as AddressInfo).port}`,
+    chainId,
+    deployedAtBlock: 1,
+    contracts: {
+      paymentChannels: escrow,
+      autoPayLLM: payee,
+      auditLog: `0x${'ad'.repeat(20)}`,
+      modelBudgets: `0x${'bd'.repeat(20)}`,
+    },
+    tokens: { USDC: { address: token.address, decimals: 6 } },
+    wallet: { address: walletAddress, keyFile: 'wallet.key' },
+    operatorTokenFile: 'operator.token',
+    blocksDir: 'blocks',
+    dataDir,
+    pids: {},
+    ephemeral: true,
+  };
+  await writeFile(join(dataDir, 'stack.json'), JSON.stringify(stack), { mode: 0o600 });
+});
+afterAll(async () => {
+  await double.close();
+  chain.closeAllConnections();
+  chain.close();
+  await rm(dataDir, { recursive: true, force: true });
+});
+
+async function run(args: readonly string[], options: { file?: string; env?: Record<string, string> } = {}) {
+  const { AUTOPAY_WALLET_KEY: _, ...env } = process.env;
+  const child = spawn(process.execPath, [options.file ?? join(root, 'cli', 'main.ts'), ...args], {
+    env: { ...env, ...options.env },
+  });
+  let stdout = '';
+  let stderr = '';
+  child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
+  child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
+  const [code] = (await once(child, 'close')) as [number | null];
+  return { code, stdout, stderr };
+}
+
+const here = () => ['--data-dir', dataDir];
+
+describe('autopay', () => {
+  it('says what to do where nothing is installed', async () => {
+    const clone = await mkdtemp(join(tmpdir(), 'autopay-clone-'));
+    try {
+      await mkdir(join(clone, 'scripts'));
+      await writeFile(join(clone, 'package.json'), '{"type":"module"}');
+      await cp(join(root, 'cli'), join(clone, 'cli'), { recursive: true });
+      await cp(join(root, 'scripts', 'resolve-node.js'), join(clone, 'scripts', 'resolve-node.js'));
+      const { code, stderr } = await run(['models'], { file: join(clone, 'cli', 'autopay.js') });
+      expect({ code, stderr }).toEqual({ code: 1, stderr: 'Nothing is installed here yet: run npm start first.\n' });
+    } finally {
+      await rm(clone, { recursive: true, force: true });
+    }
+  });
+
+  it('hands arguments, output and exit code through its launcher', async () => {
+    const file = join(root, 'cli', 'autopay.js');
+    expect(await run(['nonsense', '--json'], { file })).toEqual({
+      code: 2,
+      stdout: '{"error":{"code":"invalid_argument","message":"unknown command \'nonsense\'"}}\n',
+      stderr: '',
+    });
+  });
+
+  it('explains itself', async () => {
+    const { code, stdout } = await run(['--help']);
+    expect(code).toBe(0);
+    for (const word of ['call', 'models', 'channel', 'audit', 'fsck', 'relay', 'Examples:', 'AUTOPAY_WALLET_KEY']) {
+      expect(stdout).toContain(word);
+    }
+  });
+
+  it.each([
+    [['call'], "missing required argument 'prompt'"],
+    [['call', 'hi', '--max-tokens', '0'], 'whole number from 1'],
+    [['relay', '--port', '70000'], '0 to 65535'],
+    [['channel', 'open', '--depposit', '1'], "unknown option '--depposit'"],
+    [[], 'Usage: autopay'],
+  ])('exits with 2 for %j', async (args, message) => {
+    const { code, stderr } = await run(args);
+    expect(stderr).toContain(message);
+    expect(code).toBe(2);
+  });
+
+  it('exits with 1 and a code where no stack runs', async () => {
+    const missing = ['--data-dir', join(dataDir, 'none')];
+    expect(await run(['call', 'hi', ...missing])).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('run npm start first'),
+    });
+    const { code, stdout } = await run(['--json', 'channel', 'status', ...missing]);
+    expect([code, JSON.parse(stdout)]).toMatchObject([1, { error: { code: 'stack_not_found' } }]);
+  });
+});
+
+describe('autopay against a stack', () => {
+  it('lists models', async () => {
+    const { code, stdout } = await run(['models', ...here()]);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^paid +1\.000000 USDC +2\.000000 USDC +8000 +4000$/m);
+    expect(stdout).toMatch(/^free +free +free/m);
+  });
+
+  it('pays for a call and says what it cost', async () => {
+    const { code, stdout, stderr } = await run(['call', 'hi', ...here()]);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout).toMatch(/^hello\ncall [0-9a-f-]{36} · 10 \+ 5 tokens · 0\.000020 USDC · receipt verified\n$/);
+  });
+
+  it('streams, and gives one JSON object', async () => {
+    const { stdout } = await run(['--json', 'call', 'hi', '--stream', '--max-tokens', '9', ...here()]);
+    const result = JSON.parse(stdout) as Record<string, unknown>;
+    expect(result).toMatchObject({
+      model: 'paid',
+      answer: 'héllo wörld',
+      charge: String(doubleCharge),
+      isVerified: true,
+    });
+    const receipts = await readFile(join(dataDir, 'client', 'receipts.jsonl'), 'utf8');
+    expect(receipts).toContain(String(result['callId']));
+  });
+
+  it('fails where the receipt does not hold, after showing the answer', async () => {
+    double.mischief.changeReceipt = (receipt) => ({ ...receipt, modelAsked: 'another' });
+    const { code, stdout, stderr } = await run(['call', 'hi', ...here()]);
+    delete double.mischief.changeReceipt;
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/^hello\n.*receipt DOES NOT HOLD\n$/);
+    expect(stderr).toContain('it is for model another');
+  });
+
+  it("shows the wallet's and the relay's refusals by code", async () => {
+    const limited = await run(['call', 'hi', '--max-tokens', '900', '--max-cost', '0.000001', '--json', ...here()]);
+    expect([limited.code, JSON.parse(limited.stdout)]).toMatchObject([
+      1,
+      { error: { code: 'spending_limit_reached' } },
+    ]);
+    const unknown = await run(['call', 'hi', '--model', 'none', ...here()]);
+    expect(unknown).toMatchObject({ code: 1, stderr: 'no such model (model_not_found)\n' });
+  });
+
+  it('uses no key from a file that others can read, unless the environment has one', async () => {
+    const keyFile = join(dataDir, 'wallet.key');
+    await chmod(keyFile, 0o644);
+    const refused = await run(['call', 'hi', '--json', ...here()]);
+    const { code } = await run(['call', 'hi', ...here()], { env: { AUTOPAY_WALLET_KEY: walletKey } });
+    await chmod(keyFile, 0o600);
+    expect([refused.code, JSON.parse(refused.stdout)]).toMatchObject([1, { error: { code: 'key_file_unsafe' } }]);
+    expect(code).toBe(0);
+  });
+});

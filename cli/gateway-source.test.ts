@@ -1,0 +1,52 @@
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { cidOfBlock } from '../protocol/log/batch-block.ts';
+import { createGatewaySource } from './gateway-source.ts';
+
+const block = Buffer.from('a block');
+const cid = cidOfBlock(block);
+let gateway: Server;
+let url: string;
+let status: number;
+let asked: string[];
+let sent: Buffer;
+
+beforeEach(async () => {
+  status = 200;
+  asked = [];
+  sent = block;
+  gateway = createServer((request, response) => {
+    asked.push(`${request.url} ${request.headers.accept}`);
+    response.writeHead(status).end(sent);
+  }).listen(0, '127.0.0.1');
+  await once(gateway, 'listening');
+  url = `http://127.0.0.1:${(gateway.address() as AddressInfo).port}`;
+});
+afterEach(async () => {
+  gateway.closeAllConnections();
+  gateway.close();
+  await once(gateway, 'close');
+});
+
+describe('a gateway as a source of blocks', () => {
+  it('is asked for raw blocks', async () => {
+    expect(Buffer.from((await createGatewaySource(url).get(cid)) ?? [])).toEqual(block);
+    expect(asked).toEqual([`/ipfs/${cid.toString()}?format=raw application/vnd.ipld.raw`]);
+  });
+
+  it('may not have the block, may fail, and may not send without end', async () => {
+    status = 404;
+    expect(await createGatewaySource(url).get(cid)).toBeUndefined();
+    status = 500;
+    await expect(createGatewaySource(url).get(cid)).rejects.toMatchObject({ code: 'upstream_error' });
+    status = 200;
+    sent = Buffer.alloc(9_000_000);
+    await expect(createGatewaySource(url).get(cid)).rejects.toThrow(/more than/);
+  });
+
+  it('is named by a URL', () => {
+    expect(() => createGatewaySource('nowhere')).toThrow(expect.objectContaining({ code: 'invalid_argument' }));
+  });
+});

@@ -1,0 +1,79 @@
+/**
+ * Checks what the compiler left behind: no warning in our own sources, and every deployed contract's size as committed in
+ * test/contracts/contract-sizes.json, within the limit of EIP-170. Run `hardhat build` first. `--update` writes the sizes.
+ */
+import { readFile, readdir, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { format } from 'prettier';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+const sizesFile = join(root, 'test/contracts/contract-sizes.json');
+
+/** EIP-170: largest runtime bytecode, bytes. */
+const MAX_RUNTIME_BYTES = 24_576;
+
+/** Code and initcode beyond the limits of mainnet: irrelevant for test contracts, which are never deployed to one. */
+const SIZE_WARNINGS = new Set(['5574', '3860']);
+
+const contracts = ['PaymentChannels', 'AutoPayLLM', 'AuditLog', 'UncappedBudgets'] as const;
+
+interface CompilerMessage {
+  errorCode: string;
+  formattedMessage: string;
+  sourceLocation?: { file: string };
+}
+
+async function readJson<T>(path: string): Promise<T> {
+  return JSON.parse(await readFile(path, 'utf8')) as T;
+}
+
+/** Warnings about our own files; those about dependencies are theirs. */
+async function listWarnings(): Promise<string[]> {
+  const folder = join(root, 'artifacts/build-info');
+  const outputs = (await readdir(folder)).filter((name) => name.endsWith('.output.json'));
+  if (outputs.length === 0) throw new Error('No build found; run hardhat build first.');
+  const warnings = new Set<string>();
+  for (const name of outputs) {
+    const { output } = await readJson<{ output: { errors?: CompilerMessage[] } }>(join(folder, name));
+    for (const message of output.errors ?? []) {
+      const file = message.sourceLocation?.file ?? '';
+      if (file.startsWith('npm/')) continue;
+      if (file.startsWith('project/test/') && SIZE_WARNINGS.has(message.errorCode)) continue;
+      warnings.add(message.formattedMessage);
+    }
+  }
+  return [...warnings];
+}
+
+/** Runtime bytecode of each contract that is deployed, bytes. */
+async function measureSizes(): Promise<Record<string, number>> {
+  const sizes: Record<string, number> = {};
+  for (const name of contracts) {
+    const path = join(root, `artifacts/contracts/${name}.sol/${name}.json`);
+    const { deployedBytecode } = await readJson<{ deployedBytecode: string }>(path);
+    sizes[name] = (deployedBytecode.length - 2) / 2;
+  }
+  return sizes;
+}
+
+const problems = await listWarnings();
+const sizes = await measureSizes();
+for (const [name, size] of Object.entries(sizes)) {
+  if (size > MAX_RUNTIME_BYTES) problems.push(`${name} has ${size} bytes; the limit is ${MAX_RUNTIME_BYTES}.`);
+}
+if (process.argv.includes('--update')) {
+  await writeFile(sizesFile, await format(JSON.stringify(sizes), { parser: 'json' }));
+} else {
+  const committed = await readJson<Record<string, number>>(sizesFile).catch(() => ({}) as Record<string, number>);
+  for (const name of contracts) {
+    if (committed[name] === sizes[name]) continue;
+    problems.push(`${name}: ${sizes[name]} bytes, committed ${committed[name]}; if intended, run with --update.`);
+  }
+}
+if (problems.length > 0) {
+  process.stderr.write(`${problems.join('\n')}\n`);
+  process.exitCode = 1;
+} else {
+  process.stdout.write(`no compiler warnings; sizes ${JSON.stringify(sizes)}\n`);
+}

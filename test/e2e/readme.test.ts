@@ -1,0 +1,109 @@
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { StackFile } from '../../scripts/stack.ts';
+
+const run = promisify(execFile);
+const root = join(import.meta.dirname, '../..');
+const readme = readFileSync(join(root, 'README.md'), 'utf8');
+
+/** The code blocks of a language, in order. */
+function blocks(language: string): string[] {
+  return [...readme.matchAll(new RegExp(`^\`\`\`${language}\n(.*?)^\`\`\``, 'gms'))].map((match) => match[1] ?? '');
+}
+
+const commands = blocks('sh').flatMap((block) => block.trim().split('\n'));
+let folder: string;
+let start: ChildProcess;
+let stack: StackFile;
+
+/** Two free ports in a row. */
+async function findPortPair(): Promise<number> {
+  for (;;) {
+    const first = createServer().listen(0, '127.0.0.1');
+    await once(first, 'listening');
+    const { port } = first.address() as AddressInfo;
+    const second = createServer();
+    const free = await new Promise<boolean>((resolve) => {
+      second.once('error', () => resolve(false)).listen(port + 1, '127.0.0.1', () => resolve(true));
+    });
+    await Promise.all([first, second].map((server) => new Promise((resolve) => server.close(resolve))));
+    if (free) return port;
+  }
+}
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'autopay-readme-'));
+  const dataDir = join(folder, 'data');
+  const port = await findPortPair();
+  // What `npm start` runs once everything is installed and compiled.
+  start = spawn(process.execPath, ['scripts/start.ts', '--port', String(port), '--data-dir', dataDir], {
+    cwd: root,
+    stdio: 'ignore',
+  });
+  const file = join(dataDir, 'stack.json');
+  for (let waited = 0; !existsSync(file); waited += 1) {
+    if (waited > 600 || start.exitCode !== null) throw new Error(`npm start did not get ready (exit ${start.exitCode})`);
+    await sleep(200);
+  }
+  stack = JSON.parse(readFileSync(file, 'utf8')) as StackFile;
+}, 150_000);
+
+afterAll(async () => {
+  const exited = once(start, 'exit');
+  start.kill('SIGINT');
+  expect(await exited).toEqual([0, null]);
+  await rm(folder, { recursive: true, force: true });
+});
+
+/** Runs a line of the README against this test's stack instead of the default one. */
+async function runLine(line: string): Promise<string> {
+  const here = line
+    .replaceAll('127.0.0.1:4001', new URL(stack.sidecarUrl).host)
+    .replace(/^npx --no autopay (.*)$/, `npx --no autopay $1 --data-dir ${stack.dataDir}`);
+  const { stdout } = await run('sh', ['-c', here], { cwd: root });
+  return stdout;
+}
+
+async function anchorNow(): Promise<void> {
+  const token = readFileSync(stack.operatorTokenFile, 'utf8').trim();
+  const headers = { authorization: `Bearer ${token}` };
+  const response = await fetch(`${stack.relayUrl}/v1/operator/jobs/anchor`, { method: 'POST', headers });
+  expect(response.status).toBe(200);
+}
+
+describe('README', { timeout: 90_000 }, () => {
+  it('names scripts that exist', () => {
+    const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { scripts: Record<string, string> };
+    const named = [...readme.matchAll(/npm (?:run ([a-z:]+)|(start|test))/g)].map((match) => match[1] ?? match[2] ?? '');
+    expect(named.length).toBeGreaterThan(3);
+    for (const name of named) expect(scripts).toHaveProperty(name);
+  });
+
+  const expectations: [pattern: RegExp, output: RegExp][] = [
+    [/^curl /, /\[simulated\]/],
+    [/autopay call/, /\[simulated\].*receipt verified/s],
+    [/channel status/, /deposit .*USDC/],
+    [/audit verify/, /stands in the anchored log/],
+    [/fsck/, /The books agree/],
+  ];
+  it.each(commands.filter((line) => !line.startsWith('npm ')))('runs: %s', async (line) => {
+    const expected = expectations.find(([pattern]) => pattern.test(line));
+    if (!expected) throw new Error(`say in this test what "${line}" should print`);
+    if (/audit verify/.test(line)) await anchorNow();
+    expect(await runLine(line)).toMatch(expected[1]);
+  });
+
+  it.each(blocks('js'))('runs the JavaScript', async (code) => {
+    const here = code.replaceAll('127.0.0.1:4001', new URL(stack.sidecarUrl).host);
+    const { stdout } = await run(process.execPath, ['--input-type=module', '-e', here], { cwd: root });
+    expect(stdout).toContain('[simulated]');
+  });
+});
