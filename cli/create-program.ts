@@ -7,7 +7,7 @@ Examples:
   npx --no autopay models                             what the relay sells, with prices
   npx --no autopay channel open --deposit 2.5         escrow 2.5 USDC for calls
   npx --no autopay channel status                     what is spent, signed and left
-  npx --no autopay audit verify <callId>              prove a call from the chain and the log's blocks alone
+  npx --no autopay audit verify last                  prove a call from the chain and the log's blocks alone
   npx --no autopay fsck                               recompute the relay's books from the raw data
   npx --no autopay call "…" --json | jq .charge       every command speaks JSON
 
@@ -96,7 +96,7 @@ function addAuditCommands(program: Command, run: Run): void {
     .description(
       'prove a call from the chain and content-addressed blocks alone; asks neither the relay nor its database',
     )
-    .argument('<callId>', 'the x-autopay-call-id header, or what autopay call prints')
+    .argument('<callId>', 'the x-autopay-call-id header, what autopay call prints, or "last"')
     .option('--blocks <dir>', "folder with the log's blocks (default: the stack's)")
     .option('--ipfs <url>', 'an IPFS gateway to get the blocks from, instead of a folder')
     .action(async (callId: string, given: { blocks?: string; ipfs?: string }, command: Command) => {

@@ -38,11 +38,20 @@ export interface ReceiptStore {
   append(receipt: StoredReceipt): Promise<void>;
   /** The newest receipt of a call, or undefined. */
   find(callId: string): Promise<StoredReceipt | undefined>;
+  /** The receipt that came last, or undefined. */
+  findLast(): Promise<StoredReceipt | undefined>;
 }
 
 /** Opens the receipts in `stateDir`; the folder is created (0700) with the first receipt. */
 export function openReceiptStore(stateDir: string): ReceiptStore {
   const file = join(stateDir, fileName);
+  async function readLines(): Promise<string[]> {
+    const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return '';
+      throw error;
+    });
+    return text.split('\n');
+  }
   return {
     async append(receipt) {
       await mkdir(stateDir, { recursive: true, mode: 0o700 });
@@ -50,14 +59,13 @@ export function openReceiptStore(stateDir: string): ReceiptStore {
       await appendFile(file, `${JSON.stringify(receipt)}\n`, { mode: 0o600 });
     },
     async find(callId) {
-      const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
-        if (error.code === 'ENOENT') return '';
-        throw error;
-      });
-      const line = text
-        .split('\n')
-        .findLast((candidate) => candidate.includes(callId) && parseLine(candidate)?.callId === callId);
+      const lines = await readLines();
+      const line = lines.findLast((candidate) => candidate.includes(callId) && parseLine(candidate)?.callId === callId);
       return line === undefined ? undefined : parseLine(line);
+    },
+    async findLast() {
+      const lines = await readLines();
+      return parseLine(lines.findLast((line) => parseLine(line) !== undefined) ?? '');
     },
   };
 }

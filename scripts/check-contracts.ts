@@ -28,14 +28,24 @@ async function readJson<T>(path: string): Promise<T> {
   return JSON.parse(await readFile(path, 'utf8')) as T;
 }
 
+/** The builds that today's artifacts come from; those of earlier sources may still lie beside them. */
+async function findBuilds(): Promise<string[]> {
+  const builds = new Set<string>();
+  for (const entry of await readdir(join(root, 'artifacts'), { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile() || !entry.name.endsWith('.json') || entry.parentPath.endsWith('build-info')) continue;
+    const { buildInfoId } = await readJson<{ buildInfoId?: string }>(join(entry.parentPath, entry.name));
+    if (buildInfoId !== undefined) builds.add(buildInfoId);
+  }
+  if (builds.size === 0) throw new Error('No build found; run hardhat build first.');
+  return [...builds];
+}
+
 /** Warnings about our own files; those about dependencies are theirs. */
 async function listWarnings(): Promise<string[]> {
-  const folder = join(root, 'artifacts/build-info');
-  const outputs = (await readdir(folder)).filter((name) => name.endsWith('.output.json'));
-  if (outputs.length === 0) throw new Error('No build found; run hardhat build first.');
   const warnings = new Set<string>();
-  for (const name of outputs) {
-    const { output } = await readJson<{ output: { errors?: CompilerMessage[] } }>(join(folder, name));
+  for (const build of await findBuilds()) {
+    const path = join(root, 'artifacts/build-info', `${build}.output.json`);
+    const { output } = await readJson<{ output: { errors?: CompilerMessage[] } }>(path);
     for (const message of output.errors ?? []) {
       const file = message.sourceLocation?.file ?? '';
       if (file.startsWith('npm/')) continue;

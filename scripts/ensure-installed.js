@@ -68,7 +68,9 @@ function runNpm(place, args, label) {
  * @returns {LockedPackages | undefined}
  */
 function readLockedPackages(file) {
-  return existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')).packages : undefined;
+  if (!existsSync(file)) return undefined;
+  const lock = /** @type {{ packages: LockedPackages }} */ (JSON.parse(readFileSync(file, 'utf8')));
+  return lock.packages;
 }
 
 /**

@@ -13,6 +13,7 @@ import type { Stack } from '../read-stack.ts';
 
 /** What `autopay audit verify` was given. */
 export interface AuditVerifyOptions {
+  /** A call id, or `last` for the call whose receipt this wallet got last. */
   callId: string;
   /** Folder with the blocks. */
   blocks?: string;
@@ -22,16 +23,19 @@ export interface AuditVerifyOptions {
 
 /** Verifies a call from the chain and content-addressed blocks alone; false if a claim fails. */
 export async function runAuditVerify(context: CommandContext, options: AuditVerifyOptions): Promise<boolean> {
-  const { callId } = options;
+  const stack = await context.stack();
+  const { rpcUrl, deployedAtBlock, contracts } = stack;
+  const receipts = openReceiptStore(join(stack.dataDir, 'client'));
+  const stored = options.callId === 'last' ? await receipts.findLast() : await receipts.find(options.callId);
+  const callId = stored?.callId ?? options.callId;
   if (!isCallId(callId)) {
     throw new AutoPayError(
       'invalid_argument',
-      'A call id is a lower-case UUIDv7: the x-autopay-call-id header, or what autopay call prints.',
+      callId === 'last'
+        ? 'This wallet has no receipt yet. Make a call first.'
+        : 'A call id is a lower-case UUIDv7: the x-autopay-call-id header, or what autopay call prints.',
     );
   }
-  const stack = await context.stack();
-  const { rpcUrl, deployedAtBlock, contracts } = stack;
-  const stored = await openReceiptStore(join(stack.dataDir, 'client')).find(callId);
   const verification = await verifyCall({
     callId,
     rpcUrl,

@@ -50,7 +50,8 @@ beforeAll(async () => {
   });
   const file = join(dataDir, 'stack.json');
   for (let waited = 0; !existsSync(file); waited += 1) {
-    if (waited > 600 || start.exitCode !== null) throw new Error(`npm start did not get ready (exit ${start.exitCode})`);
+    if (waited > 600 || start.exitCode !== null)
+      throw new Error(`npm start did not get ready (exit ${start.exitCode})`);
     await sleep(200);
   }
   stack = JSON.parse(readFileSync(file, 'utf8')) as StackFile;
@@ -81,8 +82,12 @@ async function anchorNow(): Promise<void> {
 
 describe('README', { timeout: 90_000 }, () => {
   it('names scripts that exist', () => {
-    const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { scripts: Record<string, string> };
-    const named = [...readme.matchAll(/npm (?:run ([a-z:]+)|(start|test))/g)].map((match) => match[1] ?? match[2] ?? '');
+    const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+      scripts: Record<string, string>;
+    };
+    const named = [...readme.matchAll(/npm (?:run ([a-z:]+)|(start|test))/g)].map(
+      (match) => match[1] ?? match[2] ?? '',
+    );
     expect(named.length).toBeGreaterThan(3);
     for (const name of named) expect(scripts).toHaveProperty(name);
   });
