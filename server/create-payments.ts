@@ -19,7 +19,7 @@ export interface Payments {
 export function createPayments(options: {
   config: Pick<RelayConfig, 'chain' | 'contracts' | 'token' | 'payment' | 'realm'>;
   challengeKey: Uint8Array;
-  ledger: Pick<Ledger, 'getChannel' | 'upsertChannel'>;
+  ledger: Pick<Ledger, 'getChannel' | 'recallChannel' | 'upsertChannel'>;
   reader: ChannelReader;
   nowMs: () => number;
   onFatal: (error: unknown) => void;

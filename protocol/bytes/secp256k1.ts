@@ -31,7 +31,10 @@ export function recoverSigner(digest: Uint8Array, signature: Uint8Array): Hex {
   }
   const compact = signature.subarray(0, 64);
   if (!Buffer.from(secp256k1.signatureNormalize(Uint8Array.from(compact))).equals(compact)) {
-    throw new AutoPayError('invalid_signature', 'The signature has a high s value. Sign with a canonical (low-s) signer.');
+    throw new AutoPayError(
+      'invalid_signature',
+      'The signature has a high s value. Sign with a canonical (low-s) signer.',
+    );
   }
   try {
     return addressOfPublicKey(secp256k1.ecdsaRecover(compact, recid, digest, false));

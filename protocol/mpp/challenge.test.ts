@@ -2,7 +2,13 @@ import { describe, expect, it } from 'vitest';
 import { challengeId, formatChallenge, isOwnChallenge, parseChallenges } from './challenge.ts';
 
 const secret = Buffer.alloc(32, 7);
-const parameters = { realm: 'api.example', method: 'evm', intent: 'session', request: 'e30', expires: '2026-12-01T00:00:00Z' };
+const parameters = {
+  realm: 'api.example',
+  method: 'evm',
+  intent: 'session',
+  request: 'e30',
+  expires: '2026-12-01T00:00:00Z',
+};
 
 describe('challenges', () => {
   it('survive the header and are recognised as our own', () => {

@@ -27,7 +27,9 @@ describe('credentials', () => {
     expect(sessionPayloadSchema.safeParse(voucher).success).toBe(true);
     const bad = ['340282366920938463463374607431768211456', '-1', '01', '1e3', '', ' 1', '1.0', 1];
     for (const cumulativeAmount of bad) {
-      expect(sessionPayloadSchema.safeParse({ ...voucher, cumulativeAmount }).success, String(cumulativeAmount)).toBe(false);
+      expect(sessionPayloadSchema.safeParse({ ...voucher, cumulativeAmount }).success, String(cumulativeAmount)).toBe(
+        false,
+      );
     }
     expect(sessionPayloadSchema.safeParse({ ...voucher, channelId: '0xab' }).success).toBe(false);
     expect(sessionPayloadSchema.safeParse({ ...voucher, action: 'steal' }).success).toBe(false);

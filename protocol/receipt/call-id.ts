@@ -1,11 +1,11 @@
-import { randomFillSync } from 'node:crypto';
+import { randomBytes } from '../bytes/random-bytes.ts';
 import { AutoPayError } from '../errors/auto-pay-error.ts';
 
 const pattern = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 
 /** A new call id: a UUIDv7 (RFC 9562 §5.7), so that ids sort by time. */
 export function createCallId(nowMs: number = Date.now()): string {
-  const bytes = randomFillSync(Buffer.alloc(16));
+  const bytes = randomBytes(16);
   bytes.writeUIntBE(nowMs, 0, 6);
   bytes[6] = 0x70 | ((bytes[6] ?? 0) & 0x0f);
   bytes[8] = 0x80 | ((bytes[8] ?? 0) & 0x3f);

@@ -1,4 +1,5 @@
-import { createHash, randomBytes, type Hash } from 'node:crypto';
+import { createHash, type Hash } from 'node:crypto';
+import { randomBytes } from '../bytes/random-bytes.ts';
 
 /** What is committed to: the exact bytes of a request, or of a response. */
 export type CommitmentSubject = 'request' | 'response';

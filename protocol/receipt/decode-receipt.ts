@@ -51,7 +51,9 @@ export function decodeReceipt(entry: Uint8Array): CallReceipt {
   try {
     receipt = decode(entry);
   } catch (cause) {
-    throw new AutoPayError('invalid_encoding', 'These bytes are not an ABI-encoded CallReceipt of version 1.', { cause });
+    throw new AutoPayError('invalid_encoding', 'These bytes are not an ABI-encoded CallReceipt of version 1.', {
+      cause,
+    });
   }
   if (!encodeReceipt(receipt).equals(entry)) {
     throw new AutoPayError('invalid_encoding', 'The CallReceipt is not in its canonical encoding.');

@@ -71,6 +71,8 @@ export function decodeSignedReceipt(base64: string): SignedReceipt {
       responseSalt: fromHex(raw.responseSalt, 32),
     };
   } catch (cause) {
-    throw new AutoPayError('invalid_encoding', 'This is not a base64 SignedReceipt, as in x-autopay-receipt.', { cause });
+    throw new AutoPayError('invalid_encoding', 'This is not a base64 SignedReceipt, as in x-autopay-receipt.', {
+      cause,
+    });
   }
 }

@@ -44,10 +44,17 @@ export function verifySignedReceipt(
   if (!verifyInclusion({ leafHash: hashLeaf(signed.entry), index, size, path, root })) {
     throw new AutoPayError('verification_failed', `The path does not fit receipt ${index} of a batch of ${size}.`);
   }
-  const digest = receiptBatchDigest(receiptDomainSeparator(options.scope), { root, size, signedAtMs: signed.signedAtMs });
+  const digest = receiptBatchDigest(receiptDomainSeparator(options.scope), {
+    root,
+    size,
+    signedAtMs: signed.signedAtMs,
+  });
   const signer = recoverSigner(digest, signed.signature);
   if (signer !== options.signer.toLowerCase()) {
-    throw new AutoPayError('verification_failed', `The receipt is signed by ${signer}, not by the relay's ${options.signer}.`);
+    throw new AutoPayError(
+      'verification_failed',
+      `The receipt is signed by ${signer}, not by the relay's ${options.signer}.`,
+    );
   }
   return receipt;
 }

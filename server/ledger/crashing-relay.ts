@@ -48,13 +48,13 @@ async function run(plan: CrashPlan): Promise<void> {
   const outcome = await ledger.reserve(plan.reserve);
   if (!outcome.ok) throw new Error(outcome.refusal.code);
   if (plan.commitDelayMs > 0) await sleep(settleMs);
-  console.log('decided');
+  process.stdout.write('decided\n');
   await outcome.durable;
-  console.log('durable');
+  process.stdout.write('durable\n');
   const charged = ledger.charge(plan.charge);
   if (plan.commitDelayMs > 0) await sleep(settleMs);
-  console.log('charging');
-  console.log(`charged ${encodeSignedReceipt((await charged).signed)}`);
+  process.stdout.write('charging\n');
+  process.stdout.write(`charged ${encodeSignedReceipt((await charged).signed)}\n`);
   setInterval(() => undefined, 1000);
 }
 

@@ -151,6 +151,11 @@ export interface Ledger {
   /** Records a channel as read from the chain: new, or with changed deposit, settled amount or close state. */
   upsertChannel(channel: ChannelOnChain): Promise<ChannelState>;
   getChannel(channelId: Hex): Promise<ChannelState | undefined>;
+  /**
+   * The channel as this ledger last told of it, at once; undefined if it has not, or has forgotten. It may be behind by
+   * what is in flight, so it serves to prepare a reservation, never to decide one.
+   */
+  recallChannel(channelId: Hex): ChannelState | undefined;
   getSignedReceipt(callId: string): Promise<SignedReceipt | undefined>;
   /** Frees reservations whose lease ended before `nowMs`, and says how many. */
   sweep(nowMs: number): Promise<number>;

@@ -6,6 +6,7 @@ import { GroupWorker } from './group-worker.ts';
 import type { BackgroundLedger } from './background-ledger.ts';
 import type { Ledger, ReserveOutcome, ReserveRequest } from './ledger.ts';
 import { lockDataFolder } from './lock-data-folder.ts';
+import { RecalledChannels } from './recalled-channels.ts';
 
 /** Where the books are and whose receipts they hold. */
 export interface OpenLedgerOptions {
@@ -37,16 +38,20 @@ function exitByException(error: Error): void {
   });
 }
 
-function createReserve(worker: GroupWorker) {
+function createReserve(worker: GroupWorker, recalled: RecalledChannels) {
   return function reserve(request: ReserveRequest): Promise<ReserveOutcome> {
     const { promise, resolve, reject } = Promise.withResolvers<ReserveOutcome>();
     const durable = worker
       .call('reserve', request, (decision) => {
+        recalled.remember(decision.ok ? decision.channel : decision.refusal.channel);
         resolve(decision.ok ? { ...decision, durable } : decision);
       })
       .then(() => undefined);
     // Rejects the outcome if the group failed before it was decided; afterwards the caller hears of it by `durable`.
-    durable.catch(reject);
+    durable.catch((error: unknown) => {
+      recalled.forget(request.voucher?.channelId);
+      reject(error as Error);
+    });
     return promise;
   };
 }
@@ -96,15 +101,35 @@ export async function openLedger(options: OpenLedgerOptions): Promise<Ledger & B
     unlock();
     throw error;
   }
+  const recalled = new RecalledChannels();
   return {
-    reserve: createReserve(worker),
-    charge: (request) => worker.call('charge', request),
-    release: (request) => worker.call('release', request),
-    upsertChannel: (channel) => worker.call('upsertChannel', channel),
-    getChannel: (channelId) => worker.call('getChannel', channelId),
+    reserve: createReserve(worker, recalled),
+    async charge(request) {
+      const result = await worker.call('charge', request);
+      recalled.remember(result.channel);
+      return result;
+    },
+    async release(request) {
+      recalled.remember(await worker.call('release', request));
+    },
+    async upsertChannel(channel) {
+      const state = await worker.call('upsertChannel', channel);
+      recalled.remember(state);
+      return state;
+    },
+    async getChannel(channelId) {
+      const channel = await worker.call('getChannel', channelId);
+      recalled.remember(channel);
+      return channel;
+    },
+    recallChannel: (channelId) => recalled.get(channelId),
     getSignedReceipt: (callId) => worker.call('getSignedReceipt', callId),
     ...createBackground(worker),
-    sweep: (nowMs) => worker.call('sweep', { leaseBeforeMs: nowMs, nowMs }),
+    async sweep(nowMs) {
+      const freed = await worker.call('sweep', { leaseBeforeMs: nowMs, nowMs });
+      if (freed > 0) recalled.clear();
+      return freed;
+    },
     async close() {
       await worker.close();
       unlock();

@@ -34,7 +34,12 @@ function serve({ db, stores }: ReturnType<typeof openBooks>): void {
       return;
     }
     try {
-      say({ type: 'done', outcomes: runGroup(calls, (decisions) => say({ type: 'decided', decisions })) });
+      const outcomes = runGroup(calls, (decisions) => say({ type: 'decided', decisions }));
+      // A decision has been told already; copying it once more would cost the main thread.
+      const untold = outcomes.map((outcome, index) =>
+        outcome.ok && calls[index]?.name === 'reserve' ? { ok: true as const, value: undefined } : outcome,
+      );
+      say({ type: 'done', outcomes: untold });
     } catch (error) {
       say({ type: 'failed', error: toPlainError(error) });
     }

@@ -19,7 +19,7 @@ export interface EvmSessionOptions {
   issuer: ChallengeIssuer;
   recoverer: Pick<VoucherRecoverer, 'recover'>;
   reader: ChannelReader;
-  ledger: Pick<Ledger, 'getChannel' | 'upsertChannel'>;
+  ledger: Pick<Ledger, 'getChannel' | 'recallChannel' | 'upsertChannel'>;
   /** Unix milliseconds. */
   nowMs: () => number;
 }
@@ -52,8 +52,11 @@ export function createEvmSession(options: EvmSessionOptions): PaymentMethod {
       const { channelId, cumulativeAmount, signature } = payload;
       const voucher = { channelId, cumulativeAmount, signature };
 
-      // Both go to other threads; together they cost one wait.
-      const [signer, known] = await settleBoth(options.recoverer.recover(voucher), ledger.getChannel(channelId));
+      const recalled = ledger.recallChannel(channelId);
+      const [signer, known] = recalled
+        ? [await options.recoverer.recover(voucher), recalled]
+        : // Both go to other threads; together they cost one wait.
+          await settleBoth(options.recoverer.recover(voucher), ledger.getChannel(channelId));
       let channel: ChannelState;
       if (known) {
         requireSigner(known, signer);

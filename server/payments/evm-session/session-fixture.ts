@@ -70,7 +70,8 @@ export function authorize(options: {
 export function createChannelBook() {
   const channels = new Map<Hex, ChannelState>();
   const upserts: Hex[] = [];
-  const ledger: Pick<Ledger, 'getChannel' | 'upsertChannel'> = {
+  const ledger: Pick<Ledger, 'getChannel' | 'recallChannel' | 'upsertChannel'> = {
+    recallChannel: () => undefined,
     getChannel: (channelId) => Promise.resolve(channels.get(channelId)),
     upsertChannel: (channel) => {
       upserts.push(channel.channelId);
