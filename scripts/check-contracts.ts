@@ -75,7 +75,7 @@ for (const [name, size] of Object.entries(sizes)) {
 if (process.argv.includes('--update')) {
   await writeFile(sizesFile, await format(JSON.stringify(sizes), { parser: 'json' }));
 } else {
-  const committed = await readJson<Record<string, number>>(sizesFile).catch(() => ({}) as Record<string, number>);
+  const committed: Record<string, number> = await readJson<Record<string, number>>(sizesFile).catch(() => ({}));
   for (const name of contracts) {
     if (committed[name] === sizes[name]) continue;
     problems.push(`${name}: ${sizes[name]} bytes, committed ${committed[name]}; if intended, run with --update.`);

@@ -46,7 +46,7 @@ export interface DeployedContracts {
 /**
  * Deploys what is not deployed yet; a repeat with the same folder sends no transaction.
  *
- * @throws AutoPayError `invalid_configuration` if the endpoint is on another chain, or its chain is not the folder's
+ * @throws AutoPayError `invalid_configuration` if the endpoint is on another chain than said, or the folder is of a chain that is gone
  */
 export async function deployContracts(options: DeployContractsOptions): Promise<DeployedContracts> {
   const projectRoot = join(dirname(fileURLToPath(import.meta.url)), '..');
@@ -76,11 +76,10 @@ export async function deployContracts(options: DeployContractsOptions): Promise<
         `The RPC endpoint is on chain ${endpointChainId}, not on ${options.chainId}; give the endpoint of that chain.`,
       );
     }
-    const blockNumber = BigInt((await connection.provider.request({ method: 'eth_blockNumber' })) as string);
-    const genesis = (await connection.provider.request({ method: 'eth_getBlockByNumber', params: ['0x0', false] })) as {
-      hash: Hex;
-    };
-    const deployedAtBlock = await recordFirstBlock({ deploymentDir, genesisHash: genesis.hash, blockNumber });
+    const request = (method: string, ...params: unknown[]) => connection.provider.request({ method, params });
+    await requireSameChain({ deploymentDir, chainId: options.chainId, request });
+    const blockNumber = BigInt((await request('eth_blockNumber')) as string);
+    const deployedAtBlock = await recordFirstBlock({ deploymentDir, blockNumber });
 
     // The default polls each second for five confirmations; the chains meant here order blocks centrally.
     const ignitionConfig = { requiredConfirmations: 1, blockPollingInterval: 100 };
@@ -112,31 +111,44 @@ export async function deployContracts(options: DeployContractsOptions): Promise<
   }
 }
 
-/** Remembers beside the journal which chain it is of and where the deployment began, so that a repeat answers the same. */
-async function recordFirstBlock(options: {
-  deploymentDir: string;
-  genesisHash: Hex;
-  blockNumber: bigint;
-}): Promise<bigint> {
-  const file = join(options.deploymentDir, 'first-block.json');
-  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return undefined;
+/** The text of a file, or undefined if there is none. */
+async function readIfPresent(file: string): Promise<string | undefined> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
-  });
-  if (text === undefined) {
-    await mkdir(options.deploymentDir, { recursive: true });
-    const record = { genesisHash: options.genesisHash, firstBlock: options.blockNumber.toString() };
-    await writeFile(file, `${JSON.stringify(record)}\n`);
-    return options.blockNumber;
   }
-  const record = JSON.parse(text) as { genesisHash: Hex; firstBlock: string };
-  if (record.genesisHash !== options.genesisHash) {
+}
+
+/**
+ * A local chain forgets everything when it stops, and the journal does not: Ignition would then answer with addresses at
+ * which there is nothing.
+ */
+async function requireSameChain(options: {
+  deploymentDir: string;
+  chainId: number;
+  request: (method: string, ...params: unknown[]) => Promise<unknown>;
+}): Promise<void> {
+  const file = join(options.deploymentDir, 'deployments', `chain-${options.chainId}`, 'deployed_addresses.json');
+  const addresses = JSON.parse((await readIfPresent(file)) ?? '{}') as Record<string, string>;
+  for (const [name, address] of Object.entries(addresses)) {
+    if ((await options.request('eth_getCode', address, 'latest')) !== '0x') continue;
     throw new AutoPayError(
       'invalid_configuration',
-      `${options.deploymentDir} holds a deployment to another chain, or to one that has since started anew; use a new folder.`,
+      `${options.deploymentDir} says that ${name} is at ${address}, but the chain has nothing there: it has started anew. Use a new folder.`,
     );
   }
-  return BigInt(record.firstBlock);
+}
+
+/** Remembers beside the journal where the deployment began, so that a repeat answers the same. */
+async function recordFirstBlock(options: { deploymentDir: string; blockNumber: bigint }): Promise<bigint> {
+  const file = join(options.deploymentDir, 'first-block.json');
+  const text = await readIfPresent(file);
+  if (text !== undefined) return BigInt((JSON.parse(text) as { firstBlock: string }).firstBlock);
+  await mkdir(options.deploymentDir, { recursive: true });
+  await writeFile(file, `${JSON.stringify({ firstBlock: options.blockNumber.toString() })}\n`);
+  return options.blockNumber;
 }
 
 const usage = `Deploys the AutoPayLLM contracts.

@@ -22,17 +22,23 @@ const NATIVE_PROBE = `
 `;
 
 /**
- * Runs a command under Node 24 and waits for it, telling now and then that it still runs.
+ * Runs a command under Node 24 and waits for it, telling now and then that it still runs. One that is expected to be
+ * quick is mentioned only if it is not.
  *
- * @param {Place & { label: string, command: string, args: string[], quiet?: boolean }} options
+ * @param {Place & { label: string, command: string, args: string[], isQuick?: boolean }} options
  * @returns {Promise<{ code: number, output: string }>}
  */
-function runStep({ node, root, log, label, command, args }) {
+function runStep({ node, root, log, label, command, args, isQuick = false }) {
   const startedAt = Date.now();
-  log(label);
+  let isMentioned = !isQuick;
+  if (isMentioned) log(label);
   const env = { ...process.env, PATH: `${dirname(node)}${delimiter}${process.env.PATH ?? ''}` };
   const child = spawn(command, args, { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] });
-  const beat = setInterval(() => log(`… ${Math.round((Date.now() - startedAt) / 1000)} s`), HEARTBEAT_MS);
+  const seconds = () => Math.round((Date.now() - startedAt) / 1000);
+  const beat = setInterval(() => {
+    log(isMentioned ? `… ${seconds()} s` : `${label} … ${seconds()} s`);
+    isMentioned = true;
+  }, HEARTBEAT_MS);
   let output = '';
   /** @param {Buffer} chunk */
   const keep = (chunk) => {
@@ -43,7 +49,7 @@ function runStep({ node, root, log, label, command, args }) {
   return new Promise((resolve, reject) => {
     child.once('error', reject);
     child.once('close', (code) => {
-      log(`… ${code === 0 ? 'done' : 'failed'} after ${Math.round((Date.now() - startedAt) / 1000)} s`);
+      if (isMentioned) log(`… ${code === 0 ? 'done' : 'failed'} after ${seconds()} s`);
       resolve({ code: code ?? 1, output });
     });
   }).finally(() => clearInterval(beat));
@@ -143,15 +149,9 @@ export async function ensureDependencies(place) {
  */
 export async function ensureContracts({ node, root, log }) {
   const cli = join(root, 'node_modules', 'hardhat', 'dist', 'src', 'cli.js');
-  const fresh = existsSync(join(root, 'artifacts', 'contracts'));
-  const label = fresh ? 'looking whether contracts changed' : 'compiling contracts (about a minute, once)';
-  const result = await runStep({
-    node,
-    root,
-    log,
-    label,
-    command: node,
-    args: [cli, 'build', '--no-tests', '--quiet'],
-  });
+  const isQuick = existsSync(join(root, 'artifacts', 'contracts'));
+  const label = `compiling contracts${isQuick ? '' : ' (about a minute, once)'}`;
+  const args = [cli, 'build', '--no-tests', '--quiet'];
+  const result = await runStep({ node, root, log, label, command: node, args, isQuick });
   if (result.code !== 0) throw new Error(`The contracts do not compile:\n${result.output}`);
 }

@@ -54,7 +54,7 @@ export function createBarriers({ timeoutMs, maxNames }: BarrierOptions): Barrier
         };
         const onAbort = (): void => {
           leave();
-          reject(signal.reason);
+          reject(signal.reason as Error);
         };
         const timer = setTimeout(() => {
           const arrived = barrier.waiting.size;

@@ -53,7 +53,6 @@ describe('deployContracts', () => {
     const blockNumber = await client.getBlockNumber({ cacheTime: 0 });
     assert(blockNumber > 0n);
     const autoPayLLM = { address: deployed.autoPayLLM, abi: autoPayLlmAbi } as const;
-    const auditLog = { address: deployed.auditLog, abi: auditLogAbi } as const;
     assert.equal(
       await client.readContract({ ...autoPayLLM, functionName: 'paymentChannels' }),
       deployed.paymentChannels,
