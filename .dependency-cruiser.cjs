@@ -121,7 +121,8 @@ module.exports = {
     tsPreCompilationDeps: true,
     detectProcessBuiltinModuleCalls: true,
     doNotFollow: { path: 'node_modules' },
-    exclude: { path: '^(artifacts|cache|types|node_modules)/' },
+    // node_modules must not be excluded: the rules about packages would see none, and could not fail.
+    exclude: { path: '^(artifacts|cache|types)/' },
     tsConfig: { fileName: 'tsconfig.json' },
     enhancedResolveOptions: {
       exportsFields: ['exports'],

@@ -72,6 +72,11 @@ beforeAll(async () => {
 
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
+test('packages are seen: excluded, they could break no rule', () => {
+  const { exclude } = config.options as { exclude: { path: string } };
+  expect('node_modules/viem/index.js').not.toMatch(new RegExp(exclude.path));
+});
+
 test('every border has a breach that proves it', () => {
   expect(Object.keys(breaches).sort()).toEqual(config.forbidden.map((rule) => rule.name).sort());
 });

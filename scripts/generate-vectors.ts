@@ -3,8 +3,11 @@
  * Digests and encodings come from viem, not from the code under test; Merkle values from the recursive definition.
  * `--check` fails if the committed file differs.
  */
-import { createHash } from 'node:crypto';
+import { createHash, createHmac } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
+import * as dagCbor from '@ipld/dag-cbor';
+import { CID } from 'multiformats/cid';
+import * as digest from 'multiformats/hashes/digest';
 import { encodeAbiParameters, hashTypedData, keccak256, type Hex } from 'viem';
 import { privateKeyToAccount } from 'viem/accounts';
 import { callReceiptAbi } from '../protocol/receipt/call-receipt.ts';
@@ -187,6 +190,73 @@ const commitments = (['request', 'response'] as const).map((subject) => ({
   commitment: hex(sha256(Buffer.from(`autopay-${subject}-v1`), Buffer.from(salt.slice(2), 'hex'), bytes)),
 }));
 
+// draft-httpauth-payment, "Challenge Binding", by hand.
+const challengeSecret = filled(0x5e);
+const challenges = [
+  {
+    realm: 'autopay.local',
+    method: 'evm',
+    intent: 'session',
+    request: 'eyJhIjoiMSJ9',
+    expires: '2026-12-01T00:00:00Z',
+  },
+  { realm: 'autopay.local', method: 'evm', intent: 'session', request: 'e30', digest: 'sha-256=:AA==:', opaque: 'e30' },
+].map((challenge) => {
+  const { realm, method, intent, request, expires = '', digest = '', opaque = '' } = challenge;
+  const input = [realm, method, intent, request, expires, digest, opaque].join('|');
+  const id = createHmac('sha256', Buffer.from(challengeSecret.slice(2), 'hex'))
+    .update(input)
+    .digest('base64url');
+  return { challenge: { id, ...challenge }, secret: challengeSecret };
+});
+
+// One block of the first two entries, then one of the rest; the frontier of two leaves is their common root.
+const firstBlock = dagCbor.encode({ version: 1, previous: null, start: 0, frontier: [], entries: entries.slice(0, 2) });
+const firstCid = CID.createV1(0x71, digest.create(0x12, sha256(firstBlock)));
+const secondBlock = dagCbor.encode({
+  version: 1,
+  previous: firstCid,
+  start: 2,
+  frontier: [treeHash(entries.slice(0, 2))],
+  entries: entries.slice(2),
+});
+const blocks = [
+  { start: 0, entries: 2, bytes: hex(firstBlock), cid: firstCid.toString(), root: hex(treeHash(entries.slice(0, 2))) },
+  {
+    start: 2,
+    entries: 3,
+    bytes: hex(secondBlock),
+    cid: CID.createV1(0x71, digest.create(0x12, sha256(secondBlock))).toString(),
+    root: hex(treeHash(entries)),
+  },
+];
+
+const prices = {
+  prompt: 150_000,
+  cachedPrompt: 75_000,
+  cacheWrite: 200_000,
+  audioPrompt: 300_000,
+  completion: 600_000,
+};
+const costs = [
+  // 1 token at 0.15 atomic units is rounded up to 1.
+  { usage: { prompt: 1 }, cost: '1' },
+  // (100 − 40 − 10 − 5) × 0.15 + 40 × 0.075 + 10 × 0.2 + 5 × 0.3 + (50 − 7) × 0.6 + 7 × 1.2 = 47.45
+  {
+    usage: {
+      prompt: 100,
+      cachedPrompt: 40,
+      cacheWrite: 10,
+      audioPrompt: 5,
+      completion: 50,
+      reasoning: 9,
+      audioCompletion: 7,
+    },
+    cost: '48',
+  },
+  { usage: { prompt: 2 ** 40, completion: 2 ** 40 }, cost: '824633720832' },
+].map(({ usage, cost }) => ({ usage, prices: { ...prices, audioCompletion: 1_200_000, request: 0 }, cost }));
+
 const vectors = {
   scope: { chainId, escrow, autoPayLLM, signer: account.address.toLowerCase() },
   channels: [{ ...identity, channelId }],
@@ -195,6 +265,9 @@ const vectors = {
   receiptBatches,
   trees,
   commitments,
+  challenges,
+  blocks,
+  costs,
 };
 const text = `${JSON.stringify(vectors, (_key, value: unknown) => (typeof value === 'bigint' ? value.toString() : value), 2)}\n`;
 if (process.argv.includes('--check')) {

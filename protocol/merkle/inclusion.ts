@@ -52,24 +52,26 @@ export function inclusionProofOf(leafHashes: readonly Uint8Array[], index: numbe
   });
 }
 
-/** What an inclusion proof claims: that `leafHash` is leaf `index` of the tree with `size` leaves and root `root`. */
-export interface InclusionClaim {
+/** A leaf, where it is said to stand, and its audit path. */
+export interface LeafWithPath {
   leafHash: Uint8Array;
   index: number;
+  /** Number of leaves of the tree. */
   size: number;
+  /** From the leaf upwards. */
   path: readonly Uint8Array[];
-  root: Uint8Array;
 }
 
-/** RFC 9162 §2.1.3.2: whether the path leads from the leaf to the root. */
-export function verifyInclusion(claim: InclusionClaim): boolean {
-  const { index, size } = claim;
-  if (!Number.isSafeInteger(index) || !Number.isSafeInteger(size) || index < 0 || index >= size) return false;
+/**
+ * RFC 9162 §2.1.3.2: the root that the path leads to; undefined if no tree of `size` leaves has such a path for `index`.
+ */
+export function rootOfPath({ leafHash, index, size, path }: LeafWithPath): Uint8Array | undefined {
+  if (!Number.isSafeInteger(index) || !Number.isSafeInteger(size) || index < 0 || index >= size) return undefined;
   let node = index;
   let lastNode = size - 1;
-  let hash = claim.leafHash;
-  for (const sibling of claim.path) {
-    if (lastNode === 0 || sibling.length !== 32) return false;
+  let hash = leafHash;
+  for (const sibling of path) {
+    if (lastNode === 0 || sibling.length !== 32) return undefined;
     if (node % 2 === 1 || node === lastNode) {
       hash = hashNode(sibling, hash);
       while (node % 2 === 0 && node !== 0) {
@@ -82,5 +84,11 @@ export function verifyInclusion(claim: InclusionClaim): boolean {
     node = Math.floor(node / 2);
     lastNode = Math.floor(lastNode / 2);
   }
-  return lastNode === 0 && Buffer.compare(hash, claim.root) === 0;
+  return lastNode === 0 ? hash : undefined;
+}
+
+/** Whether the path leads from the leaf to `root`. */
+export function verifyInclusion(claim: LeafWithPath & { root: Uint8Array }): boolean {
+  const root = rootOfPath(claim);
+  return root !== undefined && Buffer.compare(root, claim.root) === 0;
 }

@@ -45,7 +45,6 @@ export const sessionRequestSchema = z.object({
     credentialTypes: z.array(z.string().max(32)).max(8).optional(),
   }),
 });
-export type SessionRequest = z.output<typeof sessionRequestSchema>;
 
 const voucherFields = {
   channelId: bytes32Schema,
@@ -88,18 +87,3 @@ export const credentialSchema = z.object({
   payload: z.record(z.string(), z.unknown()),
 });
 export type Credential = z.output<typeof credentialSchema>;
-
-/** The JSON of `Payment-Receipt` (draft, "Receipt Generation"). Amounts are decimal strings. */
-export const paymentReceiptSchema = z.object({
-  method: z.literal('evm'),
-  intent: z.literal('session'),
-  status: z.literal('success'),
-  timestamp: z.string(),
-  reference: bytes32Schema,
-  challengeId: z.string(),
-  channelId: bytes32Schema,
-  acceptedCumulative: amountSchema,
-  spent: amountSchema,
-  chainId: z.number().int(),
-  units: z.number().int().optional(),
-});

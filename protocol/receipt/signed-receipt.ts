@@ -1,6 +1,5 @@
-import { decodeAbiParameters } from 'viem';
+import { AbiReader } from '../bytes/abi-reader.ts';
 import { AbiWriter, asOnlyArgument } from '../bytes/abi-writer.ts';
-import { fromHex, toHex } from '../bytes/hex.ts';
 import { AutoPayError } from '../errors/auto-pay-error.ts';
 
 /** A receipt with all that proves it: the relay's signature over its batch, and its path in that batch. */
@@ -22,23 +21,6 @@ export interface SignedReceipt {
   responseSalt: Uint8Array;
 }
 
-const signedReceiptAbi = [
-  {
-    name: 'signedReceipt',
-    type: 'tuple',
-    components: [
-      { name: 'entry', type: 'bytes' },
-      { name: 'index', type: 'uint64' },
-      { name: 'size', type: 'uint64' },
-      { name: 'signedAtMs', type: 'uint64' },
-      { name: 'path', type: 'bytes32[]' },
-      { name: 'signature', type: 'bytes' },
-      { name: 'requestSalt', type: 'bytes32' },
-      { name: 'responseSalt', type: 'bytes32' },
-    ],
-  },
-] as const;
-
 /** Standard base64 of `abi.encode(SignedReceipt)`: the value of `x-autopay-receipt` and of the SSE comment. */
 export function encodeSignedReceipt(signed: SignedReceipt): string {
   const tuple = new AbiWriter(8)
@@ -59,16 +41,16 @@ export function encodeSignedReceipt(signed: SignedReceipt): string {
  */
 export function decodeSignedReceipt(base64: string): SignedReceipt {
   try {
-    const [raw] = decodeAbiParameters(signedReceiptAbi, toHex(Buffer.from(base64, 'base64')));
+    const reader = AbiReader.ofOnlyArgument(Buffer.from(base64, 'base64'));
     return {
-      entry: fromHex(raw.entry),
-      index: Number(raw.index),
-      size: Number(raw.size),
-      signedAtMs: Number(raw.signedAtMs),
-      path: raw.path.map((hash) => fromHex(hash, 32)),
-      signature: fromHex(raw.signature),
-      requestSalt: fromHex(raw.requestSalt, 32),
-      responseSalt: fromHex(raw.responseSalt, 32),
+      entry: reader.bytes(),
+      index: reader.number(),
+      size: reader.number(),
+      signedAtMs: reader.number(),
+      path: reader.bytes32Array(),
+      signature: reader.bytes(),
+      requestSalt: reader.fixedBytes(32),
+      responseSalt: reader.fixedBytes(32),
     };
   } catch (cause) {
     throw new AutoPayError('invalid_encoding', 'This is not a base64 SignedReceipt, as in x-autopay-receipt.', {

@@ -1,31 +1,13 @@
 import { recoverSigner } from '../bytes/secp256k1.ts';
 import type { Hex } from '../bytes/hex.ts';
-import { hashLeaf, hashNode } from '../merkle/hashes.ts';
-import { verifyInclusion } from '../merkle/inclusion.ts';
+import { hashLeaf } from '../merkle/hashes.ts';
+import { rootOfPath } from '../merkle/inclusion.ts';
 import { receiptBatchDigest, receiptDomainSeparator } from '../typed-data/receipt-batch.ts';
 import type { TypedDataScope } from '../typed-data/domain-separator.ts';
 import { AutoPayError } from '../errors/auto-pay-error.ts';
 import { decodeReceipt } from './decode-receipt.ts';
 import type { CallReceipt } from './call-receipt.ts';
 import type { SignedReceipt } from './signed-receipt.ts';
-
-/** The root that a path leads to, whatever it is; the signature then says whether it is the relay's. */
-function rootOfPath(signed: SignedReceipt): Uint8Array {
-  let node = signed.index;
-  let lastNode = signed.size - 1;
-  let hash: Uint8Array = hashLeaf(signed.entry);
-  for (const sibling of signed.path) {
-    const isRight = node % 2 === 1 || node === lastNode;
-    hash = isRight ? hashNode(sibling, hash) : hashNode(hash, sibling);
-    while (isRight && node % 2 === 0 && node !== 0) {
-      node = Math.floor(node / 2);
-      lastNode = Math.floor(lastNode / 2);
-    }
-    node = Math.floor(node / 2);
-    lastNode = Math.floor(lastNode / 2);
-  }
-  return hash;
-}
 
 /**
  * Checks a receipt against the relay that is meant to have signed it.
@@ -39,9 +21,9 @@ export function verifySignedReceipt(
   options: { scope: TypedDataScope; signer: Hex },
 ): CallReceipt {
   const receipt = decodeReceipt(signed.entry);
-  const root = rootOfPath(signed);
   const { index, size, path } = signed;
-  if (!verifyInclusion({ leafHash: hashLeaf(signed.entry), index, size, path, root })) {
+  const root = rootOfPath({ leafHash: hashLeaf(signed.entry), index, size, path });
+  if (root === undefined) {
     throw new AutoPayError('verification_failed', `The path does not fit receipt ${index} of a batch of ${size}.`);
   }
   const digest = receiptBatchDigest(receiptDomainSeparator(options.scope), {

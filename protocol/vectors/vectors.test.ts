@@ -1,49 +1,29 @@
-import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { fromHex, toHex, type Hex } from '../bytes/hex.ts';
+import { fromHex, toHex } from '../bytes/hex.ts';
 import { recoverSigner } from '../bytes/secp256k1.ts';
+import { cidOfBlock, decodeBatchBlock, encodeBatchBlock } from '../log/batch-block.ts';
+import { Frontier } from '../merkle/frontier.ts';
 import { hashLeaf } from '../merkle/hashes.ts';
 import { inclusionProofOf, merkleRoot, verifyInclusion } from '../merkle/inclusion.ts';
-import { evidenceTiers, usageKinds, type CallReceipt } from '../receipt/call-receipt.ts';
-import { commit, type CommitmentSubject } from '../receipt/commitments.ts';
+import { challengeId, isOwnChallenge } from '../mpp/challenge.ts';
+import { costOfUsage } from '../pricing/token-prices.ts';
+import { commit } from '../receipt/commitments.ts';
 import { decodeReceipt } from '../receipt/decode-receipt.ts';
 import { encodeReceipt } from '../receipt/encode-receipt.ts';
 import { decodeSignedReceipt, encodeSignedReceipt } from '../receipt/signed-receipt.ts';
 import { verifySignedReceipt } from '../receipt/verify-signed-receipt.ts';
-import { computeChannelId, type ChannelIdentity } from '../typed-data/channel-id.ts';
+import { computeChannelId } from '../typed-data/channel-id.ts';
 import { receiptBatchDigest, receiptDomainSeparator } from '../typed-data/receipt-batch.ts';
 import { voucherDigest, voucherDomainSeparator } from '../typed-data/voucher.ts';
+import { readVectors, receiptOfVector } from './read-vectors.ts';
 
-type Amounts = 'runningTotal' | 'amount' | 'refundOwed' | 'oracleRound';
-type JsonReceipt = Omit<CallReceipt, Amounts | 'evidenceTier' | 'usageKind'> &
-  Record<Amounts, string> &
-  Record<'evidenceTier' | 'usageKind', number>;
-
-interface Vectors {
-  scope: { chainId: number; escrow: Hex; autoPayLLM: Hex; signer: Hex };
-  channels: (ChannelIdentity & { channelId: Hex })[];
-  vouchers: { channelId: Hex; cumulativeAmount: string; digest: Hex; signature: Hex }[];
-  receipts: { fields: JsonReceipt; entry: Hex; leafHash: Hex }[];
-  receiptBatches: { root: Hex; size: number; signedAtMs: number; digest: Hex; signature: Hex; paths: Hex[][] }[];
-  trees: { size: number; root: Hex; leafHashes: Hex[]; paths: Hex[][] }[];
-  commitments: { subject: CommitmentSubject; salt: Hex; bytes: Hex; commitment: Hex }[];
-}
-
-const vectors = JSON.parse(readFileSync(new URL('./vectors.json', import.meta.url), 'utf8')) as Vectors;
+const vectors = readVectors();
 const { scope } = vectors;
 const receiptScope = { chainId: scope.chainId, verifyingContract: scope.autoPayLLM };
-
-function receiptOf(fields: JsonReceipt): CallReceipt {
-  return {
-    ...fields,
-    runningTotal: BigInt(fields.runningTotal),
-    amount: BigInt(fields.amount),
-    refundOwed: BigInt(fields.refundOwed),
-    oracleRound: BigInt(fields.oracleRound),
-    evidenceTier: evidenceTiers[fields.evidenceTier] ?? 'relay-signed',
-    usageKind: usageKinds[fields.usageKind] ?? 'exact',
-  };
-}
+const noUsage = {
+  ...{ prompt: 0, cachedPrompt: 0, cacheWrite: 0, audioPrompt: 0 },
+  ...{ completion: 0, reasoning: 0, audioCompletion: 0 },
+};
 
 describe('shared vectors', () => {
   it('derives channel ids', () => {
@@ -61,9 +41,9 @@ describe('shared vectors', () => {
 
   it('encodes, hashes and decodes receipts', () => {
     for (const { fields, entry, leafHash } of vectors.receipts) {
-      expect(toHex(encodeReceipt(receiptOf(fields)))).toBe(entry);
+      expect(toHex(encodeReceipt(receiptOfVector(fields)))).toBe(entry);
       expect(toHex(hashLeaf(fromHex(entry)))).toBe(leafHash);
-      expect(decodeReceipt(fromHex(entry))).toEqual(receiptOf(fields));
+      expect(decodeReceipt(fromHex(entry))).toEqual(receiptOfVector(fields));
     }
   });
 
@@ -88,7 +68,7 @@ describe('shared vectors', () => {
           }),
         );
         const options = { scope: receiptScope, signer: scope.signer };
-        expect(verifySignedReceipt(signed, options)).toEqual(receiptOf(source.fields));
+        expect(verifySignedReceipt(signed, options)).toEqual(receiptOfVector(source.fields));
         expect(() => verifySignedReceipt({ ...signed, size: size + 1 }, options)).toThrow();
         expect(() => verifySignedReceipt({ ...signed, signedAtMs: signedAtMs + 1 }, options)).toThrow();
         expect(() => verifySignedReceipt(signed, { ...options, signer: scope.escrow })).toThrow(/is signed by/);
@@ -125,6 +105,51 @@ describe('shared vectors', () => {
   it('commits to bytes with a salt', () => {
     for (const { subject, salt, bytes, commitment } of vectors.commitments) {
       expect(toHex(commit({ subject, salt: fromHex(salt), bytes: fromHex(bytes) }))).toBe(commitment);
+    }
+  });
+
+  it('binds challenges', () => {
+    for (const { challenge, secret } of vectors.challenges) {
+      expect(challengeId(challenge, fromHex(secret))).toBe(challenge.id);
+      expect(isOwnChallenge({ ...challenge, opaque: 'e31' }, fromHex(secret))).toBe(false);
+    }
+  });
+
+  it('writes and reads blocks, and names them', () => {
+    for (const { start, entries, bytes, cid, root } of vectors.blocks) {
+      const named = cidOfBlock(fromHex(bytes));
+      expect(named.toString()).toBe(cid);
+      const block = decodeBatchBlock(fromHex(bytes), named);
+      expect({ start: block.start, entries: block.entries.length }).toEqual({ start, entries });
+      expect(toHex(encodeBatchBlock(block))).toBe(bytes);
+      const tree = new Frontier(block.start, block.frontier);
+      for (const entry of block.entries) tree.append(hashLeaf(entry));
+      expect(toHex(tree.root())).toBe(root);
+    }
+  });
+
+  it('prices usage, rounded up once', () => {
+    for (const { usage, prices, cost } of vectors.costs) {
+      const exact = Object.fromEntries(Object.entries(prices).map(([part, price]) => [part, BigInt(price)]));
+      expect(costOfUsage({ ...noUsage, ...usage }, exact as Record<keyof typeof prices, bigint>).toString()).toBe(cost);
+    }
+  });
+
+  it('refuses receipts that are cut, stretched or changed in any word', () => {
+    const source = fromHex(vectors.receipts[2]?.entry ?? '0x');
+    expect(() => decodeReceipt(source.subarray(0, -32))).toThrow(/not an ABI-encoded/);
+    expect(() => decodeReceipt(Buffer.concat([source, Buffer.alloc(32)]))).toThrow(/canonical/);
+    for (let at = 0; at < source.length; at += 1) {
+      const changed = Buffer.from(source);
+      changed.writeUInt8(source.readUInt8(at) ^ 0xff, at);
+      // Either another receipt or none: never the same one from other bytes.
+      let leafHash = 'refused';
+      try {
+        leafHash = toHex(hashLeaf(encodeReceipt(decodeReceipt(changed))));
+      } catch (error) {
+        expect(error).toMatchObject({ code: 'invalid_encoding' });
+      }
+      expect(leafHash).not.toBe(toHex(hashLeaf(source)));
     }
   });
 });

@@ -28,6 +28,7 @@ export async function deployAndFund(
   place.log('deploying the contracts');
   const deployed = await runDeployment({
     root: place.root,
+    signal: place.signal,
     rpcUrl: chain.rpcUrl,
     chainId: chain.id,
     deployerPrivateKey: chain.deployerKey,

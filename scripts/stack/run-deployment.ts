@@ -11,7 +11,9 @@ const deploymentTimeoutMs = 300_000;
  * libraries, signal handlers) that the caller would be left with.
  * @throws Error with the deployment's own message.
  */
-export async function runDeployment(options: DeployContractsOptions & { root: string }): Promise<DeployedContracts> {
+export async function runDeployment(
+  options: DeployContractsOptions & { root: string; signal: AbortSignal },
+): Promise<DeployedContracts> {
   const args = [
     join(options.root, 'scripts/deploy-contracts.ts'),
     ...['--rpc-url', options.rpcUrl, '--chain-id', String(options.chainId), '--relay', options.relayAddress],
@@ -21,7 +23,12 @@ export async function runDeployment(options: DeployContractsOptions & { root: st
   ];
   const env = { ...process.env, DEPLOYER_PRIVATE_KEY: options.deployerPrivateKey };
   try {
-    const { stdout } = await run(process.execPath, args, { cwd: options.root, env, timeout: deploymentTimeoutMs });
+    const { stdout } = await run(process.execPath, args, {
+      cwd: options.root,
+      env,
+      timeout: deploymentTimeoutMs,
+      signal: options.signal,
+    });
     const start = stdout.indexOf('{\n');
     const printed = JSON.parse(stdout.slice(start)) as DeployedContracts & { deployedAtBlock: string };
     return { ...printed, deployedAtBlock: BigInt(printed.deployedAtBlock) };

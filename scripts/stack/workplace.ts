@@ -11,6 +11,8 @@ export interface Workplace {
   dataDir: string;
   logsDir: string;
   log: (line: string) => void;
+  /** Fires when the stack stops, or its start is interrupted: what still runs for it should end. */
+  signal: AbortSignal;
   /** The processes that were started, but for the relay. */
   parts: Part<unknown>[];
   /** Takes note of a process, which is then stopped with the stack. */
@@ -27,11 +29,14 @@ export async function openWorkplace(options: {
   const logsDir = join(dataDir, 'logs');
   await mkdir(logsDir, { recursive: true, mode: 0o700 });
   const parts: Part<unknown>[] = [];
+  const stopping = new AbortController();
+  await cleanup.add(() => Promise.resolve(stopping.abort()));
   return {
     root: join(dirname(fileURLToPath(import.meta.url)), '../..'),
     dataDir,
     logsDir,
     log,
+    signal: stopping.signal,
     parts,
     async keep(part) {
       parts.push(part);

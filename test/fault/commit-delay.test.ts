@@ -12,6 +12,8 @@ let nextCumulative = 0n;
 beforeAll(async () => {
   stack = await startTestStack({ relayEnv: { AUTOPAY_TEST_COMMIT_DELAY_MS: String(commitDelayMs) } });
   channelId = await stack.payer.openChannel({ deposit: 1_000_000n });
+  // Makes the channel known to the relay: from now on a call waits for its own two commits and no other.
+  await timeline({});
 });
 afterAll(() => stack.stop());
 
@@ -37,7 +39,7 @@ async function timeline(fields: Record<string, unknown>) {
 
 // Every commit takes at least `commitDelayMs`, so a time says which commits an answer has waited for: the reservation
 // is durable after one, the charge after two.
-describe('with a commit that takes 500 ms', () => {
+describe('with a commit that takes 500 ms', { timeout: 60_000 }, () => {
   it('sends no byte of a stream before the reservation is durable, and no [DONE] before the charge is', async () => {
     const { status, headersMs, parts } = await timeline({ stream: true });
     expect(status).toBe(200);

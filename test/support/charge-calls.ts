@@ -32,6 +32,7 @@ export async function chargeCall(call: TestCall): Promise<ChargeResult> {
       channel === null
         ? null
         : { channelId: channel.channelId, cumulativeAmount, signature: channel.sign(cumulativeAmount) },
+    token: call.token,
     quote: amount,
     model,
     bodyHash: randomBytes(32),

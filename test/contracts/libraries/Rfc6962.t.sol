@@ -59,6 +59,11 @@ contract Rfc6962Test is TestBase {
         assertEq(this.verify(root, 0, 0, leaf, proof), false, "empty tree");
         assertEq(this.verify(root, size, index, leaf, MerkleTree.append(proof, root)), false, "too long");
         assertEq(this.verify(root, size, index, leaf, _shortened(proof)), false, "too short");
+        // A proof that ends below the root, at a node that is claimed to be the root.
+        assertEq(this.verify(leaf, size, index, leaf, new bytes32[](0)), false, "below the root");
+        // A proof that goes on above the root, and does hash to what is claimed to be the root.
+        bytes32 above = Rfc6962.hashNode(mask, root);
+        assertEq(this.verify(above, size, index, leaf, MerkleTree.append(proof, mask)), false, "above the root");
         proof[c % proof.length] ^= mask;
         assertEq(this.verify(root, size, index, leaf, proof), false, "sibling");
     }
