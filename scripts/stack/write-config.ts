@@ -32,8 +32,8 @@ const SIMULATED_PRICES: Readonly<Record<string, Price>> = {
 };
 
 /**
- * USD per 1,000,000 tokens as OpenAI lists them (platform.openai.com/docs/pricing, read in 2025): a start, to be kept
- * up in autopay.yaml by whoever sells.
+ * USD per 1,000,000 tokens, as npm @pydantic/genai-prices 0.1.8 has them for OpenAI: a start, to be kept up in
+ * autopay.yaml by whoever sells.
  */
 const OPENAI_PRICES: Readonly<Record<string, Price & { contextTokens: number; maxOutputTokens: number }>> = {
   'gpt-4o-mini': {
