@@ -61,7 +61,8 @@ library ChannelStates {
 
     /// @notice The same with a close request pending since then; 0 for none.
     function withCloseRequestedAt(ChannelState state, uint256 timestamp) internal pure returns (ChannelState) {
-        return ChannelState.wrap((ChannelState.unwrap(state) & ~CLOSE_MASK) | ((timestamp << CLOSE_OFFSET) & CLOSE_MASK));
+        return
+            ChannelState.wrap((ChannelState.unwrap(state) & ~CLOSE_MASK) | ((timestamp << CLOSE_OFFSET) & CLOSE_MASK));
     }
 
     /// @notice The same, closed for good; no close request pends any more.

@@ -56,10 +56,7 @@ library ClaimCodec {
     /// @notice The voucher's signature in compact form.
     /// @param claims Packed claims, a multiple of `CLAIM_BYTES`
     /// @param index Position, from 0
-    function signatureAt(
-        bytes calldata claims,
-        uint256 index
-    ) internal pure returns (bytes32 r, bytes32 yParityAndS) {
+    function signatureAt(bytes calldata claims, uint256 index) internal pure returns (bytes32 r, bytes32 yParityAndS) {
         assembly ("memory-safe") {
             let at := add(claims.offset, mul(index, 160))
             r := calldataload(add(at, 96))

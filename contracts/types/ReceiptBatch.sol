@@ -16,8 +16,9 @@ struct ReceiptBatch {
 /// @dev Domain: name "AutoPayLLM", version "1", chain, verifyingContract = the AutoPayLLM contract.
 library ReceiptBatches {
     /// @dev EIP-712 type hash of a receipt batch
-    bytes32 internal constant RECEIPT_BATCH_TYPEHASH =
-        keccak256("ReceiptBatch(bytes32 root,uint64 size,uint64 signedAtMs)");
+    bytes32 internal constant RECEIPT_BATCH_TYPEHASH = keccak256(
+        "ReceiptBatch(bytes32 root,uint64 size,uint64 signedAtMs)"
+    );
 
     /// @notice The EIP-712 struct hash.
     /// @param batch The batch
