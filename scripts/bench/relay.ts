@@ -154,7 +154,7 @@ const running = await startStack({
   dataDir: join(folder, 'stack'),
   log: progress,
   // No background work while the clock runs.
-  config: { collection: { intervalSeconds: 3600 }, audit: { intervalSeconds: 3600 } },
+  config: { collection: { intervalSeconds: 600 }, audit: { intervalSeconds: 600 } },
 });
 try {
   const { stack } = running;

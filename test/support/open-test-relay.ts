@@ -78,6 +78,7 @@ export async function openTestRelay(stack: ChainStack): Promise<TestRelay> {
         settled: 0n,
         closeRequestedAt: 0,
         finalized: false,
+        readAtBlock: Number(await client.getBlockNumber()),
       });
     },
     async close() {

@@ -49,8 +49,8 @@ export async function startTestStack(
         ...paid.map((model) => ({ model, deployments: simulated(model), price })),
         { model: 'sim-free', deployments: simulated('sim-free'), free: true },
       ],
-      collection: { intervalSeconds: 3600 },
-      audit: { intervalSeconds: 3600 },
+      collection: { intervalSeconds: 600 },
+      audit: { intervalSeconds: 600 },
       ...options.config,
     },
   });
