@@ -1,10 +1,11 @@
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmod, cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { doubleCharge, doubleTerms, startRelayDouble, type RelayDouble } from '../client/testing/relay-double.ts';
 import { seedWallet, walletAddress, walletKey } from '../client/testing/seed-wallet.ts';
@@ -110,9 +111,17 @@ describe('autopay', () => {
     });
   });
 
-  it('explains itself', async () => {
-    const { code, stdout } = await run(['--help']);
-    expect(code).toBe(0);
+  it.each([[['--help']], [['help']], [['help', 'call']]])('explains itself with %j', async (args) => {
+    const { code, stdout, stderr } = await run(args);
+    expect([code, stderr]).toEqual([0, '']);
+    expect(stdout).toContain('Usage: autopay');
+  });
+
+  it('explains itself through npx, which keeps --help for itself without the "--" of the examples', async () => {
+    const npx = promisify(execFile)('npx', ['--no', 'autopay', '--', '--help'], { cwd: root });
+    const { stdout } = await npx;
+    expect(stdout).toContain('npx --no autopay -- models');
+    expect(stdout).not.toMatch(/npx --no autopay (?!-- )/);
     for (const word of ['call', 'models', 'channel', 'audit', 'fsck', 'relay', 'Examples:', 'AUTOPAY_WALLET_KEY']) {
       expect(stdout).toContain(word);
     }

@@ -3,14 +3,15 @@ import { addCommonOptions, readContext, type CommandContext } from './command-co
 
 const examples = `
 Examples:
-  npx --no autopay call "Say hello" --stream          pay for a call; the first one opens a channel
-  npx --no autopay models                             what the relay sells, with prices
-  npx --no autopay channel open --deposit 2.5         escrow 2.5 USDC for calls
-  npx --no autopay channel status                     what is spent, signed and left
-  npx --no autopay audit verify last                  prove a call from the chain and the log's blocks alone
-  npx --no autopay fsck                               recompute the relay's books from the raw data
-  npx --no autopay call "…" --json | jq .charge       every command speaks JSON
+  npx --no autopay -- call "Say hello" --stream          pay for a call; the first one opens a channel
+  npx --no autopay -- models                             what the relay sells, with prices
+  npx --no autopay -- channel open --deposit 2.5         escrow 2.5 USDC for calls
+  npx --no autopay -- channel status                     what is spent, signed and left
+  npx --no autopay -- audit verify last                  prove a call from the chain and the log's blocks alone
+  npx --no autopay -- fsck                               recompute the relay's books from the raw data
+  npx --no autopay -- call "…" --json | jq .charge       every command speaks JSON
 
+Without the "--", npm would take options such as --help for itself.
 The stack is found by its data folder (npm start writes stack.json there when it is ready). The wallet's key comes from
 AUTOPAY_WALLET_KEY, or from the stack's key file with mode 0600; it is never an argument.
 Exit codes: 0 done, 1 failed or not verified, 2 wrong usage.`;

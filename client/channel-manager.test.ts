@@ -173,21 +173,44 @@ describe('vouchers', () => {
   });
 
   it.each([
+    ['more spent than signed', { requiredCumulative: 150n, acceptedCumulative: 100n, spent: 101n }],
+    ['more accepted than signed', { requiredCumulative: 150n, acceptedCumulative: 101n, spent: 0n }],
+    ['more needed than signed and quoted', { requiredCumulative: 151n, acceptedCumulative: 100n, spent: 100n }],
+    ['the deposit needed', { requiredCumulative: deposit, acceptedCumulative: undefined, spent: undefined }],
+  ])('are not raised for a claim that cannot be: %s', async (_name, claims) => {
+    // No limit of the owner's: the wallet's own numbers suffice.
+    const one = manager();
+    const channel = await one.ensure({ deposit });
+    (await one.authorize(channel, { quote: 100n, minimum: 100n })).release();
+    await expect(one.authorize(channel, { quote: 50n, minimum: 50n, claims })).rejects.toMatchObject({
+      code: 'verification_failed',
+    });
+    expect((await one.current())?.lastSigned).toBe(100n);
+  });
+
+  it('are raised to what the relay may truly need', async () => {
+    const one = manager();
+    const channel = await one.ensure({ deposit });
+    (await one.authorize(channel, { quote: 100n, minimum: 100n })).release();
+    const claims = { requiredCumulative: 150n, acceptedCumulative: 100n, spent: 100n };
+    const { voucher } = await one.authorize(channel, { quote: 50n, minimum: 50n, claims });
+    expect(voucher.cumulativeAmount).toBe(150n);
+  });
+
+  it.each([
     ['above one limit', { requiredCumulative: 600n, acceptedCumulative: 500n, spent: 0n }, 'spending_limit_reached'],
     [
       'above the deposit',
       { requiredCumulative: 1_100n, acceptedCumulative: 500n, spent: 0n },
       'amount_exceeds_deposit',
     ],
-    [
-      'with more spent than signed',
-      { requiredCumulative: 150n, acceptedCumulative: 100n, spent: 50n },
-      'verification_failed',
-    ],
-  ])('are not raised for claims %s', async (_name, claims, code) => {
+  ])('are not raised for claims %s, even where the state was lost', async (_name, claims, code) => {
     const one = manager({ maxCallAmount: 200n });
-    const channel = await one.ensure({ deposit });
-    await expect(one.authorize(channel, { quote: 100n, minimum: 100n, claims })).rejects.toMatchObject({ code });
+    await one.ensure({ deposit });
+    await rm(join(stateDir, 'channels.json'));
+    const found = await one.ensure({ deposit });
+    expect(found.recovered).toBe(true);
+    await expect(one.authorize(found, { quote: 100n, minimum: 100n, claims })).rejects.toMatchObject({ code });
     expect((await one.current())?.lastSigned).toBe(0n);
   });
 

@@ -13,6 +13,7 @@ interface RelayClaims {
 
 /** What a call needs; atomic units. */
 export interface SpendRequest {
+  /** The most that the call can cost, by the wallet's own reckoning. It MUST NOT be what a refusal says. */
   quote: bigint;
   /** The least that will do, where the relay can shrink the call; at most `quote`. */
   minimum: bigint;
@@ -33,9 +34,11 @@ export interface VoucherDecision {
  * The next voucher's amount. Parallel calls are normal, so it covers what was spent, what is in flight (`reserved`) and this
  * call, and differs from every voucher before, because a voucher admits one call.
  *
- * Numbers that this wallet cannot check (after a crash, or when its state was lost and the channel was found again on the
- * chain) are adopted from the relay, because the relay alone has them, but only within two bounds: one raise is at most
- * `maxCallAmount`, and no voucher exceeds the deposit. A relay that lies gains one call's limit at a time.
+ * Numbers that this wallet cannot check (after a crash: what was charged meanwhile) are adopted from the relay, because the
+ * relay alone has them, but only as far as they can be true: charges and reservations never exceed what was signed, so no
+ * voucher above the last one plus this call's quote can be needed. Where the state was lost and the channel was found again on
+ * the chain, the last voucher is not known, and two bounds are left: one raise is at most `maxCallAmount`, and no voucher
+ * exceeds the deposit. A relay that lies gains one call's quote at a time, or there, one call's limit.
  * @throws AutoPayError `spending_limit_reached`, `amount_exceeds_deposit`, or `verification_failed` if the relay claims what
  *   cannot be.
  */
@@ -49,7 +52,7 @@ export function decideVoucher(options: {
 }): VoucherDecision {
   const { channel, reserved, request, maxCallAmount, token } = options;
   const { claims } = request;
-  refuseImpossibleClaim(channel, { claims, token });
+  refuseImpossibleClaims(channel, { request, token });
   if (maxCallAmount !== undefined && request.minimum > maxCallAmount) {
     throw spendingLimitReached(request.minimum, { maxCallAmount, token });
   }
@@ -77,17 +80,28 @@ export function decideVoucher(options: {
   return { cumulativeAmount, quote, isLower };
 }
 
-function refuseImpossibleClaim(
-  channel: WalletChannel,
-  options: { claims: RelayClaims | undefined; token: TokenUnit },
-): void {
-  const spent = options.claims?.spent ?? 0n;
-  if (channel.recovered || spent <= channel.lastSigned) return;
-  throw new AutoPayError(
-    'verification_failed',
-    `The relay claims ${formatAmount(spent, options.token)} as spent, more than the ${formatAmount(channel.lastSigned, options.token)} ` +
-      'that this wallet ever signed. If its state folder is an old copy, move channels.json away; else stop using this relay.',
-  );
+function refuseImpossibleClaims(channel: WalletChannel, options: { request: SpendRequest; token: TokenUnit }): void {
+  if (channel.recovered) return;
+  const { token } = options;
+  const { quote, claims } = options.request;
+  const signed = formatAmount(channel.lastSigned, token);
+  const used = larger(claims?.spent ?? 0n, claims?.acceptedCumulative ?? 0n);
+  if (used > channel.lastSigned) {
+    throw new AutoPayError(
+      'verification_failed',
+      `The relay claims ${formatAmount(used, token)} as spent or accepted, more than the ${signed} that this wallet ever signed. ` +
+        'If its state folder is an old copy, move channels.json away; else stop using this relay.',
+    );
+  }
+  const required = claims?.requiredCumulative ?? 0n;
+  if (required > channel.lastSigned + quote) {
+    throw new AutoPayError(
+      'verification_failed',
+      `The relay asks for a voucher over ${formatAmount(required, token)}. This wallet has signed ${signed}, and by the published ` +
+        `prices this call costs at most ${formatAmount(quote, token)}, so no more than both together can be due. Nothing was signed. ` +
+        'Stop using this relay, or tell its operator.',
+    );
+  }
 }
 
 /** The owner's limit for one call forbids the call. */

@@ -48,6 +48,13 @@ describe('the quote', () => {
   it('is the whole context for what tokens do not bound', () => {
     const image = [{ role: 'user', content: [{ type: 'image_url', image_url: { url: 'https://x.example/y.png' } }] }];
     expect(quoteOf({ messages: image, max_tokens: 1 })!.quote).toBe(30_000n + 2n + 7n);
+    for (const message of [
+      { role: 'assistant', audio: { id: 'a' } },
+      { role: 'user', content: { type: 'text' } },
+    ]) {
+      expect(quoteOf({ messages: [message], max_tokens: 1 })!.quote).toBe(30_000n + 2n + 7n);
+    }
+    expect(quoteOf({ user: 'x'.repeat(20_000), max_tokens: 1 })!.quote).toBe(30_000n + 2n + 7n);
     const text = [{ role: 'user', content: [{ type: 'text', text: 'hi' }] }];
     expect(quoteOf({ messages: text, max_tokens: 1 })!.quote).toBeLessThan(1_000n);
   });

@@ -53,9 +53,12 @@ export function readChatCall(body: Uint8Array): ChatCall | undefined {
   };
 }
 
+/** As the relay sees it: whatever is not plainly text counts as the whole context. */
 function hasOnlyText(message: unknown): boolean {
-  const content = isRecord(message) ? message['content'] : undefined;
-  if (!Array.isArray(content)) return true;
+  if (!isRecord(message) || (message['audio'] !== undefined && message['audio'] !== null)) return false;
+  const { content } = message;
+  if (content === undefined || content === null || typeof content === 'string') return true;
+  if (!Array.isArray(content)) return false;
   return content.every((part) => isRecord(part) && (part['type'] === 'text' || part['type'] === 'refusal'));
 }
 
@@ -72,7 +75,10 @@ function isCount(value: unknown): value is number {
  * first voucher is neither too small nor more than needed.
  */
 export function estimateQuote(call: ChatBounds, model: CatalogueModel): QuoteEstimate {
-  const promptTokens = call.hasOnlyText ? call.bodyBytes + promptOverheadTokens : model.contextTokens;
+  const { contextTokens } = model;
+  const promptTokens = call.hasOnlyText
+    ? Math.min(call.bodyBytes + promptOverheadTokens, contextTokens)
+    : contextTokens;
   const outputTokens = Math.min(call.outputLimit ?? model.defaultMaxOutputTokens, model.maxOutputTokens);
   const quoteFor = (tokens: number) =>
     quoteOfBounds({ promptTokens, outputTokens: tokens, choices: call.choices }, model.prices);

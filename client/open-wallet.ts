@@ -29,7 +29,10 @@ export interface WalletOptions {
   contracts?: { paymentChannels: Hex; autoPayLLM: Hex };
   /** Deposit of a new channel. Default: what the relay suggests, at most 5 whole tokens. */
   deposit?: bigint;
-  /** The most that one call may cost. Default: the deposit is the only limit. */
+  /**
+   * The most that one call may cost. Default: what it can cost by the relay's published prices. Set it where the relay is not
+   * trusted with its price list, or with telling what was signed before the wallet's state was lost.
+   */
   maxCallAmount?: bigint;
   /** Told of what the owner should know, such as a receipt that does not fit. Default: a line on stderr. */
   onWarning?: (message: string) => void;

@@ -4,10 +4,14 @@ import type { SpendTicket } from './channel-manager.ts';
 import { checkChallenge, formatVoucherCredential, isCurrent } from './check-challenge.ts';
 import { spendingLimitReached, type SpendRequest } from './decide-voucher.ts';
 import { deliverAnswer } from './deliver-answer.ts';
-import type { ChatCall, QuoteEstimate } from './estimate-quote.ts';
+import { estimateQuote, type ChatCall, type QuoteEstimate } from './estimate-quote.ts';
 import type { Wallet } from './open-wallet.ts';
 import { readRefusal, type Refusal } from './read-refusal.ts';
 import { sendRequest, type PreparedRequest } from './send-request.ts';
+import { formatAmount } from './token-amount.ts';
+
+/** A longer body is not sent only to be refused: a short request is answered with the same challenge. */
+const maxUnpaidBodyBytes = 16_384;
 
 /** What is known of a call before it is sent. */
 interface PricedCall {
@@ -22,24 +26,31 @@ interface PricedCall {
 export function createCallPayer(wallet: Wallet): (request: PreparedRequest, priced: PricedCall) => Promise<Response> {
   let challenge: ChallengeEcho | undefined;
 
-  /** The relay's challenge, from an earlier answer or by sending the request unpaid; or the answer, if it is none. */
-  async function askForChallenge(request: PreparedRequest): Promise<ChallengeEcho | Response> {
+  /** The relay's challenge, from an earlier answer or by asking without payment; or the request's answer, if it needs none. */
+  async function askForChallenge(request: PreparedRequest, model: string): Promise<ChallengeEcho | Response> {
     if (challenge && isCurrent(challenge)) return challenge;
-    const response = await sendRequest(wallet, request);
-    if (response.status !== 402) return response;
+    const isLong = request.body.length > maxUnpaidBodyBytes;
+    const response = await sendRequest(wallet, isLong ? { ...request, body: shortBody(model) } : request);
+    if (response.status !== 402) {
+      if (!isLong) return response;
+      // What was answered is not what the caller asked.
+      await response.body?.cancel();
+      return sendRequest(wallet, request);
+    }
     const refusal = await readRefusal(response);
     challenge = refusal.challenge;
     return challenge ?? refusal.response;
   }
 
-  return async (request, { call, estimate }) => {
+  return async (request, priced) => {
+    const { call, estimate } = priced;
     const { terms, channels } = await wallet.connect();
     const { maxCallAmount } = wallet.options;
     if (maxCallAmount !== undefined && estimate.minimum > maxCallAmount) {
       // Before a channel is opened for a call that it cannot pay.
       throw spendingLimitReached(estimate.minimum, { maxCallAmount, token: terms.token });
     }
-    let asked = await askForChallenge(request);
+    let asked = await askForChallenge(request, call.model);
     if (asked instanceof Response) return asked;
     const { suggestedDeposit } = checkChallenge(asked, terms);
     const channel = await channels.ensure({ deposit: wallet.depositFor(terms, suggestedDeposit) });
@@ -61,7 +72,9 @@ export function createCallPayer(wallet: Wallet): (request: PreparedRequest, pric
           asked = refusal.challenge;
         } else {
           ticket.release();
-          const raised = await channels.authorize(channel, raise(estimate, refusal)).catch(asRefusal);
+          const raised = await raise(wallet, priced, refusal)
+            .then((spend) => channels.authorize(channel, spend))
+            .catch(asRefusal);
           if (raised instanceof AutoPayError) {
             wallet.warn(raised.message);
             return refusal.response;
@@ -92,12 +105,27 @@ function whatMends(refusal: Refusal): Mend | undefined {
   }
 }
 
-/** What to ask for after a refusal: the relay's quote counts where it is above the estimate, within the owner's limits. */
-function raise(spend: QuoteEstimate, refusal: Refusal): SpendRequest {
+/**
+ * What to ask for after a refusal. That the relay says more is no reason to pay more: where its quote is above the wallet's, its
+ * published prices are asked for again, and the quote is computed from them.
+ */
+async function raise(wallet: Wallet, { call, estimate }: PricedCall, refusal: Refusal): Promise<SpendRequest> {
   const { requiredCumulative, acceptedCumulative, spent } = refusal;
-  const quote = refusal.quote !== undefined && refusal.quote > spend.quote ? refusal.quote : spend.quote;
-  const minimum = spend.minimum === spend.quote ? quote : spend.minimum;
-  return { quote, minimum, claims: { requiredCumulative, acceptedCumulative, spent } };
+  const claims = { requiredCumulative, acceptedCumulative, spent };
+  if (refusal.quote === undefined || refusal.quote <= estimate.quote) return { ...estimate, claims };
+  const model = (await wallet.catalogue(true)).models.get(call.model);
+  const current = model ? estimateQuote(call, model) : estimate;
+  if (current.quote > estimate.quote) {
+    const { token } = (await wallet.connect()).terms;
+    const [now, before] = [formatAmount(current.quote, token), formatAmount(estimate.quote, token)];
+    wallet.warn(`The prices of ${call.model} have risen: this call may cost ${now}, and not ${before} at most.`);
+  }
+  return { ...current, claims };
+}
+
+function shortBody(model: string): Uint8Array<ArrayBuffer> {
+  const request = { model, messages: [{ role: 'user', content: '' }], max_tokens: 1 };
+  return new TextEncoder().encode(JSON.stringify(request));
 }
 
 /** The wallet's own refusal to raise: the caller then gets the relay's, which came first. */

@@ -118,6 +118,15 @@ describe('payFetch under the openai client', () => {
     expect(receipts[0]).toMatchObject({ amount: '0', problems: [] });
   });
 
+  it('asks for the challenge with a short request where the body is long', async () => {
+    const content = 'x'.repeat(300_000);
+    const messages = [{ role: 'user' as const, content }];
+    await openai().chat.completions.create({ model: 'paid', messages });
+    expect(double.bodyLengths.map((length) => length > 300_000)).toEqual([false, true]);
+    expect(double.authorizations.map((value) => value.split(' ')[0])).toEqual(['', 'Payment']);
+    expect([receipts.length, warnings]).toEqual([1, []]);
+  });
+
   it("hands the relay's own errors on", async () => {
     const error = await openai()
       .chat.completions.create({ model: 'none', ...question })
@@ -205,6 +214,18 @@ describe('what a wallet mends by itself', () => {
     expect(error).toMatchObject({ status: 402, code: 'insufficient_headroom' });
     expect(warnings.join()).toContain('more than the');
     expect(BigInt(String((await savedState()).channels[0]?.['lastSigned']))).toBeLessThan(3_000n);
+  });
+
+  it('pays raised prices once they are published', async () => {
+    const client = openai();
+    await client.chat.completions.create({ model: 'paid', max_tokens: 100, ...question });
+    double.mischief.priceFactor = 10n;
+    await client.chat.completions.create({ model: 'paid', max_tokens: 100, ...question });
+    expect(double.refused()).toBe(1);
+    expect(books().sequence).toBe(2);
+    expect(warnings.join()).toContain('The prices of paid have risen');
+    // The first call's charge, and the second call's quote at the new prices: byte for byte what the relay reckons.
+    expect(books().accepted).toBe(doubleCharge + 10n * (BigInt(double.bodyLengths.at(-1)! + 64) + 200n));
   });
 
   it('goes on after a stream that was given up or cut', async () => {
@@ -303,6 +324,22 @@ describe('a relay that does not keep its word', () => {
     await client.chat.completions.create({ model: 'paid', ...question });
     expect(warnings.join()).toContain('does not follow from receipt 1');
     expect((await savedState()).channels[0]).toMatchObject({ sequence: 1 });
+  });
+
+  it.each([
+    ['quotes the whole deposit', { quote: '999000', requiredCumulative: '999999' }],
+    ['quotes the whole deposit and claims nothing', { quote: '1000000' }],
+    ['only asks for it', { requiredCumulative: '1000000' }],
+    ['claims to have accepted it', { acceptedCumulative: '999999' }],
+  ])('gets no voucher for more than the published price when it %s', async (_name, lies) => {
+    double.mischief.refuseVouchers = true;
+    double.mischief.changeFacts = (facts) => ({ ...facts, ...lies });
+    const error = await openai()
+      .chat.completions.create({ model: 'paid', max_tokens: 100, ...question })
+      .catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ status: 402, code: 'insufficient_headroom' });
+    const quote = BigInt(double.bodyLengths.at(-1)! + 64) + 200n;
+    expect(BigInt(String((await savedState()).channels[0]?.['lastSigned']))).toBeLessThanOrEqual(2n * quote);
   });
 
   it('gets no voucher when it names another escrow than before', async () => {

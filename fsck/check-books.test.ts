@@ -128,7 +128,7 @@ describe('checkBooks', () => {
     const voucher = { channelId: channel.channelId, cumulativeAmount: 2_000n, signature: channel.sign(2_000n) };
     const outcome = await relay.ledger.reserve({
       ...{ callId, voucher, quote: 500n, model: 'sim-small', bodyHash: Buffer.alloc(32) },
-      ...{ admittedAtMs: now, leaseUntilMs: now + 60_000 },
+      ...{ token: stack.contracts.usdc, admittedAtMs: now, leaseUntilMs: now + 60_000 },
     });
     if (!outcome.ok) throw new Error(outcome.refusal.code);
     await outcome.durable;

@@ -13,7 +13,7 @@ import { startStack, type RunningStack } from './stack.ts';
 
 const USDC = { symbol: 'USDC', decimals: 6 };
 /** The demo runs these jobs itself; at their intervals they would get there first. */
-const QUIET_JOBS = { collection: { intervalSeconds: 86_400 }, audit: { intervalSeconds: 86_400 } };
+const QUIET_JOBS = { collection: { intervalSeconds: 600 }, audit: { intervalSeconds: 86_400 } };
 
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 

@@ -1,6 +1,8 @@
+import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
+import { promisify } from 'node:util';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { AutoPayError } from '../protocol/errors/auto-pay-error.ts';
 import { cidOfBlock } from '../protocol/log/batch-block.ts';
@@ -145,6 +147,131 @@ describe('a call', () => {
     const health = await fetch(`${url}/healthz`);
     expect([health.status, await health.json()]).toEqual([503, { status: 'stopping', relay: '0x01' }]);
   });
+});
+
+describe('bodies that do not come', () => {
+  const head = 'POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n';
+  /** Connections that announce a body and send `sent` of it. */
+  const stall = (port: number, count: number, { sent = '{', headers = '' } = {}) =>
+    Array.from({ length: count }, () => {
+      const socket = connect(port, '127.0.0.1');
+      socket.write(`${head}${headers}content-length: 900\r\n\r\n${sent}`);
+      return socket;
+    });
+  const settle = () => new Promise((resolve) => setTimeout(resolve, 100));
+  const firstPiece = async (socket: Socket) => String((await once(socket, 'data'))[0]);
+
+  it('take no place of a call, and make room for others, the oldest first', async () => {
+    const { port, call } = await start({ gate: createCallGate(2), bodyLimits: { maxBodies: 4 } });
+    const [oldest] = stall(port, 1);
+    await settle();
+    const others = stall(port, 3);
+    await settle();
+    const refused = firstPiece(oldest!);
+    expect((await call()).status).toBe(200);
+    expect(await refused).toMatch(/^HTTP\/1.1 503 .*"code":"overloaded"/s);
+    expect((await call()).status).toBe(200);
+    for (const socket of [oldest!, ...others]) socket.destroy();
+  });
+
+  it('cannot fill the memory', async () => {
+    const { port, call } = await start({ bodyLimits: { maxTotalBytes: 2_000 } });
+    const sockets = stall(port, 3, { sent: 'x'.repeat(800) });
+    const answers = sockets.map(firstPiece);
+    expect(await Promise.race(answers)).toContain('503');
+    expect((await call('x'.repeat(900))).status).toBe(200);
+    for (const socket of sockets) socket.destroy();
+  });
+
+  it('are counted by the memory that they take, not by what they declare', async () => {
+    const { port, call } = await start({ bodyLimits: { maxTotalBytes: 2_000 } });
+    const sockets = stall(port, 9);
+    await settle();
+    expect(await Promise.all(Array.from({ length: 5 }, async () => (await call('x'.repeat(300))).status))).toEqual(
+      Array(5).fill(200),
+    );
+    expect(sockets.every((socket) => socket.bytesRead === 0)).toBe(true);
+    for (const socket of sockets) socket.destroy();
+  });
+
+  it('end with the deadline', async () => {
+    const { port } = await start({ bodyLimits: { deadlineMs: 50 } });
+    const [socket] = stall(port, 1);
+    expect(await firstPiece(socket!)).toMatch(/^HTTP\/1.1 400 .*not complete within 0.05 s/s);
+    socket!.destroy();
+  });
+
+  it('and bodies without a payment are held to a lower limit, which the refusal names', async () => {
+    const { call } = await start({ bodyLimits: { maxUnpaidBodyBytes: 100 } });
+    const refused = await call('x'.repeat(101), { authorization: 'Bearer unused' });
+    expect(refused.status).toBe(413);
+    expect(await refused.text()).toContain('takes 100 bytes of body, with it 1000');
+    expect((await call('x'.repeat(100))).status).toBe(200);
+    // Taken whole, and then refused for its payment.
+    expect((await call('x'.repeat(101), { authorization: 'Payment x' })).status).toBe(402);
+  });
+
+  it('count until their payment is decided', async () => {
+    const decided = Promise.withResolvers<undefined>();
+    const asked = Promise.withResolvers<void>();
+    const slow: PaymentMethod = {
+      ...toy,
+      admit: ({ authorization }) => {
+        if (authorization !== undefined) asked.resolve();
+        return authorization === undefined ? Promise.resolve(undefined) : decided.promise;
+      },
+    };
+    const { call, gate } = await start({ payments: [slow, createFreeMethod()], bodyLimits: { maxBodies: 1 } });
+    for (let round = 0; round < 3; round += 1) expect((await call()).status).toBe(200);
+    const first = call('{}', { authorization: 'Payment x' });
+    await asked.promise;
+    expect(await codeOf(await call())).toEqual({ status: 503, code: 'overloaded' });
+    // The books stay open for it when the relay stops.
+    let isDrained = false;
+    const drained = gate.drain().then(() => (isDrained = true));
+    await settle();
+    expect(isDrained).toBe(false);
+    decided.resolve(undefined);
+    expect(await codeOf(await first)).toEqual({ status: 503, code: 'overloaded' });
+    await drained;
+  });
+});
+
+it.each([
+  ['with its length', 'body'],
+  ['in pieces', 'new Blob([body]).stream()'],
+])('a body of 30 MB, sent %s, is answered with a 413 that arrives', async (_, sent) => {
+  const { url } = await start();
+  // In a process of its own: here, client and relay would take turns, and never be in each other's way.
+  const client = `
+    const body = Buffer.alloc(30_000_000), headers = { 'content-type': 'application/json' };
+    for (let round = 0; round < 8; round += 1) {
+      const response = await fetch(process.argv[1], { method: 'POST', headers, duplex: 'half', body: ${sent} });
+      console.log(response.status, (await response.json()).error.code);
+    }`;
+  const args = ['--input-type=module', '-e', client, `${url}/v1/chat/completions`];
+  const { stdout } = await promisify(execFile)(process.execPath, args);
+  expect(stdout).toBe('413 body_too_large\n'.repeat(8));
+});
+
+it('a client that sends on after its refusal is cut off at a bound', async () => {
+  const { port } = await start();
+  const socket = connect(port, '127.0.0.1');
+  socket.on('error', () => undefined);
+  socket.write('POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n');
+  socket.write('content-length: 1000000000\r\n\r\n');
+  const closed = new Promise((resolve) => socket.once('close', resolve));
+  const piece = Buffer.alloc(2 ** 20);
+  let sentBytes = 0;
+  const send = () => {
+    if (socket.destroyed || sentBytes > 500_000_000) return;
+    sentBytes += piece.length;
+    socket.write(piece, send);
+  };
+  send();
+  await closed;
+  expect(sentBytes).toBeGreaterThan(60_000_000);
+  expect(sentBytes).toBeLessThan(200_000_000);
 });
 
 describe('an error', () => {

@@ -32,6 +32,7 @@ function backgroundOf(rpcUrl: string): Background {
     config: {
       chain: { id: chain.chainId, rpcUrl, deployedAtBlock: contracts.deployedAtBlock },
       contracts,
+      token: { symbol: 'USDC', address: contracts.usdc, decimals: 6 },
       collection: { intervalSeconds: 3_600, maxClaims: 100 },
       audit: { intervalSeconds: 3_600 },
     },
@@ -45,6 +46,7 @@ function backgroundOf(rpcUrl: string): Background {
     },
     watchIntervalMs: 50,
     sweepIntervalMs: 50,
+    closingIntervalMs: 50,
   });
 }
 
@@ -87,6 +89,21 @@ describe('the background', () => {
     expect(errors).toEqual([]);
   });
 
+  it('collects what a closing channel comes to owe later, long before the next ordinary collection', async () => {
+    background.start();
+    const channel = await stack.openChannel({ deposit: 100n });
+    const { channelId } = channel;
+    await until('the watcher saw the channel', async () => (await relay.ledger.getChannel(channelId)) !== undefined);
+    await background.runJob('collect');
+    await chargeCall({ ledger: relay.ledger, channel, amount: 12n, token: stack.contracts.usdc });
+    const known = await relay.ledger.getChannel(channelId);
+    if (known === undefined) throw new Error('the channel is not in the ledger');
+    // Only the books say so: no event starts a collection.
+    await relay.ledger.upsertChannel({ ...known, closeRequestedAt: 1 });
+    await until('the collection', async () => (await background.channelReader.readChannel(channelId))?.settled === 12n);
+    expect(errors).toEqual([]);
+  });
+
   it('frees reservations whose lease has ended', async () => {
     const channel = await stack.openChannel({ deposit: 100n });
     await relay.addChannel(channel, 100n);
@@ -94,6 +111,7 @@ describe('the background', () => {
     const now = Date.now();
     const outcome = await relay.ledger.reserve({
       ...{ callId: createCallId(), voucher, quote: 50n, model: 'sim-small', bodyHash: Buffer.alloc(32) },
+      token: stack.contracts.usdc,
       ...{ admittedAtMs: now, leaseUntilMs: now - 1 },
     });
     if (!outcome.ok) throw new Error(outcome.refusal.code);

@@ -5,10 +5,11 @@ import { createBlockStore, type BlockStore } from './audit/block-store.ts';
 import { runAnchoring, type AnchoringResult } from './audit/run-anchoring.ts';
 import { createChainClient, type ChainClient } from './chain/create-chain-client.ts';
 import { createChannelReader, type ChannelReader } from './chain/create-channel-reader.ts';
-import { createJob, describeError } from './chain/create-job.ts';
+import { createJob, describeError, type Job } from './chain/create-job.ts';
 import type { JobLog } from './chain/job-log.ts';
 import { createTransactionQueue } from './chain/send-queued-transactions.ts';
 import { createChannelWatcher } from './chain/watch-channels.ts';
+import type { CollectionDeps } from './collection/collection-deps.ts';
 import { runCollection, type CollectionResult } from './collection/run-collection.ts';
 import type { RelayConfig } from './config/relay-config.ts';
 import type { BackgroundLedger } from './ledger/background-ledger.ts';
@@ -16,7 +17,7 @@ import type { Ledger } from './ledger/ledger.ts';
 
 /** What the background needs to know. */
 export interface BackgroundOptions {
-  config: Pick<RelayConfig, 'chain' | 'contracts' | 'collection' | 'audit'>;
+  config: Pick<RelayConfig, 'chain' | 'contracts' | 'token' | 'collection' | 'audit'>;
   ledger: Ledger & BackgroundLedger;
   /** The 32-byte private key of the relay's account, which pays for gas. */
   relayKey: Uint8Array;
@@ -27,6 +28,8 @@ export interface BackgroundOptions {
   watchIntervalMs?: number;
   /** How often lapsed reservations are freed. */
   sweepIntervalMs?: number;
+  /** How often what closing channels owe is collected, whatever failed before. */
+  closingIntervalMs?: number;
 }
 
 /** What an operator may ask for, with its answer. Both are JSON. */
@@ -51,9 +54,13 @@ export interface Background {
   stop(): Promise<void>;
 }
 
+/** After failures, collections are tried again at least this often: an hour after its request a close takes the rest. */
+const maxCollectRetryMs = 600_000;
+
 /** Wires the background jobs together; nothing runs before `start` or `runJob`. */
 export function createBackground(options: BackgroundOptions): Background {
-  const { config, ledger, relayKey, dataDir, log, watchIntervalMs = 2_000, sweepIntervalMs = 5_000 } = options;
+  const { config, ledger, relayKey, dataDir, log } = options;
+  const { watchIntervalMs = 2_000, sweepIntervalMs = 5_000 } = options;
   const { chain, contracts } = config;
   const account = privateKeyToAccount(toHex(relayKey));
   const client = createChainClient({ rpcUrl: chain.rpcUrl, chainId: chain.id });
@@ -78,11 +85,11 @@ export function createBackground(options: BackgroundOptions): Background {
     maxClaims: config.collection.maxClaims,
     log,
   };
-  const collect = createJob({
-    name: 'collect',
+  const { collect, collectClosing } = createCollectJobs({
+    collection,
+    ledger,
     intervalMs: config.collection.intervalSeconds * 1_000,
-    work: () => runCollection(collection),
-    log,
+    closingIntervalMs: options.closingIntervalMs ?? 60_000,
   });
   const anchor = createJob({
     name: 'anchor',
@@ -92,27 +99,15 @@ export function createBackground(options: BackgroundOptions): Background {
   });
   const watcher = createChannelWatcher({
     ...escrow,
+    token: config.token.address,
     ledger,
     reader: channelReader,
     log,
-    onCloseRequested(channelId) {
-      log.info({ channelId }, 'a payer wants to close its channel; collecting now');
-      collect
-        .run()
-        .catch((error: unknown) => log.error({ channelId, ...describeError(error) }, 'the collection failed'));
-    },
+    onCloseRequested: (channelId) => collectForClose({ channelId, collect, log }),
   });
   const watch = createJob({ name: 'watch', intervalMs: watchIntervalMs, work: () => watcher.poll(), log });
-  const sweep = createJob({
-    name: 'sweep',
-    intervalMs: sweepIntervalMs,
-    async work() {
-      const freed = await ledger.sweep(Date.now());
-      if (freed > 0) log.warn({ freed }, 'freed reservations whose lease had ended');
-    },
-    log,
-  });
-  const jobs = [watch, collect, anchor, sweep];
+  const sweep = createSweepJob({ ledger, log, intervalMs: sweepIntervalMs });
+  const jobs = [watch, collect, collectClosing, anchor, sweep];
   const onDemand = { collect, anchor };
 
   return {
@@ -131,4 +126,47 @@ export function createBackground(options: BackgroundOptions): Background {
       await Promise.all(jobs.map((job) => job.stop()));
     },
   };
+}
+
+/** A payer wants its deposit back: what it owes is collected at once, in the background. */
+function collectForClose(options: { channelId: Hex; collect: Job<CollectionResult>; log: JobLog }): void {
+  const { channelId, collect, log } = options;
+  log.info({ channelId }, 'a payer wants to close its channel; collecting now');
+  collect.run().catch((error: unknown) => log.error({ channelId, ...describeError(error) }, 'the collection failed'));
+}
+
+function createSweepJob(options: { ledger: Pick<Ledger, 'sweep'>; log: JobLog; intervalMs: number }): Job<void> {
+  const { ledger, log, intervalMs } = options;
+  return createJob({
+    name: 'sweep',
+    intervalMs,
+    async work() {
+      const freed = await ledger.sweep(Date.now());
+      if (freed > 0) log.warn({ freed }, 'freed reservations whose lease had ended');
+    },
+    log,
+  });
+}
+
+/** The ordinary collections, and beside them, because they may be far apart, those of closing channels. */
+function createCollectJobs(options: {
+  collection: CollectionDeps;
+  ledger: Pick<BackgroundLedger, 'hasClosingDebt'>;
+  intervalMs: number;
+  closingIntervalMs: number;
+}): { collect: Job<CollectionResult>; collectClosing: Job<void> } {
+  const { collection, ledger, intervalMs, closingIntervalMs } = options;
+  const { log } = collection;
+  const work = () => runCollection(collection);
+  const collect = createJob({ name: 'collect', intervalMs, maxRetryMs: maxCollectRetryMs, work, log });
+  const collectClosing = createJob({
+    name: 'collect closing channels',
+    intervalMs: closingIntervalMs,
+    maxRetryMs: closingIntervalMs,
+    async work() {
+      if (await ledger.hasClosingDebt()) await collect.run();
+    },
+    log,
+  });
+  return { collect, collectClosing };
 }

@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { AutoPayError } from '../protocol/errors/auto-pay-error.ts';
-import { createLog, describeError } from './log.ts';
-import { startRelay } from './start-relay.ts';
+import { describeError } from './log.ts';
+import { runRelayProcess } from './run-relay-process.ts';
 
 const help = `Usage: node server/main.ts --data-dir DIR [--port N]
 
@@ -40,26 +40,6 @@ function fail(message: string, exitCode: number): never {
   process.exit(exitCode);
 }
 
-async function main(options: Arguments): Promise<void> {
-  const log = createLog(process.env['AUTOPAY_LOG_LEVEL'] ?? 'info');
-  const relay = await startRelay({ ...options, log, onFatal: () => process.exit(1) });
-  let stopping = false;
-  const stop = () => {
-    if (stopping) process.exit(1);
-    stopping = true;
-    relay.close().then(
-      () => process.exit(0),
-      (error: unknown) => {
-        log.fatal({ error: describeError(error) }, 'the relay did not stop cleanly');
-        process.exit(1);
-      },
-    );
-  };
-  process.on('SIGTERM', stop);
-  process.on('SIGINT', stop);
-  process.stdout.write(`${JSON.stringify({ listening: relay.url, relay: relay.address })}\n`);
-}
-
 let options: Arguments | undefined;
 try {
   options = readArguments(process.argv.slice(2));
@@ -67,7 +47,7 @@ try {
   fail(`${error instanceof Error ? error.message : String(error)}\n\n${help}`, 2);
 }
 if (options) {
-  await main(options).catch((error: unknown) => {
+  await runRelayProcess(options).catch((error: unknown) => {
     const known =
       error instanceof AutoPayError ? `${error.code}: ${error.message}` : JSON.stringify(describeError(error));
     fail(known, 1);

@@ -77,7 +77,7 @@ routes:
     deployments: [{ provider: simulated, model: "sim-small?fault=status:500", region: local }]
     price: { prompt: "0.15", completion: "0.60" }
   - { model: sim-free, free: true, deployments: [{ provider: simulated, model: sim-free }] }
-collection: { intervalSeconds: 3600 }
+collection: { intervalSeconds: 600 }
 audit: { intervalSeconds: 3600 }
 limits: { maxBodyBytes: 65536 }
 `;
@@ -404,13 +404,17 @@ describe('a relay that cannot start', () => {
 });
 
 describe('the relay process', () => {
-  it('says where it listens, and exits with 0 on SIGTERM', async () => {
+  const root = join(import.meta.dirname, '..');
+  it.each([
+    ['node server/main.ts', ['server/main.ts'], 'SIGTERM'],
+    ['autopay relay', ['cli/main.ts', 'relay'], 'SIGINT'],
+  ] as const)('%s says where it listens, and exits with 0 when told to stop', async (_, command, signal) => {
     const folder = await mkdtemp(join(dataDir, 'process-'));
     await mkdir(join(folder, 'keys'));
     await writeFile(join(folder, 'keys/relay.key'), toHex(stack.relayKey), { mode: 0o600 });
     await writeFile(join(folder, 'autopay.yaml'), configText());
-    const main = join(import.meta.dirname, 'main.ts');
-    const child = spawn(process.execPath, [main, '--data-dir', folder, '--port', '0'], {
+    const child = spawn(process.execPath, [...command, '--data-dir', folder, '--port', '0'], {
+      cwd: root,
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     const exited = once(child, 'exit');
@@ -420,7 +424,7 @@ describe('the relay process', () => {
     const ready = JSON.parse(line.toString()) as { listening: string; relay: string };
     expect(ready.relay).toBe(stack.relay);
     expect((await fetch(`${ready.listening}/healthz`)).status).toBe(200);
-    child.kill('SIGTERM');
+    child.kill(signal);
     expect(await exited).toEqual([0, null]);
     const lines = logged
       .trim()

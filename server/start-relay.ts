@@ -39,14 +39,18 @@ export interface Relay {
   /** The relay's account, which signs its receipts. */
   address: Hex;
   /**
-   * Admits no more calls, lets those under way finish (bounded by limits.drainTimeoutMs), and closes the books. What
+   * Admits no more calls, lets those under way finish (for 25 s at most), and closes the books. What
    * cannot finish is released, uncharged.
    */
   close(): Promise<void>;
 }
 
+/** Calls under way get this long to finish; supervisors commonly kill after 30 s. */
+const shutdownTimeoutMs = 25_000;
 /** After connections were cut, the books get this long to take the outcome. */
 const settleTimeoutMs = 5_000;
+/** Connections beyond those of calls: kept alive, or with a request that still comes. */
+const idleConnections = 4_096;
 /** The last answers get this long to leave. */
 const flushTimeoutMs = 1_000;
 
@@ -108,13 +112,15 @@ export async function startRelay(options: StartRelayOptions): Promise<Relay> {
       runJob: (name) => background.runJob(name),
       operatorToken,
     });
-    const listening = await listen(app, { ...address, port: options.port ?? address.port });
+    const maxConnections = idleConnections + 4 * limits.maxConcurrentCalls;
+    const listening = await listen(app, { ...address, port: options.port ?? address.port, maxConnections });
     background.start();
     log.info({ url: listening.url, relay, chainId: chain.id }, 'the relay listens');
 
     const cutUpstreams = () => calls.closeTransport();
     const stop = async () => {
-      await stopCalls({ gate, listening, drainTimeoutMs: limits.drainTimeoutMs, cutUpstreams, log });
+      const finishTimeoutMs = Math.min(shutdownTimeoutMs, limits.drainTimeoutMs);
+      await stopCalls({ gate, listening, finishTimeoutMs, cutUpstreams, log });
       await closeAll(closers);
       log.info({}, 'the relay has stopped');
     };
@@ -130,7 +136,7 @@ export async function startRelay(options: StartRelayOptions): Promise<Relay> {
 async function stopCalls(options: {
   gate: CallGate;
   listening: Listening;
-  drainTimeoutMs: number;
+  finishTimeoutMs: number;
   cutUpstreams: () => Promise<void>;
   log: Log;
 }): Promise<void> {
@@ -138,7 +144,7 @@ async function stopCalls(options: {
   const { server } = listening;
   const closed = new Promise<void>((done) => void server.close(() => done()));
   const drained = gate.drain();
-  if (await isOver(drained, options.drainTimeoutMs)) {
+  if (await isOver(drained, options.finishTimeoutMs)) {
     server.closeIdleConnections();
     await isOver(closed, flushTimeoutMs);
   } else {

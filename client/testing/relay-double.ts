@@ -40,6 +40,7 @@ const prices = {
 };
 const priceRoot: Hex = `0x${'99'.repeat(32)}`;
 const defaultOutputTokens = 1_000;
+const contextTokens = 8_000;
 const usage = {
   prompt: 10,
   cachedPrompt: 0,
@@ -59,6 +60,10 @@ interface Mischief {
   signWith?: Uint8Array;
   escrow?: Hex;
   changeFacts?: (facts: Record<string, string>) => Record<string, string>;
+  /** Refuses every voucher as too small. */
+  refuseVouchers?: boolean;
+  /** Its prices, as published and as quoted, are this many times what they were. */
+  priceFactor?: bigint;
   /** Streams: cut the connection after the first event. */
   cutStream?: boolean;
   /** Streams: wait before `[DONE]`. */
@@ -86,6 +91,8 @@ export interface RelayDouble {
   mischief: Mischief;
   /** The Authorization header of each POST; empty where there was none. */
   authorizations: string[];
+  /** The length of the body of each POST. */
+  bodyLengths: number[];
   /** How many vouchers were refused. */
   refused: () => number;
   /** Makes earlier challenges invalid, as a new secret does. */
@@ -98,8 +105,9 @@ export async function startRelayDouble(): Promise<RelayDouble> {
   const books = new Map<Hex, DoubleBooks>();
   const mischief: Mischief = {};
   const authorizations: string[] = [];
+  const bodyLengths: number[] = [];
   const counters = { refused: 0, challenge: 1 };
-  const double = { books, mischief, authorizations, counters };
+  const double = { books, mischief, authorizations, bodyLengths, counters };
   const server = createServer(
     (request, response) =>
       void serve(double, request, response).catch((error: unknown) => response.destroy(error as Error)),
@@ -111,6 +119,7 @@ export async function startRelayDouble(): Promise<RelayDouble> {
     books,
     mischief,
     authorizations,
+    bodyLengths,
     refused: () => counters.refused,
     rotateChallenge: () => {
       counters.challenge += 1;
@@ -123,7 +132,7 @@ export async function startRelayDouble(): Promise<RelayDouble> {
   };
 }
 
-type Double = Pick<RelayDouble, 'books' | 'mischief' | 'authorizations'> & {
+type Double = Pick<RelayDouble, 'books' | 'mischief' | 'authorizations' | 'bodyLengths'> & {
   counters: { refused: number; challenge: number };
 };
 
@@ -140,7 +149,7 @@ async function serve(double: Double, request: IncomingMessage, response: ServerR
   if (request.url === '/v1/models')
     return sendJson(response, 200, {
       object: 'list',
-      data: [listed('paid', false), listed('free', true)],
+      data: [listed(double, 'paid'), listed(double, 'free')],
       price_root: priceRoot,
     });
   const chunks: Buffer[] = [];
@@ -152,16 +161,22 @@ async function serve(double: Double, request: IncomingMessage, response: ServerR
   });
 }
 
-function listed(id: string, free: boolean) {
-  const limits = { context_tokens: 8_000, max_output_tokens: 4_000, default_max_output_tokens: defaultOutputTokens };
+function listed({ mischief }: Double, id: 'paid' | 'free') {
+  const free = id === 'free';
+  const { prompt, completion } = pricesOf(mischief);
+  const limits = {
+    context_tokens: contextTokens,
+    max_output_tokens: 4_000,
+    default_max_output_tokens: defaultOutputTokens,
+  };
   const { symbol, address: token, decimals } = doubleTerms.token;
   const pricing = {
     token,
     symbol,
     decimals,
     per_tokens: 1_000_000,
-    prompt: String(prices.prompt),
-    completion: String(prices.completion),
+    prompt: String(prompt),
+    completion: String(completion),
   };
   return { id, object: 'model', created: 0, owned_by: 'autopay', free, ...limits, ...(free ? {} : { pricing }) };
 }
@@ -175,6 +190,7 @@ interface Call {
 async function serveCall(double: Double, call: Call): Promise<void> {
   const callId = createCallId();
   double.authorizations.push(call.authorization);
+  double.bodyLengths.push(call.body.length);
   call.response.setHeader('x-autopay-call-id', callId);
   const asked = JSON.parse(call.body.toString()) as { model: string; stream?: boolean; max_tokens?: number };
   if (asked.model !== 'free' && asked.model !== 'paid') {
@@ -212,10 +228,15 @@ interface Admitted {
   quote: bigint;
 }
 
+function pricesOf({ priceFactor = 1n }: Mischief) {
+  return { ...prices, prompt: prices.prompt * priceFactor, completion: prices.completion * priceFactor };
+}
+
 /** The voucher rules of PARTS.md; undefined if it has refused. */
 function admit(double: Double, call: Call, limit: number | undefined): Admitted | undefined {
-  const promptTokens = call.body.length + promptOverheadTokens;
-  const quoteFor = (outputTokens: number) => quoteOfBounds({ promptTokens, outputTokens, choices: 1 }, prices);
+  const promptTokens = Math.min(call.body.length + promptOverheadTokens, contextTokens);
+  const quoteFor = (outputTokens: number) =>
+    quoteOfBounds({ promptTokens, outputTokens, choices: 1 }, pricesOf(double.mischief));
   const quote = quoteFor(limit ?? defaultOutputTokens);
   const refuse = (status: number, code: string, facts: Record<string, string> = {}) => {
     double.counters.refused += call.authorization === '' ? 0 : 1;
@@ -252,7 +273,8 @@ function admit(double: Double, call: Call, limit: number | undefined): Admitted 
   if (channel.used.has(cumulativeAmount)) return refuse(409, 'voucher_already_used', facts);
   const headroom = accepted - channel.charged - channel.reserved;
   const isShrinkable = limit === undefined && headroom >= quoteFor(256);
-  if (headroom < quote && !isShrinkable) return refuse(402, 'insufficient_headroom', facts);
+  if (double.mischief.refuseVouchers || (headroom < quote && !isShrinkable))
+    return refuse(402, 'insufficient_headroom', facts);
   channel.accepted = accepted;
   channel.used.add(cumulativeAmount);
   const held = headroom < quote ? headroom : quote;

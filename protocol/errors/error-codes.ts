@@ -40,6 +40,10 @@ export const errorCodes = {
   upstream_unreachable: { status: 502, type: 'upstream_error' },
   upstream_timeout: { status: 504, type: 'upstream_error' },
   upstream_truncated: { status: 502, type: 'upstream_error' },
+  // The answer had begun and was charged, but it is not whole
+  call_timeout: { status: 504, type: 'server_error' },
+  answer_too_long: { status: 502, type: 'server_error' },
+  client_too_slow: { status: 408, type: 'invalid_request_error' },
   overloaded: { status: 503, type: 'server_error' },
   chain_unavailable: { status: 503, type: 'server_error' },
   internal_error: { status: 500, type: 'server_error' },

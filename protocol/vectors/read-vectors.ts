@@ -1,10 +1,10 @@
-import { readFileSync } from 'node:fs';
 import type { Hex } from '../bytes/hex.ts';
 import type { ChallengeEcho } from '../mpp/session-schemas.ts';
 import type { TokenPrices } from '../pricing/token-prices.ts';
 import { evidenceTiers, usageKinds, type CallReceipt, type TokenUsage } from '../receipt/call-receipt.ts';
 import type { CommitmentSubject } from '../receipt/commitments.ts';
 import type { ChannelIdentity } from '../typed-data/channel-id.ts';
+import vectors from './vectors.json' with { type: 'json' };
 
 type Amounts = 'runningTotal' | 'amount' | 'refundOwed' | 'oracleRound';
 type JsonReceipt = Omit<CallReceipt, Amounts | 'evidenceTier' | 'usageKind'> &
@@ -27,7 +27,7 @@ export interface Vectors {
 
 /** For tests: the shared vectors. */
 export function readVectors(): Vectors {
-  return JSON.parse(readFileSync(new URL('./vectors.json', import.meta.url), 'utf8')) as Vectors;
+  return vectors as unknown as Vectors;
 }
 
 /** A receipt of the vectors, with amounts and names as the code has them. */

@@ -38,7 +38,6 @@ export async function runAnchoring(deps: AnchoringDeps): Promise<AnchoringResult
   const { ledger } = deps;
   const unfinished = await ledger.lastBlock();
   const resumed = unfinished === undefined ? null : await anchorBlock(deps, unfinished);
-  await ledger.logPendingCharges();
   const newest = await writeBlocks(deps);
   if (newest === undefined) return { size: 0, root: null, cid: null, transactionHash: null, nothingToDo: true };
   const transactionHash = (await anchorBlock(deps, newest)) ?? resumed;

@@ -2,6 +2,7 @@ import type { ErrorCode } from '../../protocol/errors/error-codes.ts';
 import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
 import type { AttemptRecord } from '../ledger/ledger.ts';
 import { buildUpstreamBody } from './build-upstream-body.ts';
+import { CallError } from './call-error.ts';
 import type { CallWatch, GiveUpReason } from './call-watch.ts';
 import type { PreparedCall } from './prepare-call.ts';
 import type { ReservedCall } from './reserve-call.ts';
@@ -13,7 +14,7 @@ import {
   type UpstreamRefusal,
 } from './router.ts';
 import { BrokenStream } from './stream-meter.ts';
-import { TransportError } from './transport.ts';
+import { outcomeOfFailure, TransportError } from './transport.ts';
 import type { CallDeps, CallRequest, ResponseSink } from './types.ts';
 
 /** All that belongs to one call once its quote is held. */
@@ -77,6 +78,7 @@ const failureCodes = {
   unreachable: 'upstream_unreachable',
   timeout: 'upstream_timeout',
   truncated: 'upstream_truncated',
+  too_long: 'answer_too_long',
   unusable: 'upstream_error',
 } as const satisfies Record<string, ErrorCode>;
 
@@ -95,8 +97,8 @@ export function failAttempts<T>(
   return new CallFailure({ reason: code, attempts });
 }
 
-/** The failure of a call whose stream broke after its first byte: there is no way back to another deployment. */
-export function failStream(
+/** The failure of a call whose answer broke off after it was accepted: there is no way back to another deployment. */
+export function failAnswer(
   context: CallContext,
   options: { failed: readonly AttemptRecord[]; attempt: OpenAttempt; cause: unknown },
 ): CallFailure {
@@ -118,8 +120,9 @@ export function failStream(
 
 /** What the client is told of a failure. */
 export function errorOfReason(failure: CallFailure): AutoPayError {
-  const { reason } = failure;
+  const { reason, refusal } = failure;
   const code = reason === 'client_gone' ? 'internal_error' : reason;
+  if (refusal) return new CallError(code, refusal.error.message, { refusal, cause: failure });
   return new AutoPayError(code, messages[code] ?? messages.internal_error, { cause: failure });
 }
 
@@ -128,6 +131,7 @@ const messages: Partial<Record<ErrorCode, string>> & { internal_error: string } 
   upstream_unreachable: 'The provider cannot be reached. Nothing was charged. Try again later.',
   upstream_timeout: 'The provider did not answer in time. Nothing was charged. Try again later.',
   upstream_truncated: 'The provider broke off its answer. Nothing was charged. Try again.',
+  answer_too_long: 'The answer is longer than this relay allows. Nothing was charged. Ask for less.',
   internal_error: 'The relay failed. Nothing was charged that was not receipted. Try again later.',
 };
 
@@ -137,5 +141,5 @@ function codeOfGivingUp(reason: GiveUpReason | null): ErrorCode {
 
 function reachedOutcome(failure: TransportError['failure']): AttemptRecord['outcome'] {
   // The headers had come, so what broke now is a truncated answer.
-  return failure === 'unreachable' ? 'truncated' : failure;
+  return failure === 'unreachable' ? 'truncated' : outcomeOfFailure(failure);
 }

@@ -63,6 +63,7 @@ export function makeChannel(changes: Partial<ChannelState> = {}): ChannelState {
     settled: 0n,
     closeRequestedAt: 0,
     finalized: false,
+    readAtBlock: 1,
     acceptedCumulative: 0n,
     acceptedSignature: null,
     charged: 0n,
@@ -269,15 +270,23 @@ export const streamEvents = [
 export function makeResponse(
   pieces: readonly (string | Uint8Array)[],
   options: { status?: number; headers?: Record<string, string> } = {},
-): UpstreamResponse {
+): UpstreamResponse & { destroyed: boolean } {
   async function* body(): AsyncGenerator<Uint8Array> {
     for (const piece of pieces) yield Buffer.from(piece);
   }
-  return { status: options.status ?? 200, headers: options.headers ?? {}, body: body() };
+  return {
+    status: options.status ?? 200,
+    headers: options.headers ?? {},
+    body: body(),
+    destroyed: false,
+    destroy() {
+      this.destroyed = true;
+    },
+  };
 }
 
 /** A stream's answer in memory. */
-export function makeStream(pieces: readonly (string | Uint8Array)[]): UpstreamResponse {
+export function makeStream(pieces: readonly (string | Uint8Array)[]): ReturnType<typeof makeResponse> {
   return makeResponse(pieces, { headers: { 'content-type': 'text/event-stream' } });
 }
 

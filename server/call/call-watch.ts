@@ -3,9 +3,13 @@ import type { CallLimits, ResponseSink } from './types.ts';
 /** Why the relay gave up on the upstream. */
 export type GiveUpReason = 'call_timeout' | 'drain_timeout' | 'not_durable';
 
+/** Providers give up a connection that is not read for some tens of seconds; buffers hide shorter pauses. */
+const heldBackAfterMs = 5_000;
+
 /**
  * Watches one call's client and clock. A client that goes, or that takes no bytes for `idleTimeoutMs`, does not end the
- * call: the upstream has done the work and bills it, so it is read on to its usage, for at most `drainTimeoutMs`.
+ * call: the upstream has done the work and bills it, so it is read on to its usage, for at most `drainTimeoutMs`; what was
+ * read until then is charged.
  */
 export class CallWatch {
   readonly #sink: ResponseSink;
@@ -15,6 +19,7 @@ export class CallWatch {
   #drainTimer: NodeJS.Timeout | undefined;
   #writing = false;
   #clientGone = false;
+  #heldBack = false;
   #reason: GiveUpReason | null = null;
 
   constructor(options: { sink: ResponseSink; limits: CallLimits; durable: Promise<void> }) {
@@ -34,6 +39,11 @@ export class CallWatch {
     return this.#clientGone;
   }
 
+  /** Whether the client took its bytes so slowly that the upstream was not read for a while. */
+  get heldBack(): boolean {
+    return this.#heldBack;
+  }
+
   /** Why the upstream was aborted; null if it was not. */
   get reason(): GiveUpReason | null {
     return this.#reason;
@@ -43,13 +53,15 @@ export class CallWatch {
   async write(bytes: Uint8Array): Promise<void> {
     if (this.#clientGone) return;
     this.#writing = true;
+    const startedAtMs = performance.now();
     const stall = setTimeout(() => this.#dropClient(), this.#limits.idleTimeoutMs);
     await this.#sink.write(bytes);
     clearTimeout(stall);
+    if (performance.now() - startedAtMs >= heldBackAfterMs) this.#heldBack = true;
     this.#writing = false;
   }
 
-  /** Closes the upstream's connection after its answer. */
+  /** Closes the upstream's connection, whatever is being read of it. */
   leaveUpstream(): void {
     this.#controller.abort();
   }
@@ -68,6 +80,7 @@ export class CallWatch {
   }
 
   #dropClient(): void {
+    this.#heldBack = true;
     this.#loseClient();
     this.#sink.destroy();
   }

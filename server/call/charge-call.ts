@@ -8,6 +8,7 @@ import { estimateUsage } from '../metering/estimate-usage.ts';
 import { digestAttempts } from './attempts-digest.ts';
 import { buildPaymentReceipt } from './build-payment-receipt.ts';
 import { CallFailure, closeAttempt, type CallContext } from './call-context.ts';
+import type { BreakReason } from './judge-break.ts';
 import type { AnswerFacts } from './read-json-answer.ts';
 import type { OpenAttempt } from './router.ts';
 
@@ -18,8 +19,10 @@ export interface ChargeOptions {
   /** Attempts before it. */
   failed: readonly AttemptRecord[];
   responseSalt: Uint8Array;
-  /** Over the exact bytes that the client got, or would have got if it had stayed. */
+  /** Over the exact bytes that the client got, or would have got if it had stayed; of broken JSON what was read. */
   responseCommitment: Uint8Array;
+  /** Why the answer is not whole, which makes its usage an estimate of what was read; null for a whole one. */
+  brokenOff: BreakReason | null;
 }
 
 /** A durable charge, as the client is told of it. */
@@ -38,9 +41,10 @@ const maxModelCharacters = 256;
  */
 export async function chargeCall(context: CallContext, options: ChargeOptions): Promise<Charged> {
   const { deps, request, call } = context;
-  const { attempt, facts } = options;
-  const { usage, usageKind } = await meter(context, facts);
-  const attempts = [...options.failed, closeAttempt(context, attempt, { outcome: 'ok', usage, usageKind })];
+  const { attempt, brokenOff, facts } = options;
+  const { usage, usageKind } = await meter(context, { facts, isWhole: brokenOff === null });
+  const outcome = brokenOff === null ? 'ok' : 'aborted';
+  const attempts = [...options.failed, closeAttempt(context, attempt, { outcome, usage, usageKind })];
   const { prices } = call.route;
   const requestSalt = createSalt();
   const charge = {
@@ -71,13 +75,19 @@ export async function chargeCall(context: CallContext, options: ChargeOptions): 
   } catch (cause) {
     throw new CallFailure({ reason: 'internal_error', attempts, cause });
   }
-  deps.onFinish?.({ callId: request.callId, model: call.route.model, outcome: 'charged', attempts, result });
+  const summary = { callId: request.callId, model: call.route.model, outcome: 'charged', attempts, result } as const;
+  deps.onFinish?.(brokenOff === null ? summary : { ...summary, reason: brokenOff });
   return { receipt: encodeSignedReceipt(result.signed), paymentReceipt: buildPaymentReceipt(context, result) };
 }
 
-async function meter(context: CallContext, facts: AnswerFacts): Promise<{ usage: TokenUsage; usageKind: UsageKind }> {
-  if (facts.usage) return { usage: facts.usage, usageKind: 'exact' };
+async function meter(
+  context: CallContext,
+  { facts, isWhole }: { facts: AnswerFacts; isWhole: boolean },
+): Promise<{ usage: TokenUsage; usageKind: UsageKind }> {
+  if (facts.usage && isWhole) return { usage: facts.usage, usageKind: 'exact' };
   const { messages, tools } = context.call.chat.value;
   const usage = await estimateUsage({ messages: messages as unknown[], tools, answer: [facts.texts.join('')] });
-  return { usage, usageKind: 'estimated' };
+  // A provider that counts on in every chunk has said how far it was; some begin with zeros.
+  const { completion, ...told } = facts.usage ?? usage;
+  return { usage: { ...told, completion: Math.max(completion, usage.completion) }, usageKind: 'estimated' };
 }

@@ -72,9 +72,15 @@ describe('durability', () => {
     const call = handleCall(makeDeps({ ledger, transport }), makeRequest(ask), sink);
     await settle();
     expect(sink.events).toEqual([]);
+    let answered = false;
+    const answer = call.catch((error: unknown) => {
+      answered = true;
+      return error;
+    });
+    await settle();
+    expect(answered).toBe(false);
     gate.resolve();
-    await call;
-    expect(sink.status).toBe(400);
+    expect(await answer).toMatchObject({ status: 400 });
   });
 
   test('nothing of a JSON answer leaves before the charge is durable', async () => {
@@ -262,12 +268,22 @@ describe('refusals', () => {
       [Buffer.from('{'), 'invalid_json', null],
       [{ ...ask, model: 'unknown' }, 'model_not_found', 'model'],
       [{ ...ask, web_search_options: {} }, 'unsupported_parameter', 'web_search_options'],
+      [{ ...ask, n: 8, logprobs: true, top_logprobs: 20 }, 'unsupported_parameter', 'top_logprobs'],
+      [{ ...ask, n: 8, logprobs: true }, 'unsupported_parameter', 'logprobs'],
+      [{ ...ask, n: 2, top_logprobs: 20, max_tokens: 600 }, 'unsupported_parameter', 'top_logprobs'],
     ] as const) {
       const ledger = new FakeLedger();
       const call = handleCall(makeDeps({ ledger, transport: makeTransport() }), makeRequest(body), new MemorySink());
       await expect(call).rejects.toMatchObject({ code, param });
       expect(ledger.reserved).toEqual([]);
     }
+  });
+
+  test('spare log probabilities that fit', async () => {
+    const body = { ...ask, n: 2, logprobs: true, top_logprobs: 20, max_tokens: 250 };
+    const sink = new MemorySink();
+    await handleCall(makeDeps({ transport: makeTransport(makeResponse([answerText])) }), makeRequest(body), sink);
+    expect(sink.status).toBe(200);
   });
 
   test('of the ledger call no upstream and name the numbers that mend them', async () => {
@@ -371,11 +387,15 @@ describe('failures of the upstream', () => {
         headers: { 'retry-after': '7', 'set-cookie': 'a=b' },
       }),
     );
-    await handleCall(makeDeps({ ledger, transport }), makeRequest(ask), sink);
-    expect(sink.status).toBe(429);
-    expect(JSON.parse(sink.text)).toEqual({ error });
-    expect(sink.headers).toMatchObject({ 'content-type': 'application/json', 'retry-after': '7' });
-    expect(sink.headers).not.toHaveProperty('set-cookie');
+    const call = handleCall(makeDeps({ ledger, transport }), makeRequest(ask), sink);
+    await expect(call).rejects.toMatchObject({
+      code: 'upstream_error',
+      status: 429,
+      refusal: { status: 429, error },
+      headers: { 'cache-control': 'no-store', 'retry-after': '7' },
+    });
+    await expect(call).rejects.not.toHaveProperty('headers.set-cookie');
+    expect(sink.events).toEqual([]);
     expect(ledger.charged).toEqual([]);
     expect(ledger.released).toMatchObject([
       { reason: 'upstream_error', attempts: [{ outcome: 'refused', status: 429, usageKind: 'unknown' }] },
@@ -396,6 +416,39 @@ describe('failures of the upstream', () => {
     }
   });
 
+  test('that a client brings about by not reading are charged to it', async () => {
+    const ledger = new FakeLedger();
+    const sink = new MemorySink();
+    sink.blocked = new Promise(() => undefined);
+    async function* body(): AsyncGenerator<Uint8Array> {
+      for (const event of streamEvents.slice(0, 2)) yield Buffer.from(event);
+      throw new TransportError('truncated', 'the provider gave up');
+    }
+    const transport = makeTransport({ ...makeStream([]), body: body() });
+    const deps = makeDeps({ ledger, transport, limits: { ...limits, idleTimeoutMs: 20 } });
+    await handleCall(deps, makeRequest(askStream), sink);
+    expect(ledger.charged).toMatchObject([{ receipt: { usageKind: 'estimated', usage: { completion: 1 } } }]);
+    expect(ledger.released).toEqual([]);
+    expect(deps.finished).toMatchObject([{ outcome: 'charged', reason: 'client_gone' }]);
+  });
+
+  test('leave usage that was counted so far: it is charged, or the estimate if that is more', async () => {
+    for (const [told, completion] of [
+      [7, 7],
+      [0, 1],
+    ] as const) {
+      const ledger = new FakeLedger();
+      const counting = `data: {"choices":[{"delta":{"content":"Hello"}}],"usage":{"prompt_tokens":10,"completion_tokens":${told}}}\n\n`;
+      const answer = makeStream([counting, 'x'.repeat(2_000_000)]);
+      const deps = makeDeps({ ledger, transport: makeTransport(answer) });
+      await handleCall(deps, makeRequest(askStream), new MemorySink());
+      expect(answer.destroyed).toBe(true);
+      expect(ledger.charged).toMatchObject([
+        { receipt: { usageKind: 'estimated', usage: { prompt: 10, completion } } },
+      ]);
+    }
+  });
+
   test('are bounded in time by the whole call', async () => {
     const ledger = new FakeLedger();
     const transport = {
@@ -409,6 +462,40 @@ describe('failures of the upstream', () => {
       code: 'upstream_timeout',
     });
     expect(ledger.released).toMatchObject([{ reason: 'upstream_timeout', attempts: [{ outcome: 'aborted' }] }]);
+  });
+
+  test('leave no upstream behind', async () => {
+    const signals: AbortSignal[] = [];
+    for (const answer of [makeResponse(['{}'], { status: 500 }), makeResponse([answerText])]) {
+      const transport: Transport = {
+        send: async ({ signal }) => {
+          signals.push(signal);
+          return answer;
+        },
+      };
+      await handleCall(makeDeps({ transport }), makeRequest(ask), new MemorySink()).catch(() => undefined);
+    }
+    expect(signals.map(({ aborted }) => aborted)).toEqual([true, false]);
+  });
+
+  test('of length in JSON are charged once, and what was not read is not waited for', async () => {
+    const ledger = new FakeLedger();
+    const answer = makeResponse(['{"choices":[{"message":{"content":"Hello', 'x'.repeat(2_000_000)]);
+    const transport = makeTransport(answer);
+    const deployments = ['a', 'b'].map((id) => ({ id, provider: 'p', model: 'm' }));
+    const call = handleCall(
+      makeDeps({ ledger, transport, route: makeRoute({ deployments }) }),
+      makeRequest(ask),
+      new MemorySink(),
+    );
+    await expect(call).rejects.toMatchObject({
+      code: 'answer_too_long',
+      headers: { 'x-autopay-receipt': expect.any(String) },
+    });
+    expect(answer.destroyed).toBe(true);
+    expect(ledger.charged).toHaveLength(1);
+    expect(ledger.released).toEqual([]);
+    expect(transport.sent).toHaveLength(1);
   });
 
   test('in the relay’s own code release the reservation too', async () => {

@@ -1,3 +1,4 @@
+import { CallError } from './call-error.ts';
 import { CallFailure, errorOfReason, type CallContext } from './call-context.ts';
 import { CallWatch } from './call-watch.ts';
 import { prepareCall } from './prepare-call.ts';
@@ -11,10 +12,13 @@ import type { CallDeps, CallRequest, CallSummary, ResponseSink } from './types.t
  *
  * Durability: nothing reaches the sink before the reservation is durable; neither `[DONE]` nor the last byte of a body
  * does before the charge is durable. A call that fails is released, never charged, and that is durable before the client
- * is told. A client that goes is charged for what was generated if the upstream's usage can still be had.
+ * is told.
  *
- * @throws AutoPayError only while nothing has been sent: the caller answers with it. What fails later ends the stream
- *   with an error event and a broken connection; an upstream's refusal is passed on by this function itself.
+ * Once an answer has begun, only a failure of its provider (or of the relay itself) leaves it uncharged: where the client
+ * goes or stalls, or one of the relay's limits ends it, what was read of it is charged.
+ *
+ * @throws AutoPayError only while nothing has been sent: the caller answers with it, and with what a CallError carries.
+ *   What fails later ends the stream with an error event and a broken connection.
  */
 export async function handleCall(deps: CallDeps, request: CallRequest, sink: ResponseSink): Promise<void> {
   const call = prepareCall(deps, request.body);
@@ -24,6 +28,9 @@ export async function handleCall(deps: CallDeps, request: CallRequest, sink: Res
   try {
     await (call.chat.stream ? relayStream(context) : relayJson(context));
   } catch (error) {
+    watch.leaveUpstream();
+    // Charged, and on its way to the client.
+    if (error instanceof CallError) throw error;
     const failure =
       error instanceof CallFailure ? error : new CallFailure({ reason: 'internal_error', attempts: [], cause: error });
     await release(context, failure);
@@ -56,18 +63,7 @@ async function answerFailure({ sink, watch }: CallContext, failure: CallFailure)
   if (watch.clientGone) return;
   const { refusal } = failure;
   const error = errorOfReason(failure);
-  if (!sink.started) {
-    if (!refusal) throw error;
-    const body = Buffer.from(JSON.stringify({ error: refusal.error }));
-    sink.start(refusal.status, {
-      'content-type': 'application/json',
-      'content-length': String(body.length),
-      'cache-control': 'no-store',
-      ...refusal.headers,
-    });
-    sink.end(body);
-    return;
-  }
+  if (!sink.started) throw error;
   const { code, message, param, type } = error;
   const told = refusal?.error ?? { message, type, param, code };
   await watch.write(Buffer.from(`data: ${JSON.stringify({ error: told })}\n\n`));

@@ -57,6 +57,9 @@ test('refuses wrong types by name', () => {
     [{ max_completion_tokens: 5, max_tokens: 5 }, 'max_tokens'],
     [{ n: 0 }, 'n'],
     [{ n: 129 }, 'n'],
+    [{ logprobs: 5 }, 'logprobs'],
+    [{ top_logprobs: -1 }, 'top_logprobs'],
+    [{ top_logprobs: 21 }, 'top_logprobs'],
   ];
   for (const [changes, param] of cases) {
     expect(() => parse(changes)).toThrowError(expect.objectContaining({ code: 'invalid_request', param }));
@@ -76,6 +79,68 @@ test('refuses by name what tokens do not bound', () => {
     expect(() => parse(changes)).toThrowError(expect.objectContaining({ code: 'unsupported_parameter', param }));
   }
   expect(parse({ service_tier: 'auto', tools: [{ type: 'function' }], prediction: null }).model).toBe('small');
+});
+
+describe('keys that a reader which ignores case takes for others', () => {
+  test('are refused where the name is known', () => {
+    const cases: [object, string][] = [
+      [{ Model: 'dearer' }, 'Model'],
+      [{ N: 64 }, 'N'],
+      [{ MAX_COMPLETION_TOKENS: 9 }, 'MAX_COMPLETION_TOKENS'],
+      [{ 'max_completion_to\u212aens': 9 }, 'max_completion_to\u212aens'],
+      [{ 'me\u017fsages': messages }, 'me\u017fsages'],
+      [{ Prediction: {} }, 'Prediction'],
+      [{ stream_options: { Include_usage: false } }, 'stream_options.Include_usage'],
+      [{ messages: [{ role: 'user', Content: [] }] }, 'messages[0].Content'],
+      [{ tools: [{ type: 'function', Type: 'web_search' }] }, 'tools[0].Type'],
+      [
+        { messages: [{ role: 'user', content: [{ type: 'text', text: 'x', Type: 'file' }] }] },
+        'messages[0].content[0].Type',
+      ],
+    ];
+    for (const [changes, param] of cases) {
+      expect(() => parse(changes)).toThrowError(expect.objectContaining({ code: 'invalid_request', param }));
+    }
+    // Written with an escape it is the same key.
+    const escaped = Buffer.from('{"model":"small","messages":[{}],"\\u006dodel\\u0020":1,"\\u004dodel":"x"}');
+    expect(() => parseChatRequest(escaped)).toThrowError(expect.objectContaining({ param: 'Model' }));
+  });
+
+  test('are refused where two are alike, whatever their name', () => {
+    for (const [changes, param] of [
+      [{ vendor: 1, Vendor: 2 }, 'Vendor'],
+      [{ 'as\u212a': 1, ask: 2 }, 'ask'],
+      [{ stream_options: { a: 1, A: 2 } }, 'stream_options.A'],
+    ] as const) {
+      expect(() => parse(changes)).toThrowError(expect.objectContaining({ code: 'duplicate_key', param }));
+    }
+    const twice = Buffer.from(
+      '{"model":"m","messages":[{}],"stream_options":{"include_usage":false,"include_usage":true}}',
+    );
+    expect(() => parseChatRequest(twice)).toThrowError(expect.objectContaining({ code: 'duplicate_key' }));
+  });
+
+  test('pass where they are nobody’s', () => {
+    expect(parse({ vendorOption: 1, Straße: 2 }).model).toBe('small');
+  });
+});
+
+test('what would take the parser long is refused before it is parsed', () => {
+  const nested = (levels: number) => `{"model":"m","messages":[{}],"a":${'['.repeat(levels)}${']'.repeat(levels)}}`;
+  const crowded = (objects: number) =>
+    `{"model":"m","messages":[{}],"a":[${Array.from({ length: objects }, () => '{}').join()}]}`;
+  const wide = (keys: number) =>
+    `{"model":"m","messages":[{}],${Array.from({ length: keys }, (_, i) => `"k${i}":0`).join()}}`;
+  for (const body of [nested(128), wide(999), crowded(65_535), `{"a":${'['.repeat(1_000_000)}`]) {
+    expect(() => parseChatRequest(Buffer.from(body))).toThrowError(
+      expect.objectContaining({ code: 'invalid_request', param: null }),
+    );
+  }
+  for (const body of [nested(127), wide(998), crowded(65_532)])
+    expect(parseChatRequest(Buffer.from(body)).model).toBe('m');
+  // Brackets and commas within strings are text.
+  const text = `\\"${'[,'.repeat(2_000)}`;
+  expect(parse({ messages: [{ role: 'user', content: text }] }).textOnly).toBe(true);
 });
 
 describe('textOnly', () => {

@@ -1,5 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
+import { boundJson } from './bound-json.ts';
+import { refuseFoldedKeys, refuseFoldedPart, refuseFoldedStreamOptions } from './refuse-folded-keys.ts';
 import { refuseUnbounded } from './refuse-unbounded.ts';
 import { scanTopLevel, type TopLevelMember } from './scan-top-level.ts';
 
@@ -20,11 +22,15 @@ export interface ChatRequest {
   outputLimit: { parameter: 'max_completion_tokens' | 'max_tokens'; tokens: number } | null;
   /** OpenAI's `n`. */
   choices: number;
+  /** Log probabilities that are asked for with each token of the answer, the token's own included; 0 for none. */
+  logprobs: number;
   /** Whether every part of every message is text, so that the body's bytes bound the prompt's tokens. */
   textOnly: boolean;
 }
 
 const maxChoices = 128;
+/** OpenAI's bound of `top_logprobs`; elsewhere -1 asks for the whole vocabulary. */
+const maxTopLogprobs = 20;
 
 /**
  * Reads and checks the body of `POST /v1/chat/completions` (OpenAI API reference, "Create chat completion").
@@ -33,17 +39,28 @@ const maxChoices = 128;
 export function parseChatRequest(body: Buffer): ChatRequest {
   const value = parseObject(body);
   const members = scanTopLevel(body);
+  refuseFoldedKeys(members.map(({ key }) => key));
   const { model, messages } = value;
   if (typeof model !== 'string' || model === '')
     throw invalid('model', 'a non-empty string; GET /v1/models lists them');
   if (!Array.isArray(messages) || messages.length === 0) throw invalid('messages', 'a non-empty array');
   messages.forEach((message, index) => {
     if (!isObject(message)) throw invalid(`messages[${index}]`, 'an object');
+    refuseFoldedMessage(message, `messages[${index}]`);
+  });
+  const tools: unknown[] = Array.isArray(value['tools']) ? value['tools'] : [];
+  tools.forEach((tool, index) => {
+    if (isObject(tool)) refuseFoldedPart(tool, `tools[${index}]`);
   });
   refuseUnbounded(value);
   const stream = readBoolean(value['stream'], 'stream');
   const streamOptions = value['stream_options'] ?? {};
   if (!isObject(streamOptions)) throw invalid('stream_options', 'an object');
+  const options = members.find(({ key }) => key === 'stream_options');
+  if (options) {
+    const text = body.subarray(options.valueStart, options.valueEnd);
+    refuseFoldedStreamOptions(scanTopLevel(text).map(({ key }) => key));
+  }
   return {
     value,
     members,
@@ -52,6 +69,7 @@ export function parseChatRequest(body: Buffer): ChatRequest {
     includeUsage: readBoolean(streamOptions['include_usage'], 'stream_options.include_usage'),
     outputLimit: readOutputLimit(value),
     choices: readCount(value['n'], 'n', maxChoices) ?? 1,
+    logprobs: readLogprobs(value),
     textOnly: (messages as JsonObject[]).every(isTextOnly),
   };
 }
@@ -62,6 +80,7 @@ export function isObject(value: unknown): value is JsonObject {
 }
 
 function parseObject(body: Buffer): JsonObject {
+  boundJson(body);
   if (!isUtf8(body)) throw new AutoPayError('invalid_json', 'The body is not UTF-8. Send JSON in UTF-8.');
   let value: unknown;
   try {
@@ -83,6 +102,23 @@ function readOutputLimit(value: JsonObject): ChatRequest['outputLimit'] {
   }
   if (current !== null) return { parameter: 'max_completion_tokens', tokens: current };
   return older === null ? null : { parameter: 'max_tokens', tokens: older };
+}
+
+function refuseFoldedMessage(message: JsonObject, path: string): void {
+  refuseFoldedPart(message, path);
+  const { content } = message;
+  if (!Array.isArray(content)) return;
+  content.forEach((part: unknown, index) => {
+    if (isObject(part)) refuseFoldedPart(part, `${path}.content[${index}]`);
+  });
+}
+
+function readLogprobs(value: JsonObject): number {
+  const top = value['top_logprobs'] ?? 0;
+  if (typeof top !== 'number' || !Number.isSafeInteger(top) || top < 0 || top > maxTopLogprobs) {
+    throw invalid('top_logprobs', `a whole number from 0 to ${maxTopLogprobs}`);
+  }
+  return readBoolean(value['logprobs'], 'logprobs') || top > 0 ? 1 + top : 0;
 }
 
 function readBoolean(value: unknown, param: string): boolean {

@@ -1,6 +1,7 @@
 import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
 import { quoteCall, type Quote, type QuoteInput } from '../metering/quote-call.ts';
 import { parseChatRequest, type ChatRequest } from './parse-chat-request.ts';
+import { refuseTooLong } from './refuse-too-long.ts';
 import type { CallDeps, Route } from './types.ts';
 
 /** A request that is understood: what is asked, what answers to it, and what it can cost. */
@@ -15,7 +16,7 @@ export interface PreparedCall {
  * Reads, routes and quotes a request; decides nothing yet.
  * @throws AutoPayError as parseChatRequest, and `model_not_found`.
  */
-export function prepareCall(deps: Pick<CallDeps, 'routes'>, body: Buffer): PreparedCall {
+export function prepareCall(deps: Pick<CallDeps, 'limits' | 'routes'>, body: Buffer): PreparedCall {
   const chat = parseChatRequest(body);
   const route = deps.routes.get(chat.model);
   if (!route) {
@@ -35,5 +36,7 @@ export function prepareCall(deps: Pick<CallDeps, 'routes'>, body: Buffer): Prepa
     maxOutputTokens: route.maxOutputTokens,
     defaultMaxOutputTokens: route.defaultMaxOutputTokens,
   };
-  return { chat, route, quoteInput, quote: quoteCall(quoteInput) };
+  const quote = quoteCall(quoteInput);
+  refuseTooLong(chat, { outputTokens: quote.outputTokens, maxResponseBytes: deps.limits.maxResponseBytes });
+  return { chat, route, quoteInput, quote };
 }

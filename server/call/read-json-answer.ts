@@ -1,6 +1,7 @@
 import type { TokenUsage } from '../../protocol/receipt/call-receipt.ts';
 import { readUsage } from '../metering/read-usage.ts';
 import { isObject, type JsonObject } from './parse-chat-request.ts';
+import { textsOfCutJson } from './texts-of-cut-json.ts';
 import { readUpstreamError } from './read-upstream-error.ts';
 import { UnusableAnswer } from './router.ts';
 import { TransportError, type UpstreamResponse } from './transport.ts';
@@ -15,20 +16,35 @@ export interface AnswerFacts {
   texts: readonly string[];
 }
 
-/** A whole JSON answer. */
+/** A JSON answer. */
 export interface JsonAnswer extends AnswerFacts {
   bytes: Buffer;
+  /** Why the relay broke it off; null if it is whole. */
+  cut: TransportError | null;
 }
 
 /**
- * Reads a completion's body to its end.
+ * Reads a completion's body to its end, or to where the relay has to break it off: what was read until then is accepted,
+ * since it was generated, and no other deployment need generate it again.
  * @throws TransportError; UnusableAnswer if it is no chat completion.
  */
 export async function readJsonAnswer(response: UpstreamResponse, maxBytes: number): Promise<JsonAnswer> {
-  const bytes = await readBytes(response.body, maxBytes);
+  const chunks: Uint8Array[] = [];
+  try {
+    return describeAnswer(await readBytes(response.body, maxBytes, chunks), response.status);
+  } catch (error) {
+    const isCut = error instanceof TransportError && ['too_long', 'aborted'].includes(error.failure);
+    if (!isCut || chunks.length === 0) throw error;
+    response.destroy();
+    const bytes = Buffer.concat(chunks);
+    return { bytes, usage: null, model: null, texts: textsOfCutJson(bytes), cut: error };
+  }
+}
+
+function describeAnswer(bytes: Buffer, status: number): JsonAnswer {
   const value = parseJson(bytes);
   if (!isObject(value) || (value['error'] !== undefined && value['error'] !== null)) {
-    throw new UnusableAnswer(readUpstreamError(value, response.status).message);
+    throw new UnusableAnswer(readUpstreamError(value, status).message);
   }
   const { choices } = value;
   if (!Array.isArray(choices)) throw new UnusableAnswer('the answer has no choices');
@@ -38,35 +54,41 @@ export async function readJsonAnswer(response: UpstreamResponse, maxBytes: numbe
     usage: readUsage(value['usage']),
     model: typeof value['model'] === 'string' ? value['model'] : null,
     texts: messages.filter(isObject).flatMap(textsOfMessage),
+    cut: null,
   };
 }
 
 /**
- * The texts of a message, or of a stream's delta, that were generated: content, refusal, reasoning (as some providers
- * send it) and arguments of tool calls.
+ * The texts of a message, or of a stream's delta, that were generated: content, refusal, reasoning (under the names that
+ * providers give it), what was spoken, and names and arguments of tool calls, the older form of OpenAI's API included.
  */
 export function textsOfMessage(message: JsonObject): string[] {
-  const { content, refusal, reasoning_content: reasoning, tool_calls: calls } = message;
-  const texts = [content, refusal, reasoning].filter((text) => typeof text === 'string');
-  if (!Array.isArray(calls)) return texts;
-  for (const call of calls.filter(isObject)) {
-    const called = call['function'] ?? call['custom'];
-    if (isObject(called)) texts.push(...Object.values(called).filter((text) => typeof text === 'string'));
+  const { audio, content, function_call: called, reasoning, reasoning_content: thought, refusal } = message;
+  const spoken = isObject(audio) ? audio['transcript'] : undefined;
+  const texts = [content, refusal, thought ?? reasoning, spoken].filter((text) => typeof text === 'string');
+  const calls: unknown[] = Array.isArray(message['tool_calls']) ? message['tool_calls'] : [];
+  const tools = calls.filter(isObject).map((call) => call['function'] ?? call['custom']);
+  for (const tool of [...tools, called].filter(isObject)) {
+    texts.push(...Object.values(tool).filter((text) => typeof text === 'string'));
   }
   return texts;
 }
 
 /**
  * All bytes of a body.
- * @throws TransportError, `truncated` if there are more than `maxBytes`.
+ * @param chunks takes what was read, so that it is there after a failure too.
+ * @throws TransportError, `too_long` if there are more than `maxBytes`.
  */
-export async function readBytes(body: AsyncIterable<Uint8Array>, maxBytes: number): Promise<Buffer> {
-  const chunks: Uint8Array[] = [];
+export async function readBytes(
+  body: AsyncIterable<Uint8Array>,
+  maxBytes: number,
+  chunks: Uint8Array[] = [],
+): Promise<Buffer> {
   let length = 0;
   for await (const chunk of body) {
     length += chunk.length;
-    if (length > maxBytes) throw new TransportError('truncated', `the answer is longer than ${maxBytes} bytes`);
     chunks.push(chunk);
+    if (length > maxBytes) throw new TransportError('too_long', `the answer is longer than ${maxBytes} bytes`);
   }
   const [only] = chunks;
   if (only && chunks.length === 1) return Buffer.from(only.buffer, only.byteOffset, only.byteLength);

@@ -2,10 +2,11 @@ import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
 
 /**
  * Parameters whose cost the output limit and the prompt's length do not bound: built-in tools and searches that are
- * billed by the piece, predictions (rejected tokens are billed beyond the limit), other models, hidden extra answers.
+ * billed by the piece, predictions (rejected tokens are billed beyond the limit), other models, hidden extra answers, log
+ * probabilities of the prompt (which lengthen the answer beyond any limit).
  * Some belong to providers that extend OpenAI's API (OpenRouter, xAI, Alibaba, vLLM).
  */
-const unboundedParameters = [
+export const unboundedParameters = [
   'web_search_options',
   'prediction',
   'plugins',
@@ -14,6 +15,7 @@ const unboundedParameters = [
   'search_parameters',
   'enable_search',
   'best_of',
+  'prompt_logprobs',
 ];
 
 /** Tools that the client runs itself; every other type is run, and billed, by the provider. */

@@ -1,13 +1,15 @@
 import { commit, createSalt } from '../../protocol/receipt/commitments.ts';
 import { answerHeaders } from './answer-headers.ts';
-import { CallFailure, failAttempts, planAttempts, type CallContext } from './call-context.ts';
+import { CallFailure, failAnswer, failAttempts, planAttempts, type CallContext } from './call-context.ts';
+import { chargeBrokenOff } from './charge-broken-off.ts';
 import { chargeCall, type Charged } from './charge-call.ts';
+import { judgeBreak } from './judge-break.ts';
 import { readJsonAnswer } from './read-json-answer.ts';
 import type { OpenAttempt } from './router.ts';
 
 /**
  * Relays a call that is answered by one JSON body: read whole, charged, then sent as the exact bytes that came.
- * @throws CallFailure; nothing has been sent then.
+ * @throws CallFailure, CallError; nothing has been sent then.
  */
 export async function relayJson(context: CallContext): Promise<void> {
   const { deps, sink } = context;
@@ -18,7 +20,13 @@ export async function relayJson(context: CallContext): Promise<void> {
   const { attempt, failed, value } = result;
   const responseSalt = createSalt();
   const responseCommitment = commit({ subject: 'response', salt: responseSalt, bytes: value.bytes });
-  const charged = await chargeCall(context, { facts: value, attempt, failed, responseSalt, responseCommitment });
+  const charge = { facts: value, attempt, failed, responseSalt, responseCommitment };
+  if (value.cut) {
+    const reason = judgeBreak(context.watch, value.cut);
+    if (reason === null) throw failAnswer(context, { failed, attempt, cause: value.cut });
+    return chargeBrokenOff(context, { reason, charge });
+  }
+  const charged = await chargeCall(context, { ...charge, brokenOff: null });
   sink.start(200, jsonHeaders(context, { attempt, charged, length: value.bytes.length }));
   sink.end(value.bytes);
 }

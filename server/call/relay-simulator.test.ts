@@ -118,6 +118,26 @@ function expectBrokenOff(ran: Ran, code: string): void {
   expect(ran.sink.destroyed).toBe(true);
 }
 
+/** Receipt comment, error event, broken connection; charged by an estimate of the part that was read. */
+function expectChargedPart(ran: Ran, { code, tokens }: { code: string; tokens: number }): void {
+  expectBrokenOff(ran, code);
+  expect(ran.sink.text).toMatch(/: autopay-receipt [A-Za-z0-9+/=]+\n\ndata: {"error":{[^\n]*}}\n\n$/);
+  expect(ran.ledger.released).toEqual([]);
+  const [charge] = ran.ledger.charged;
+  expect(charge?.attempts).toMatchObject([{ outcome: 'aborted', usageKind: 'estimated' }]);
+  expect(charge?.receipt.usageKind).toBe('estimated');
+  const { usage } = charge?.receipt ?? {};
+  const delivered = chunksOf(ran.sink.text).length - 1;
+  expect(usage?.prompt).toBeGreaterThan(3);
+  expect(usage?.completion).toBeGreaterThan(delivered / 2);
+  expect(usage?.completion).toBeLessThan(tokens);
+  expect(charge?.metered).toBe(BigInt(usage?.prompt ?? 0) + 2n * BigInt(usage?.completion ?? 0));
+  const before = ran.sink.text.slice(0, ran.sink.text.indexOf(': autopay-receipt'));
+  const salt = charge?.responseSalt ?? Buffer.alloc(0);
+  const commitment = commit({ subject: 'response', salt, bytes: Buffer.from(before) });
+  expect(charge?.receipt.responseCommitment).toBe(toHex(commitment));
+}
+
 describe('whole answers', () => {
   test('JSON goes through as the exact bytes that came', async () => {
     const { sink, ledger } = await run({});
@@ -254,8 +274,7 @@ describe('failures before the first byte fail over', () => {
 
   test('a request that is wrong is not tried elsewhere', async () => {
     const ran = await run({ body: { temperature: 'hot' }, models: ['sim-small?fault=status:400', 'sim-small'] });
-    expect(ran.sink.status).toBe(400);
-    expect(JSON.parse(ran.sink.text)).toMatchObject({ error: { message: expect.any(String) } });
+    expect(ran.error).toMatchObject({ status: 400, refusal: { error: { message: expect.any(String) } } });
     expectReleased(ran, 'upstream_error', ['refused']);
   });
 
@@ -270,8 +289,7 @@ describe('failures before the first byte fail over', () => {
 
   test('retry-after passes on', async () => {
     const ran = await run({ models: ['sim-small?fault=status:429&retryAfter=3'] });
-    expect(ran.sink.status).toBe(429);
-    expect(ran.sink.headers['retry-after']).toBe('3');
+    expect(ran.error).toMatchObject({ status: 429, headers: { 'retry-after': '3' } });
   });
 });
 
@@ -303,16 +321,32 @@ describe('failures after the first byte end in an error event and a broken conne
     };
     await expect.poll(outcome).toBe('client-gone');
   });
+});
 
-  test('a stream beyond the bound', async () => {
-    const ran = await runStream({ models: ['sim-small?tps=500&tokens=100'], limits: { maxResponseBytes: 3_000 } });
-    expectBrokenOff(ran, 'upstream_truncated');
+describe('an answer that ends at one of the relay’s limits is charged for what was read of it', () => {
+  test('a stream beyond the bound of bytes', async () => {
+    const models = ['sim-small?tps=500&tokens=100', 'sim-small'];
+    const ran = await runStream({ models, limits: { maxResponseBytes: 3_000 } });
+    expectChargedPart(ran, { code: 'answer_too_long', tokens: 100 });
   });
 
   test('a stream beyond the time of a call', async () => {
-    const ran = await runStream({ models: ['sim-small?tps=50&tokens=100'], limits: { callTimeoutMs: 300 } });
-    expectBrokenOff(ran, 'upstream_timeout');
-    expectReleased(ran, 'upstream_timeout', ['aborted']);
+    const models = ['sim-small?tps=50&tokens=100', 'sim-small'];
+    const ran = await runStream({ models, limits: { callTimeoutMs: 300 } });
+    expectChargedPart(ran, { code: 'call_timeout', tokens: 100 });
+  });
+
+  test('JSON beyond the bound of bytes: once, with the receipt among the headers of the error', async () => {
+    await fetch(`${url}/sim/requests`, { method: 'DELETE' });
+    const models = ['sim-small?tokens=400', 'sim-small?tokens=400'];
+    const { error, ledger, sink } = await run({ models, limits: { maxResponseBytes: 900 } });
+    expect(error).toMatchObject({ code: 'answer_too_long', headers: { 'x-autopay-receipt': expect.any(String) } });
+    expect(sink.events).toEqual([]);
+    expect(ledger.charged[0]?.receipt.usage.completion).toBeGreaterThan(50);
+    expect(ledger.charged[0]?.attempts).toMatchObject([{ outcome: 'aborted', usageKind: 'estimated' }]);
+    expect(ledger.released).toEqual([]);
+    const log = (await (await fetch(`${url}/sim/requests`)).json()) as { requests: unknown[] };
+    expect(log.requests).toHaveLength(1);
   });
 });
 
@@ -334,13 +368,26 @@ describe('a client that goes', () => {
     expect(ledger.charged[0]?.receipt.usage.completion).toBe(40);
   });
 
-  test('is not charged if the usage does not come in time; the upstream is left', async () => {
+  test('is charged for what was read if the usage does not come in time; the upstream is left', async () => {
+    await fetch(`${url}/sim/requests`, { method: 'DELETE' });
     const sink = new MemorySink();
-    sink.onWrite = () => sink.leave();
-    const ran = await runStream({ models: ['sim-small?tps=20&tokens=100'], sink, limits: { drainTimeoutMs: 100 } });
-    expectReleased(ran, 'client_gone', ['aborted']);
-    expect(ran.ledger.released[0]?.attempts).toMatchObject([{ usage: null, usageKind: 'unknown' }]);
+    let seen = 0;
+    sink.onWrite = () => {
+      seen += 1;
+      if (seen === 20) sink.leave();
+    };
+    const ran = await runStream({ models: ['sim-small?tps=50&tokens=100'], sink, limits: { drainTimeoutMs: 100 } });
     expect(ran.error).toBeUndefined();
+    expect(ran.ledger.released).toEqual([]);
+    const [charge] = ran.ledger.charged;
+    expect(charge?.receipt.usageKind).toBe('estimated');
+    expect(charge?.receipt.usage.completion).toBeGreaterThan(10);
+    expect(charge?.receipt.usage.completion).toBeLessThan(100);
+    const outcome = async (): Promise<unknown> => {
+      const log = (await (await fetch(`${url}/sim/requests`)).json()) as { requests: { outcome: string }[] };
+      return log.requests[0]?.outcome;
+    };
+    await expect.poll(outcome).toBe('client-gone');
   });
 
   test('gets no second attempt', async () => {

@@ -1,11 +1,11 @@
 import type { Hash } from 'node:crypto';
 import { createSalt, startCommitment } from '../../protocol/receipt/commitments.ts';
-import type { AttemptRecord } from '../ledger/ledger.ts';
 import { answerHeaders } from './answer-headers.ts';
-import { failAttempts, failStream, planAttempts, type CallContext } from './call-context.ts';
+import { CallFailure, failAnswer, failAttempts, planAttempts, type CallContext } from './call-context.ts';
+import { chargeBrokenOff } from './charge-broken-off.ts';
 import { chargeCall, type Charged } from './charge-call.ts';
+import { judgeBreak } from './judge-break.ts';
 import { awaitDurable } from './relay-json.ts';
-import type { OpenAttempt } from './router.ts';
 import { StreamAnswer } from './stream-answer.ts';
 
 /** An upstream that keeps its connection open after `[DONE]` is cut off after this. */
@@ -28,17 +28,22 @@ export async function relayStream(context: CallContext): Promise<void> {
   const { attempt, failed, value: answer } = result;
   const responseSalt = createSalt();
   const commitment = startCommitment('response', responseSalt);
+  const describeCharge = () => {
+    return { facts: answer.meter, attempt, failed, responseSalt, responseCommitment: commitment.digest() };
+  };
   try {
     await awaitDurable(context);
     sink.start(200, { ...streamHeaders, ...answerHeaders(context, attempt) });
-    await pump(context, { answer, attempt, failed, commitment });
-  } catch (error) {
-    await answer.cancel();
-    throw error;
+    await pump(context, { answer, commitment });
+  } catch (cause) {
+    answer.destroy();
+    if (cause instanceof CallFailure) throw cause;
+    const reason = judgeBreak(context.watch, cause);
+    if (reason === null) throw failAnswer(context, { failed, attempt, cause });
+    return chargeBrokenOff(context, { reason, charge: describeCharge() });
   }
-  const responseCommitment = commitment.digest();
-  finishQuietly(context, answer);
-  const charged = await chargeCall(context, { facts: answer.meter, attempt, failed, responseSalt, responseCommitment });
+  finishQuietly(answer);
+  const charged = await chargeCall(context, { ...describeCharge(), brokenOff: null });
   sink.end(closingEvents(charged, context.request.payment.wantsPaymentEvents));
 }
 
@@ -49,30 +54,20 @@ const streamHeaders = {
   'x-accel-buffering': 'no',
 };
 
-interface PumpOptions {
-  answer: StreamAnswer;
-  attempt: OpenAttempt;
-  failed: readonly AttemptRecord[];
-  commitment: Hash;
-}
-
 /** Passes everything before `[DONE]`. A client that has gone does not stop it: what it ordered is billed. */
-async function pump(context: CallContext, options: PumpOptions): Promise<void> {
-  const { answer, attempt, commitment, failed } = options;
-  try {
-    for (let bytes = await answer.next(); bytes !== null; bytes = await answer.next()) {
-      if (bytes.length === 0) continue;
-      commitment.update(bytes);
-      await context.watch.write(bytes);
-    }
-  } catch (cause) {
-    throw failStream(context, { failed, attempt, cause });
+async function pump(
+  { watch }: CallContext,
+  { answer, commitment }: { answer: StreamAnswer; commitment: Hash },
+): Promise<void> {
+  for (let bytes = await answer.next(); bytes !== null; bytes = await answer.next()) {
+    if (bytes.length === 0) continue;
+    commitment.update(bytes);
+    await watch.write(bytes);
   }
 }
 
-function finishQuietly({ watch }: CallContext, answer: StreamAnswer): void {
-  // By abort: cancelling would wait for the very bytes that do not come.
-  const timer = setTimeout(() => watch.leaveUpstream(), trailingTimeoutMs);
+function finishQuietly(answer: StreamAnswer): void {
+  const timer = setTimeout(() => answer.destroy(), trailingTimeoutMs);
   void answer.finish().finally(() => clearTimeout(timer));
 }
 

@@ -24,6 +24,8 @@ const remedies: Record<ReserveRefusal['code'], string> = {
   channel_not_found: 'The relay does not know this channel. Open one on the chain first.',
   channel_finalized: 'This channel is closed. Open another.',
   channel_out_of_books: 'More was taken from this channel than the books know of. Open another.',
+  channel_wrong_token:
+    'This channel holds another token than this relay takes. Open one in the token of the challenge.',
   channel_closing: 'A close of this channel is pending. Top it up to cancel the close, or open another.',
 };
 
@@ -79,6 +81,7 @@ function reserve(deps: CallDeps, options: HoldOptions, quote: Quote): Promise<Re
   return deps.ledger.reserve({
     callId: request.callId,
     voucher,
+    token: deps.token,
     quote: quote.amount,
     model: call.route.model,
     bodyHash: sha256(request.body),

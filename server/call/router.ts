@@ -1,5 +1,5 @@
 import type { AttemptRecord } from '../ledger/ledger.ts';
-import type { UpstreamResponse } from './transport.ts';
+import type { TransportFailure, UpstreamResponse } from './transport.ts';
 import type { Deployment } from './types.ts';
 
 /** The attempts of one call, as the router is to make them. */
@@ -45,7 +45,7 @@ export type AttemptsResult<T> =
   | { kind: 'refused'; refusal: UpstreamRefusal; failed: AttemptRecord[] }
   | {
       kind: 'failed';
-      failure: 'unreachable' | 'timeout' | 'truncated' | 'aborted' | 'unusable';
+      failure: TransportFailure | 'unusable';
       failed: AttemptRecord[];
     };
 

@@ -75,10 +75,13 @@ test('an event that the connection’s end cuts is no broken chunk, but a trunca
 });
 
 test('it is bounded, as a whole and by the event', async () => {
-  await expect(read(streamEvents, { maxBytes: whole.length - 1 })).rejects.toMatchObject({ failure: 'truncated' });
+  await expect(read(streamEvents, { maxBytes: whole.length - 1 })).rejects.toMatchObject({ failure: 'too_long' });
   expect(await read(streamEvents, { maxBytes: whole.length })).toBe(shown);
   const huge = ['data: "', 'x'.repeat(1_048_576)];
-  await expect(read(huge, { maxBytes: 9_000_000 })).rejects.toMatchObject({ failure: 'truncated' });
+  await expect(read(huge, { maxBytes: 9_000_000 })).rejects.toMatchObject({ failure: 'too_long' });
+  const endless = makeStream(huge);
+  await StreamAnswer.open(endless, { ...options, maxBytes: 9_000_000 });
+  expect(endless.destroyed).toBe(true);
 });
 
 test('its connection serves the next stream', async () => {

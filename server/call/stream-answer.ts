@@ -19,6 +19,7 @@ const maxTrailingBytes = 65_536;
 /** An upstream's stream, read chunk by chunk of the network: nothing of it is held back but an unfinished event. */
 export class StreamAnswer {
   readonly meter: StreamMeter;
+  readonly #response: UpstreamResponse;
   readonly #iterator: AsyncIterator<Uint8Array>;
   readonly #splitter = new SseSplitter({ maxEventBytes });
   readonly #options: StreamOptions;
@@ -27,16 +28,18 @@ export class StreamAnswer {
   #sawChunk = false;
   #whole = false;
   /** Found behind bytes that may still go to the client. */
-  #broken: BrokenStream | null = null;
+  #broken: BrokenStream | TransportError | null = null;
 
   private constructor(response: UpstreamResponse, options: StreamOptions) {
     this.meter = new StreamMeter(options);
     this.#options = options;
+    this.#response = response;
     this.#iterator = response.body[Symbol.asyncIterator]();
   }
 
   /**
-   * Opens a stream: reads to its first chunk, so that a stream that fails at once can still be had elsewhere.
+   * Opens a stream: reads to its first chunk, so that a stream that fails at once can still be had elsewhere. One that is
+   * longer than the relay allows before that is opened all the same: it was generated, and elsewhere it would be as long.
    * @throws TransportError; UnusableAnswer if it is no event stream, or its first event is an error.
    */
   static async open(response: UpstreamResponse, options: StreamOptions): Promise<StreamAnswer> {
@@ -54,14 +57,16 @@ export class StreamAnswer {
       answer.#opening = Buffer.concat(opening);
       return answer;
     } catch (error) {
-      await answer.cancel();
-      throw error;
+      answer.destroy();
+      if (!(error instanceof TransportError) || error.failure !== 'too_long') throw error;
+      answer.#broken = error;
+      return answer;
     }
   }
 
   /**
    * The next bytes for the client, possibly none; null at the end of a whole answer.
-   * @throws TransportError, `truncated` if the stream ended early; BrokenStream.
+   * @throws TransportError, `truncated` if the stream ended early, `too_long` beyond a limit; BrokenStream.
    */
   async next(): Promise<Buffer | null> {
     const opening = this.#opening;
@@ -71,8 +76,8 @@ export class StreamAnswer {
   }
 
   /** Closes the connection. */
-  async cancel(): Promise<void> {
-    await this.#iterator.return?.().catch(() => undefined);
+  destroy(): void {
+    this.#response.destroy();
   }
 
   /** Reads what follows `[DONE]`, normally nothing, so that the connection can serve the next call. Never throws. */
@@ -81,7 +86,7 @@ export class StreamAnswer {
     try {
       for (let step = await this.#iterator.next(); !step.done; step = await this.#iterator.next()) {
         trailing += step.value.length;
-        if (trailing > maxTrailingBytes) return await this.cancel();
+        if (trailing > maxTrailingBytes) return this.destroy();
       }
     } catch {
       // The answer was whole; what became of the connection after it concerns nobody.
@@ -95,7 +100,7 @@ export class StreamAnswer {
     if (step.done) return this.#readEnd();
     this.#bytes += step.value.length;
     if (this.#bytes > this.#options.maxBytes) {
-      throw new TransportError('truncated', `the stream is longer than ${this.#options.maxBytes} bytes`);
+      throw new TransportError('too_long', `the stream is longer than ${this.#options.maxBytes} bytes`);
     }
     return this.#takeAll(Buffer.from(step.value.buffer, step.value.byteOffset, step.value.byteLength));
   }
@@ -139,7 +144,7 @@ export class StreamAnswer {
     try {
       return this.#splitter.push(chunk);
     } catch (error) {
-      if (error instanceof OversizedEvent) throw new TransportError('truncated', error.message, error);
+      if (error instanceof OversizedEvent) throw new TransportError('too_long', error.message, error);
       throw error;
     }
   }

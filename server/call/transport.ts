@@ -18,6 +18,11 @@ export interface UpstreamResponse {
   headers: Readonly<Record<string, string | undefined>>;
   /** One pass. Iteration throws TransportError; leaving it early closes the connection. */
   body: AsyncIterable<Uint8Array>;
+  /**
+   * Closes the connection if the body has not been read to its end; whoever does not read that far MUST call it, read or
+   * not, since the connection is held until then. Harmless afterwards, and never throws.
+   */
+  destroy(): void;
 }
 
 /** Sends requests to providers. It makes one try and never follows a redirect: retrying is the router's. */
@@ -32,8 +37,10 @@ export type TransportFailure =
   | 'unreachable'
   /** Headers or the next bytes took too long. */
   | 'timeout'
-  /** It broke within the body, or the body was longer than allowed. */
+  /** It broke within the body. */
   | 'truncated'
+  /** Broken off by the relay: the body was longer than allowed. */
+  | 'too_long'
   /** Given up by the relay. */
   | 'aborted';
 
@@ -46,4 +53,9 @@ export class TransportError extends Error {
     super(message, cause === undefined ? undefined : { cause });
     this.failure = failure;
   }
+}
+
+/** How an attempt's record names a failure. */
+export function outcomeOfFailure(failure: TransportFailure): Exclude<TransportFailure, 'too_long'> {
+  return failure === 'too_long' ? 'aborted' : failure;
 }

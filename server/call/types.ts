@@ -33,13 +33,13 @@ export interface Route {
 
 /** Bounds of one call. The time-outs of single reads and of connecting belong to the transport. */
 export interface CallLimits {
-  /** The most bytes of an upstream's answer (JSON body or whole stream). */
+  /** The most bytes of an upstream's answer (JSON body or whole stream); at more it is broken off, and charged. */
   maxResponseBytes: number;
   /** From admission to the end of the answer, all attempts included. */
   callTimeoutMs: number;
   /** How long a write may wait for the client; after that it counts as gone. */
   idleTimeoutMs: number;
-  /** How long the upstream is read on after the client has gone. */
+  /** How long the upstream is read on to its usage after the client has gone; then what was read is charged. */
   drainTimeoutMs: number;
 }
 
@@ -101,7 +101,7 @@ export interface CallSummary {
   model: string;
   /** `failed`: the ledger itself did not answer; the lease will free what was reserved. */
   outcome: 'charged' | 'released' | 'failed';
-  /** Why it was released or failed. */
+  /** Why it was released or failed, or, of a charged call, why its answer is not whole. */
   reason?: ErrorCode | 'client_gone';
   attempts: readonly AttemptRecord[];
   /** The charge, if there was one. */

@@ -45,11 +45,22 @@ describe('a channel reader', () => {
       settled: 0n,
       closeRequestedAt: 0,
       finalized: false,
+      readAtBlock: Number(await stack.chain.request('eth_blockNumber')),
     };
     expect(await reader.readChannel(channel.channelId)).toEqual(expected);
     // Block by block finds it too.
     expect(await readerOf({ maxBlocksPerQuery: 1 }).readChannel(channel.channelId)).toEqual(expected);
     expect(await reader.readOpenTransaction(channel.transactionHash, channel)).toEqual(expected);
+  });
+
+  it('says at which block it read, and does not answer from before a block that must exist', async () => {
+    await stack.chain.mine(1);
+    const newest = Number(await stack.chain.request('eth_blockNumber'));
+    const { channelId } = channel;
+    expect(await reader.readChannel(channelId, { notBeforeBlock: newest })).toMatchObject({ readAtBlock: newest });
+    await expect(reader.readChannel(channelId, { notBeforeBlock: newest + 5 })).rejects.toMatchObject({
+      code: 'chain_unavailable',
+    });
   });
 
   it('knows no channel that was never opened', async () => {

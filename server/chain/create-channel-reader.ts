@@ -12,9 +12,10 @@ export interface ChannelReader {
   /**
    * A channel as the newest block has it; undefined if there is none. Of a channel of another payee the salt is not
    * looked for (zero): nobody here can collect it.
+   * @param options.notBeforeBlock a block that is known to exist: an endpoint that has not seen it MUST NOT answer.
    * @throws AutoPayError `chain_unavailable`.
    */
-  readChannel(channelId: Hex): Promise<ChannelOnChain | undefined>;
+  readChannel(channelId: Hex, options?: { notBeforeBlock?: number }): Promise<ChannelOnChain | undefined>;
   /**
    * The channel that a transaction opened for our payee.
    * @param expected.channelId the channel that the transaction MUST have opened.
@@ -44,19 +45,26 @@ export interface ChannelReaderOptions {
 export function createChannelReader(options: ChannelReaderOptions): ChannelReader {
   const { client, paymentChannels, payee } = options;
 
-  async function readChannel(channelId: Hex, knownSalt?: Hex): Promise<ChannelOnChain | undefined> {
+  async function readChannel(
+    channelId: Hex,
+    { knownSalt, notBeforeBlock = 0 }: { knownSalt?: Hex; notBeforeBlock?: number },
+  ): Promise<ChannelOnChain | undefined> {
+    // At a block by its number, so that what was read can be ordered.
+    const newest = Number(await callChain('the newest block', () => client.getBlockNumber()));
+    const readAtBlock = Math.max(newest, notBeforeBlock);
     const record = await callChain(`channel ${channelId}`, () =>
       client.readContract({
         address: paymentChannels,
         abi: paymentChannelsAbi,
         functionName: 'getChannel',
         args: [channelId],
+        blockNumber: BigInt(readAtBlock),
       }),
     );
     if (record.deposit === 0n) return undefined;
     const isOurs = isAddressEqual(record.payee, payee);
     const salt = isOurs
-      ? (knownSalt ?? (await options.findSalt(channelId)) ?? (await searchSalt(channelId)))
+      ? (knownSalt ?? (await options.findSalt(channelId)) ?? (await searchSalt(channelId, readAtBlock)))
       : zeroBytes32;
     const channel: ChannelOnChain = {
       channelId,
@@ -69,15 +77,15 @@ export function createChannelReader(options: ChannelReaderOptions): ChannelReade
       settled: record.settled,
       closeRequestedAt: Number(record.closeRequestedAt),
       finalized: record.finalized,
+      readAtBlock,
     };
     if (isOurs) requireIdentity(channel, options);
     return channel;
   }
 
   /** Newest blocks first: a channel that is asked for was most likely just opened. */
-  async function searchSalt(channelId: Hex): Promise<Hex> {
+  async function searchSalt(channelId: Hex, newest: number): Promise<Hex> {
     const { deployedAtBlock, maxBlocksPerQuery = 10_000 } = options;
-    const newest = Number(await callChain('the newest block', () => client.getBlockNumber()));
     for (let end = newest; end >= deployedAtBlock; end -= maxBlocksPerQuery) {
       const start = Math.max(deployedAtBlock, end - maxBlocksPerQuery + 1);
       const events = await callChain(`the opening of channel ${channelId}`, () =>
@@ -101,11 +109,11 @@ export function createChannelReader(options: ChannelReaderOptions): ChannelReade
   }
 
   return {
-    readChannel: (channelId) => readChannel(lower(channelId)),
+    readChannel: (channelId, readOptions = {}) => readChannel(lower(channelId), readOptions),
     async readOpenTransaction(transactionHash, expected) {
       const channelId = lower(expected.channelId);
-      const opened = await readOpening(options, transactionHash, channelId);
-      const channel = await readChannel(channelId, opened);
+      const opening = await readOpening(options, transactionHash, channelId);
+      const channel = await readChannel(channelId, opening);
       if (channel !== undefined) return channel;
       throw new AutoPayError(
         'channel_not_found',
@@ -115,8 +123,12 @@ export function createChannelReader(options: ChannelReaderOptions): ChannelReade
   };
 }
 
-/** The salt from the ChannelOpened event of our escrow and payee in a transaction that succeeded. */
-async function readOpening(options: ChannelReaderOptions, transactionHash: Hex, channelId: Hex): Promise<Hex> {
+/** Salt and block of the ChannelOpened event of our escrow in a transaction that succeeded. */
+async function readOpening(
+  options: ChannelReaderOptions,
+  transactionHash: Hex,
+  channelId: Hex,
+): Promise<{ knownSalt: Hex; notBeforeBlock: number }> {
   const receipt = await callChain(`transaction ${transactionHash}`, () =>
     options.client.getTransactionReceipt({ hash: transactionHash }).catch((error: unknown) => {
       if (error instanceof Error && error.name === 'TransactionReceiptNotFoundError') return undefined;
@@ -144,7 +156,7 @@ async function readOpening(options: ChannelReaderOptions, transactionHash: Hex, 
       `Transaction ${transactionHash} did not open channel ${channelId} of this relay's escrow.`,
     );
   }
-  return event.args.salt;
+  return { knownSalt: event.args.salt, notBeforeBlock: Number(receipt.blockNumber) };
 }
 
 /** An id that does not follow from the record means that the endpoint lies, or that this is another escrow. */

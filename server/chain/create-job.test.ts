@@ -60,6 +60,27 @@ describe('a job', () => {
     await job.stop();
   });
 
+  it('pauses after failures no longer than it is told to, and never less than its interval', async () => {
+    const started: number[] = [];
+    const work = async () => {
+      started.push(Date.now());
+      throw new AutoPayError('chain_unavailable', 'no chain');
+    };
+    const begin = Date.now();
+    const bounded = createJob({ name: 'test', intervalMs: 1_000, maxRetryMs: 3_000, work, log: quiet });
+    bounded.start();
+    await vi.advanceTimersByTimeAsync(9_000);
+    await bounded.stop();
+    expect(started.map((time) => time - begin)).toEqual([0, 2_000, 5_000, 8_000]);
+
+    started.length = 0;
+    const steady = createJob({ name: 'test', intervalMs: 4_000, maxRetryMs: 3_000, work, log: quiet });
+    steady.start();
+    await vi.advanceTimersByTimeAsync(9_000);
+    await steady.stop();
+    expect(started.map((time) => time - begin)).toEqual([9_000, 13_000, 17_000]);
+  });
+
   it('ends what runs when it is stopped, and starts nothing more', async () => {
     const { runs, work } = heldWork();
     const job = createJob({ name: 'test', intervalMs: 1_000, work, log: quiet });

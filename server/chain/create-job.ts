@@ -18,20 +18,23 @@ export interface Job<Result> {
 export interface JobOptions<Result> {
   name: string;
   intervalMs: number;
+  /** The longest pause after failures, unless the interval itself is longer; eight intervals if it is not set. */
+  maxRetryMs?: number;
   work: () => Promise<Result>;
   log: JobLog;
 }
 
-/** After a failure the interval doubles each time, up to this factor. */
+/** After a failure the pause doubles each time, up to this many intervals. */
 const maxBackOff = 8;
 
 /** Makes a job of a piece of work. On its interval it never throws: failures are logged, and tried again more slowly. */
 export function createJob<Result>(options: JobOptions<Result>): Job<Result> {
   const { name, intervalMs, work, log } = options;
+  const maxRetryMs = Math.max(intervalMs, options.maxRetryMs ?? intervalMs * maxBackOff);
   let current: Promise<unknown> | undefined;
   let next: Promise<Result> | undefined;
   let timer: NodeJS.Timeout | undefined;
-  let backOff = 1;
+  let pauseMs = intervalMs;
   let stopped = false;
 
   function begin(): Promise<Result> {
@@ -59,12 +62,12 @@ export function createJob<Result>(options: JobOptions<Result>): Job<Result> {
   async function tick(): Promise<void> {
     try {
       await run();
-      backOff = 1;
+      pauseMs = intervalMs;
     } catch (error) {
-      backOff = Math.min(backOff * 2, maxBackOff);
-      log.error({ job: name, retryInMs: intervalMs * backOff, ...describeError(error) }, 'a background job failed');
+      pauseMs = Math.min(pauseMs * 2, maxRetryMs);
+      log.error({ job: name, retryInMs: pauseMs, ...describeError(error) }, 'a background job failed');
     }
-    if (!stopped) timer = setTimeout(() => void tick(), intervalMs * backOff);
+    if (!stopped) timer = setTimeout(() => void tick(), pauseMs);
   }
 
   return {

@@ -22,7 +22,9 @@ beforeEach(async () => {
 });
 afterEach(() => relay.close());
 
-function watch(overrides: { maxBlocksPerQuery?: number; reorgMarginBlocks?: number } = {}): ChannelWatcher {
+function watch(
+  overrides: { token?: Hex; maxBlocksPerQuery?: number; reorgMarginBlocks?: number } = {},
+): ChannelWatcher {
   const { contracts, chain } = stack;
   const { client, ledger } = relay;
   const escrow = {
@@ -35,6 +37,7 @@ function watch(overrides: { maxBlocksPerQuery?: number; reorgMarginBlocks?: numb
   const reader = createChannelReader({ ...escrow, chainId: chain.chainId, findSalt });
   return createChannelWatcher({
     ...escrow,
+    token: contracts.usdc,
     ledger,
     reader,
     log: silentLog,
@@ -71,6 +74,19 @@ describe('a channel watcher', () => {
     expect(await relay.ledger.getChannel(channelId)).toMatchObject({ finalized: true });
   });
 
+  it('passes over channels of other tokens, and keeps following those that the ledger has', async () => {
+    const before = await stack.openChannel({ deposit });
+    await watch().poll();
+    // The token of the configuration changes.
+    const watcher = watch({ token: stack.contracts.autoPayLLM });
+    const after = await stack.openChannel({ deposit });
+    await stack.sendAsPayer({ functionName: 'requestClose', args: [before.channelId] });
+    await watcher.poll();
+    expect(await relay.ledger.getChannel(after.channelId)).toBeUndefined();
+    expect((await relay.ledger.getChannel(before.channelId))?.closeRequestedAt).toBeGreaterThan(0);
+    expect(closing).toEqual([before.channelId]);
+  });
+
   it('sees what a batch settled, though only one event tells of it', async () => {
     const channel = await stack.openChannel({ deposit });
     await watch().poll();
@@ -100,6 +116,9 @@ describe('a channel watcher', () => {
     await watcher.poll();
     expect(await relay.ledger.getChannel(channel.channelId)).toMatchObject({ deposit });
     await stack.chain.request('evm_revert', [before]);
+    // The chain is shorter than it was when the channel was read: that counts once it has grown past it.
+    await watcher.poll();
+    expect(await relay.ledger.getChannel(channel.channelId)).toMatchObject({ deposit });
     await stack.chain.mine(3);
     await watcher.poll();
     expect(await relay.ledger.getChannel(channel.channelId)).toMatchObject({ deposit: 0n });

@@ -15,6 +15,8 @@ export interface ChannelWatcherOptions {
   paymentChannels: Hex;
   /** The payee whose channels matter: AutoPayLLM. */
   payee: Hex;
+  /** The token that calls are paid in: channels that are opened in another one are none to serve. */
+  token: Hex;
   deployedAtBlock: number;
   /** Called when the payer of one of our channels wants its money back: what it owes MUST be collected within the grace period. */
   onCloseRequested: (channelId: Hex) => void;
@@ -46,9 +48,14 @@ export function createChannelWatcher(options: ChannelWatcherOptions): ChannelWat
     for (const [key, { channelId }] of current) if (!seen.has(key)) changed.add(channelId);
     // What a reorganisation undid changed its channel as well.
     for (const [key, { channelId, block }] of seen) if (block >= from && !current.has(key)) changed.add(channelId);
-    for (const channelId of changed) await refreshChannel(options, channelId, events);
+    const postponed = new Set<Hex>();
+    for (const channelId of changed) {
+      if (!(await refreshChannel(options, { channelId, events, to }))) postponed.add(channelId);
+    }
     const margin = to - reorgMarginBlocks;
-    seen = new Map([...current].filter(([, { block }]) => block > margin));
+    const undone = [...seen].filter(([key, { channelId }]) => postponed.has(channelId) && !current.has(key));
+    const done = [...current].filter(([, { block, channelId }]) => block > margin && !postponed.has(channelId));
+    seen = new Map([...undone, ...done]);
     if (to >= nextBlock) {
       nextBlock = to + 1;
       await ledger.setState(stateKey, String(nextBlock));
@@ -71,14 +78,15 @@ interface SeenEvent {
   key: string;
   block: number;
   channelId: Hex;
-  /** Whether the channel was opened for our payee by this event. */
+  /** Whether the channel was opened for our payee, in our token, by this event. */
   opensOurs: boolean;
   requestsClose: boolean;
 }
 
 /** The events that change channels, in their order. */
 async function listEvents(options: ChannelWatcherOptions, range: { from: number; to: number }): Promise<SeenEvent[]> {
-  const { client, paymentChannels, payee } = options;
+  const { client, paymentChannels, payee, token } = options;
+  const isSame = (a: string, b: string) => a.toLowerCase() === b.toLowerCase();
   const events = await callChain(`the events of blocks ${range.from} to ${range.to}`, () =>
     client.getContractEvents({
       address: paymentChannels,
@@ -93,14 +101,14 @@ async function listEvents(options: ChannelWatcherOptions, range: { from: number;
     const keyOf = (part: number | string) => `${event.blockHash}:${event.logIndex}:${part}`;
     switch (event.eventName) {
       case 'BatchSettled':
-        if (event.args.payee.toLowerCase() !== payee.toLowerCase()) return [];
+        if (!isSame(event.args.payee, payee)) return [];
         // 44 bytes per claim: channelId 32, settled 12 (IPaymentChannels, event BatchSettled).
         return (event.args.settlements.slice(2).match(/.{88}/g) ?? []).map((settlement, part) => {
           return { ...base, key: keyOf(part), channelId: `0x${settlement.slice(0, 64)}` };
         });
       case 'ChannelOpened': {
         const { channelId } = event.args;
-        const opensOurs = event.args.payee.toLowerCase() === payee.toLowerCase();
+        const opensOurs = isSame(event.args.payee, payee) && isSame(event.args.token, token);
         return opensOurs ? [{ ...base, key: keyOf(0), channelId, opensOurs }] : [];
       }
       case 'CloseRequested':
@@ -117,23 +125,29 @@ async function listEvents(options: ChannelWatcherOptions, range: { from: number;
   });
 }
 
-/** Reads one channel of ours anew and tells the ledger. Channels of other payees share the escrow, and are passed over. */
+/**
+ * Reads one channel of ours anew, at a block not before its events, and tells the ledger. Channels of other payees or
+ * tokens share the escrow, and are passed over.
+ * @returns false if the ledger has a read at a later block (a reorganisation made the chain shorter, or someone was
+ * faster), so that this one did not count: look again.
+ */
 async function refreshChannel(
   options: ChannelWatcherOptions,
-  channelId: Hex,
-  events: readonly SeenEvent[],
-): Promise<void> {
+  { channelId, events, to }: { channelId: Hex; events: readonly SeenEvent[]; to: number },
+): Promise<boolean> {
   const { ledger, reader, log, onCloseRequested } = options;
   const ours = events.filter((event) => event.channelId === channelId);
   const known = await ledger.getChannel(channelId);
-  if (known === undefined && !ours.some((event) => event.opensOurs)) return;
-  const channel = await reader.readChannel(channelId);
+  if (known === undefined && !ours.some((event) => event.opensOurs)) return true;
+  const channel = await reader.readChannel(channelId, { notBeforeBlock: to });
   if (channel === undefined) {
     // Its opening was undone. Nothing can be collected from it, so nothing more may be sold on it until it is back.
     log.warn({ channelId }, 'a reorganisation undid a channel');
-    if (known !== undefined) await ledger.upsertChannel({ ...known, deposit: 0n, settled: 0n, closeRequestedAt: 0 });
-    return;
+    if (known === undefined) return true;
+    const gone = { ...known, deposit: 0n, settled: 0n, closeRequestedAt: 0, readAtBlock: to };
+    return (await ledger.upsertChannel(gone)).readAtBlock === to;
   }
-  await ledger.upsertChannel(channel);
-  if (channel.closeRequestedAt !== 0 && ours.some((event) => event.requestsClose)) onCloseRequested(channelId);
+  const after = await ledger.upsertChannel(channel);
+  if (after.closeRequestedAt !== 0 && ours.some((event) => event.requestsClose)) onCloseRequested(channelId);
+  return after.readAtBlock === channel.readAtBlock;
 }

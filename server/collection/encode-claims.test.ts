@@ -19,6 +19,7 @@ function claim(overrides: Partial<CollectionClaim> = {}): CollectionClaim {
       settled: 0n,
       closeRequestedAt: 0,
       finalized: false,
+      readAtBlock: 1,
       acceptedCumulative: 0n,
       acceptedSignature: null,
       charged: 0n,

@@ -1,10 +1,12 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { autoPayLlmAbi } from '../../protocol/abi/auto-pay-llm.ts';
 import { fiatTokenAbi } from '../../protocol/abi/fiat-token.ts';
+import { toHex } from '../../protocol/bytes/hex.ts';
 import { chargeCall } from '../../test/support/charge-calls.ts';
 import { deployStack, type ChainStack, type TestChannel } from '../../test/support/deploy-stack.ts';
 import { createFaultInjector } from '../../test/support/inject-faults.ts';
 import { openTestRelay, type TestRelay } from '../../test/support/open-test-relay.ts';
+import { maxPendingBookings } from '../ledger/operations/finish-booking.ts';
 import { nameId } from './name-id.ts';
 import { runCollection } from './run-collection.ts';
 
@@ -147,6 +149,22 @@ describe('a collection run', () => {
     const after = await moneyOnChain();
     expect(after.batches).toBe(before.batches + 1n);
     expect(await relay.ledger.listPendingBookings()).toMatchObject([{ spends: [{ provider: 'nobody', amount: 3n }] }]);
+  });
+
+  it('books behind more unbookable collections than are listed at a time', async () => {
+    const channel = await open();
+    for (let index = 1n; index <= BigInt(maxPendingBookings); index += 1n) {
+      await charge(channel, 1n, index, 'nobody');
+      const { id = 0 } = (await relay.ledger.openCollection({ maxClaims: 1 })) ?? {};
+      // What the chain knows of it does not matter: booking it is refused.
+      await relay.ledger.finishCollection({ id, transactionHash: toHex(Buffer.alloc(32, id)), skipped: [] });
+    }
+    const paid = await open();
+    await charge(paid, 4n);
+    const before = await moneyOnChain();
+    await expect(runCollection(relay.deps())).rejects.toThrow(/AutoPayLLM_ProviderUnknown/);
+    expect((await moneyOnChain()).batches).toBe(before.batches + 1n);
+    expect(await relay.ledger.listPendingBookings()).toHaveLength(maxPendingBookings);
   });
 });
 

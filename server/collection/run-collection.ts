@@ -2,6 +2,7 @@ import { encodeFunctionData, isAddressEqual, parseEventLogs, type TransactionRec
 import { autoPayLlmAbi } from '../../protocol/abi/auto-pay-llm.ts';
 import { paymentChannelsAbi } from '../../protocol/abi/payment-channels.ts';
 import { toHex, type Hex } from '../../protocol/bytes/hex.ts';
+import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
 import { callChain } from '../chain/call-chain.ts';
 import { isReverted } from '../chain/send-queued-transactions.ts';
 import type { Collection } from '../ledger/background-ledger.ts';
@@ -40,7 +41,6 @@ const maxCollectionsPerRun = 50;
 export async function runCollection(deps: CollectionDeps): Promise<CollectionResult> {
   const { ledger } = deps;
   const collected: CollectedResult[] = [];
-  await ledger.logPendingCharges();
   for (const collection of await ledger.listOpenCollections()) {
     const result = await settleCollection(deps, collection);
     if (result !== undefined) collected.push(result);
@@ -133,16 +133,24 @@ const claimFaults = [
   'invalid signature',
 ] as const;
 
-/** Books every collection that waits; the first failure is thrown once all have been tried. */
+/**
+ * Books every collection that waits, those behind any number of unbookable ones too; the first failure is thrown once all
+ * have been tried. Without an answer from the chain there is no use in trying the rest.
+ */
 async function bookAll(deps: CollectionDeps): Promise<BookedResult[]> {
   const booked: BookedResult[] = [];
   const failures: unknown[] = [];
-  for (const pending of await deps.ledger.listPendingBookings()) {
-    try {
-      booked.push(...(await bookCollection(deps, pending)));
-    } catch (error) {
-      failures.push(error);
+  let page = await deps.ledger.listPendingBookings();
+  while (page.length > 0) {
+    for (const pending of page) {
+      try {
+        booked.push(...(await bookCollection(deps, pending)));
+      } catch (error) {
+        if (error instanceof AutoPayError && error.code === 'chain_unavailable') throw error;
+        if (failures.length === 0) failures.push(error);
+      }
     }
+    page = await deps.ledger.listPendingBookings({ after: page.at(-1)?.collectionId ?? 0 });
   }
   if (failures.length > 0) throw failures[0];
   return booked;

@@ -89,8 +89,9 @@ export const configFileSchema = z.strictObject({
   payment: z
     .strictObject({ suggestedDeposit: decimal.default('5'), challengeTtlSeconds: count(86_400).default(3600) })
     .prefault({}),
+  // The escrow pays a closing channel's payer back an hour after the request: ten minutes leave room for several tries.
   collection: z
-    .strictObject({ intervalSeconds: count(86_400).default(60), maxClaims: count(200).default(100) })
+    .strictObject({ intervalSeconds: count(600).default(60), maxClaims: count(200).default(100) })
     .prefault({}),
   audit: z.strictObject({ intervalSeconds: count(86_400).default(30) }).prefault({}),
   limits: z
@@ -99,8 +100,9 @@ export const configFileSchema = z.strictObject({
       maxResponseBytes: count(2 ** 30).default(32 * 2 ** 20),
       headersTimeoutMs: durationMs.default(60_000),
       idleTimeoutMs: durationMs.default(60_000),
-      callTimeoutMs: durationMs.default(600_000),
-      drainTimeoutMs: durationMs.default(30_000),
+      // A call that is under way when its payer closes must end, and be collected, within the escrow's hour of grace.
+      callTimeoutMs: count(1_200_000).default(600_000),
+      drainTimeoutMs: count(600_000).default(120_000),
       maxConcurrentCalls: count(100_000).default(1024),
     })
     .prefault({}),

@@ -96,6 +96,12 @@ describe('a configuration', () => {
     ['an absurd amount', '"0.15"', `"1${'0'.repeat(30)}"`, 'line 9: routes.0.price.prompt is beyond'],
     ['no price', '    free: true', '    free: false', 'line 10: routes.1 needs a price, or free: true'],
     [
+      'a price of nothing',
+      'prompt: "0.15", completion: "0.60", cachedPrompt: "0.075"',
+      'prompt: "0", completion: "0.0"',
+      'line 9: routes.0.price is zero in every part; say free: true instead',
+    ],
+    [
       'a price on a free route',
       '    price:',
       '    free: true\n    price:',
@@ -117,6 +123,12 @@ describe('a configuration', () => {
     ['a missing key', ', decimals: 6', '', 'line 3: token.decimals is missing'],
     ['a key in a URL', 'http://127.0.0.1:4002', 'http://user:pw@127.0.0.1:4002', 'must not carry credentials'],
     ['a duplicate key', '    free: true', '    free: true\n    free: true', 'Map keys must be unique'],
+    [
+      'collections too far apart for the grace period of a close',
+      'routes:',
+      'collection: { intervalSeconds: 601 }\nroutes:',
+      'line 6: collection.intervalSeconds',
+    ],
     ['a port out of range', 'routes:', 'listen: { port: 70000 }\nroutes:', 'line 6: listen.port'],
     [
       'an output default above the maximum',

@@ -89,10 +89,15 @@ function resolveRoute({ file, route, index, amount, issues }: RouteToResolve): R
     report(['deployments', at, 'provider'], `is no name in providers${nearest ? `; did you mean "${nearest}"?` : ''}`);
   });
 
+  const prices = route.price ? resolvePrices(route.price, (text, key) => amount(text, [...path, 'price', key])) : null;
+  if (prices && Object.values(prices).every((price) => price === 0n)) {
+    report(['price'], 'is zero in every part; say free: true instead');
+  }
+
   return {
     model: route.model,
     deployments,
-    prices: route.price ? resolvePrices(route.price, (text, key) => amount(text, [...path, 'price', key])) : null,
+    prices,
     contextTokens: route.contextTokens,
     maxOutputTokens: route.maxOutputTokens,
     defaultMaxOutputTokens,

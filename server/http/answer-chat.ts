@@ -6,7 +6,8 @@ import { admitPayment } from '../payments/admit-payment.ts';
 import type { PaymentMethod } from '../payments/payment-method.ts';
 import type { CallGate } from './call-gate.ts';
 import { createResponseSink } from './create-response-sink.ts';
-import { readBody } from './read-body.ts';
+import { discardRest } from './discard-rest.ts';
+import { createBodyReader, type BodyLimits, type HeldBody } from './read-body.ts';
 import { sendError } from './send-error.ts';
 
 /** What chat completions are answered with. */
@@ -18,28 +19,42 @@ export interface AnswerChatDeps {
   /** What a call with this body would cost; undefined if the body is not understood. */
   quoteOf(body: Buffer): bigint | undefined;
   maxBodyBytes: number;
+  /** What differs from the reader's defaults. */
+  bodyLimits?: Partial<BodyLimits>;
   log: Log;
 }
 
-/** `POST /v1/chat/completions`: reads the request, admits its payment, and hands it to the life of a call. */
+/**
+ * `POST /v1/chat/completions`: reads the request, admits its payment, and hands it to the life of a call. Only what is whole and
+ * paid for takes one of the places for calls; before that, the reader's own bounds hold.
+ */
 export function createChatHandler(deps: AnswerChatDeps): RequestHandler {
   const { gate, payments, log } = deps;
+  const bodies = createBodyReader({ ...deps.bodyLimits, maxBodyBytes: deps.maxBodyBytes });
   return async (request, response) => {
     const callId = createCallId();
     response.setHeader('x-autopay-call-id', callId);
     // Listens from here on, so that a client that leaves while its payment is checked is noticed.
     const sink = createResponseSink(response);
-    let body: Buffer | undefined;
+    let held: HeldBody | undefined;
+    let endCheck: (() => void) | undefined;
     let leave: (() => void) | undefined;
     try {
-      leave = gate.enter();
-      body = await readBody(request, deps.maxBodyBytes);
+      held = await bodies.read(request);
+      endCheck = gate.beginCheck();
       const payment = await admitPayment(payments, { authorization: request.headers.authorization });
-      await deps.handleCall({ callId, body, payment }, sink);
+      leave = gate.enter();
+      endCheck();
+      held.release();
+      await deps.handleCall({ callId, body: held.bytes, payment }, sink);
     } catch (error) {
+      const body = held?.bytes;
       const quote = () => (body ? deps.quoteOf(body) : undefined);
       sendError({ request, response, error, payments, quote, log });
+      discardRest(request);
     } finally {
+      held?.release();
+      endCheck?.();
       leave?.();
     }
   };

@@ -13,24 +13,37 @@ export interface Listening {
 const keepAliveTimeoutMs = 75_000;
 /** A credential alone may have 16 KiB. */
 const maxHeaderBytes = 32_768;
+/** Headers come in one piece or two. Bodies have a deadline of their own; this is the last one, for every route. */
+const headersTimeoutMs = 10_000;
+const requestTimeoutMs = 30_000;
+/** How often both are looked after. */
+const checkIntervalMs = 2_000;
+const defaultMaxConnections = 8_192;
 
 /**
- * Listens for HTTP.
+ * Listens for HTTP. Of more connections than it takes, new ones are dropped; those that are idle then make room.
  *
  * @param options.port 0 picks a free one
+ * @param options.maxConnections default 8,192
  * @throws AutoPayError `port_taken`; other errors of listening as they are
  */
-export async function listen(listener: RequestListener, options: { host: string; port: number }): Promise<Listening> {
+export async function listen(
+  listener: RequestListener,
+  options: { host: string; port: number; maxConnections?: number },
+): Promise<Listening> {
   const { host, port } = options;
   const server = createServer(
     {
       keepAliveTimeout: keepAliveTimeoutMs,
-      headersTimeout: 30_000,
-      requestTimeout: 120_000,
+      headersTimeout: headersTimeoutMs,
+      requestTimeout: requestTimeoutMs,
+      connectionsCheckingInterval: checkIntervalMs,
       maxHeaderSize: maxHeaderBytes,
     },
     listener,
   );
+  server.maxConnections = options.maxConnections ?? defaultMaxConnections;
+  server.on('drop', () => server.closeIdleConnections());
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(port, host, () => {

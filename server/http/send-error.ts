@@ -3,6 +3,7 @@ import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
 import { problemTypes } from '../../protocol/mpp/problem-types.ts';
 import { describeError, type Log } from '../log.ts';
 import { collectChallenges } from '../payments/admit-payment.ts';
+import { CallError } from '../call/call-error.ts';
 import type { PaymentMethod } from '../payments/payment-method.ts';
 
 /** What an error is answered with. */
@@ -21,7 +22,8 @@ const retryAfterSeconds: Partial<Record<AutoPayError['code'], string>> = { overl
 
 /**
  * The one place that turns an error into an HTTP answer: OpenAI's shape; for requests with `Authorization: Payment` the
- * members of a problem (RFC 9457) beside it. What is not an AutoPayError is logged and called `internal_error`.
+ * members of a problem (RFC 9457) beside it. An upstream's refusal keeps its status and words. What is not an AutoPayError
+ * is logged and called `internal_error`.
  * After the first byte of an answer nothing can be said any more, so the connection is broken off.
  */
 export function sendError(options: SendErrorOptions): void {
@@ -37,6 +39,7 @@ export function sendError(options: SendErrorOptions): void {
     error.status === 402 ? collectChallenges(options.payments, { quote: readQuote(options) }) : undefined;
   const isPayment = /^payment(?:\s|$)/i.test(request.headers.authorization ?? '');
   const { code, message, param, type, status } = error;
+  const { headers, refusal } = error instanceof CallError ? error : { headers: {}, refusal: null };
   const problem = {
     type: problemTypes[code] ?? 'about:blank',
     title: STATUS_CODES[status] ?? code,
@@ -46,17 +49,16 @@ export function sendError(options: SendErrorOptions): void {
   const body = Buffer.from(
     JSON.stringify({
       ...(isPayment && problem),
-      error: { message, type, param, code, ...challenge?.facts, ...error.facts },
+      error: { ...(refusal?.error ?? { message, type, param, code }), ...challenge?.facts, ...error.facts },
     }),
   );
   const retryAfter = retryAfterSeconds[code];
   response.writeHead(status, {
     ...challenge?.headers,
+    ...headers,
     ...(status === 402 && { 'cache-control': 'no-store' }),
     ...(mustNotBeRetried(error) && { 'x-should-retry': 'false' }),
     ...(retryAfter !== undefined && { 'retry-after': retryAfter }),
-    // The rest of such a body is not waited for, so the connection cannot carry another request.
-    ...(code === 'body_too_large' && { connection: 'close' }),
     'content-type': isPayment ? 'application/problem+json' : 'application/json',
     'content-length': body.length,
   });
@@ -68,9 +70,12 @@ function toPublic(error: unknown): AutoPayError {
   return new AutoPayError('internal_error', 'The relay failed; its log says why. Try again.');
 }
 
+/** Each would fail again in the same way, and what was charged would be charged again. */
+const notRetried: AutoPayError['code'][] = ['upstream_truncated', 'answer_too_long', 'call_timeout', 'client_too_slow'];
+
 /** A repeated request would carry the same voucher, or pay for the same failure again. */
 function mustNotBeRetried({ code, status }: AutoPayError): boolean {
-  return status === 402 || status === 409 || status === 410 || code === 'upstream_truncated';
+  return status === 402 || status === 409 || status === 410 || notRetried.includes(code);
 }
 
 function readQuote({ error, quote }: SendErrorOptions): bigint | undefined {

@@ -74,11 +74,6 @@ export interface StoredBlock {
 
 /** The relay's books, as the background workers need them. Every method is one transaction and may be repeated. */
 export interface BackgroundLedger {
-  /**
-   * Gives log indexes, in order of their charge, to charges that have none. Returns the log's size. (SQLite's one writer
-   * gives the index with the charge itself, in the same transaction.)
-   */
-  logPendingCharges(): Promise<number>;
   /** Entries from log index `from`, in order, at most 10,000 at a time. */
   listEntries(options: { from: number; limit: number }): Promise<LoggedEntry[]>;
   lastBlock(): Promise<StoredBlock | undefined>;
@@ -89,14 +84,19 @@ export interface BackgroundLedger {
 
   /** Assigns uncollected charges to a new collection for one token, at most `maxClaims` channels; undefined if there are none. */
   openCollection(options: { maxClaims: number }): Promise<Collection | undefined>;
+  /**
+   * Whether a channel whose payer wants it closed still owes something: a charge that was not taken, or a reservation that
+   * may become one.
+   */
+  hasClosingDebt(): Promise<boolean>;
   /** Collections that have been opened and not yet finished. */
   listOpenCollections(): Promise<Collection[]>;
   /** The collection succeeded; the charges of skipped channels are collectable again (or lost, if the channel is finalized). */
   finishCollection(result: { id: number; transactionHash: Hex; skipped: readonly Hex[] }): Promise<void>;
   /** The collection failed as a whole; its charges are collectable again. */
   abandonCollection(id: number): Promise<void>;
-  /** Collections that succeeded and are not booked. */
-  listPendingBookings(): Promise<PendingBooking[]>;
+  /** Collections that succeeded and are not booked, in the order of their ids, after `after`; at most 20 at a time. */
+  listPendingBookings(options?: { after?: number }): Promise<PendingBooking[]>;
   finishBooking(result: { collectionId: number; batchId: bigint; transactionHash: Hex }): Promise<void>;
 
   /** Takes the next account nonce and stores the signed transaction in one step. Idempotent by `purpose`, unless that one reverted. */

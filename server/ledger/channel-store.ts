@@ -12,6 +12,8 @@ export interface ChannelStore {
   get(channelId: Hex): ChannelState;
   /** Channels by id, after `after`, at most `limit`. */
   list(after: Hex | undefined, limit: number): ChannelState[];
+  /** Whether a channel that is closing has charges that were not taken, or reservations. */
+  hasClosingDebt(): boolean;
   insert(channel: ChannelOnChain): void;
   /** Writes what changes when a channel is read from the chain again. */
   updateChainSide(channel: ChannelState): void;
@@ -34,6 +36,7 @@ function stateOf(row: Row): ChannelState {
     settled: amountOf(row, 'settled'),
     closeRequestedAt: numberOf(row, 'close_requested_at_seconds'),
     finalized: numberOf(row, 'finalized') === 1,
+    readAtBlock: numberOf(row, 'read_at_block'),
     acceptedCumulative: amountOf(row, 'accepted_cumulative'),
     acceptedSignature: row['accepted_signature'] === null ? null : hexOf(row, 'accepted_signature'),
     charged: amountOf(row, 'charged'),
@@ -46,13 +49,18 @@ function stateOf(row: Row): ChannelState {
 export function createChannelStore(db: DatabaseSync): ChannelStore {
   const select = db.prepare('SELECT * FROM channels WHERE channel_id = ?');
   const selectPage = db.prepare('SELECT * FROM channels WHERE channel_id > ? ORDER BY channel_id LIMIT ?');
+  const selectClosingDebt = db.prepare(
+    `SELECT 1 FROM channels WHERE close_requested_at_seconds <> 0 AND finalized = 0
+     AND (charged > settled OR reserved > zeroblob(16)) LIMIT 1`,
+  );
   const insert = db.prepare(
     `INSERT INTO channels (channel_id, payer, payee, token, salt, authorized_signer, deposit, settled,
-       close_requested_at_seconds, finalized, accepted_cumulative, charged, reserved, sequence)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, zeroblob(16), zeroblob(16), zeroblob(16), 0)`,
+       close_requested_at_seconds, finalized, read_at_block, accepted_cumulative, charged, reserved, sequence)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, zeroblob(16), zeroblob(16), zeroblob(16), 0)`,
   );
   const updateChainSide = db.prepare(
-    `UPDATE channels SET deposit = ?, settled = ?, close_requested_at_seconds = ?, finalized = ? WHERE channel_id = ?`,
+    `UPDATE channels SET deposit = ?, settled = ?, close_requested_at_seconds = ?, finalized = ?, read_at_block = ?
+     WHERE channel_id = ?`,
   );
   const updateBooks = db.prepare(
     `UPDATE channels SET accepted_cumulative = ?, accepted_signature = ?, charged = ?, reserved = ?, sequence = ?
@@ -74,6 +82,7 @@ export function createChannelStore(db: DatabaseSync): ChannelStore {
     list(after, limit) {
       return selectPage.all(after === undefined ? Buffer.alloc(0) : fromHex(after, 32), limit).map(stateOf);
     },
+    hasClosingDebt: () => selectClosingDebt.get() !== undefined,
     insert(channel) {
       insert.run(
         fromHex(channel.channelId, 32),
@@ -86,6 +95,7 @@ export function createChannelStore(db: DatabaseSync): ChannelStore {
         encodeAmount(channel.settled),
         channel.closeRequestedAt,
         channel.finalized ? 1 : 0,
+        channel.readAtBlock,
       );
     },
     updateChainSide(channel) {
@@ -94,6 +104,7 @@ export function createChannelStore(db: DatabaseSync): ChannelStore {
         encodeAmount(channel.settled),
         channel.closeRequestedAt,
         channel.finalized ? 1 : 0,
+        channel.readAtBlock,
         fromHex(channel.channelId, 32),
       );
     },

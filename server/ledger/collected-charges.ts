@@ -3,16 +3,20 @@ import { fromHex, type Hex } from '../../protocol/bytes/hex.ts';
 import type { SpendSum } from './background-ledger.ts';
 import { amountOf, hexOf, numberOf, textOf, type Row } from './rows.ts';
 
-/** Which charges belong to which collection. A channel's uncollected charges are always its newest. */
+/**
+ * Which charges belong to which collection. Charges of nothing belong to none: there is nothing to take or to book, and
+ * any number of them may stand before one that is worth something. Of the others, a channel's uncollected ones are always
+ * its newest.
+ */
 export interface CollectedCharges {
   /**
-   * Channels with uncollected charges that the chain would still pay: not finalized, and in no open collection. Closing
+   * Channels with uncollected charges of more than nothing that the chain would still pay: not finalized, and in no open collection. Closing
    * ones come first, then by their oldest charge.
    */
   listCollectable(): Iterable<{ channelId: Hex; token: Hex }>;
   /** The last of a channel's first `limit` uncollected charges, and how many those are. */
   lastUncollected(channelId: Hex, limit: number): { sequence: number; runningTotal: bigint; count: number } | undefined;
-  /** Assigns a channel's uncollected charges up to a sequence number to a collection. */
+  /** Assigns a channel's uncollected charges up to a sequence number to a collection; those of nothing stay outside. */
   assign(collectionId: number, channelId: Uint8Array, throughSequence: number): void;
   /** Makes the charges of one claim, or of all, collectable again. */
   returnCharges(id: number, channelId?: Hex): void;
@@ -36,12 +40,15 @@ function sumBySpend(rows: Iterable<Row>): { spends: SpendSum[]; logSize: number 
   return { spends: [...sums.values()].filter((spend) => spend.amount > 0n), logSize };
 }
 
+/** As the index `charges_uncollected` says it, or SQLite would not use that. */
+const uncollected = `collection_id IS NULL AND amount <> x'00000000000000000000000000000000'`;
+
 /** Prepares the statements once. */
 export function createCollectedCharges(db: DatabaseSync): CollectedCharges {
   const collectable = db.prepare(
     `SELECT channel_id, token FROM (
        SELECT channel_id, min(log_index) AS oldest FROM charges
-       WHERE channel_id IS NOT NULL AND collection_id IS NULL GROUP BY channel_id
+       WHERE channel_id IS NOT NULL AND ${uncollected} GROUP BY channel_id
      ) JOIN channels USING (channel_id)
      WHERE finalized = 0 AND channel_id NOT IN (
        SELECT channel_id FROM collection_claims JOIN collections USING (collection_id) WHERE state = 'open'
@@ -51,11 +58,11 @@ export function createCollectedCharges(db: DatabaseSync): CollectedCharges {
   const lastUncollected = db.prepare(
     `SELECT sequence, running_total, count(*) OVER () AS count FROM (
        SELECT sequence, running_total FROM charges
-       WHERE channel_id = ? AND collection_id IS NULL ORDER BY sequence LIMIT ?
+       WHERE channel_id = ? AND ${uncollected} ORDER BY sequence LIMIT ?
      ) ORDER BY sequence DESC LIMIT 1`,
   );
   const assign = db.prepare(
-    'UPDATE charges SET collection_id = ? WHERE channel_id = ? AND collection_id IS NULL AND sequence <= ?',
+    `UPDATE charges SET collection_id = ? WHERE channel_id = ? AND ${uncollected} AND sequence <= ?`,
   );
   const returnClaim = db.prepare('UPDATE charges SET collection_id = NULL WHERE collection_id = ? AND channel_id = ?');
   const returnAll = db.prepare('UPDATE charges SET collection_id = NULL WHERE collection_id = ?');

@@ -24,7 +24,8 @@ export interface CollectionStore extends Omit<CollectedCharges, 'assign'> {
   find(id: number): CollectionRow | undefined;
   /** A collection with its claims, skipped ones too, in the order of their channel ids. */
   read(row: CollectionRow): Collection;
-  list(state: CollectionRow['state'], limit: number): CollectionRow[];
+  /** Collections in one state by id, after the id `after`. */
+  list(state: CollectionRow['state'], page: { limit: number; after?: number }): CollectionRow[];
   markSkipped(id: number, channelId: Hex): void;
   update(row: CollectionRow): void;
 }
@@ -51,7 +52,9 @@ export function createCollectionStore(db: DatabaseSync, channels: ChannelStore):
   );
   const select = db.prepare('SELECT * FROM collections WHERE collection_id = ?');
   const selectClaims = db.prepare('SELECT * FROM collection_claims WHERE collection_id = ? ORDER BY channel_id');
-  const selectByState = db.prepare('SELECT * FROM collections WHERE state = ? ORDER BY collection_id LIMIT ?');
+  const selectByState = db.prepare(
+    'SELECT * FROM collections WHERE state = ? AND collection_id > ? ORDER BY collection_id LIMIT ?',
+  );
   const markSkipped = db.prepare('UPDATE collection_claims SET skipped = 1 WHERE collection_id = ? AND channel_id = ?');
   const update = db.prepare(
     `UPDATE collections SET state = ?, transaction_hash = ?, booking_id = ?, booking_transaction_hash = ?
@@ -88,7 +91,7 @@ export function createCollectionStore(db: DatabaseSync, channels: ChannelStore):
       }));
       return { id, token, claims };
     },
-    list: (state, limit) => selectByState.all(state, limit).map(collectionOf),
+    list: (state, { limit, after = 0 }) => selectByState.all(state, after, limit).map(collectionOf),
     markSkipped(id, channelId) {
       if (markSkipped.run(id, fromHex(channelId, 32)).changes === 0) {
         throw new AutoPayError('internal_error', `Collection ${id} has no claim on channel ${channelId}.`);

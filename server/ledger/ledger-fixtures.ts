@@ -30,6 +30,7 @@ export function someChannel(overrides: Partial<ChannelOnChain> = {}): ChannelOnC
     settled: 0n,
     closeRequestedAt: 0,
     finalized: false,
+    readAtBlock: 1,
     ...overrides,
   };
 }
@@ -43,6 +44,7 @@ export function someReserve(
   return {
     callId: createCallId(),
     voucher: voucher === null ? null : { ...voucher, signature: toHex(randomBytes(65)) },
+    token: testToken,
     quote,
     model: 'sim-small',
     bodyHash: randomBytes(32),

@@ -145,7 +145,7 @@ function checkBooks(books: TestBooks, model: Model, channels: readonly ChannelOn
     }
     expect(state?.charged).toBe(runningTotal);
   }
-  const toBook = books.run('listPendingBookings', undefined).flatMap(({ spends }) => spends);
+  const toBook = books.run('listPendingBookings', {}).flatMap(({ spends }) => spends);
   expect(toBook.reduce((sum, spend) => sum + spend.amount, 0n)).toBe(settled);
 }
 

@@ -17,6 +17,8 @@ export interface ChannelOnChain {
   /** Unix seconds; 0 if no close is pending. */
   closeRequestedAt: number;
   finalized: boolean;
+  /** Number of the block whose state this is. Reads arrive out of order; an older one never replaces a newer one. */
+  readAtBlock: number;
 }
 
 /** A channel with what the relay knows beyond the chain. */
@@ -44,6 +46,8 @@ export interface ReserveRequest {
   callId: string;
   /** What pays; null on a free route. */
   voucher: VerifiedVoucher | null;
+  /** What the quote is in; the channel must hold it. Without meaning on a free route. */
+  token: Hex;
   quote: bigint;
   model: string;
   /** SHA-256 of the request body. */
@@ -64,6 +68,7 @@ export interface ReserveRefusal {
     | 'channel_finalized'
     | 'channel_closing'
     | 'channel_out_of_books'
+    | 'channel_wrong_token'
   >;
   channel: ChannelState | null;
   /** The smallest voucher above all accepted ones that would be admitted now, if the deposit covers it. */
@@ -148,7 +153,10 @@ export interface Ledger {
   charge(request: ChargeRequest): Promise<ChargeResult>;
   /** Frees a reservation; no effect on a call that is charged or released already. Resolves when durable. */
   release(request: ReleaseRequest): Promise<void>;
-  /** Records a channel as read from the chain: new, or with changed deposit, settled amount or close state. */
+  /**
+   * Records a channel as read from the chain: new, or with changed deposit, settled amount or close state. A read at an
+   * older block than the recorded one changes nothing; the result's `readAtBlock` then is above the one given.
+   */
   upsertChannel(channel: ChannelOnChain): Promise<ChannelState>;
   getChannel(channelId: Hex): Promise<ChannelState | undefined>;
   /**

@@ -50,7 +50,7 @@ function createReserve(worker: GroupWorker, recalled: RecalledChannels) {
     // Rejects the outcome if the group failed before it was decided; afterwards the caller hears of it by `durable`.
     durable.catch((error: unknown) => {
       recalled.forget(request.voucher?.channelId);
-      reject(error as Error);
+      reject(error);
     });
     return promise;
   };
@@ -58,17 +58,17 @@ function createReserve(worker: GroupWorker, recalled: RecalledChannels) {
 
 function createBackground(worker: GroupWorker): BackgroundLedger {
   return {
-    logPendingCharges: () => worker.call('logSize', undefined),
     listEntries: (options) => worker.call('listEntries', options),
     lastBlock: () => worker.call('lastBlock', undefined),
     addBlock: (block) => worker.call('addBlock', block),
     anchoredSize: () => worker.call('anchoredSize', undefined),
     recordAnchor: (anchor) => worker.call('recordAnchor', anchor),
     openCollection: (options) => worker.call('openCollection', options),
+    hasClosingDebt: () => worker.call('hasClosingDebt', undefined),
     listOpenCollections: () => worker.call('listOpenCollections', undefined),
     finishCollection: (result) => worker.call('finishCollection', result),
     abandonCollection: (id) => worker.call('abandonCollection', id),
-    listPendingBookings: () => worker.call('listPendingBookings', undefined),
+    listPendingBookings: (options = {}) => worker.call('listPendingBookings', options),
     finishBooking: (result) => worker.call('finishBooking', result),
     enqueueTransaction: (transaction) => worker.call('enqueueTransaction', transaction),
     getTransaction: (purpose) => worker.call('getTransaction', purpose),

@@ -6,7 +6,7 @@ import { RecalledChannels } from './recalled-channels.ts';
 function channel(index: number, charged = 0n): ChannelState {
   const channelId = toHex(Buffer.alloc(32).fill(Buffer.from([index >> 8, index & 255])));
   const addresses = { payer: zeroAddress, payee: zeroAddress, token: zeroAddress, authorizedSigner: zeroAddress };
-  const chain = { salt: zeroBytes32, deposit: 1n, settled: 0n, closeRequestedAt: 0, finalized: false };
+  const chain = { salt: zeroBytes32, deposit: 1n, settled: 0n, closeRequestedAt: 0, finalized: false, readAtBlock: 1 };
   const books = { acceptedCumulative: 0n, acceptedSignature: null, charged, reserved: 0n, sequence: 0 };
   return { channelId, ...addresses, ...chain, ...books };
 }

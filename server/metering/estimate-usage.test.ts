@@ -26,6 +26,35 @@ test('takes special tokens for the text that they are', async () => {
   expect(usage.completion).toBeGreaterThan(1);
 });
 
+test('slices change the count little, and no slice is long', async () => {
+  const text = `${prompt} `.repeat(500);
+  const usage = await estimateUsage({ messages: [], answer: [text] });
+  expect(Math.abs(usage.completion - countTokens(text))).toBeLessThanOrEqual(countTokens(text) * 0.01);
+  let longestMs = 0;
+  let last = performance.now();
+  const ticking = setInterval(() => {
+    longestMs = Math.max(longestMs, performance.now() - last);
+    last = performance.now();
+  }, 0);
+  await estimateUsage({ messages: [], answer: ['a'.repeat(16_384), '\u5b57'.repeat(16_384)] });
+  clearInterval(ticking);
+  expect(longestMs).toBeGreaterThan(0);
+  expect(longestMs).toBeLessThan(100);
+});
+
+test('counts bytes where tokenizing would take too long', async () => {
+  const started = performance.now();
+  const usage = await estimateUsage({
+    messages: [{ content: 'x'.repeat(4_000) }],
+    answer: ['\u00e4 '.repeat(1_500_000)],
+  });
+  expect(performance.now() - started).toBeLessThan(5_000);
+  const beyond = (3 * (3_000_000 - 262_144)) / 2 / 4;
+  expect(usage.completion).toBeGreaterThan(beyond);
+  expect(usage.completion).toBeLessThan(beyond + 262_144);
+  expect(usage.prompt).toBe(6 + 1_000);
+});
+
 test('lets others work while it counts a long text', async () => {
   let turns = 0;
   const ticking = setInterval(() => (turns += 1), 1);

@@ -2,8 +2,16 @@ import type { TokenUsage } from '../../protocol/receipt/call-receipt.ts';
 
 type CountTokens = (text: string) => number;
 
-/** Longer texts are counted in slices, with a pause after each: tokenizing must not stop the other calls. */
-const sliceCharacters = 4096;
+/**
+ * Longer texts are counted in slices, with a pause after each: tokenizing must not stop the other calls, and a run of
+ * characters without a break takes time that grows with the square of its length.
+ */
+const sliceCharacters = 256;
+/** Of one call, this many characters are tokenized; of what is beyond, one token is counted for every four bytes. */
+const maxCountedCharacters = 262_144;
+const bytesPerToken = 4;
+/** After a longer text there is a pause too, so that many of them are no stop either. */
+const pauseCharacters = 64;
 /** Template tokens of a message, and of the begun answer (OpenAI Cookbook, "How to count tokens with tiktoken"). */
 const tokensPerMessage = 3;
 const tokensPerAnswer = 3;
@@ -31,28 +39,48 @@ export interface EstimateInput {
 
 /**
  * Estimates usage with the o200k tokenizer, for a provider that gives none. Exact for the texts of OpenAI's newer models,
- * near for others; images, sounds and hidden reasoning are not seen. Receipts mark it as `estimated`.
+ * near for others; images, sounds and hidden reasoning are not seen. Of a long call only the first 262,144 characters
+ * are tokenized (the answer's before the prompt's); beyond, a token is counted for every four bytes of UTF-8. Receipts
+ * mark it as `estimated`.
  */
 export async function estimateUsage(input: EstimateInput): Promise<TokenUsage> {
-  const count = await loadTokenizer();
+  const counter: Counter = { count: await loadTokenizer(), left: maxCountedCharacters };
+  let completion = 0;
+  for (const text of input.answer) completion += await countSliced(counter, text);
   let prompt = tokensPerAnswer;
   for (const message of input.messages) {
     prompt += tokensPerMessage;
-    for (const text of collectTexts(message)) prompt += await countSliced(count, text);
+    for (const text of collectTexts(message)) prompt += await countSliced(counter, text);
   }
-  if (input.tools !== undefined) prompt += await countSliced(count, JSON.stringify(input.tools));
-  let completion = 0;
-  for (const text of input.answer) completion += await countSliced(count, text);
+  if (input.tools !== undefined) prompt += await countSliced(counter, JSON.stringify(input.tools));
   return { prompt, cachedPrompt: 0, cacheWrite: 0, audioPrompt: 0, completion, reasoning: 0, audioCompletion: 0 };
 }
 
-async function countSliced(count: CountTokens, text: string): Promise<number> {
+interface Counter {
+  count: CountTokens;
+  /** Characters that may still be tokenized. */
+  left: number;
+}
+
+async function countSliced(counter: Counter, text: string): Promise<number> {
   let tokens = 0;
-  for (let at = 0; at < text.length; at += sliceCharacters) {
-    if (at > 0) await new Promise((resolve) => setImmediate(resolve));
-    tokens += count(text.slice(at, at + sliceCharacters));
+  let at = 0;
+  while (at < text.length && counter.left > 0) {
+    const end = endOfSlice(text, at, Math.min(sliceCharacters, counter.left));
+    tokens += counter.count(text.slice(at, end));
+    counter.left -= end - at;
+    if (end - at > pauseCharacters || end < text.length) await new Promise((resolve) => setImmediate(resolve));
+    at = end;
   }
-  return tokens;
+  return tokens + Math.ceil(Buffer.byteLength(text.slice(at), 'utf8') / bytesPerToken);
+}
+
+/** Where a slice ends: before a space if one is near, since a token seldom reaches over it. */
+function endOfSlice(text: string, start: number, most: number): number {
+  const end = start + most;
+  if (end >= text.length) return text.length;
+  const space = text.lastIndexOf(' ', end);
+  return space > start + most / 2 ? space : end;
 }
 
 /** A message's texts: role, name, content, tool calls; of parts that are not text, nothing. */

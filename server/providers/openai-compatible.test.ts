@@ -129,6 +129,28 @@ test('a body beyond the bound is given up, and its connection closed', async () 
     response.on('close', () => clearInterval(writing));
   });
   const response = await send(connect({ baseUrl }));
-  await expect(readBytes(response.body, 3_500)).rejects.toMatchObject({ failure: 'truncated' });
+  await expect(readBytes(response.body, 3_500)).rejects.toMatchObject({ failure: 'too_long' });
   await expect.poll(() => closed).toBe(1);
+});
+
+test('an answer that is not read is given up by destroying it, and the connection is free again', async () => {
+  const { baseUrl } = await serve((_, response) => {
+    response.writeHead(200, { 'content-length': '5000000' }).write('x'.repeat(300_000));
+  });
+  const transport = connect({ baseUrl });
+  for (let i = 0; i < 3; i += 1) (await send(transport)).destroy();
+  const read = await send(transport);
+  expect(await read.body[Symbol.asyncIterator]().next()).toMatchObject({ done: false });
+  read.destroy();
+});
+
+test('a request that waits for a connection can be given up', async () => {
+  const { baseUrl } = await serve(() => undefined);
+  const transport = connect({ baseUrl });
+  const first = send(transport).catch((error: unknown) => error);
+  const started = performance.now();
+  const signal = AbortSignal.timeout(50);
+  await expect(send(transport, { signal })).rejects.toMatchObject({ failure: 'aborted' });
+  expect(performance.now() - started).toBeLessThan(200);
+  expect(await first).toMatchObject({ failure: 'timeout' });
 });

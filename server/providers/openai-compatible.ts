@@ -66,22 +66,41 @@ async function send({ agent, endpoints }: TransportDeps, request: UpstreamReques
   if (!endpoint) throw new TransportError('unreachable', `no provider is named ${deployment.provider}`);
   let response: Dispatcher.ResponseData;
   try {
-    response = await agent.request({
-      origin: endpoint.origin,
-      path: endpoint.path,
-      method: 'POST',
-      headers: stream ? endpoint.stream : endpoint.json,
-      body,
-      signal,
-    });
+    const headers = stream ? endpoint.stream : endpoint.json;
+    const { origin, path } = endpoint;
+    response = await orAborted(agent.request({ origin, path, method: 'POST', headers, body, signal }), signal);
   } catch (error) {
     throw new TransportError(readFailure(error, { afterHeaders: false, signal }), String(error), error);
   }
+  const { body: answer } = response;
+  // A body that is destroyed reports that too; its reader, if there is one, hears of it by itself.
+  answer.on('error', () => undefined);
   return {
     status: response.statusCode,
     headers: firstHeaders(response.headers),
-    body: readBody(response.body, signal),
+    body: readBody(answer, signal),
+    destroy: () => void answer.destroy(),
   };
+}
+
+/** The answer, or a rejection as soon as the signal aborts: undici itself does not give up a request that still queues. */
+async function orAborted(
+  answered: Promise<Dispatcher.ResponseData>,
+  signal: AbortSignal,
+): Promise<Dispatcher.ResponseData> {
+  const aborted = Promise.withResolvers<never>();
+  const abort = () => aborted.reject(signal.reason);
+  signal.addEventListener('abort', abort, { once: true });
+  if (signal.aborted) abort();
+  try {
+    return await Promise.race([answered, aborted.promise]);
+  } catch (error) {
+    // What comes all the same is not read by anyone.
+    answered.then(({ body }) => body.on('error', () => undefined).destroy()).catch(() => undefined);
+    throw error;
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
 }
 
 async function* readBody(body: AsyncIterable<Uint8Array>, signal: AbortSignal): AsyncGenerator<Uint8Array> {

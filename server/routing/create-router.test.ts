@@ -93,6 +93,28 @@ test('an answer that is not accepted is tried elsewhere', async () => {
   ]);
 });
 
+test('an answer that is too long is not asked for elsewhere', async () => {
+  const accept = () => Promise.reject(new TransportError('too_long', 'x'));
+  const result = await route([ok(), ok()], { accept });
+  expect(result).toMatchObject({ kind: 'failed', failure: 'too_long', sent: ['model-a'] });
+  expect(result.failed).toMatchObject([{ outcome: 'aborted', status: 200 }]);
+});
+
+test('every answer that is not taken is destroyed, whatever of it was read', async () => {
+  const encoded = makeResponse(['x'], { headers: { 'content-encoding': 'gzip' } });
+  const refused = makeResponse(['{}'], { status: 503 });
+  const taken = makeResponse(['{}']);
+  await route([encoded, refused, taken]);
+  expect([encoded, refused, taken].map(({ destroyed }) => destroyed)).toEqual([true, true, false]);
+});
+
+test('a request id that no header can hold is not passed on', async () => {
+  const strange = makeResponse(['{}'], { headers: { 'x-request-id': 'r\u0000\u20ac' } });
+  const none = makeResponse(['{}'], { headers: { 'x-request-id': '\u20ac' } });
+  expect(await route([strange])).toMatchObject({ attempt: { requestId: 'r' } });
+  expect(await route([none])).toMatchObject({ attempt: { requestId: undefined } });
+});
+
 test('encoded answers cannot be metered', async () => {
   const zipped = makeResponse(['x'], { headers: { 'content-encoding': 'gzip' } });
   expect(await route([zipped], { deployments: deployments.slice(0, 1) })).toMatchObject({

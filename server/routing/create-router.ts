@@ -1,4 +1,4 @@
-import { TransportError, type Transport, type UpstreamResponse } from '../call/transport.ts';
+import { outcomeOfFailure, TransportError, type Transport, type UpstreamResponse } from '../call/transport.ts';
 import {
   UnusableAnswer,
   type AttemptPlan,
@@ -12,7 +12,6 @@ import { readRefusal } from './read-refusal.ts';
 
 /** A route may list more deployments; no call tries more. */
 const maxAttempts = 8;
-const maxRequestIdCharacters = 200;
 
 /**
  * Statuses after which the next deployment is tried: those of overload and failure, and those that say that the relay
@@ -56,6 +55,7 @@ async function tryDeployment<T>(deps: RouterDeps, options: TryOptions<T>): Promi
   const startedAtMs = deps.clock.nowMs();
   const number = failed.length + 1;
   let status: number | null = null;
+  let response: UpstreamResponse | undefined;
   const fail = (outcome: AttemptRecord['outcome']): void => {
     const endedAtMs = deps.clock.nowMs();
     const from = { number, provider: deployment.provider, deployment: deployment.id, startedAtMs, endedAtMs };
@@ -63,29 +63,39 @@ async function tryDeployment<T>(deps: RouterDeps, options: TryOptions<T>): Promi
   };
   try {
     const body = plan.bodyFor(deployment);
-    const response = await deps.transport.send({ deployment, body, stream: plan.stream, signal: plan.signal });
+    response = await deps.transport.send({ deployment, body, stream: plan.stream, signal: plan.signal });
     status = response.status;
     if (status >= 200 && status < 300) {
       refuseEncoded(response);
-      const requestId = response.headers['x-request-id']?.slice(0, maxRequestIdCharacters);
+      const requestId = readRequestId(response);
       const attempt: OpenAttempt = { number, deployment, startedAtMs, status, requestId };
       return { kind: 'accepted', value: await plan.accept(response, deployment), attempt, failed, retryable: false };
     }
     const refusal = await readRefusal(response);
+    response.destroy();
     fail('refused');
     const retryable = isRetryable(status);
     return refusal
       ? { kind: 'refused', refusal, failed, retryable }
       : { kind: 'failed', failure: 'unusable', failed, retryable };
   } catch (error) {
+    response?.destroy();
     if (error instanceof TransportError) {
-      fail(error.failure);
-      return { kind: 'failed', failure: error.failure, failed, retryable: error.failure !== 'aborted' };
+      const { failure } = error;
+      fail(outcomeOfFailure(failure));
+      // Elsewhere the answer would be as long.
+      const retryable = failure !== 'aborted' && failure !== 'too_long';
+      return { kind: 'failed', failure, failed, retryable };
     }
     if (!(error instanceof UnusableAnswer)) throw error;
     fail('refused');
     return { kind: 'failed', failure: 'unusable', failed, retryable: true };
   }
+}
+
+/** The provider's name of the call; undefined where it is none that could stand in a header again. */
+function readRequestId({ headers }: UpstreamResponse): string | undefined {
+  return /^[\x21-\x7e]{1,200}/.exec(headers['x-request-id'] ?? '')?.[0];
 }
 
 /** The request asked for plain bytes; others could neither be metered nor passed on. */

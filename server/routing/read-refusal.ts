@@ -23,7 +23,7 @@ export async function readRefusal(response: UpstreamResponse): Promise<UpstreamR
   const headers: Record<string, string> = {};
   for (const name of ['retry-after', 'retry-after-ms']) {
     const text = response.headers[name];
-    if (text !== undefined) headers[name] = text;
+    if (text !== undefined && /^[\x20-\x7e]{1,64}$/.test(text)) headers[name] = text;
   }
   return { status, error: readUpstreamError(value, status), headers };
 }
@@ -34,7 +34,7 @@ async function readJson(response: UpstreamResponse): Promise<unknown> {
     timer = setTimeout(() => resolve(null), bodyTimeoutMs);
   });
   try {
-    // A body that is still coming is left to the transport's own time-outs.
+    // The router closes the connection of a body that is still coming.
     const bytes = await Promise.race([readBytes(response.body, maxErrorBytes), late]);
     return bytes === null ? null : JSON.parse(bytes.toString('utf8'));
   } catch {

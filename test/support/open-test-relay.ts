@@ -90,7 +90,6 @@ export async function openTestRelay(stack: ChainStack): Promise<TestRelay> {
 
 /** Everything that changes the books. */
 const ledgerSteps = [
-  'logPendingCharges',
   'addBlock',
   'recordAnchor',
   'openCollection',

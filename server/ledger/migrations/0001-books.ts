@@ -20,12 +20,14 @@ CREATE TABLE channels (
   settled BLOB NOT NULL CHECK (length(settled) = 16),
   close_requested_at_seconds INTEGER NOT NULL CHECK (close_requested_at_seconds >= 0),
   finalized INTEGER NOT NULL CHECK (finalized IN (0, 1)),
+  read_at_block INTEGER NOT NULL CHECK (read_at_block >= 0),
   accepted_cumulative BLOB NOT NULL CHECK (length(accepted_cumulative) = 16),
   accepted_signature BLOB,
   charged BLOB NOT NULL CHECK (length(charged) = 16 AND charged <= accepted_cumulative),
   reserved BLOB NOT NULL CHECK (length(reserved) = 16 AND reserved <= accepted_cumulative),
   sequence INTEGER NOT NULL CHECK (sequence >= 0)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX channels_closing ON channels (channel_id) WHERE close_requested_at_seconds <> 0 AND finalized = 0;
 
 CREATE TABLE calls (
   call_id BLOB PRIMARY KEY CHECK (length(call_id) = 16),
@@ -113,7 +115,9 @@ CREATE TABLE charges (
 ) STRICT;
 CREATE UNIQUE INDEX charges_by_channel ON charges (channel_id, sequence) WHERE channel_id IS NOT NULL;
 CREATE UNIQUE INDEX charges_by_batch ON charges (batch_id, batch_index);
-CREATE INDEX charges_uncollected ON charges (channel_id, sequence) WHERE channel_id IS NOT NULL AND collection_id IS NULL;
+-- What cost nothing is never collected: it must not stand before what did.
+CREATE INDEX charges_uncollected ON charges (channel_id, sequence)
+  WHERE channel_id IS NOT NULL AND collection_id IS NULL AND amount <> x'00000000000000000000000000000000';
 CREATE INDEX charges_by_collection ON charges (collection_id, channel_id) WHERE collection_id IS NOT NULL;
 
 CREATE TABLE blocks (

@@ -20,7 +20,7 @@ const first = { start: 0, size: 3, cid: 'bafy-first', root: hash(1), frontier: [
 const second = { start: 3, size: 5, cid: 'bafy-second', root: hash(4), frontier: [hash(5), hash(6)] };
 
 test('every charge has a log index, in order, and its entry is its receipt', () => {
-  expect(books.run('logSize', undefined)).toBe(5);
+  expect(books.run('listEntries', { from: 0, limit: 9 })).toHaveLength(5);
   const entries = books.run('listEntries', { from: 1, limit: 3 });
   expect(entries.map((entry) => entry.index)).toEqual([1, 2, 3]);
   for (const { callId, entry } of entries) expect(decodeReceipt(entry).callId).toBe(callId);

@@ -64,7 +64,6 @@ export function createOperations(stores: Stores) {
     listChannels: ({ after, limit = maxListed }: { after?: Hex; limit?: number }): ChannelState[] =>
       channels.list(after, Math.min(limit, maxListed)),
     getSignedReceipt: (callId: string): SignedReceipt | undefined => charges.find(callId)?.signed,
-    logSize: (): number => charges.count(),
     listEntries: ({ from, limit }: { from: number; limit: number }): LoggedEntry[] =>
       log.listEntries(from, Math.min(limit, maxListed)),
     lastBlock: () => log.lastBlock(),
@@ -72,7 +71,9 @@ export function createOperations(stores: Stores) {
     anchoredSize: (): number => log.lastAnchor()?.size ?? 0,
     recordAnchor: createRecordAnchor(stores),
     openCollection: createOpenCollection(stores),
-    listOpenCollections: (): Collection[] => collections.list('open', maxListed).map((row) => collections.read(row)),
+    hasClosingDebt: (): boolean => channels.hasClosingDebt(),
+    listOpenCollections: (): Collection[] =>
+      collections.list('open', { limit: maxListed }).map((row) => collections.read(row)),
     finishCollection: createFinishCollection(stores),
     abandonCollection: createAbandonCollection(stores),
     listPendingBookings: createListPendingBookings(stores),

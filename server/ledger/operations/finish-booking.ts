@@ -6,10 +6,13 @@ import type { CollectionStore } from '../collection-store.ts';
 /** The most bookings that are listed at a time. */
 export const maxPendingBookings = 20;
 
-/** Collections that succeeded and are not booked, oldest first, with the sums to book; at most `maxPendingBookings`. */
+/**
+ * Collections that succeeded and are not booked, oldest first from behind `after`, with the sums to book; at most
+ * `maxPendingBookings`.
+ */
 export function createListPendingBookings({ collections }: { collections: CollectionStore }) {
-  return function listPendingBookings(): PendingBooking[] {
-    return collections.list('collected', maxPendingBookings).map(({ id, token }) => ({
+  return function listPendingBookings({ after = 0 }: { after?: number }): PendingBooking[] {
+    return collections.list('collected', { limit: maxPendingBookings, after }).map(({ id, token }) => ({
       collectionId: id,
       token,
       ...collections.sumSpends(id),

@@ -24,7 +24,8 @@ function charge(channel: ChannelOnChain, amount: bigint, receipt: { modelAsked?:
   const { acceptedCumulative = 0n } = books.run('getChannel', channel.channelId) ?? {};
   const voucher = { channelId: channel.channelId, cumulativeAmount: acceptedCumulative + amount + 10n };
   const { admittedAtMs, ...rest } = receipt;
-  const request = someReserve(voucher, amount, admittedAtMs === undefined ? {} : { admittedAtMs });
+  const { token } = channel;
+  const request = someReserve(voucher, amount, admittedAtMs === undefined ? { token } : { token, admittedAtMs });
   books.run('reserve', request);
   return books.run('charge', someCharge(request.callId, amount, { token: channel.token, ...rest }));
 }
@@ -83,13 +84,19 @@ test('one token at a time, closing channels first, at most maxClaims, never fina
   expect(books.run('openCollection', { maxClaims: 9 })).toBeUndefined();
 });
 
-test('calls that cost nothing are no claim, and ride with the next that costs', () => {
+test('calls that cost nothing are no claim, and hide none that cost, however many they are', () => {
   const channel = channelWith();
-  charge(channel, 0n);
-  expect(books.run('openCollection', { maxClaims: 9 })).toBeUndefined();
+  for (let call = 0; call < 5; call += 1) charge(channel, 0n);
+  expect(books.run('openCollection', { maxClaims: 9, maxCharges: 3 })).toBeUndefined();
   charge(channel, 7n);
-  const collection = books.run('openCollection', { maxClaims: 9 });
-  expect(collection?.claims[0]).toMatchObject({ claimed: 7n, throughSequence: 2 });
+  charge(channel, 0n);
+  charge(channel, 8n);
+  charge(channel, 9n);
+  const collection = books.run('openCollection', { maxClaims: 9, maxCharges: 2 });
+  expect(collection?.claims[0]).toMatchObject({ claimed: 15n, throughSequence: 8 });
+  books.run('finishCollection', { id: collection?.id ?? 0, transactionHash: hashA, skipped: [] });
+  expect(books.run('listPendingBookings', {})).toMatchObject([{ spends: [{ amount: 15n }], logSize: 8 }]);
+  expect(claimsOf(books.run('openCollection', { maxClaims: 9 }))).toEqual(new Map([[channel.channelId, 24n]]));
 });
 
 test('a collection covers a bounded number of charges', () => {
@@ -105,7 +112,7 @@ test('the charges of skipped channels are collectable again; of finalized ones t
   const { id = 0 } = books.run('openCollection', { maxClaims: 9 }) ?? {};
   books.run('upsertChannel', { ...gone, finalized: true });
   books.run('finishCollection', { id, transactionHash: hashA, skipped: [skipped.channelId, gone.channelId] });
-  expect(books.run('listPendingBookings', undefined)[0]?.spends).toMatchObject([{ amount: 5n }]);
+  expect(books.run('listPendingBookings', {})[0]?.spends).toMatchObject([{ amount: 5n }]);
   expect(claimsOf(books.run('openCollection', { maxClaims: 9 }))).toEqual(new Map([[skipped.channelId, 5n]]));
 });
 
@@ -114,7 +121,7 @@ test('a collection in which all was skipped has nothing to book', () => {
   charge(channel, 5n);
   const { id = 0 } = books.run('openCollection', { maxClaims: 9 }) ?? {};
   books.run('finishCollection', { id, transactionHash: hashA, skipped: [channel.channelId] });
-  expect(books.run('listPendingBookings', undefined)).toEqual([]);
+  expect(books.run('listPendingBookings', {})).toEqual([]);
   expect(books.run('listOpenCollections', undefined)).toEqual([]);
   expect(books.run('getChannel', channel.channelId)?.settled).toBe(0n);
 });
@@ -154,7 +161,7 @@ test('bookings sum by day, model and provider, beyond 2^63, and are listed until
   const { id = 0 } = books.run('openCollection', { maxClaims: 9 }) ?? {};
   books.run('finishCollection', { id, transactionHash: hashA, skipped: [] });
   const provider = 'simulated';
-  expect(books.run('listPendingBookings', undefined)).toEqual([
+  expect(books.run('listPendingBookings', {})).toEqual([
     {
       collectionId: id,
       token: testToken,
@@ -168,7 +175,7 @@ test('bookings sum by day, model and provider, beyond 2^63, and are listed until
   ]);
   books.run('finishBooking', { collectionId: id, batchId: 2n ** 70n, transactionHash: hashB });
   books.run('finishBooking', { collectionId: id, batchId: 2n ** 70n, transactionHash: hashB });
-  expect(books.run('listPendingBookings', undefined)).toEqual([]);
+  expect(books.run('listPendingBookings', {})).toEqual([]);
   expect(() => books.run('finishBooking', { collectionId: id, batchId: 1n, transactionHash: hashB })).toThrow(
     'is booked',
   );

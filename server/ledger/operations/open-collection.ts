@@ -24,7 +24,7 @@ export function createOpenCollection(stores: { channels: ChannelStore; collectio
       if (token !== undefined && candidate.token !== token) continue;
       const channel = channels.get(candidate.channelId);
       const last = collections.lastUncollected(candidate.channelId, roomForCharges);
-      // Nothing to take: calls that cost nothing. They ride with the next charge that costs something.
+      // Nothing to take: the escrow has paid for these already, so these are not the only books of the channel.
       if (last === undefined || last.runningTotal <= channel.settled) continue;
       if (channel.acceptedSignature === null) {
         throw new AutoPayError('internal_error', `Channel ${channel.channelId} has charges and no voucher.`);

@@ -85,6 +85,18 @@ describe('refuses', () => {
     expect(books.db.prepare('SELECT count(*) AS n FROM calls').get()).toEqual({ n: 0 });
   });
 
+  test('a channel of another token than the quote is in; letter case is no other token', () => {
+    const token = `0x${'ab'.repeat(20)}` as const;
+    const channel = books.run('upsertChannel', someChannel({ token }));
+    const voucher = { channelId: channel.channelId, cumulativeAmount: 100n };
+    expect(books.run('reserve', someReserve(voucher, 10n))).toEqual({
+      ok: false,
+      refusal: { code: 'channel_wrong_token', channel, requiredCumulative: 10n },
+    });
+    expect(books.run('getChannel', channel.channelId)).toEqual(channel);
+    expect(codeOf(books.run('reserve', someReserve(voucher, 10n, { token: `0x${'AB'.repeat(20)}` })))).toBe('ok');
+  });
+
   test('a channel that is not known', () => {
     const { decision } = reserve(someChannel().channelId, 100n, 10n);
     expect(decision).toEqual({

@@ -43,6 +43,8 @@ export function createReserveCall(stores: { channels: ChannelStore; calls: CallS
     const channelId = voucher.channelId.toLowerCase() as Hex;
     const channel = channels.find(channelId);
     if (channel === undefined) return refuse('channel_not_found', null, quote);
+    // The charge would be refused for it, after the provider was paid.
+    if (channel.token !== request.token.toLowerCase()) return refuse('channel_wrong_token', channel, quote);
     const usedBy =
       voucher.cumulativeAmount > maxAmount ? undefined : calls.findByVoucher(channelId, voucher.cumulativeAmount);
     if (usedBy !== undefined) return refuse('voucher_already_used', channel, quote, usedBy);

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { zeroBytes32 } from '../../../protocol/bytes/hex.ts';
-import { someChannel, someReserve } from '../ledger-fixtures.ts';
+import { someChannel, someCharge, someReserve } from '../ledger-fixtures.ts';
 import { openTestBooks, type TestBooks } from '../test-books.ts';
 
 let books: TestBooks;
@@ -36,10 +36,39 @@ test("the chain's side changes, the books' side stays", () => {
   expect(books.run('getChannel', channel.channelId)).toEqual(after);
 });
 
-test('an older read takes neither settlement nor finality back; a cancelled close is', () => {
+test('a read at an older block changes nothing: it must not reopen a channel that is closing', () => {
+  const channel = someChannel({ readAtBlock: 10 });
+  books.run('upsertChannel', channel);
+  const closing = books.run('upsertChannel', { ...channel, closeRequestedAt: 77, readAtBlock: 12 });
+  expect(books.run('upsertChannel', { ...channel, deposit: 2_000_000n, readAtBlock: 11 })).toEqual(closing);
+  expect(books.run('getChannel', channel.channelId)).toEqual(closing);
+  expect(books.run('upsertChannel', { ...channel, readAtBlock: 12 })).toMatchObject({ closeRequestedAt: 0 });
+});
+
+test('settlement and finality are never taken back; a cancelled close is', () => {
   const channel = someChannel();
   books.run('upsertChannel', { ...channel, settled: 9n, finalized: true, closeRequestedAt: 5 });
-  expect(books.run('upsertChannel', channel)).toMatchObject({ settled: 9n, finalized: true, closeRequestedAt: 0 });
+  const later = { ...channel, readAtBlock: 2 };
+  expect(books.run('upsertChannel', later)).toMatchObject({ settled: 9n, finalized: true, closeRequestedAt: 0 });
+});
+
+test('a closing channel has debt while a charge was not taken, or a reservation is open', () => {
+  const hasDebt = () => books.run('hasClosingDebt', undefined);
+  const channel = someChannel();
+  const { channelId } = channel;
+  const closing = { ...channel, closeRequestedAt: 77 };
+  books.run('upsertChannel', channel);
+  const request = someReserve({ channelId, cumulativeAmount: 50n }, 40n);
+  books.run('reserve', request);
+  expect(hasDebt()).toBe(false);
+  books.run('upsertChannel', closing);
+  expect(hasDebt()).toBe(true);
+  books.run('charge', someCharge(request.callId, 30n));
+  expect(hasDebt()).toBe(true);
+  books.run('upsertChannel', { ...closing, settled: 30n });
+  expect(hasDebt()).toBe(false);
+  books.run('upsertChannel', { ...closing, settled: 29n, finalized: true });
+  expect(hasDebt()).toBe(false);
 });
 
 test('identity does not change; letter case is not identity', () => {

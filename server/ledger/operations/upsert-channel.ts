@@ -5,8 +5,9 @@ import type { ChannelOnChain, ChannelState } from '../ledger.ts';
 const fixedFields = ['payer', 'payee', 'token', 'salt', 'authorizedSigner'] as const;
 
 /**
- * Records a channel as read from the chain. Reads can arrive out of order, so what only ever grows on the chain (settled
- * amount, finality) is never taken back here.
+ * Records a channel as read from the chain. Reads can arrive out of order: one at an older block than the recorded one
+ * changes nothing, or it would reopen a channel whose close was seen since. What only ever grows on the chain (settled
+ * amount, finality) is never taken back at all.
  * @throws AutoPayError `internal_error` if the channel's identity differs from the recorded one.
  */
 export function createUpsertChannel(stores: { channels: ChannelStore }) {
@@ -22,12 +23,14 @@ export function createUpsertChannel(stores: { channels: ChannelStore }) {
         throw new AutoPayError('internal_error', `Channel ${known.channelId} cannot change its ${field}.`);
       }
     }
+    if (channel.readAtBlock < known.readAtBlock) return known;
     const after: ChannelState = {
       ...known,
       deposit: channel.deposit,
       settled: channel.settled > known.settled ? channel.settled : known.settled,
       closeRequestedAt: channel.closeRequestedAt,
       finalized: known.finalized || channel.finalized,
+      readAtBlock: channel.readAtBlock,
     };
     channels.updateChainSide(after);
     return after;

@@ -207,10 +207,16 @@ describe('a voucher', () => {
   it.each<[ErrorCode, Partial<ChannelOnChain>]>([
     ['channel_wrong_payee', { payee: stranger.address }],
     ['channel_wrong_token', { token: stranger.address }],
-  ])('is refused with %s', async (code, changes) => {
-    const { channelId } = put(createChannel(payer, changes));
-    await expectRefusal(authorize({ challenge: freshChallenge(), channelId, cumulative: 5n, signer: payer }), code);
+  ])('is refused with %s, be the channel new, known or recalled', async (code, changes) => {
+    const channel = put(createChannel(payer, changes));
+    const { channelId } = channel;
+    const authorization = authorize({ challenge: freshChallenge(), channelId, cumulative: 5n, signer: payer });
+    await expectRefusal(authorization, code);
     expect(book.upserts).toEqual([]);
+    const state = await book.ledger.upsertChannel(channel);
+    await expectRefusal(authorization, code);
+    book.ledger.recallChannel = () => state;
+    await expectRefusal(authorization, code);
   });
 
   it('above the known deposit asks the chain once whether there is more', async () => {

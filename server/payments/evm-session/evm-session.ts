@@ -31,7 +31,7 @@ export interface EvmSessionOptions {
  * the ledger decides afterwards, in the same step that uses the voucher up.
  */
 export function createEvmSession(options: EvmSessionOptions): PaymentMethod {
-  const { terms, issuer, ledger, reader } = options;
+  const { terms, issuer, ledger } = options;
   const finder = createChannelFinder(options);
   const facts = {
     token: terms.token.address,
@@ -60,9 +60,11 @@ export function createEvmSession(options: EvmSessionOptions): PaymentMethod {
       let channel: ChannelState;
       if (known) {
         requireSigner(known, signer);
+        // Known is not ours: the configured token may have changed since the channel was recorded.
+        requireOurChannel(known, terms);
         channel = await refreshIfNeeded({ channel: known, payload, finder, ledger });
       } else {
-        const found = await findNewChannel({ payload, finder, reader });
+        const found = await findNewChannel(payload, finder);
         requireOurChannel(found, terms);
         requireSigner(found, signer);
         channel = await ledger.upsertChannel(found);
@@ -94,17 +96,10 @@ function requireSigner(channel: ChannelOnChain, signer: Hex): void {
 }
 
 /** A channel that the ledger has not seen: by the transaction that opened it, or by its id. */
-async function findNewChannel(options: {
-  payload: SessionPayload;
-  finder: ChannelFinder;
-  reader: ChannelReader;
-}): Promise<ChannelOnChain> {
-  const { payload, finder, reader } = options;
+async function findNewChannel(payload: SessionPayload, finder: ChannelFinder): Promise<ChannelOnChain> {
   const { channelId } = payload;
   const channel =
-    payload.action === 'open'
-      ? await reader.readOpenTransaction(payload.hash, { channelId })
-      : await finder.find(channelId);
+    payload.action === 'open' ? await finder.findOpened(payload.hash, channelId) : await finder.find(channelId);
   if (channel) return channel;
   const message =
     'There is no such channel in the escrow contract. Open one (or wait for its transaction), and try again.';

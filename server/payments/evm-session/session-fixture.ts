@@ -41,6 +41,7 @@ export function createChannel(payer: TestWallet, changes: Partial<ChannelOnChain
     settled: 0n,
     closeRequestedAt: 0,
     finalized: false,
+    readAtBlock: 1,
     ...changes,
   };
   return { channelId: computeChannelId({ ...channel, escrow: terms.escrow, chainId: terms.chainId }), ...channel };

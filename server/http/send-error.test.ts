@@ -1,0 +1,65 @@
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterEach, expect, test } from 'vitest';
+import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
+import { CallError } from '../call/call-error.ts';
+import { createLog } from '../log.ts';
+import { sendError } from './send-error.ts';
+
+const log = createLog('silent');
+let server: Server | undefined;
+
+afterEach(() => {
+  server?.closeAllConnections();
+  server?.close();
+});
+
+/** What a client gets for an error. */
+async function answer(error: unknown, headers: Record<string, string> = {}): Promise<Response> {
+  server = createServer((request, response) => sendError({ request, response, error, payments: [], log }));
+  await new Promise<void>((resolve) => server?.listen(0, '127.0.0.1', resolve));
+  return fetch(`http://127.0.0.1:${(server.address() as AddressInfo).port}`, { headers });
+}
+
+const words = { message: 'Slow down.', type: 'requests', param: null, code: 'rate_limit_exceeded' };
+const refusal = { status: 429, error: words, headers: { 'retry-after': '7' } };
+
+test('an upstream’s refusal keeps its status, words and time to wait', async () => {
+  const response = await answer(new CallError('upstream_error', words.message, { refusal }));
+  expect(response.status).toBe(429);
+  expect(await response.json()).toEqual({ error: words });
+  expect(response.headers.get('content-type')).toBe('application/json');
+  expect(response.headers.get('cache-control')).toBe('no-store');
+  expect(response.headers.get('retry-after')).toBe('7');
+  expect(response.headers.has('x-should-retry')).toBe(false);
+});
+
+test('who paid by MPP gets it as a problem too', async () => {
+  const response = await answer(new CallError('upstream_error', words.message, { refusal }), {
+    authorization: 'Payment abc',
+  });
+  expect(response.headers.get('content-type')).toBe('application/problem+json');
+  expect(await response.json()).toEqual({
+    type: 'about:blank',
+    title: 'Too Many Requests',
+    status: 429,
+    detail: 'Slow down.',
+    error: words,
+  });
+});
+
+test('a call that was charged without a whole answer brings its receipt, and is not to be tried again', async () => {
+  for (const code of ['answer_too_long', 'call_timeout'] as const) {
+    const response = await answer(new CallError(code, 'Too much.', { headers: { 'x-autopay-receipt': 'QUJD' } }));
+    expect(response.status).toBe(new AutoPayError(code, '').status);
+    expect(await response.json()).toMatchObject({ error: { code, message: 'Too much.' } });
+    expect(response.headers.get('x-autopay-receipt')).toBe('QUJD');
+    expect(response.headers.get('x-should-retry')).toBe('false');
+  }
+});
+
+test('what is no error of ours is told as internal_error', async () => {
+  const response = await answer(new Error('secret'));
+  expect(response.status).toBe(500);
+  expect(await response.text()).not.toContain('secret');
+});
