@@ -26,11 +26,17 @@ export interface Answer {
  */
 export async function deliverAnswer(answer: Answer): Promise<Response> {
   const { response, ticket } = answer;
-  if (!response.ok || response.body === null) {
-    ticket?.release();
-    return response;
-  }
   const { status, statusText, headers } = response;
+  if (!response.ok || response.body === null) {
+    try {
+      // An answer that was broken off at a limit is charged for what was read of it; its bytes stayed at the relay.
+      const receipt = headers.get('x-autopay-receipt');
+      if (receipt !== null) await settleReceipt(answer, { receipt, responseBytes: undefined });
+      return response;
+    } finally {
+      ticket?.release();
+    }
+  }
   if (headers.get('content-type')?.startsWith('text/event-stream')) {
     return new Response(filterBody(response.body, answer), { status, statusText, headers });
   }
@@ -66,9 +72,13 @@ function filterBody(body: ReadableStream<Uint8Array>, answer: Answer): ReadableS
             return;
           }
         } catch (error) {
-          // The relay cut the stream, or the client gave up: what the call costs will show in the next receipt.
-          answer.ticket?.release();
-          controller.error(error);
+          // The relay cut the stream. What a call costs that was given up by this side will show in the next receipt.
+          try {
+            await filter.breakOff();
+          } finally {
+            answer.ticket?.release();
+            controller.error(error);
+          }
         }
       },
       async cancel(reason) {

@@ -74,4 +74,16 @@ describe('the stream filter', () => {
     const endless = `: autopay-receipt ${'A'.repeat(100_000)}`;
     expect((await filter(endless, [70_000])).passed[0]).toHaveLength(70_000);
   });
+
+  it('tells of the receipt of a stream that was cut after it, and of nothing where there was none', async () => {
+    const evidence: StreamEvidence[] = [];
+    const onEvidence = async (found: StreamEvidence) => void evidence.push(found);
+    const cut = createStreamFilter({ maxRetainedBytes: 1_000, onEvidence });
+    await cut.push(Buffer.from(before));
+    await cut.breakOff();
+    expect(evidence).toEqual([]);
+    await cut.push(Buffer.from(`${comment}data: {"error":{}}\n\n`));
+    await cut.breakOff();
+    expect(evidence).toEqual([{ receipt: 'QUJD', bytesBefore: Buffer.from(before) }]);
+  });
 });

@@ -22,6 +22,8 @@ export interface StreamFilter {
   push(chunk: Uint8Array): Promise<Buffer>;
   /** The bytes to pass on at the end of the stream. */
   finish(): Promise<Buffer>;
+  /** The stream was cut: tells of its receipt if there was one. An answer that was broken off may be charged. */
+  breakOff(): Promise<void>;
 }
 
 /**
@@ -109,6 +111,9 @@ export function createStreamFilter(options: {
         start = next;
       }
       return Buffer.concat(passed);
+    },
+    async breakOff() {
+      if (evidence.receipt !== undefined) await report();
     },
     async finish() {
       await report();
