@@ -37,21 +37,12 @@ export function createStreamFilter(options: {
   onEvidence: (evidence: StreamEvidence) => Promise<void>;
   maxRetainedBytes: number;
 }): StreamFilter {
-  const retained: Buffer[] = [];
-  let retainedBytes = 0;
-  let isOverflown = false;
+  const retained = new RetainedBytes(options.maxRetainedBytes);
   let evidence: StreamEvidence = { receipt: undefined, bytesBefore: undefined };
   let isReported = false;
   let held: Buffer = Buffer.alloc(0);
   let strippedLineBytes = 0;
   let mode: 'undecided' | 'pass' | 'strip' = 'undecided';
-
-  function retain(bytes: Buffer): void {
-    retainedBytes += bytes.length;
-    isOverflown ||= retainedBytes > options.maxRetainedBytes;
-    if (isOverflown) retained.length = 0;
-    else retained.push(bytes);
-  }
 
   async function report(): Promise<void> {
     if (isReported) return;
@@ -74,11 +65,11 @@ export function createStreamFilter(options: {
     if (isComplete && line.startsWith(receiptMarker)) {
       evidence = {
         receipt: line.slice(receiptMarker.length).trim(),
-        bytesBefore: isOverflown ? undefined : Buffer.concat(retained),
+        bytesBefore: retained.all(),
       };
     }
     if (line.startsWith(doneMarker)) await report();
-    retain(bytes);
+    retained.push(bytes);
     return bytes;
   }
 
@@ -93,7 +84,7 @@ export function createStreamFilter(options: {
     }
     if (mode === 'pass') {
       if (isComplete) mode = 'undecided';
-      retain(part);
+      retained.push(part);
       return part;
     }
     held = Buffer.concat([held, part]);
@@ -120,4 +111,26 @@ export function createStreamFilter(options: {
       return mode === 'undecided' ? held : Buffer.alloc(0);
     },
   };
+}
+
+/** A copy of what passed, up to a bound. */
+class RetainedBytes {
+  readonly #maxBytes: number;
+  #parts: Buffer[] = [];
+  #bytes = 0;
+
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes;
+  }
+
+  push(part: Buffer): void {
+    this.#bytes += part.length;
+    if (this.#bytes > this.#maxBytes) this.#parts = [];
+    else this.#parts.push(part);
+  }
+
+  /** Everything; undefined if it was more than the bound. */
+  all(): Buffer | undefined {
+    return this.#bytes > this.#maxBytes ? undefined : Buffer.concat(this.#parts);
+  }
 }
