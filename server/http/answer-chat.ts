@@ -21,6 +21,8 @@ export interface AnswerChatDeps {
   maxBodyBytes: number;
   /** What differs from the reader's defaults. */
   bodyLimits?: Partial<BodyLimits>;
+  /** How long the rest of a refused body is thrown away; 5 s by default. */
+  maxDiscardMs?: number;
   log: Log;
 }
 
@@ -51,7 +53,7 @@ export function createChatHandler(deps: AnswerChatDeps): RequestHandler {
       const body = held?.bytes;
       const quote = () => (body ? deps.quoteOf(body) : undefined);
       sendError({ request, response, error, payments, quote, log });
-      discardRest(request);
+      discardRest(request, deps.maxDiscardMs);
     } finally {
       held?.release();
       endCheck?.();

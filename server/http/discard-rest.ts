@@ -1,14 +1,13 @@
 import type { IncomingMessage } from 'node:http';
 
 const maxDiscardedBytes = 64 * 2 ** 20;
-const maxDiscardMs = 5_000;
 
 /**
- * Throws away what a client still sends of a body that is already answered, up to 64 MiB and 5 s, then cuts the connection.
+ * Throws away what a client still sends of a body that is already answered, up to 64 MiB and `maxDiscardMs`, then cuts the connection.
  * Cut at once, the system would answer what is still on its way with a reset, and most clients would see that instead of
  * the answer (RFC 9112 §9.6).
  */
-export function discardRest(request: IncomingMessage): void {
+export function discardRest(request: IncomingMessage, maxDiscardMs = 5_000): void {
   const { socket } = request;
   if (request.complete || socket.destroyed) return;
   let discardedBytes = 0;

@@ -53,7 +53,7 @@ async function crash(until: string, commitDelayMs: number) {
   await before.close();
   const reserve = someReserve({ channelId: channel.channelId, cumulativeAmount: 500n }, 400n);
   const charge = someCharge(reserve.callId, 300n);
-  const line = await crashAt(until, { dataDir: folder.dataDir, commitDelayMs, reserve, charge });
+  const line = await crashAt(until, { dataDir: folder.dataDir, commitDelayMs, until, reserve, charge });
   return { channel, reserve, charge, line, after: await open() };
 }
 

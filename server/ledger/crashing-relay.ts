@@ -13,6 +13,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 export interface CrashPlan {
   dataDir: string;
   commitDelayMs: number;
+  /** The line at which the test kills. */
+  until: string;
   reserve: ReserveRequest;
   charge: ChargeRequest;
 }
@@ -51,6 +53,8 @@ async function run(plan: CrashPlan): Promise<void> {
   process.stdout.write('decided\n');
   await outcome.durable;
   process.stdout.write('durable\n');
+  // Or the charge could be durable too by the time the signal comes.
+  if (plan.until === 'durable') await sleep(60_000);
   const charged = ledger.charge(plan.charge);
   if (plan.commitDelayMs > 0) await sleep(settleMs);
   process.stdout.write('charging\n');
