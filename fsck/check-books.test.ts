@@ -127,7 +127,7 @@ describe('checkBooks', () => {
     const callId = createCallId();
     const voucher = { channelId: channel.channelId, cumulativeAmount: 2_000n, signature: channel.sign(2_000n) };
     const outcome = await relay.ledger.reserve({
-      ...{ callId, voucher, quote: 500n, model: 'sim-small', bodyHash: Buffer.alloc(32) },
+      ...{ callId, voucher, quote: 500n, model: 'sim-small' },
       ...{ token: stack.contracts.usdc, admittedAtMs: now, leaseUntilMs: now + 60_000 },
     });
     if (!outcome.ok) throw new Error(outcome.refusal.code);

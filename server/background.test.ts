@@ -110,7 +110,7 @@ describe('the background', () => {
     const voucher = { channelId: channel.channelId, cumulativeAmount: 50n, signature: channel.sign(50n) };
     const now = Date.now();
     const outcome = await relay.ledger.reserve({
-      ...{ callId: createCallId(), voucher, quote: 50n, model: 'sim-small', bodyHash: Buffer.alloc(32) },
+      ...{ callId: createCallId(), voucher, quote: 50n, model: 'sim-small' },
       token: stack.contracts.usdc,
       ...{ admittedAtMs: now, leaseUntilMs: now - 1 },
     });

@@ -12,7 +12,7 @@ import { decodeSignedReceipt } from '../protocol/receipt/signed-receipt.ts';
 import { createSimulator } from '../simulator/create-simulator.ts';
 import { deployStack, type ChainStack } from '../test/support/deploy-stack.ts';
 import { chatBody, RawPayer } from '../test/support/raw-payer.ts';
-import { freePort } from '../test/support/start-chain.ts';
+import { findFreePort } from '../scripts/stack/find-port.ts';
 import { createChainClient } from './chain/create-chain-client.ts';
 import { createLog } from './log.ts';
 import { startRelay, type Relay } from './start-relay.ts';
@@ -398,7 +398,7 @@ describe('a relay that cannot start', () => {
     await chmod(join(folder, 'keys/relay.key'), 0o600);
     expect(await refuse(folder, Number(new URL(relay.url).port))).toMatchObject({ code: 'port_taken' });
     // The lock of the attempt that failed is gone.
-    const second = await startRelay({ dataDir: folder, port: await freePort(), log });
+    const second = await startRelay({ dataDir: folder, port: await findFreePort(), log });
     await second.close();
   });
 });

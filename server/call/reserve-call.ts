@@ -1,6 +1,5 @@
 import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
 import type { ErrorCode } from '../../protocol/errors/error-codes.ts';
-import { sha256 } from '../../protocol/merkle/hashes.ts';
 import type { ChannelState, ReserveOutcome, ReserveRefusal, VerifiedVoucher } from '../ledger/ledger.ts';
 import { shrinkQuote, type Quote } from '../metering/quote-call.ts';
 import type { PreparedCall } from './prepare-call.ts';
@@ -84,7 +83,6 @@ function reserve(deps: CallDeps, options: HoldOptions, quote: Quote): Promise<Re
     token: deps.token,
     quote: quote.amount,
     model: call.route.model,
-    bodyHash: sha256(request.body),
     admittedAtMs,
     leaseUntilMs: admittedAtMs + callTimeoutMs + drainTimeoutMs + leaseMarginMs,
   });

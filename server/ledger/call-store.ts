@@ -47,8 +47,8 @@ export function createCallStore(db: DatabaseSync): CallStore {
     `SELECT ${columns} FROM calls WHERE state = 'reserved' AND lease_until_ms < ? ORDER BY lease_until_ms LIMIT ?`,
   );
   const insert = db.prepare(
-    `INSERT INTO calls (call_id, channel_id, voucher_cumulative, quote, model, body_hash, admitted_at_ms, lease_until_ms, state)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'reserved')`,
+    `INSERT INTO calls (call_id, channel_id, voucher_cumulative, quote, model, admitted_at_ms, lease_until_ms, state)
+     VALUES (?, ?, ?, ?, ?, ?, ?, 'reserved')`,
   );
   const end = db.prepare('UPDATE calls SET state = ?, release_reason = ?, ended_at_ms = ? WHERE call_id = ?');
   const insertAttempt = db.prepare(
@@ -68,14 +68,13 @@ export function createCallStore(db: DatabaseSync): CallStore {
     listLapsed(nowMs, limit) {
       return selectLapsed.all(nowMs, limit).map(callOf);
     },
-    insert({ callId, voucher, quote, model, bodyHash, admittedAtMs, leaseUntilMs }) {
+    insert({ callId, voucher, quote, model, admittedAtMs, leaseUntilMs }) {
       insert.run(
         parseCallId(callId),
         voucher === null ? null : fromHex(voucher.channelId, 32),
         voucher === null ? null : encodeAmount(voucher.cumulativeAmount),
         encodeAmount(quote),
         model,
-        bodyHash,
         admittedAtMs,
         leaseUntilMs,
       );

@@ -47,7 +47,6 @@ export function someReserve(
     token: testToken,
     quote,
     model: 'sim-small',
-    bodyHash: randomBytes(32),
     admittedAtMs: 1_790_000_000_000,
     leaseUntilMs: 1_790_000_600_000,
     ...overrides,

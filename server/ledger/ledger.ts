@@ -50,8 +50,6 @@ export interface ReserveRequest {
   token: Hex;
   quote: bigint;
   model: string;
-  /** SHA-256 of the request body. */
-  bodyHash: Uint8Array;
   admittedAtMs: number;
   /** After this the sweeper may free the reservation. */
   leaseUntilMs: number;

@@ -136,7 +136,7 @@ describe('a paid, metered, collected and audited call', () => {
     const collected = await stack.runJob('collect');
     expect(collected).toMatchObject({ collected: [{ skipped: [] }], booked: [{ batchId: expect.anything() }] });
     const anchored = await stack.runJob('anchor');
-    expect(Number(anchored['size'])).toBeGreaterThan(25);
+    expect(Number((anchored as { size: number }).size)).toBeGreaterThan(25);
     const { ok, claims } = await checkBooks(stack.fsckOptions);
     expect(claims.filter((claim) => !claim.ok)).toEqual([]);
     expect(ok).toBe(true);

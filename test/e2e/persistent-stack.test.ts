@@ -5,7 +5,8 @@ import { expect, it } from 'vitest';
 import { decodeReceipt } from '../../protocol/receipt/decode-receipt.ts';
 import { decodeSignedReceipt } from '../../protocol/receipt/signed-receipt.ts';
 import { startStack } from '../../scripts/stack.ts';
-import { freePort, startChain } from '../support/start-chain.ts';
+import { findFreePort } from '../../scripts/stack/find-port.ts';
+import { startChain } from '../support/start-chain.ts';
 import { chatBody } from '../support/raw-payer.ts';
 
 it('on a chain outside, contracts, channel and books outlive the stack', { timeout: 120_000 }, async () => {
@@ -13,7 +14,7 @@ it('on a chain outside, contracts, channel and books outlive the stack', { timeo
   const dataDir = join(folder, 'data');
   const chain = await startChain();
   // The wallet knows its channels by the relay's address, so both starts have the same one.
-  const port = await freePort();
+  const port = await findFreePort();
 
   /** Starts the stack on the same folder and chain, makes one paid call, stops it. */
   async function callOnce() {

@@ -2,13 +2,14 @@ import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { runJob } from '../../scripts/demo/run-job.ts';
 import type { StackFile } from '../../scripts/stack.ts';
+import { findFreePort, requireFreePort } from '../../scripts/stack/find-port.ts';
 
 const run = promisify(execFile);
 const root = join(import.meta.dirname, '../..');
@@ -27,15 +28,12 @@ let stack: StackFile;
 /** Two free ports in a row. */
 async function findPortPair(): Promise<number> {
   for (;;) {
-    const first = createServer().listen(0, '127.0.0.1');
-    await once(first, 'listening');
-    const { port } = first.address() as AddressInfo;
-    const second = createServer();
-    const free = await new Promise<boolean>((resolve) => {
-      second.once('error', () => resolve(false)).listen(port + 1, '127.0.0.1', () => resolve(true));
-    });
-    await Promise.all([first, second].map((server) => new Promise((resolve) => server.close(resolve))));
-    if (free) return port;
+    const port = await findFreePort();
+    const isNextFree = await requireFreePort(port + 1, 'sidecar').then(
+      () => true,
+      () => false,
+    );
+    if (isNextFree) return port;
   }
 }
 
@@ -73,13 +71,6 @@ async function runLine(line: string): Promise<string> {
   return stdout;
 }
 
-async function anchorNow(): Promise<void> {
-  const token = readFileSync(stack.operatorTokenFile, 'utf8').trim();
-  const headers = { authorization: `Bearer ${token}` };
-  const response = await fetch(`${stack.relayUrl}/v1/operator/jobs/anchor`, { method: 'POST', headers });
-  expect(response.status).toBe(200);
-}
-
 describe('README', { timeout: 90_000 }, () => {
   it('names scripts that exist', () => {
     const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
@@ -102,7 +93,7 @@ describe('README', { timeout: 90_000 }, () => {
   it.each(commands.filter((line) => !line.startsWith('npm ')))('runs: %s', async (line) => {
     const expected = expectations.find(([pattern]) => pattern.test(line));
     if (!expected) throw new Error(`say in this test what "${line}" should print`);
-    if (/audit verify/.test(line)) await anchorNow();
+    if (/audit verify/.test(line)) await runJob(stack, 'anchor');
     expect(await runLine(line)).toMatch(expected[1]);
   });
 

@@ -35,7 +35,6 @@ export async function chargeCall(call: TestCall): Promise<ChargeResult> {
     token: call.token,
     quote: amount,
     model,
-    bodyHash: randomBytes(32),
     admittedAtMs: now,
     leaseUntilMs: now + 60_000,
   });

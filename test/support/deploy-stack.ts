@@ -14,7 +14,8 @@ import { addressOfPrivateKey, signDigest } from '../../protocol/bytes/secp256k1.
 import { computeChannelId } from '../../protocol/typed-data/channel-id.ts';
 import { voucherDigest, voucherDomainSeparator } from '../../protocol/typed-data/voucher.ts';
 import { fundDemoWallet } from '../../scripts/fund-demo-wallet.ts';
-import { deployerKey, startChain, type LocalChain } from './start-chain.ts';
+import { LOCAL_DEPLOYER_KEY } from '../../scripts/stack/start-local-chain.ts';
+import { startChain, type LocalChain } from './start-chain.ts';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '../..');
 
@@ -75,7 +76,7 @@ export async function deployStack(): Promise<ChainStack> {
     const funds = {
       rpcUrl: chain.rpcUrl,
       usdc: contracts.usdc,
-      deployerPrivateKey: deployerKey,
+      deployerPrivateKey: LOCAL_DEPLOYER_KEY,
       weiAmount: 10n ** 18n,
     } as const;
     await fundDemoWallet({ ...funds, to: relay, usdcAtomic: 0n });
@@ -98,7 +99,7 @@ async function deploy(options: { chain: LocalChain; folder: string; relay: Hex }
       ...['--rpc-url', chain.rpcUrl, '--chain-id', String(chain.chainId), '--deployment-dir', join(folder, 'ignition')],
       ...['--relay', relay, '--provider', `simulated=${payout}`],
     ],
-    { cwd: root, env: { ...process.env, DEPLOYER_PRIVATE_KEY: deployerKey }, timeout: 110_000 },
+    { cwd: root, env: { ...process.env, DEPLOYER_PRIVATE_KEY: LOCAL_DEPLOYER_KEY }, timeout: 110_000 },
   );
   const printed = JSON.parse(stdout.slice(stdout.indexOf('{'))) as Record<keyof Deployment, string>;
   const address = (name: keyof Deployment) => printed[name].toLowerCase() as Hex;

@@ -1,9 +1,9 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer, type AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { findFreePort } from '../../scripts/stack/find-port.ts';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '../..');
 
@@ -18,12 +18,9 @@ export interface LocalChain {
   stop(): Promise<void>;
 }
 
-/** The first account of Hardhat's well-known test mnemonic: it has ether, and everyone knows its key. */
-export const deployerKey = '0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80';
-
 /** Starts a chain on a free port of 127.0.0.1 and waits until it answers. */
 export async function startChain(): Promise<LocalChain> {
-  const port = await freePort();
+  const port = await findFreePort();
   const rpcUrl = `http://127.0.0.1:${port}`;
   const cli = join(root, 'node_modules/hardhat/dist/src/cli.js');
   const child = spawn(process.execPath, [cli, 'node', '--network', 'l2', '--port', String(port)], {
@@ -78,15 +75,4 @@ async function stopChild(child: ChildProcess): Promise<void> {
   const late = setTimeout(() => child.kill('SIGKILL'), 5_000);
   await ended;
   clearTimeout(late);
-}
-
-/** A port that nothing listens on at this moment. */
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }

@@ -5,6 +5,7 @@ import type { WalletOptions } from '../../client/open-wallet.ts';
 import type { CheckBooksOptions } from '../../fsck/check-books.ts';
 import type { Hex } from '../../protocol/bytes/hex.ts';
 import type { TokenPrices } from '../../protocol/pricing/token-prices.ts';
+import { runJob } from '../../scripts/demo/run-job.ts';
 import { startStack, type RunningStack } from '../../scripts/stack.ts';
 import { RawPayer } from './raw-payer.ts';
 
@@ -21,7 +22,7 @@ export interface TestStack extends RunningStack {
   /** Atomic units per 1,000,000 tokens, as the test's configuration has them. */
   prices: TokenPrices;
   /** Runs a job of the relay to its end and gives its result. */
-  runJob(job: 'collect' | 'anchor'): Promise<Record<string, unknown>>;
+  runJob(job: 'collect' | 'anchor'): Promise<object>;
 }
 
 const simulated = (model: string) => [{ provider: 'simulated', model, region: 'local' }];
@@ -56,7 +57,6 @@ export async function startTestStack(
   });
   const { stack } = running;
   const privateKey = (await readFile(stack.wallet.keyFile, 'utf8')).trim() as Hex;
-  const operatorToken = (await readFile(stack.operatorTokenFile, 'utf8')).trim();
   const health = (await (await fetch(`${stack.relayUrl}/healthz`)).json()) as { relay: Hex };
 
   return {
@@ -90,15 +90,7 @@ export async function startTestStack(
       audioCompletion: 600_000n,
       request: 0n,
     },
-    async runJob(job) {
-      const response = await fetch(`${stack.relayUrl}/v1/operator/jobs/${job}`, {
-        method: 'POST',
-        headers: { authorization: `Bearer ${operatorToken}` },
-      });
-      const result = (await response.json()) as Record<string, unknown>;
-      if (response.status !== 200) throw new Error(`${job}: ${response.status} ${JSON.stringify(result)}`);
-      return result;
-    },
+    runJob: (job) => runJob(stack, job),
     async stop() {
       await running.stop();
       await rm(dataDir, { recursive: true, force: true });

@@ -35,7 +35,6 @@ CREATE TABLE calls (
   voucher_cumulative BLOB CHECK (length(voucher_cumulative) = 16),
   quote BLOB NOT NULL CHECK (length(quote) = 16),
   model TEXT NOT NULL,
-  body_hash BLOB NOT NULL CHECK (length(body_hash) = 32),
   admitted_at_ms INTEGER NOT NULL,
   lease_until_ms INTEGER NOT NULL,
   state TEXT NOT NULL CHECK (state IN ('reserved', 'charged', 'released')),
