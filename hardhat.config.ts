@@ -1,8 +1,8 @@
-import { createRequire } from 'node:module';
+import { join } from 'node:path';
 import toolbox from '@nomicfoundation/hardhat-toolbox-mocha-ethers';
 import { defineConfig } from 'hardhat/config';
 
-const require = createRequire(import.meta.url);
+const chainStart = process.env['AUTOPAY_CHAIN_START'];
 
 export default defineConfig({
   plugins: [toolbox],
@@ -11,14 +11,24 @@ export default defineConfig({
     compilers: [
       {
         version: '0.8.28',
-        path: require.resolve('solc/soljson.js'),
+        path: join(import.meta.dirname, 'scripts/tooling/soljson.cjs'),
         settings: { evmVersion: 'cancun', viaIR: true, optimizer: { enabled: true, runs: 10_000 } },
       },
     ],
+    // OpenZeppelin's own, deployed as it is.
+    npmFilesToBuild: ['@openzeppelin/contracts/governance/TimelockController.sol'],
   },
   paths: { tests: { mocha: 'test/contracts', solidity: 'test/contracts' } },
   networks: {
-    l2: { type: 'edr-simulated', chainType: 'op', chainId: 31337 },
+    l2: {
+      type: 'edr-simulated',
+      chainType: 'op',
+      chainId: 31337,
+      // Else each of many quick transactions would move the chain's time a second ahead of the relay's clock.
+      allowBlocksWithSameTimestamp: true,
+      // A demo may begin in the past, so that days can go by on the chain and its time meet the clock's again.
+      ...(chainStart === undefined ? {} : { initialDate: chainStart }),
+    },
   },
   test: {
     solidity: {

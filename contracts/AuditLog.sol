@@ -17,9 +17,11 @@ contract AuditLog is IAuditLog, AccessControl {
     /// @inheritdoc IAuditLog
     uint64 public latestSize;
 
-    /// @param admin Who may grant and revoke `ANCHOR_ROLE`
-    constructor(address admin) {
+    /// @param admin Who may grant and revoke `ANCHOR_ROLE`: the timelock
+    /// @param anchorer The relay
+    constructor(address admin, address anchorer) {
         _grantRole(DEFAULT_ADMIN_ROLE, admin);
+        _grantRole(ANCHOR_ROLE, anchorer);
     }
 
     /// @inheritdoc IAuditLog
@@ -40,7 +42,7 @@ contract AuditLog is IAuditLog, AccessControl {
         bytes32 leafHash,
         bytes32[] calldata proof
     ) external view returns (bool) {
-        return _verify(anchored, index, leafHash, proof);
+        return _verifyInclusion(anchored, index, leafHash, proof);
     }
 
     /// @inheritdoc IAuditLog
@@ -50,7 +52,18 @@ contract AuditLog is IAuditLog, AccessControl {
         bytes calldata entry,
         bytes32[] calldata proof
     ) external view returns (bool) {
-        return _verify(anchored, index, Rfc6962.hashLeaf(entry), proof);
+        return _verifyInclusion(anchored, index, Rfc6962.hashLeaf(entry), proof);
+    }
+
+    /// @inheritdoc IAuditLog
+    function verifyConsistency(
+        Anchor calldata older,
+        Anchor calldata newer,
+        bytes32[] calldata proof
+    ) external view returns (bool) {
+        _requireAnchored(older);
+        _requireAnchored(newer);
+        return Rfc6962.verifyConsistency(older.root, older.size, newer.root, newer.size, proof);
     }
 
     /// @inheritdoc IAuditLog
@@ -59,13 +72,17 @@ contract AuditLog is IAuditLog, AccessControl {
     }
 
     /// @dev A proof against an anchor that was never stored proves nothing: refused rather than answered.
-    function _verify(
+    function _requireAnchored(Anchor calldata anchored) private view {
+        require(isAnchored(anchored), AuditLog_AnchorUnknown(anchored.size));
+    }
+
+    function _verifyInclusion(
         Anchor calldata anchored,
         uint64 index,
         bytes32 leafHash,
         bytes32[] calldata proof
     ) private view returns (bool) {
-        require(isAnchored(anchored), AuditLog_AnchorUnknown(anchored.size));
+        _requireAnchored(anchored);
         return Rfc6962.verifyInclusion(anchored.root, anchored.size, index, leafHash, proof);
     }
 }

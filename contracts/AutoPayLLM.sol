@@ -1,27 +1,21 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.28;
 
-import {AccessControl} from "@openzeppelin/contracts/access/AccessControl.sol";
-import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
-import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
-import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
+import {AllowanceBilling} from "./business/AllowanceBilling.sol";
+import {ProviderCredits} from "./business/ProviderCredits.sol";
+import {RelayBond} from "./business/RelayBond.sol";
 import {Anchor, IAuditLog} from "./interfaces/IAuditLog.sol";
-import {Batch, BookedSpend, Credit, IAutoPayLLM, Refund, Spend} from "./interfaces/IAutoPayLLM.sol";
-import {IModelBudgets} from "./interfaces/IModelBudgets.sol";
+import {AutoPayLLMConfig, Batch, BookedSpend, IAutoPayLLM, Refund, Spend} from "./interfaces/IAutoPayLLM.sol";
 import {IPaymentChannels} from "./interfaces/IPaymentChannels.sol";
-import {BoundedTransfer} from "./libraries/BoundedTransfer.sol";
+import {ChannelId} from "./types/ChannelId.sol";
 import {ReceiptBatch, ReceiptBatches} from "./types/ReceiptBatch.sol";
 
 /// @title AutoPayLLM
-/// @notice See `IAutoPayLLM`.
-contract AutoPayLLM is IAutoPayLLM, AccessControl, EIP712, ReentrancyGuardTransient {
-    using SafeERC20 for IERC20;
-    using ReceiptBatches for ReceiptBatch;
-
-    /// @inheritdoc IAutoPayLLM
-    bytes32 public constant RELAY_ROLE = keccak256("RELAY_ROLE");
-
+/// @notice See `IAutoPayLLM`. Here is the way of the money from escrow to credits: collect, book, release. The relay's
+/// bond (with the guardian's stops), the providers' credits and the allowance calls are parts of their own in
+/// `business/`.
+contract AutoPayLLM is RelayBond, AllowanceBilling, EIP712 {
     /// @inheritdoc IAutoPayLLM
     uint64 public constant MIN_DISPUTE_WINDOW = 1 hours;
 
@@ -35,62 +29,49 @@ contract AutoPayLLM is IAutoPayLLM, AccessControl, EIP712, ReentrancyGuardTransi
     uint256 public constant MAX_REFUNDS = 64;
 
     /// @inheritdoc IAutoPayLLM
-    uint256 public constant MAX_NAME_BYTES = 128;
-
-    /// @inheritdoc IAutoPayLLM
-    uint256 public constant REFUND_GAS_LIMIT = 120_000;
-
-    /// @inheritdoc IAutoPayLLM
     IPaymentChannels public immutable paymentChannels;
 
     /// @inheritdoc IAutoPayLLM
     IAuditLog public immutable auditLog;
 
     /// @inheritdoc IAutoPayLLM
-    IModelBudgets public immutable modelBudgets;
-
-    /// @inheritdoc IAutoPayLLM
     uint64 public immutable disputeWindow;
-
-    /// @inheritdoc IAutoPayLLM
-    mapping(address token => uint256 amount) public unbooked;
-
-    /// @inheritdoc IAutoPayLLM
-    mapping(address token => mapping(address to => uint256 amount)) public claimableRefunds;
-
-    /// @inheritdoc IAutoPayLLM
-    mapping(bytes32 provider => address payout) public payoutOf;
-
-    /// @inheritdoc IAutoPayLLM
-    mapping(bytes32 id => bool registered) public isNameRegistered;
 
     /// @inheritdoc IAutoPayLLM
     uint256 public batchCount;
 
     mapping(uint256 batchId => Batch batch) private _batches;
-    mapping(bytes32 id => Credit credit) private _credits;
 
-    /// @param channels The escrow that this contract collects from
-    /// @param log The audit log whose anchors gate releases
-    /// @param budgets The budgets that bookings are counted against
-    /// @param admin Who registers providers and grants roles
-    /// @param window Dispute window, seconds
+    /// @param config The contracts, roles, window and providers of this deployment
     constructor(
-        IPaymentChannels channels,
-        IAuditLog log,
-        IModelBudgets budgets,
-        address admin,
-        uint64 window
-    ) EIP712("AutoPayLLM", "1") {
+        AutoPayLLMConfig memory config
+    )
+        RelayBond(config.bondPayout)
+        ProviderCredits(config.agpt)
+        AllowanceBilling(config.modelBudgets)
+        EIP712("AutoPayLLM", "1")
+    {
+        uint64 window = config.disputeWindow;
         require(
             window >= MIN_DISPUTE_WINDOW && window <= MAX_DISPUTE_WINDOW,
             AutoPayLLM_DisputeWindowOutOfRange(window, MIN_DISPUTE_WINDOW, MAX_DISPUTE_WINDOW)
         );
-        paymentChannels = channels;
-        auditLog = log;
-        modelBudgets = budgets;
+        require(
+            address(config.paymentChannels) != address(0) &&
+                address(config.auditLog) != address(0) &&
+                config.admin != address(0) &&
+                config.relay != address(0),
+            AutoPayLLM_ZeroAddress()
+        );
+        paymentChannels = config.paymentChannels;
+        auditLog = config.auditLog;
         disputeWindow = window;
-        _grantRole(DEFAULT_ADMIN_ROLE, admin);
+        _grantRole(DEFAULT_ADMIN_ROLE, config.admin);
+        _grantRole(RELAY_ROLE, config.relay);
+        if (config.guardian != address(0)) _grantRole(GUARDIAN_ROLE, config.guardian);
+        for (uint256 i = 0; i < config.providers.length; ++i) {
+            _setProvider(_registerName(config.providers[i].name), config.providers[i].payout);
+        }
     }
 
     /// @inheritdoc IAutoPayLLM
@@ -102,12 +83,48 @@ contract AutoPayLLM is IAutoPayLLM, AccessControl, EIP712, ReentrancyGuardTransi
     }
 
     /// @inheritdoc IAutoPayLLM
+    function settleChannel(
+        ChannelId channelId,
+        uint128 cumulativeAmount,
+        bytes calldata signature
+    ) external nonReentrant onlyRole(RELAY_ROLE) returns (uint256 received) {
+        address token = paymentChannels.getChannel(channelId).token;
+        uint256 balanceBefore = _balance(token);
+        paymentChannels.settle(channelId, cumulativeAmount, signature);
+        return _countCollected(token, balanceBefore);
+    }
+
+    /// @inheritdoc IAutoPayLLM
+    function closeChannels(
+        address token,
+        bytes calldata claims
+    ) external nonReentrant onlyRole(RELAY_ROLE) returns (uint256 received) {
+        _requireNotSuspended();
+        uint256 balanceBefore = _balance(token);
+        paymentChannels.closeBatch(token, claims);
+        return _countCollected(token, balanceBefore);
+    }
+
+    /// @inheritdoc IAutoPayLLM
+    function closeChannel(
+        ChannelId channelId,
+        uint128 cumulativeAmount,
+        bytes calldata signature
+    ) external nonReentrant onlyRole(RELAY_ROLE) returns (uint256 received) {
+        _requireNotSuspended();
+        address token = paymentChannels.getChannel(channelId).token;
+        uint256 balanceBefore = _balance(token);
+        paymentChannels.close(channelId, cumulativeAmount, signature);
+        return _countCollected(token, balanceBefore);
+    }
+
+    /// @inheritdoc IAutoPayLLM
     function book(
         address token,
         Spend[] calldata spends,
         Refund[] calldata refunds,
         uint64 logSize
-    ) external nonReentrant onlyRole(RELAY_ROLE) returns (uint256 batchId) {
+    ) external nonReentrant onlyActiveRelay returns (uint256 batchId) {
         return _book(token, spends, refunds, logSize);
     }
 
@@ -118,17 +135,22 @@ contract AutoPayLLM is IAutoPayLLM, AccessControl, EIP712, ReentrancyGuardTransi
         Spend[] calldata spends,
         Refund[] calldata refunds,
         uint64 logSize
-    ) external nonReentrant onlyRole(RELAY_ROLE) returns (uint256 batchId) {
+    ) external nonReentrant onlyActiveRelay returns (uint256 batchId) {
         _collect(token, claims);
         return _book(token, spends, refunds, logSize);
     }
 
     /// @inheritdoc IAutoPayLLM
-    function release(uint256 batchId, BookedSpend[] calldata spends, Anchor calldata anchor) external {
+    function release(uint256 batchId, BookedSpend[] calldata spends, Anchor calldata anchor) external nonReentrant {
+        // Check: not before, and not twice.
         Batch storage batch = _requireReleasable(batchId, spends, anchor);
         require(!batch.released, AutoPayLLM_AlreadyReleased(batchId));
+
+        // Effect: the bond need not cover it any more.
         batch.released = true;
-        _credit(batchId, batch.token, spends, true);
+        address token = batch.token;
+        uint256 total = _credit(batchId, token, spends, true);
+        _pots[token].unreleased -= uint128(total);
     }
 
     /// @inheritdoc IAutoPayLLM
@@ -136,51 +158,11 @@ contract AutoPayLLM is IAutoPayLLM, AccessControl, EIP712, ReentrancyGuardTransi
         uint256 batchId,
         BookedSpend[] calldata spends,
         Anchor calldata anchor
-    ) external onlyRole(DEFAULT_ADMIN_ROLE) {
+    ) external nonReentrant onlyRole(DEFAULT_ADMIN_ROLE) {
         Batch storage batch = _requireReleasable(batchId, spends, anchor);
         require(!batch.overBudgetReleased, AutoPayLLM_AlreadyReleased(batchId));
         batch.overBudgetReleased = true;
         _credit(batchId, batch.token, spends, false);
-    }
-
-    /// @inheritdoc IAutoPayLLM
-    function withdrawCredits(bytes32 id) external nonReentrant returns (uint256 amount) {
-        Credit storage credit = _credits[id];
-        amount = credit.amount;
-        require(amount != 0, AutoPayLLM_NothingToWithdraw());
-
-        credit.amount = 0;
-        emit CreditsWithdrawn(id, credit.token, credit.payout, amount);
-
-        _pay(credit.token, credit.payout, amount);
-    }
-
-    /// @inheritdoc IAutoPayLLM
-    function claimRefund(address token, address to) external nonReentrant returns (uint256 amount) {
-        amount = claimableRefunds[token][to];
-        require(amount != 0, AutoPayLLM_NothingToWithdraw());
-
-        claimableRefunds[token][to] = 0;
-        emit RefundClaimed(token, to, amount);
-
-        _pay(token, to, amount);
-    }
-
-    /// @inheritdoc IAutoPayLLM
-    function registerName(string calldata name) external returns (bytes32 id) {
-        uint256 lengthBytes = bytes(name).length;
-        require(lengthBytes != 0 && lengthBytes <= MAX_NAME_BYTES, AutoPayLLM_NameLength(lengthBytes, MAX_NAME_BYTES));
-        id = keccak256(bytes(name));
-        if (isNameRegistered[id]) return id;
-
-        isNameRegistered[id] = true;
-        emit NameRegistered(id, name);
-    }
-
-    /// @inheritdoc IAutoPayLLM
-    function setProvider(bytes32 provider, address payout) external onlyRole(DEFAULT_ADMIN_ROLE) {
-        payoutOf[provider] = payout;
-        emit ProviderSet(provider, payout);
     }
 
     /// @inheritdoc IAutoPayLLM
@@ -193,25 +175,21 @@ contract AutoPayLLM is IAutoPayLLM, AccessControl, EIP712, ReentrancyGuardTransi
         return _batches[batchId];
     }
 
-    /// @inheritdoc IAutoPayLLM
-    function getCredit(bytes32 id) external view returns (Credit memory) {
-        return _credits[id];
-    }
-
-    /// @inheritdoc IAutoPayLLM
-    function creditId(address token, bytes32 provider, address payout) public pure returns (bytes32) {
-        return keccak256(abi.encode(token, provider, payout));
-    }
-
-    /// @dev Takes from escrow; only what the balance shows is counted, whatever escrow says.
+    /// @dev Takes from escrow what many channels owe.
     function _collect(address token, bytes calldata claims) private returns (uint256 received) {
-        uint256 balanceBefore = IERC20(token).balanceOf(address(this));
+        uint256 balanceBefore = _balance(token);
         paymentChannels.settleBatch(token, claims);
-        received = IERC20(token).balanceOf(address(this)) - balanceBefore;
+        return _countCollected(token, balanceBefore);
+    }
+
+    /// @dev Counts what came from escrow: what the balance shows, whatever escrow says.
+    function _countCollected(address token, uint256 balanceBefore) private returns (uint256 received) {
+        received = _balance(token) - balanceBefore;
         if (received == 0) return 0;
 
-        uint256 total = unbooked[token] + received;
-        unbooked[token] = total;
+        uint256 total = _pots[token].unbooked + received;
+        require(total <= type(uint128).max, AutoPayLLM_AmountTooLarge(total, type(uint128).max));
+        _pots[token].unbooked = uint128(total);
         emit Collected(token, received, total);
     }
 
@@ -231,15 +209,19 @@ contract AutoPayLLM is IAutoPayLLM, AccessControl, EIP712, ReentrancyGuardTransi
         for (uint256 i = 0; i < spends.length; ++i) spent += spends[i].amount;
         uint256 refunded = 0;
         for (uint256 i = 0; i < refunds.length; ++i) refunded += refunds[i].amount;
-        uint256 available = unbooked[token];
+        uint256 available = _pots[token].unbooked;
         require(spent + refunded <= available, AutoPayLLM_ExceedsUnbooked(token, spent + refunded, available));
 
-        // Effect: the money leaves the unbooked pot before anything else is called.
-        unbooked[token] = available - spent - refunded;
-        batchId = ++batchCount;
+        // Interaction: the budgets are asked; a contract chosen at deployment, and nothing can be reentered meanwhile.
+        (BookedSpend[] memory booked, uint256 withinBudget) = _consumeBudgets(token, spends);
 
-        // Interaction: the budgets are asked (a contract chosen at deployment), then the batch is stored.
-        BookedSpend[] memory booked = _consumeBudgets(token, spends);
+        // Check: the bond covers all that waits for release, if this adds to it.
+        uint256 waiting = _pots[token].unreleased + withinBudget;
+        if (withinBudget != 0) _requireBond(token, waiting);
+
+        // Effect: the money leaves the unbooked pot, and the batch is stored.
+        _pots[token] = Pot(uint128(available - spent - refunded), uint128(waiting));
+        batchId = ++batchCount;
         _batches[batchId] = Batch({
             spendsHash: keccak256(abi.encode(booked)),
             token: token,
@@ -255,68 +237,51 @@ contract AutoPayLLM is IAutoPayLLM, AccessControl, EIP712, ReentrancyGuardTransi
     }
 
     /// @dev Asks the budgets about each spend, and notes the answer and the payout address of this moment.
-    function _consumeBudgets(address token, Spend[] calldata spends) private returns (BookedSpend[] memory booked) {
+    function _consumeBudgets(
+        address token,
+        Spend[] calldata spends
+    ) private returns (BookedSpend[] memory booked, uint256 within) {
         uint256 today = block.timestamp / 1 days;
         booked = new BookedSpend[](spends.length);
         for (uint256 i = 0; i < spends.length; ++i) {
             Spend calldata spend = spends[i];
-            address payout = payoutOf[spend.provider];
-            require(payout != address(0), AutoPayLLM_ProviderUnknown(spend.provider));
+            address payout = _requirePayout(spend.provider);
             require(spend.day <= today, AutoPayLLM_DayInFuture(spend.day, today));
             // Older than yesterday counts as over budget: else a relay could spread a day's excess over the past.
             bool withinBudget =
                 uint256(spend.day) + 1 >= today && modelBudgets.consume(spend.model, spend.day, token, spend.amount);
+            if (withinBudget) within += spend.amount;
             booked[i] = BookedSpend(spend.day, spend.model, spend.provider, payout, spend.amount, withinBudget);
         }
     }
 
     /// @dev Pays refunds; one that fails waits to be claimed and stops no other.
     function _pushRefunds(uint256 batchId, address token, Refund[] calldata refunds) private {
-        uint256 balanceBefore = IERC20(token).balanceOf(address(this));
+        uint256 balanceBefore = _balance(token);
         uint256 paid = 0;
         for (uint256 i = 0; i < refunds.length; ++i) {
             Refund calldata refund = refunds[i];
-            bool pushed = BoundedTransfer.tryTransfer(token, refund.to, refund.amount, REFUND_GAS_LIMIT);
+            bool pushed = _pushOrKeep(token, refund.to, refund.amount);
             if (pushed) paid += refund.amount;
-            else claimableRefunds[token][refund.to] += refund.amount;
             emit Refunded(batchId, refund.to, refund.callId, token, refund.amount, pushed);
         }
         _requireSpentAtMost(token, balanceBefore, paid);
     }
 
     /// @dev Adds one part of a batch to the providers' credits.
-    function _credit(uint256 batchId, address token, BookedSpend[] calldata spends, bool withinBudget) private {
-        uint256 total = 0;
+    function _credit(
+        uint256 batchId,
+        address token,
+        BookedSpend[] calldata spends,
+        bool withinBudget
+    ) private returns (uint256 total) {
         for (uint256 i = 0; i < spends.length; ++i) {
             BookedSpend calldata spend = spends[i];
             if (spend.withinBudget != withinBudget) continue;
-            bytes32 id = creditId(token, spend.provider, spend.payout);
-            Credit storage credit = _credits[id];
-            if (credit.payout == address(0)) {
-                credit.token = token;
-                credit.payout = spend.payout;
-            }
-            credit.amount += spend.amount;
+            _addCredit(token, spend.provider, spend.payout, spend.amount);
             total += spend.amount;
-            emit CreditAdded(id, token, spend.provider, spend.payout, spend.amount);
         }
         emit Released(batchId, withinBudget, total);
-    }
-
-    /// @dev Pays out, and makes sure that it cost nobody else anything.
-    function _pay(address token, address to, uint256 amount) private {
-        uint256 balanceBefore = IERC20(token).balanceOf(address(this));
-        IERC20(token).safeTransfer(to, amount);
-        _requireSpentAtMost(token, balanceBefore, amount);
-    }
-
-    /// @dev Conservation: the balance fell by no more than what was paid.
-    function _requireSpentAtMost(address token, uint256 balanceBefore, uint256 amount) private view {
-        uint256 balanceAfter = IERC20(token).balanceOf(address(this));
-        require(
-            balanceAfter + amount >= balanceBefore,
-            AutoPayLLM_PayoutExceeded(token, balanceBefore - balanceAfter, amount)
-        );
     }
 
     /// @dev Requires that these are the batch's spends and that its dispute window is over.
@@ -325,6 +290,7 @@ contract AutoPayLLM is IAutoPayLLM, AccessControl, EIP712, ReentrancyGuardTransi
         BookedSpend[] calldata spends,
         Anchor calldata anchor
     ) private view returns (Batch storage batch) {
+        _requireNotFrozen();
         batch = _batches[batchId];
         bytes32 expected = batch.spendsHash;
         require(expected != bytes32(0), AutoPayLLM_BatchUnknown(batchId));

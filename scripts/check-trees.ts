@@ -1,5 +1,5 @@
 /**
- * Compares the specifications of the contracts (test/contracts/*.tree) with their tests: each `it` leaf names the tests that
+ * Compares the specifications of the contracts (test/contracts/*.tree) with their tests: each leaf names the tests that
  * show it (after ` · `), and each test of the contract's files is named by a leaf.
  */
 import { readFile } from 'node:fs/promises';
@@ -20,7 +20,7 @@ for (const tree of trees) {
   const named = new Set<string>();
   const lines = (await readFile(join(root, tree), 'utf8')).split('\n');
   for (const [index, line] of lines.entries()) {
-    const leaf = /[├└]── it (.*)$/.exec(line)?.[1];
+    const leaf = /[├└]── (it .*|.* · .*)$/.exec(line)?.[1];
     if (leaf === undefined) continue;
     const names = leaf.split(' · ')[1]?.split(', ') ?? [];
     if (names.length === 0) faults.push(`${tree}:${index + 1} names no test`);

@@ -32,18 +32,27 @@ const USDC_ENTRIES = [
   ...['transferWithAuthorization', 'Approval', 'AuthorizationUsed', 'Transfer'],
 ] as const;
 
+/** A contract of this project; its path under contracts/, without extension. */
+function own(file: string, constant: string, path: string): AbiSource {
+  return { file, constant, artifact: `artifacts/contracts/${path}.sol/${path.split('/').at(-1)}.json` };
+}
+
 const sources: readonly AbiSource[] = [
+  own('payment-channels', 'paymentChannelsAbi', 'PaymentChannels'),
+  own('auto-pay-llm', 'autoPayLlmAbi', 'AutoPayLLM'),
+  own('audit-log', 'auditLogAbi', 'AuditLog'),
+  own('model-budgets', 'modelBudgetsAbi', 'ModelBudgets'),
+  own('price-book', 'priceBookAbi', 'PriceBook'),
+  own('price-oracle', 'priceOracleAbi', 'PriceOracle'),
+  own('key-registry', 'keyRegistryAbi', 'KeyRegistry'),
+  own('billing-disputes', 'billingDisputesAbi', 'BillingDisputes'),
+  own('agpt', 'agptAbi', 'governance/AGPT'),
+  own('auto-pay-governor', 'autoPayGovernorAbi', 'governance/AutoPayGovernor'),
   {
-    file: 'payment-channels',
-    constant: 'paymentChannelsAbi',
-    artifact: 'artifacts/contracts/PaymentChannels.sol/PaymentChannels.json',
+    file: 'timelock-controller',
+    constant: 'timelockControllerAbi',
+    artifact: 'artifacts/@openzeppelin/contracts/governance/TimelockController.sol/TimelockController.json',
   },
-  {
-    file: 'auto-pay-llm',
-    constant: 'autoPayLlmAbi',
-    artifact: 'artifacts/contracts/AutoPayLLM.sol/AutoPayLLM.json',
-  },
-  { file: 'audit-log', constant: 'auditLogAbi', artifact: 'artifacts/contracts/AuditLog.sol/AuditLog.json' },
   {
     file: 'fiat-token',
     constant: 'fiatTokenAbi',

@@ -19,7 +19,7 @@ struct Anchor {
 /// @notice Anchors of an append-only log whose entries are ABI-encoded `CallReceipt`s kept on IPFS.
 /// @dev Only the hash of each anchor is stored; whoever uses one supplies it, from the event.
 /// @dev Warning: the contract cannot see the entries. That one root extends the former is for readers to check, from the
-/// published blocks; an anchor that does not is public evidence against the relay.
+/// published blocks, or with a consistency proof by `verifyConsistency`; an anchor that does not is public evidence.
 interface IAuditLog {
     /// @notice A checkpoint was anchored.
     /// @param size Number of entries that the root covers
@@ -66,6 +66,18 @@ interface IAuditLog {
         Anchor calldata anchored,
         uint64 index,
         bytes calldata entry,
+        bytes32[] calldata proof
+    ) external view returns (bool);
+
+    /// @notice Whether a later anchor extends an earlier one: the first entries are the same.
+    /// @dev RFC 9162 §2.1.4.2. Errors: `AuditLog_AnchorUnknown`.
+    /// @param older The earlier anchor, as in its event
+    /// @param newer The later anchor, as in its event
+    /// @param proof The consistency proof's hashes; empty where both sizes are equal
+    /// @return True if the proof leads to both roots
+    function verifyConsistency(
+        Anchor calldata older,
+        Anchor calldata newer,
         bytes32[] calldata proof
     ) external view returns (bool);
 

@@ -28,13 +28,16 @@ struct Channel {
 /// @notice Escrow for unidirectional payment channels: a payer deposits, signs cumulative vouchers off-chain, and the
 /// payee takes what the vouchers allow.
 /// @dev Implements the mandatory core of the escrow contract of the MPP EVM session specification
-/// (draft-evm-session-00, "Channel Escrow Contract"), and adds `settleBatch`.
+/// (draft-evm-session-00, "Channel Escrow Contract") and the EIP-3009 part of its relayed profile, and adds
+/// `settleBatch` and `closeBatch`.
 ///
 /// Custody only: there is no owner, no pause and no upgrade. Whether money moves depends on the channel, the caller,
-/// the signature and the clock, and on nothing else.
+/// the signature and the clock, and on nothing else. Every function that moves money refuses to be reentered; views do
+/// not, and in the middle of a payout never show more than what is left.
 ///
 /// Tokens. Safety assumes that a token's balances change by transfers only. A token that takes a fee on deposit, or
-/// that takes more than asked on payout, is refused by measurement.
+/// that takes more than asked on payout, is refused by measurement. What a token adds to escrow by itself belongs to no
+/// channel.
 /// @dev Warning: a token that shrinks balances by itself (rebasing) cannot be measured out; its channels, and only
 /// its, may become under-funded. Liveness further assumes that the token's issuer does not freeze escrow or parties.
 interface IPaymentChannels {
@@ -56,7 +59,7 @@ interface IPaymentChannels {
         uint256 deposit
     );
 
-    /// @notice A deposit was increased.
+    /// @notice A deposit was increased, by the payer or by another.
     /// @param channelId The channel
     /// @param amount What was added, atomic units
     /// @param deposit The new total deposit, atomic units
@@ -78,7 +81,8 @@ interface IPaymentChannels {
     event ChannelSettled(ChannelId indexed channelId, uint256 delta, uint256 settled);
 
     /// @notice A payee took money from many channels with one transfer.
-    /// @dev Stands for one `ChannelSettled` per claim that was not skipped: a log of its own costs 1,300 gas more per channel.
+    /// @dev Stands for one `ChannelSettled` per claim that was not skipped: a log of its own costs 1,300 gas more per
+    /// channel.
     /// @param payee Who took it
     /// @param token ERC-20 token
     /// @param total What was paid, atomic units
@@ -97,6 +101,16 @@ interface IPaymentChannels {
     /// @param settled The final cumulative total, atomic units
     /// @param refund What went back to the payer, atomic units
     event ChannelClosed(ChannelId indexed channelId, uint256 delta, uint256 settled, uint256 refund);
+
+    /// @notice A payee closed many channels with one transfer to itself and one to each payer.
+    /// @dev Stands for one `ChannelClosed` per claim that was not skipped.
+    /// @param payee Who closed them
+    /// @param token ERC-20 token
+    /// @param total What was paid to the payee, atomic units; it includes what `ChannelSettled` tells of claims whose
+    /// refund failed
+    /// @param closures 56 bytes for each channel closed, in their order, without padding: channelId 32, the final
+    /// cumulative total 12, what went back to the payer 12 (big-endian, atomic units)
+    event BatchClosed(address indexed payee, address indexed token, uint256 total, bytes closures);
 
     /// @notice A payer closed a channel after the grace period.
     /// @param channelId The channel
@@ -119,8 +133,11 @@ interface IPaymentChannels {
     error AmountExceedsDeposit(uint256 cumulativeAmount, uint256 deposit);
     /// @notice The voucher is not validly signed by this signer; high-s signatures are invalid.
     error InvalidSignature(ChannelId channelId, address signer);
-    /// @notice No close was requested (`closeRequestedAt` is 0), or the grace period lasts until `readyAt` (unix seconds).
+    /// @notice No close was requested (`closeRequestedAt` is 0), or the grace period lasts until `readyAt` (unix
+    /// seconds).
     error CloseNotReady(uint256 closeRequestedAt, uint256 readyAt);
+    /// @notice The nonce of an authorization is not the one that these parameters give.
+    error NonceMismatch(bytes32 nonce, bytes32 expected);
     /// @notice A deposit must be above zero.
     error ZeroDeposit();
     /// @notice The total deposit of a channel would exceed what its record can hold.
@@ -159,24 +176,100 @@ interface IPaymentChannels {
     function settle(ChannelId channelId, uint128 cumulativeAmount, bytes calldata signature) external;
 
     /// @notice Pays the caller what it claims from many channels of one token, with one transfer.
-    /// @dev For each claim `settled < claimed ≤ maximum ≤ deposit` must hold, and the voucher over `maximum` must be signed
-    /// by the channel's signer by ECDSA. A claim that fails is skipped with `ClaimSkipped`, and blocks no other.
+    /// @dev For each claim `settled < claimed ≤ maximum ≤ deposit` must hold, and the voucher over `maximum` must be
+    /// signed by the channel's signer by ECDSA. A claim that fails is skipped with `ClaimSkipped`, and blocks no other.
     /// Errors: `ClaimsMalformed`, `TooManyClaims`, `PayoutExceeded`.
-    /// @dev Warning: ERC-1271 signatures are not accepted here; they can be revoked between signing and settling. Use `settle`.
+    /// @dev Warning: ERC-1271 signatures are not accepted here; they can be revoked between signing and settling. Use
+    /// `settle`.
     /// @param token ERC-20 token of all channels
-    /// @param claims Packed claims, see `ClaimCodec`; at most `MAX_CLAIMS`
+    /// @param claims Packed claims, see `Claim`; at most `MAX_CLAIMS`
     /// @return total What was paid to the caller, atomic units
     function settleBatch(address token, bytes calldata claims) external returns (uint256 total);
 
+    /// @notice Closes many channels of one token: pays the caller what it claims, and each payer the rest.
+    /// @dev Claims as in `settleBatch`; where `claimed ≤ settled` nothing more is taken, and no signature is looked at.
+    /// A claim that fails is skipped with `ClaimSkipped` and leaves its channel as it was. Where the payer cannot be
+    /// paid (blocked by the token, say) the channel is settled (`ChannelSettled`) but stays open, and is skipped with
+    /// `ClaimFault.RefundFailed`; a pending close and the payer's `requestClose` and `withdraw` remain. Of several
+    /// claims on one channel the first that closes it counts.
+    /// Errors: `ClaimsMalformed`, `TooManyClaims`, `PayoutExceeded`, `BoundedTransfer_GasTooLow`.
+    /// @dev Warning: each refund may use up to `REFUND_GAS_LIMIT` gas, and that much must be left when its turn comes,
+    /// or all reverts: a payee that sends too little gas must not be able to make refunds fail. Choose the batch by the
+    /// block's limit.
+    /// @dev Warning: the payee is paid last and in full; where it cannot be paid, nothing is closed.
+    /// @param token ERC-20 token of all channels
+    /// @param claims Packed claims, see `Claim`; at most `MAX_CLAIMS`
+    /// @return total What was paid to the caller, atomic units
+    function closeBatch(address token, bytes calldata claims) external returns (uint256 total);
+
+    /// @notice Opens a channel with the payer's EIP-3009 authorization; anyone may submit it.
+    /// @dev Relayed profile of the specification ("Front-Running Protection"). Pulls by the token's
+    /// `receiveWithAuthorization(…, bytes)`, which only this contract can use; the nonce binds every term of the
+    /// channel, so that nobody can divert the authorization. Who submits the same call first opens the same channel for
+    /// the same payer; the second call reverts with `ChannelAlreadyExists`.
+    /// Errors: `ZeroDeposit`, `DepositOverflow`, `ChannelAlreadyExists`, `NonceMismatch`, `DepositNotReceived`, and the
+    /// token's.
+    /// @param payee Address that may settle
+    /// @param token ERC-20 token with EIP-3009 and the `bytes signature` overload (USDC 2.2, AGPT)
+    /// @param deposit Deposit, atomic units, 1 … 2^96 − 1
+    /// @param salt Any value that this payer did not use before with the same payee, token and signer
+    /// @param authorizedSigner Key that signs vouchers; zero means the payer
+    /// @param from The payer
+    /// @param validAfter Unix seconds after which the authorization holds
+    /// @param validBefore Unix seconds before which it holds
+    /// @param nonce `keccak256(abi.encode(from, payee, token, salt, authorizedSigner))`
+    /// @param signature The payer's signature over `ReceiveWithAuthorization(from, this contract, deposit, …)`
+    /// @return channelId The identifier
+    function openWithAuthorization(
+        address payee,
+        address token,
+        uint128 deposit,
+        bytes32 salt,
+        address authorizedSigner,
+        address from,
+        uint256 validAfter,
+        uint256 validBefore,
+        bytes32 nonce,
+        bytes calldata signature
+    ) external returns (ChannelId channelId);
+
+    /// @notice Adds to a channel's deposit with an EIP-3009 authorization; anyone may submit it.
+    /// @dev Cancels a pending close only where `from` is the channel's payer: another's money only adds, or anyone
+    /// could hold a payer in. Errors: `ChannelNotFound`, `ChannelFinalized`, `ZeroDeposit`, `DepositOverflow`,
+    /// `NonceMismatch`, `DepositNotReceived`, and the token's.
+    /// @dev Warning: a payer's own unused authorization cancels a close, whoever submits it; let it expire, or cancel
+    /// it at the token, before requesting a close.
+    /// @param channelId The channel
+    /// @param additionalDeposit What to add, atomic units
+    /// @param from Whose money it is
+    /// @param topUpSalt Any value not used before with the same channel and amount
+    /// @param validAfter Unix seconds after which the authorization holds
+    /// @param validBefore Unix seconds before which it holds
+    /// @param nonce `keccak256(abi.encode(channelId, additionalDeposit, from, topUpSalt))`
+    /// @param signature The signature of `from` over `ReceiveWithAuthorization(from, this contract, additionalDeposit,
+    /// …)`
+    function topUpWithAuthorization(
+        ChannelId channelId,
+        uint128 additionalDeposit,
+        address from,
+        bytes32 topUpSalt,
+        uint256 validAfter,
+        uint256 validBefore,
+        bytes32 nonce,
+        bytes calldata signature
+    ) external;
+
     /// @notice Adds to a channel's deposit. Payer only; cancels a pending close.
-    /// @dev Errors: `ChannelNotFound`, `NotPayer`, `ChannelFinalized`, `ZeroDeposit`, `DepositOverflow`, `DepositNotReceived`.
+    /// @dev Errors: `ChannelNotFound`, `NotPayer`, `ChannelFinalized`, `ZeroDeposit`, `DepositOverflow`,
+    /// `DepositNotReceived`.
     /// @param channelId The channel
     /// @param additionalDeposit What to add, atomic units
     function topUp(ChannelId channelId, uint128 additionalDeposit) external;
 
     /// @notice Closes a channel: pays the voucher to the payee, the rest back to the payer. Payee only.
     /// @dev With `cumulativeAmount ≤ settled` nothing more is paid to the payee and no signature is needed.
-    /// Errors: `ChannelNotFound`, `NotPayee`, `ChannelFinalized`, `AmountExceedsDeposit`, `InvalidSignature`, `PayoutExceeded`.
+    /// Errors: `ChannelNotFound`, `NotPayee`, `ChannelFinalized`, `AmountExceedsDeposit`, `InvalidSignature`,
+    /// `PayoutExceeded`.
     /// @param channelId The channel
     /// @param cumulativeAmount The final voucher's amount, atomic units
     /// @param signature The voucher's signature; may be empty where none is needed
@@ -187,7 +280,8 @@ interface IPaymentChannels {
     /// @param channelId The channel
     function requestClose(ChannelId channelId) external;
 
-    /// @notice Returns the unsettled rest to the payer once the grace period is over, and closes the channel. Payer only.
+    /// @notice Returns the unsettled rest to the payer once the grace period is over, and closes the channel. Payer
+    /// only.
     /// @dev Errors: `ChannelNotFound`, `NotPayer`, `ChannelFinalized`, `CloseNotReady`, `PayoutExceeded`.
     /// @param channelId The channel
     function withdraw(ChannelId channelId) external;
@@ -219,7 +313,8 @@ interface IPaymentChannels {
     /// @return The digest
     function hashVoucher(ChannelId channelId, uint128 cumulativeAmount) external view returns (bytes32);
 
-    /// @notice The EIP-712 domain separator of vouchers: name "EVM Payment Channel", version "1", this chain, this contract.
+    /// @notice The EIP-712 domain separator of vouchers: name "EVM Payment Channel", version "1", this chain, this
+    /// contract.
     /// @return The separator
     function domainSeparator() external view returns (bytes32);
 
@@ -228,6 +323,9 @@ interface IPaymentChannels {
 
     /// @notice Most claims that one batch may hold.
     function MAX_CLAIMS() external view returns (uint256);
+
+    /// @notice Gas that one refund of `closeBatch` may use.
+    function REFUND_GAS_LIMIT() external view returns (uint256);
 
     /// @notice Gas that an ERC-1271 signer may use to judge a signature.
     function ERC1271_GAS_LIMIT() external view returns (uint256);

@@ -6,8 +6,8 @@ import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 
 /// @title VoucherSignatures
 /// @notice Judges voucher signatures of wallets and of contracts.
-/// @dev ECDSA is tried first, whatever code the signer has: with EIP-7702 any wallet can carry code, and gain or lose it
-/// after signing. OpenZeppelin's `SignatureChecker` would ask the code, and so make a signed voucher revocable.
+/// @dev ECDSA is tried first, whatever code the signer has: with EIP-7702 any wallet can carry code, and gain or lose
+/// it after signing. OpenZeppelin's `SignatureChecker` would ask the code, and so make a signed voucher revocable.
 library VoucherSignatures {
     /// @notice Whether the signature is the signer's, by ECDSA (65 bytes, low s) or else by ERC-1271.
     /// @dev A contract signer gets at most `gasLimit` gas, and one word of its answer is read.
@@ -26,22 +26,8 @@ library VoucherSignatures {
         return signer.code.length != 0 && _isValidErc1271(signer, digest, signature, gasLimit);
     }
 
-    /// @notice Whether the compact signature (EIP-2098, low s) is the signer's, by ECDSA only.
-    /// @param signer Wallet
-    /// @param digest What was signed
-    /// @param r First half
-    /// @param yParityAndS Second half
-    function isValidCompact(
-        address signer,
-        bytes32 digest,
-        bytes32 r,
-        bytes32 yParityAndS
-    ) internal pure returns (bool) {
-        (address recovered, ECDSA.RecoverError failure, ) = ECDSA.tryRecover(digest, r, yParityAndS);
-        return failure == ECDSA.RecoverError.NoError && recovered == signer;
-    }
-
-    /// @dev Assembly, because a high-level call copies all returndata: a hostile signer could make that cost any amount.
+    /// @dev Assembly, because a high-level call copies all returndata: a hostile signer could make that cost any
+    /// amount.
     function _isValidErc1271(
         address signer,
         bytes32 digest,

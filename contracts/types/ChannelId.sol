@@ -33,7 +33,8 @@ library ChannelIds {
         bytes32 salt,
         address authorizedSigner
     ) internal view returns (ChannelId channelId) {
-        // keccak256(abi.encode(…)) without allocating: in a batch of 100 the growing memory alone costs 100 gas per claim.
+        // keccak256(abi.encode(…)) without allocating: in a batch of 100 the growing memory alone costs 100 gas per
+        // claim.
         assembly ("memory-safe") {
             let words := mload(0x40)
             mstore(words, shr(96, shl(96, payer)))

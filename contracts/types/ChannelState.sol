@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.28;
 
-/// @notice What changes in a channel's life, packed in one word: deposit 96 bits (lowest), settled 96, closeRequestedAt 63,
-/// finalized 1 (highest). Zero means that there is no channel: a deposit is never zero, and never falls.
-/// @dev A value type, because a struct is read and written field by field (or copied through memory): 600 gas more for each
-/// claim of a batch.
+/// @notice What changes in a channel's life, packed in one word: deposit 96 bits (lowest), settled 96, closeRequestedAt
+/// 63, finalized 1 (highest). Zero means that there is no channel: a deposit is never zero, and never falls.
+/// @dev A value type, because a struct is read and written field by field (or copied through memory): 600 gas more for
+/// each claim of a batch.
 type ChannelState is uint256;
 
 using ChannelStates for ChannelState global;

@@ -9,58 +9,56 @@ enum ClaimFault {
     AmountNotIncreasing,
     ClaimExceedsVoucher,
     AmountExceedsDeposit,
-    InvalidSignature
+    InvalidSignature,
+    RefundFailed
 }
 
-/// @title ClaimCodec
-/// @notice Reads packed claims from calldata, field by field. A claim is one channel's part of a batch settlement.
+/// @notice One packed claim in calldata: one channel's part of a batch. The value is its position, in bytes.
 /// @dev 160 bytes, big-endian, without padding; payee and token are the batch's:
 ///
 /// payer 20, salt 32, authorizedSigner 20 (zero means the payer): the channel's terms
 /// maximum 12: what the voucher signs, the highest cumulative amount, atomic units
 /// claimed 12: what the payee takes, the new cumulative amount, atomic units; never above `maximum`
 /// r 32, yParityAndS 32: the voucher's signature in the compact form of EIP-2098
-///
-/// Assembly, because slices with their bounds checks and a struct in memory cost 700 gas more per claim
-/// (gas goal of DESIGN.md §3, measured in test/contracts/life-of-money.spec.ts). The caller has checked that `index` lies within the batch.
-library ClaimCodec {
+type Claim is uint256;
+
+using Claims for Claim global;
+
+/// @title Claims
+/// @notice Reads packed claims from calldata, field by field.
+/// @dev Assembly, because slices with their bounds checks and a struct in memory cost 700 gas more per claim (gas goal
+/// of DESIGN.md §3). The batch has checked that the claim lies within calldata.
+library Claims {
     /// @dev Size of one packed claim, bytes
     uint256 internal constant CLAIM_BYTES = 160;
 
-    /// @notice The terms that identify the channel.
+    /// @notice The claim at a position of a batch.
     /// @param claims Packed claims, a multiple of `CLAIM_BYTES`
-    /// @param index Position, from 0
-    function termsAt(
-        bytes calldata claims,
-        uint256 index
-    ) internal pure returns (address payer, bytes32 salt, address authorizedSigner) {
+    /// @param index Position, from 0, within the batch
+    function at(bytes calldata claims, uint256 index) internal pure returns (Claim claim) {
         assembly ("memory-safe") {
-            let at := add(claims.offset, mul(index, 160))
-            payer := shr(96, calldataload(at))
-            salt := calldataload(add(at, 20))
-            authorizedSigner := shr(96, calldataload(add(at, 52)))
+            claim := add(claims.offset, mul(index, 160))
         }
     }
 
-    /// @notice What the voucher allows and what is claimed, atomic units.
-    /// @param claims Packed claims, a multiple of `CLAIM_BYTES`
-    /// @param index Position, from 0
-    function amountsAt(bytes calldata claims, uint256 index) internal pure returns (uint96 maximum, uint96 claimed) {
+    /// @notice The wallet that deposited.
+    function payer(Claim claim) internal pure returns (address value) {
         assembly ("memory-safe") {
-            let at := add(claims.offset, mul(index, 160))
-            maximum := shr(160, calldataload(add(at, 72)))
-            claimed := shr(160, calldataload(add(at, 84)))
+            value := shr(96, calldataload(claim))
         }
     }
 
-    /// @notice The voucher's signature in compact form.
-    /// @param claims Packed claims, a multiple of `CLAIM_BYTES`
-    /// @param index Position, from 0
-    function signatureAt(bytes calldata claims, uint256 index) internal pure returns (bytes32 r, bytes32 yParityAndS) {
+    /// @notice What the payee takes: the new cumulative amount, atomic units.
+    function claimed(Claim claim) internal pure returns (uint96 value) {
         assembly ("memory-safe") {
-            let at := add(claims.offset, mul(index, 160))
-            r := calldataload(add(at, 96))
-            yParityAndS := calldataload(add(at, 128))
+            value := shr(160, calldataload(add(claim, 84)))
+        }
+    }
+
+    /// @notice What the voucher allows: the highest cumulative amount, atomic units.
+    function maximum(Claim claim) internal pure returns (uint96 value) {
+        assembly ("memory-safe") {
+            value := shr(160, calldataload(add(claim, 72)))
         }
     }
 }

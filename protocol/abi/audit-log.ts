@@ -3,7 +3,10 @@
 /** ABI of AuditLog. */
 export const auditLogAbi = [
   {
-    inputs: [{ internalType: 'address', name: 'admin', type: 'address' }],
+    inputs: [
+      { internalType: 'address', name: 'admin', type: 'address' },
+      { internalType: 'address', name: 'anchorer', type: 'address' },
+    ],
     stateMutability: 'nonpayable',
     type: 'constructor',
   },
@@ -176,6 +179,39 @@ export const auditLogAbi = [
   {
     inputs: [{ internalType: 'bytes4', name: 'interfaceId', type: 'bytes4' }],
     name: 'supportsInterface',
+    outputs: [{ internalType: 'bool', name: '', type: 'bool' }],
+    stateMutability: 'view',
+    type: 'function',
+  },
+  {
+    inputs: [
+      {
+        components: [
+          { internalType: 'uint64', name: 'size', type: 'uint64' },
+          { internalType: 'uint64', name: 'previousSize', type: 'uint64' },
+          { internalType: 'uint64', name: 'anchoredAt', type: 'uint64' },
+          { internalType: 'bytes32', name: 'root', type: 'bytes32' },
+          { internalType: 'bytes32', name: 'cid', type: 'bytes32' },
+        ],
+        internalType: 'struct Anchor',
+        name: 'older',
+        type: 'tuple',
+      },
+      {
+        components: [
+          { internalType: 'uint64', name: 'size', type: 'uint64' },
+          { internalType: 'uint64', name: 'previousSize', type: 'uint64' },
+          { internalType: 'uint64', name: 'anchoredAt', type: 'uint64' },
+          { internalType: 'bytes32', name: 'root', type: 'bytes32' },
+          { internalType: 'bytes32', name: 'cid', type: 'bytes32' },
+        ],
+        internalType: 'struct Anchor',
+        name: 'newer',
+        type: 'tuple',
+      },
+      { internalType: 'bytes32[]', name: 'proof', type: 'bytes32[]' },
+    ],
+    name: 'verifyConsistency',
     outputs: [{ internalType: 'bool', name: '', type: 'bool' }],
     stateMutability: 'view',
     type: 'function',

@@ -4,11 +4,31 @@
 export const autoPayLlmAbi = [
   {
     inputs: [
-      { internalType: 'contract IPaymentChannels', name: 'channels', type: 'address' },
-      { internalType: 'contract IAuditLog', name: 'log', type: 'address' },
-      { internalType: 'contract IModelBudgets', name: 'budgets', type: 'address' },
-      { internalType: 'address', name: 'admin', type: 'address' },
-      { internalType: 'uint64', name: 'window', type: 'uint64' },
+      {
+        components: [
+          { internalType: 'contract IPaymentChannels', name: 'paymentChannels', type: 'address' },
+          { internalType: 'contract IAuditLog', name: 'auditLog', type: 'address' },
+          { internalType: 'contract IModelBudgets', name: 'modelBudgets', type: 'address' },
+          { internalType: 'contract IERC20', name: 'agpt', type: 'address' },
+          { internalType: 'address', name: 'admin', type: 'address' },
+          { internalType: 'address', name: 'relay', type: 'address' },
+          { internalType: 'address', name: 'guardian', type: 'address' },
+          { internalType: 'address', name: 'bondPayout', type: 'address' },
+          { internalType: 'uint64', name: 'disputeWindow', type: 'uint64' },
+          {
+            components: [
+              { internalType: 'string', name: 'name', type: 'string' },
+              { internalType: 'address', name: 'payout', type: 'address' },
+            ],
+            internalType: 'struct ProviderPayout[]',
+            name: 'providers',
+            type: 'tuple[]',
+          },
+        ],
+        internalType: 'struct AutoPayLLMConfig',
+        name: 'config',
+        type: 'tuple',
+      },
     ],
     stateMutability: 'nonpayable',
     type: 'constructor',
@@ -29,6 +49,14 @@ export const autoPayLlmAbi = [
   },
   {
     inputs: [
+      { internalType: 'uint256', name: 'amount', type: 'uint256' },
+      { internalType: 'uint256', name: 'maximum', type: 'uint256' },
+    ],
+    name: 'AutoPayLLM_AmountTooLarge',
+    type: 'error',
+  },
+  {
+    inputs: [
       { internalType: 'uint64', name: 'previousSize', type: 'uint64' },
       { internalType: 'uint64', name: 'size', type: 'uint64' },
       { internalType: 'uint64', name: 'logSize', type: 'uint64' },
@@ -44,6 +72,47 @@ export const autoPayLlmAbi = [
   {
     inputs: [{ internalType: 'uint256', name: 'batchId', type: 'uint256' }],
     name: 'AutoPayLLM_BatchUnknown',
+    type: 'error',
+  },
+  {
+    inputs: [
+      { internalType: 'address', name: 'token', type: 'address' },
+      { internalType: 'uint256', name: 'amount', type: 'uint256' },
+      { internalType: 'uint256', name: 'free', type: 'uint256' },
+    ],
+    name: 'AutoPayLLM_BondNotFree',
+    type: 'error',
+  },
+  {
+    inputs: [
+      { internalType: 'address', name: 'token', type: 'address' },
+      { internalType: 'uint256', name: 'amount', type: 'uint256' },
+      { internalType: 'uint256', name: 'frozen', type: 'uint256' },
+    ],
+    name: 'AutoPayLLM_BondNotFrozen',
+    type: 'error',
+  },
+  {
+    inputs: [
+      { internalType: 'address', name: 'token', type: 'address' },
+      { internalType: 'uint256', name: 'bond', type: 'uint256' },
+      { internalType: 'uint256', name: 'required', type: 'uint256' },
+    ],
+    name: 'AutoPayLLM_BondTooLow',
+    type: 'error',
+  },
+  {
+    inputs: [{ internalType: 'bytes16', name: 'callId', type: 'bytes16' }],
+    name: 'AutoPayLLM_CallIdReused',
+    type: 'error',
+  },
+  {
+    inputs: [
+      { internalType: 'address', name: 'user', type: 'address' },
+      { internalType: 'uint256', name: 'wouldSpend', type: 'uint256' },
+      { internalType: 'uint256', name: 'cap', type: 'uint256' },
+    ],
+    name: 'AutoPayLLM_DailyCapExceeded',
     type: 'error',
   },
   {
@@ -80,6 +149,15 @@ export const autoPayLlmAbi = [
     name: 'AutoPayLLM_ExceedsUnbooked',
     type: 'error',
   },
+  { inputs: [{ internalType: 'uint64', name: 'until', type: 'uint64' }], name: 'AutoPayLLM_Frozen', type: 'error' },
+  {
+    inputs: [
+      { internalType: 'uint256', name: 'durationSeconds', type: 'uint256' },
+      { internalType: 'uint256', name: 'nextAllowedAt', type: 'uint256' },
+    ],
+    name: 'AutoPayLLM_GuardianLimit',
+    type: 'error',
+  },
   {
     inputs: [{ internalType: 'uint64', name: 'logSize', type: 'uint64' }],
     name: 'AutoPayLLM_LogSizeTooLarge',
@@ -97,6 +175,23 @@ export const autoPayLlmAbi = [
   { inputs: [], name: 'AutoPayLLM_NothingToWithdraw', type: 'error' },
   {
     inputs: [
+      { internalType: 'bytes32', name: 'model', type: 'bytes32' },
+      { internalType: 'uint32', name: 'day', type: 'uint32' },
+      { internalType: 'uint256', name: 'cost', type: 'uint256' },
+    ],
+    name: 'AutoPayLLM_OverBudget',
+    type: 'error',
+  },
+  {
+    inputs: [
+      { internalType: 'uint256', name: 'received', type: 'uint256' },
+      { internalType: 'uint256', name: 'expected', type: 'uint256' },
+    ],
+    name: 'AutoPayLLM_PaymentNotReceived',
+    type: 'error',
+  },
+  {
+    inputs: [
       { internalType: 'address', name: 'token', type: 'address' },
       { internalType: 'uint256', name: 'spent', type: 'uint256' },
       { internalType: 'uint256', name: 'expected', type: 'uint256' },
@@ -107,6 +202,14 @@ export const autoPayLlmAbi = [
   {
     inputs: [{ internalType: 'bytes32', name: 'provider', type: 'bytes32' }],
     name: 'AutoPayLLM_ProviderUnknown',
+    type: 'error',
+  },
+  {
+    inputs: [
+      { internalType: 'address', name: 'relay', type: 'address' },
+      { internalType: 'uint64', name: 'until', type: 'uint64' },
+    ],
+    name: 'AutoPayLLM_RelaySuspended',
     type: 'error',
   },
   {
@@ -133,6 +236,16 @@ export const autoPayLlmAbi = [
     name: 'AutoPayLLM_TooManySpends',
     type: 'error',
   },
+  { inputs: [], name: 'AutoPayLLM_ZeroAddress', type: 'error' },
+  { inputs: [], name: 'AutoPayLLM_ZeroAmount', type: 'error' },
+  {
+    inputs: [
+      { internalType: 'uint256', name: 'gasLeft', type: 'uint256' },
+      { internalType: 'uint256', name: 'required', type: 'uint256' },
+    ],
+    name: 'BoundedTransfer_GasTooLow',
+    type: 'error',
+  },
   { inputs: [], name: 'InvalidShortString', type: 'error' },
   { inputs: [], name: 'ReentrancyGuardReentrantCall', type: 'error' },
   {
@@ -141,6 +254,65 @@ export const autoPayLlmAbi = [
     type: 'error',
   },
   { inputs: [{ internalType: 'string', name: 'str', type: 'string' }], name: 'StringTooLong', type: 'error' },
+  {
+    anonymous: false,
+    inputs: [
+      { indexed: true, internalType: 'bytes32', name: 'id', type: 'bytes32' },
+      { indexed: true, internalType: 'bytes32', name: 'to', type: 'bytes32' },
+      { indexed: false, internalType: 'uint256', name: 'amount', type: 'uint256' },
+    ],
+    name: 'ApiCreditMoved',
+    type: 'event',
+  },
+  {
+    anonymous: false,
+    inputs: [
+      { indexed: true, internalType: 'address', name: 'token', type: 'address' },
+      { indexed: true, internalType: 'address', name: 'from', type: 'address' },
+      { indexed: false, internalType: 'uint256', name: 'amount', type: 'uint256' },
+      { indexed: false, internalType: 'uint256', name: 'bond', type: 'uint256' },
+    ],
+    name: 'BondDeposited',
+    type: 'event',
+  },
+  {
+    anonymous: false,
+    inputs: [
+      { indexed: true, internalType: 'address', name: 'token', type: 'address' },
+      { indexed: false, internalType: 'uint256', name: 'frozen', type: 'uint256' },
+    ],
+    name: 'BondFrozen',
+    type: 'event',
+  },
+  {
+    anonymous: false,
+    inputs: [{ indexed: true, internalType: 'address', name: 'payout', type: 'address' }],
+    name: 'BondPayoutSet',
+    type: 'event',
+  },
+  {
+    anonymous: false,
+    inputs: [
+      { indexed: true, internalType: 'address', name: 'token', type: 'address' },
+      { indexed: true, internalType: 'address', name: 'to', type: 'address' },
+      { indexed: false, internalType: 'uint256', name: 'refund', type: 'uint256' },
+      { indexed: false, internalType: 'uint256', name: 'penalty', type: 'uint256' },
+      { indexed: false, internalType: 'uint256', name: 'bond', type: 'uint256' },
+    ],
+    name: 'BondSlashed',
+    type: 'event',
+  },
+  {
+    anonymous: false,
+    inputs: [
+      { indexed: true, internalType: 'address', name: 'token', type: 'address' },
+      { indexed: true, internalType: 'address', name: 'to', type: 'address' },
+      { indexed: false, internalType: 'uint256', name: 'amount', type: 'uint256' },
+      { indexed: false, internalType: 'uint256', name: 'bond', type: 'uint256' },
+    ],
+    name: 'BondWithdrawn',
+    type: 'event',
+  },
   {
     anonymous: false,
     inputs: [
@@ -200,7 +372,36 @@ export const autoPayLlmAbi = [
     name: 'CreditsWithdrawn',
     type: 'event',
   },
+  {
+    anonymous: false,
+    inputs: [
+      { indexed: true, internalType: 'address', name: 'user', type: 'address' },
+      { indexed: false, internalType: 'uint256', name: 'cap', type: 'uint256' },
+    ],
+    name: 'DailyCapSet',
+    type: 'event',
+  },
   { anonymous: false, inputs: [], name: 'EIP712DomainChanged', type: 'event' },
+  {
+    anonymous: false,
+    inputs: [{ indexed: false, internalType: 'uint64', name: 'until', type: 'uint64' }],
+    name: 'Frozen',
+    type: 'event',
+  },
+  {
+    anonymous: false,
+    inputs: [
+      { indexed: true, internalType: 'address', name: 'user', type: 'address' },
+      { indexed: true, internalType: 'bytes32', name: 'provider', type: 'bytes32' },
+      { indexed: true, internalType: 'bytes32', name: 'model', type: 'bytes32' },
+      { indexed: false, internalType: 'bytes16', name: 'callId', type: 'bytes16' },
+      { indexed: false, internalType: 'bytes32', name: 'id', type: 'bytes32' },
+      { indexed: false, internalType: 'uint256', name: 'units', type: 'uint256' },
+      { indexed: false, internalType: 'uint256', name: 'cost', type: 'uint256' },
+    ],
+    name: 'LLMCallExecuted',
+    type: 'event',
+  },
   {
     anonymous: false,
     inputs: [
@@ -245,6 +446,15 @@ export const autoPayLlmAbi = [
   {
     anonymous: false,
     inputs: [
+      { indexed: true, internalType: 'address', name: 'relay', type: 'address' },
+      { indexed: false, internalType: 'uint64', name: 'until', type: 'uint64' },
+    ],
+    name: 'RelaySuspended',
+    type: 'event',
+  },
+  {
+    anonymous: false,
+    inputs: [
       { indexed: true, internalType: 'uint256', name: 'batchId', type: 'uint256' },
       { indexed: false, internalType: 'bool', name: 'withinBudget', type: 'bool' },
       { indexed: false, internalType: 'uint256', name: 'amount', type: 'uint256' },
@@ -284,6 +494,13 @@ export const autoPayLlmAbi = [
   },
   {
     inputs: [],
+    name: 'BURN_ADDRESS',
+    outputs: [{ internalType: 'address', name: '', type: 'address' }],
+    stateMutability: 'view',
+    type: 'function',
+  },
+  {
+    inputs: [],
     name: 'DEFAULT_ADMIN_ROLE',
     outputs: [{ internalType: 'bytes32', name: '', type: 'bytes32' }],
     stateMutability: 'view',
@@ -291,7 +508,35 @@ export const autoPayLlmAbi = [
   },
   {
     inputs: [],
+    name: 'DISPUTES_ROLE',
+    outputs: [{ internalType: 'bytes32', name: '', type: 'bytes32' }],
+    stateMutability: 'view',
+    type: 'function',
+  },
+  {
+    inputs: [],
+    name: 'GUARDIAN_PERIOD',
+    outputs: [{ internalType: 'uint64', name: '', type: 'uint64' }],
+    stateMutability: 'view',
+    type: 'function',
+  },
+  {
+    inputs: [],
+    name: 'GUARDIAN_ROLE',
+    outputs: [{ internalType: 'bytes32', name: '', type: 'bytes32' }],
+    stateMutability: 'view',
+    type: 'function',
+  },
+  {
+    inputs: [],
     name: 'MAX_DISPUTE_WINDOW',
+    outputs: [{ internalType: 'uint64', name: '', type: 'uint64' }],
+    stateMutability: 'view',
+    type: 'function',
+  },
+  {
+    inputs: [],
+    name: 'MAX_GUARDIAN_STOP',
     outputs: [{ internalType: 'uint64', name: '', type: 'uint64' }],
     stateMutability: 'view',
     type: 'function',
@@ -340,6 +585,27 @@ export const autoPayLlmAbi = [
   },
   {
     inputs: [],
+    name: 'TOKENS_PER_AGPT',
+    outputs: [{ internalType: 'uint256', name: '', type: 'uint256' }],
+    stateMutability: 'view',
+    type: 'function',
+  },
+  {
+    inputs: [],
+    name: 'agpt',
+    outputs: [{ internalType: 'contract IERC20', name: '', type: 'address' }],
+    stateMutability: 'view',
+    type: 'function',
+  },
+  {
+    inputs: [{ internalType: 'bytes32', name: 'id', type: 'bytes32' }],
+    name: 'apiCredits',
+    outputs: [{ internalType: 'uint256', name: '', type: 'uint256' }],
+    stateMutability: 'view',
+    type: 'function',
+  },
+  {
+    inputs: [],
     name: 'auditLog',
     outputs: [{ internalType: 'contract IAuditLog', name: '', type: 'address' }],
     stateMutability: 'view',
@@ -349,6 +615,30 @@ export const autoPayLlmAbi = [
     inputs: [],
     name: 'batchCount',
     outputs: [{ internalType: 'uint256', name: '', type: 'uint256' }],
+    stateMutability: 'view',
+    type: 'function',
+  },
+  {
+    inputs: [{ internalType: 'address', name: 'token', type: 'address' }],
+    name: 'bondOf',
+    outputs: [
+      {
+        components: [
+          { internalType: 'uint128', name: 'amount', type: 'uint128' },
+          { internalType: 'uint128', name: 'frozen', type: 'uint128' },
+        ],
+        internalType: 'struct Bond',
+        name: '',
+        type: 'tuple',
+      },
+    ],
+    stateMutability: 'view',
+    type: 'function',
+  },
+  {
+    inputs: [],
+    name: 'bondPayout',
+    outputs: [{ internalType: 'address', name: '', type: 'address' }],
     stateMutability: 'view',
     type: 'function',
   },
@@ -405,12 +695,40 @@ export const autoPayLlmAbi = [
   },
   {
     inputs: [
+      { internalType: 'ChannelId', name: 'channelId', type: 'bytes32' },
+      { internalType: 'uint128', name: 'cumulativeAmount', type: 'uint128' },
+      { internalType: 'bytes', name: 'signature', type: 'bytes' },
+    ],
+    name: 'closeChannel',
+    outputs: [{ internalType: 'uint256', name: 'received', type: 'uint256' }],
+    stateMutability: 'nonpayable',
+    type: 'function',
+  },
+  {
+    inputs: [
+      { internalType: 'address', name: 'token', type: 'address' },
+      { internalType: 'bytes', name: 'claims', type: 'bytes' },
+    ],
+    name: 'closeChannels',
+    outputs: [{ internalType: 'uint256', name: 'received', type: 'uint256' }],
+    stateMutability: 'nonpayable',
+    type: 'function',
+  },
+  {
+    inputs: [
       { internalType: 'address', name: 'token', type: 'address' },
       { internalType: 'bytes', name: 'claims', type: 'bytes' },
     ],
     name: 'collect',
     outputs: [{ internalType: 'uint256', name: 'received', type: 'uint256' }],
     stateMutability: 'nonpayable',
+    type: 'function',
+  },
+  {
+    inputs: [{ internalType: 'bytes16', name: 'callId', type: 'bytes16' }],
+    name: 'costOfCall',
+    outputs: [{ internalType: 'uint256', name: '', type: 'uint256' }],
+    stateMutability: 'view',
     type: 'function',
   },
   {
@@ -422,6 +740,26 @@ export const autoPayLlmAbi = [
     name: 'creditId',
     outputs: [{ internalType: 'bytes32', name: '', type: 'bytes32' }],
     stateMutability: 'pure',
+    type: 'function',
+  },
+  {
+    inputs: [{ internalType: 'address', name: 'user', type: 'address' }],
+    name: 'dailyCapOf',
+    outputs: [
+      { internalType: 'uint256', name: 'cap', type: 'uint256' },
+      { internalType: 'uint256', name: 'spentToday', type: 'uint256' },
+    ],
+    stateMutability: 'view',
+    type: 'function',
+  },
+  {
+    inputs: [
+      { internalType: 'address', name: 'token', type: 'address' },
+      { internalType: 'uint256', name: 'amount', type: 'uint256' },
+    ],
+    name: 'depositBond',
+    outputs: [],
+    stateMutability: 'nonpayable',
     type: 'function',
   },
   {
@@ -443,6 +781,54 @@ export const autoPayLlmAbi = [
       { internalType: 'bytes32', name: 'salt', type: 'bytes32' },
       { internalType: 'uint256[]', name: 'extensions', type: 'uint256[]' },
     ],
+    stateMutability: 'view',
+    type: 'function',
+  },
+  {
+    inputs: [
+      { internalType: 'address', name: 'user', type: 'address' },
+      { internalType: 'string', name: 'provider', type: 'string' },
+      { internalType: 'string', name: 'model', type: 'string' },
+      { internalType: 'uint256', name: 'units', type: 'uint256' },
+      { internalType: 'bytes16', name: 'callId', type: 'bytes16' },
+    ],
+    name: 'executeLLMCall',
+    outputs: [{ internalType: 'uint256', name: 'agptCost', type: 'uint256' }],
+    stateMutability: 'nonpayable',
+    type: 'function',
+  },
+  {
+    inputs: [
+      { internalType: 'address', name: 'user', type: 'address' },
+      { internalType: 'string', name: 'provider', type: 'string' },
+      { internalType: 'uint256', name: 'tokensUsed', type: 'uint256' },
+    ],
+    name: 'executeLLMCall',
+    outputs: [{ internalType: 'uint256', name: 'agptCost', type: 'uint256' }],
+    stateMutability: 'nonpayable',
+    type: 'function',
+  },
+  {
+    inputs: [{ internalType: 'uint64', name: 'durationSeconds', type: 'uint64' }],
+    name: 'freeze',
+    outputs: [],
+    stateMutability: 'nonpayable',
+    type: 'function',
+  },
+  {
+    inputs: [
+      { internalType: 'address', name: 'token', type: 'address' },
+      { internalType: 'uint256', name: 'amount', type: 'uint256' },
+    ],
+    name: 'freezeBond',
+    outputs: [{ internalType: 'uint256', name: 'frozen', type: 'uint256' }],
+    stateMutability: 'nonpayable',
+    type: 'function',
+  },
+  {
+    inputs: [],
+    name: 'frozenUntil',
+    outputs: [{ internalType: 'uint64', name: '', type: 'uint64' }],
     stateMutability: 'view',
     type: 'function',
   },
@@ -566,6 +952,13 @@ export const autoPayLlmAbi = [
     type: 'function',
   },
   {
+    inputs: [{ internalType: 'address', name: 'relay', type: 'address' }],
+    name: 'reinstateRelay',
+    outputs: [],
+    stateMutability: 'nonpayable',
+    type: 'function',
+  },
+  {
     inputs: [
       { internalType: 'uint256', name: 'batchId', type: 'uint256' },
       {
@@ -654,6 +1047,20 @@ export const autoPayLlmAbi = [
     type: 'function',
   },
   {
+    inputs: [{ internalType: 'address', name: 'payout', type: 'address' }],
+    name: 'setBondPayout',
+    outputs: [],
+    stateMutability: 'nonpayable',
+    type: 'function',
+  },
+  {
+    inputs: [{ internalType: 'uint256', name: 'cap', type: 'uint256' }],
+    name: 'setDailyCap',
+    outputs: [],
+    stateMutability: 'nonpayable',
+    type: 'function',
+  },
+  {
     inputs: [
       { internalType: 'bytes32', name: 'provider', type: 'bytes32' },
       { internalType: 'address', name: 'payout', type: 'address' },
@@ -696,6 +1103,32 @@ export const autoPayLlmAbi = [
     type: 'function',
   },
   {
+    inputs: [
+      { internalType: 'ChannelId', name: 'channelId', type: 'bytes32' },
+      { internalType: 'uint128', name: 'cumulativeAmount', type: 'uint128' },
+      { internalType: 'bytes', name: 'signature', type: 'bytes' },
+    ],
+    name: 'settleChannel',
+    outputs: [{ internalType: 'uint256', name: 'received', type: 'uint256' }],
+    stateMutability: 'nonpayable',
+    type: 'function',
+  },
+  {
+    inputs: [
+      { internalType: 'address', name: 'token', type: 'address' },
+      { internalType: 'address', name: 'to', type: 'address' },
+      { internalType: 'uint256', name: 'refund', type: 'uint256' },
+      { internalType: 'uint256', name: 'penalty', type: 'uint256' },
+    ],
+    name: 'slashBond',
+    outputs: [
+      { internalType: 'uint256', name: 'refunded', type: 'uint256' },
+      { internalType: 'uint256', name: 'burned', type: 'uint256' },
+    ],
+    stateMutability: 'nonpayable',
+    type: 'function',
+  },
+  {
     inputs: [{ internalType: 'bytes4', name: 'interfaceId', type: 'bytes4' }],
     name: 'supportsInterface',
     outputs: [{ internalType: 'bool', name: '', type: 'bool' }],
@@ -703,10 +1136,55 @@ export const autoPayLlmAbi = [
     type: 'function',
   },
   {
+    inputs: [
+      { internalType: 'address', name: 'relay', type: 'address' },
+      { internalType: 'uint64', name: 'durationSeconds', type: 'uint64' },
+    ],
+    name: 'suspendRelay',
+    outputs: [],
+    stateMutability: 'nonpayable',
+    type: 'function',
+  },
+  {
+    inputs: [{ internalType: 'address', name: 'relay', type: 'address' }],
+    name: 'suspendedUntil',
+    outputs: [{ internalType: 'uint64', name: '', type: 'uint64' }],
+    stateMutability: 'view',
+    type: 'function',
+  },
+  {
+    inputs: [
+      { internalType: 'address', name: 'token', type: 'address' },
+      { internalType: 'uint256', name: 'amount', type: 'uint256' },
+    ],
+    name: 'thawBond',
+    outputs: [],
+    stateMutability: 'nonpayable',
+    type: 'function',
+  },
+  {
     inputs: [{ internalType: 'address', name: 'token', type: 'address' }],
     name: 'unbooked',
-    outputs: [{ internalType: 'uint256', name: 'amount', type: 'uint256' }],
+    outputs: [{ internalType: 'uint256', name: '', type: 'uint256' }],
     stateMutability: 'view',
+    type: 'function',
+  },
+  { inputs: [], name: 'unfreeze', outputs: [], stateMutability: 'nonpayable', type: 'function' },
+  {
+    inputs: [{ internalType: 'address', name: 'token', type: 'address' }],
+    name: 'unreleased',
+    outputs: [{ internalType: 'uint256', name: '', type: 'uint256' }],
+    stateMutability: 'view',
+    type: 'function',
+  },
+  {
+    inputs: [
+      { internalType: 'address', name: 'token', type: 'address' },
+      { internalType: 'uint256', name: 'amount', type: 'uint256' },
+    ],
+    name: 'withdrawBond',
+    outputs: [],
+    stateMutability: 'nonpayable',
     type: 'function',
   },
   {

@@ -20,6 +20,14 @@ export const paymentChannelsAbi = [
     type: 'error',
   },
   {
+    inputs: [
+      { internalType: 'uint256', name: 'gasLeft', type: 'uint256' },
+      { internalType: 'uint256', name: 'required', type: 'uint256' },
+    ],
+    name: 'BoundedTransfer_GasTooLow',
+    type: 'error',
+  },
+  {
     inputs: [{ internalType: 'ChannelId', name: 'channelId', type: 'bytes32' }],
     name: 'ChannelAlreadyExists',
     type: 'error',
@@ -74,6 +82,14 @@ export const paymentChannelsAbi = [
   },
   {
     inputs: [
+      { internalType: 'bytes32', name: 'nonce', type: 'bytes32' },
+      { internalType: 'bytes32', name: 'expected', type: 'bytes32' },
+    ],
+    name: 'NonceMismatch',
+    type: 'error',
+  },
+  {
+    inputs: [
       { internalType: 'address', name: 'caller', type: 'address' },
       { internalType: 'address', name: 'payee', type: 'address' },
     ],
@@ -112,6 +128,17 @@ export const paymentChannelsAbi = [
     type: 'error',
   },
   { inputs: [], name: 'ZeroDeposit', type: 'error' },
+  {
+    anonymous: false,
+    inputs: [
+      { indexed: true, internalType: 'address', name: 'payee', type: 'address' },
+      { indexed: true, internalType: 'address', name: 'token', type: 'address' },
+      { indexed: false, internalType: 'uint256', name: 'total', type: 'uint256' },
+      { indexed: false, internalType: 'bytes', name: 'closures', type: 'bytes' },
+    ],
+    name: 'BatchClosed',
+    type: 'event',
+  },
   {
     anonymous: false,
     inputs: [
@@ -224,6 +251,13 @@ export const paymentChannelsAbi = [
     type: 'function',
   },
   {
+    inputs: [],
+    name: 'REFUND_GAS_LIMIT',
+    outputs: [{ internalType: 'uint256', name: '', type: 'uint256' }],
+    stateMutability: 'view',
+    type: 'function',
+  },
+  {
     inputs: [
       { internalType: 'ChannelId', name: 'channelId', type: 'bytes32' },
       { internalType: 'uint128', name: 'cumulativeAmount', type: 'uint128' },
@@ -231,6 +265,16 @@ export const paymentChannelsAbi = [
     ],
     name: 'close',
     outputs: [],
+    stateMutability: 'nonpayable',
+    type: 'function',
+  },
+  {
+    inputs: [
+      { internalType: 'address', name: 'token', type: 'address' },
+      { internalType: 'bytes', name: 'claims', type: 'bytes' },
+    ],
+    name: 'closeBatch',
+    outputs: [{ internalType: 'uint256', name: 'total', type: 'uint256' }],
     stateMutability: 'nonpayable',
     type: 'function',
   },
@@ -316,6 +360,24 @@ export const paymentChannelsAbi = [
     type: 'function',
   },
   {
+    inputs: [
+      { internalType: 'address', name: 'payee', type: 'address' },
+      { internalType: 'address', name: 'token', type: 'address' },
+      { internalType: 'uint128', name: 'deposit', type: 'uint128' },
+      { internalType: 'bytes32', name: 'salt', type: 'bytes32' },
+      { internalType: 'address', name: 'authorizedSigner', type: 'address' },
+      { internalType: 'address', name: 'from', type: 'address' },
+      { internalType: 'uint256', name: 'validAfter', type: 'uint256' },
+      { internalType: 'uint256', name: 'validBefore', type: 'uint256' },
+      { internalType: 'bytes32', name: 'nonce', type: 'bytes32' },
+      { internalType: 'bytes', name: 'signature', type: 'bytes' },
+    ],
+    name: 'openWithAuthorization',
+    outputs: [{ internalType: 'ChannelId', name: 'channelId', type: 'bytes32' }],
+    stateMutability: 'nonpayable',
+    type: 'function',
+  },
+  {
     inputs: [{ internalType: 'ChannelId', name: 'channelId', type: 'bytes32' }],
     name: 'requestClose',
     outputs: [],
@@ -349,6 +411,22 @@ export const paymentChannelsAbi = [
       { internalType: 'uint128', name: 'additionalDeposit', type: 'uint128' },
     ],
     name: 'topUp',
+    outputs: [],
+    stateMutability: 'nonpayable',
+    type: 'function',
+  },
+  {
+    inputs: [
+      { internalType: 'ChannelId', name: 'channelId', type: 'bytes32' },
+      { internalType: 'uint128', name: 'additionalDeposit', type: 'uint128' },
+      { internalType: 'address', name: 'from', type: 'address' },
+      { internalType: 'bytes32', name: 'topUpSalt', type: 'bytes32' },
+      { internalType: 'uint256', name: 'validAfter', type: 'uint256' },
+      { internalType: 'uint256', name: 'validBefore', type: 'uint256' },
+      { internalType: 'bytes32', name: 'nonce', type: 'bytes32' },
+      { internalType: 'bytes', name: 'signature', type: 'bytes' },
+    ],
+    name: 'topUpWithAuthorization',
     outputs: [],
     stateMutability: 'nonpayable',
     type: 'function',

@@ -35,7 +35,14 @@ export default defineConfig({
 /** Makes a scratch project; `remove` MUST be called. */
 export async function createScratchProject(): Promise<ScratchProject> {
   const folder = await mkdtemp(join(tmpdir(), 'autopay-mutants-'));
-  for (const part of ['contracts', 'test/contracts', 'protocol/vectors', 'package.json', 'tsconfig.json']) {
+  for (const part of [
+    'contracts',
+    'test/contracts',
+    'protocol/vectors',
+    'scripts/tooling/soljson.cjs',
+    'package.json',
+    'tsconfig.json',
+  ]) {
     await cp(join(root, part), join(folder, part), { recursive: true });
   }
   await cp(join(root, 'hardhat.config.ts'), join(folder, 'base.config.ts'));

@@ -16,8 +16,16 @@ contract AuditLogTest is TestBase {
     function setUp() external {
         vm.warp(START);
         _relay = wallet("relay");
-        _log = new AuditLog(address(this));
-        _log.grantRole(_log.ANCHOR_ROLE(), _relay);
+        _log = new AuditLog(address(this), _relay);
+    }
+
+    function test_Constructor_GrantsTheTwoRoles() external {
+        AuditLog log = new AuditLog(wallet("timelock"), _relay);
+        assertTrue(log.hasRole(log.DEFAULT_ADMIN_ROLE(), wallet("timelock")), "admin");
+        assertTrue(log.hasRole(log.ANCHOR_ROLE(), _relay), "anchorer");
+        assertEq(log.hasRole(log.ANCHOR_ROLE(), wallet("timelock")), false, "the admin anchors nothing");
+        assertEq(log.hasRole(log.DEFAULT_ADMIN_ROLE(), _relay), false, "the relay is no admin");
+        assertEq(log.hasRole(log.DEFAULT_ADMIN_ROLE(), address(this)), false, "nor is the deployer");
     }
 
     function test_Anchor_ChainsSizes() external {
@@ -81,9 +89,37 @@ contract AuditLogTest is TestBase {
         }
     }
 
+    function test_VerifyConsistency_BetweenAnchors() external {
+        bytes32[] memory leaves = new bytes32[](7);
+        for (uint256 i = 0; i < 7; ++i) leaves[i] = sha256(abi.encodePacked(bytes1(0x00), i));
+        Anchor memory older = _anchor(START, 3, MerkleTree.root(leaves, 0, 3), "c");
+        Anchor memory newer = _anchor(START + 60, 7, MerkleTree.root(leaves, 0, 7), "c");
+        bytes32[] memory proof = MerkleTree.consistencyProofs(leaves, 7)[3];
+        assertTrue(_log.verifyConsistency(older, newer, proof), "extends");
+        assertTrue(_log.verifyConsistency(older, older, new bytes32[](0)), "is itself");
+        assertEq(_log.verifyConsistency(newer, older, proof), false, "the other way round");
+        proof[1] ^= bytes32(uint256(1));
+        assertEq(_log.verifyConsistency(older, newer, proof), false, "another proof");
+    }
+
+    function test_VerifyConsistency_ShowsARewrittenLog() external {
+        bytes32[] memory leaves = new bytes32[](7);
+        for (uint256 i = 0; i < 7; ++i) leaves[i] = sha256(abi.encodePacked(bytes1(0x00), i));
+        Anchor memory older = _anchor(START, 3, MerkleTree.root(leaves, 0, 3), "c");
+        leaves[1] = "rewritten";
+        Anchor memory newer = _anchor(START + 60, 7, MerkleTree.root(leaves, 0, 7), "c");
+        bytes32[] memory proof = MerkleTree.consistencyProofs(leaves, 7)[3];
+        assertEq(_log.verifyConsistency(older, newer, proof), false, "no extension");
+    }
+
     function test_RevertWhen_AnchorIsUnknown() external {
         bytes32[] memory proof = new bytes32[](0);
         Anchor memory never = Anchor(1, 0, START, "leaf", "c");
+        Anchor memory known = _anchor(START, 2, "r", "c");
+        vm.expectRevert(abi.encodeWithSelector(IAuditLog.AuditLog_AnchorUnknown.selector, uint64(1)));
+        _log.verifyConsistency(never, known, proof);
+        vm.expectRevert(abi.encodeWithSelector(IAuditLog.AuditLog_AnchorUnknown.selector, uint64(1)));
+        _log.verifyConsistency(known, never, proof);
         vm.expectRevert(abi.encodeWithSelector(IAuditLog.AuditLog_AnchorUnknown.selector, uint64(1)));
         _log.verifyInclusion(never, 0, "leaf", proof);
         vm.expectRevert(abi.encodeWithSelector(IAuditLog.AuditLog_AnchorUnknown.selector, uint64(1)));

@@ -11,6 +11,8 @@ import {Erc1271Wallet} from "./mocks/Erc1271Wallets.sol";
 import {TestToken} from "./mocks/TestToken.sol";
 import {
     FeeOnTransferToken,
+    GenerousToken,
+    LyingToken,
     MoodyToken,
     NoReturnToken,
     OverchargingToken,
@@ -100,6 +102,18 @@ contract PaymentChannelsOpenTest is ChannelFixture {
         channels.open(payee, address(fee), DEPOSIT, "salt", address(0));
     }
 
+    function test_RevertWhen_TokenGivesMore() external {
+        GenerousToken generous = new GenerousToken();
+        generous.mint(payer, DEPOSIT);
+        vm.prank(payer);
+        generous.approve(address(channels), DEPOSIT);
+        vm.expectRevert(
+            abi.encodeWithSelector(IPaymentChannels.DepositNotReceived.selector, uint256(DEPOSIT) + 1, uint256(DEPOSIT))
+        );
+        vm.prank(payer);
+        channels.open(payee, address(generous), DEPOSIT, "salt", address(0));
+    }
+
     function test_Open_WorksWithATokenThatReturnsNothing() external {
         NoReturnToken quiet = new NoReturnToken();
         quiet.mint(payer, DEPOSIT);
@@ -111,6 +125,47 @@ contract PaymentChannelsOpenTest is ChannelFixture {
         vm.prank(payee);
         channels.settle(channelId, 40, signature);
         assertEq(quiet.balanceOf(payee), 40, "paid");
+    }
+
+    function test_Open_FrontRunWithTheSameTermsIsAnotherChannel() external {
+        token.mint(wallet("thief"), DEPOSIT);
+        vm.prank(wallet("thief"));
+        token.approve(address(channels), DEPOSIT);
+        vm.prank(wallet("thief"));
+        ChannelId theirs = channels.open(payee, address(token), DEPOSIT, "salt", address(0));
+        ChannelId ours = openDefault("salt");
+        assertTrue(!(theirs == ours), "the payer is in the identifier");
+    }
+
+    function test_RevertWhen_TokenLies() external {
+        LyingToken denies = new LyingToken(false);
+        vm.expectRevert(abi.encodeWithSelector(SafeERC20.SafeERC20FailedOperation.selector, address(denies)));
+        vm.prank(payer);
+        channels.open(payee, address(denies), DEPOSIT, "salt", address(0));
+        LyingToken claims = new LyingToken(true);
+        vm.expectRevert(
+            abi.encodeWithSelector(IPaymentChannels.DepositNotReceived.selector, uint256(0), uint256(DEPOSIT))
+        );
+        vm.prank(payer);
+        channels.open(payee, address(claims), DEPOSIT, "salt", address(0));
+    }
+
+    function test_RevertWhen_TokenHasNoCode() external {
+        // The compiler's own check of the code refuses it, without a name.
+        vm.expectRevert("");
+        vm.prank(payer);
+        channels.open(payee, wallet("no token"), DEPOSIT, "salt", address(0));
+    }
+
+    function testFuzz_Open_StoresWhatWasGiven(
+        address from,
+        address to,
+        uint96 deposit,
+        bytes32 salt,
+        address signer
+    ) external {
+        if (from == address(0) || from == address(channels)) from = payer;
+        openChannel(from, to, token, uint96(bound(deposit, 1, type(uint96).max)), salt, signer);
     }
 
     function test_RevertWhen_TokenReentersOpen() external {
@@ -274,6 +329,26 @@ contract PaymentChannelsSettleTest is ChannelFixture {
     function test_Settle_AcceptsAContractSigner() external {
         Erc1271Wallet signer = new Erc1271Wallet(Erc1271Wallet.Mode.Accepts);
         ChannelId id = openChannel(payer, payee, token, DEPOSIT, "contract", address(signer));
+        vm.prank(payee);
+        channels.settle(id, 10, hex"1234");
+        assertEq(token.balanceOf(payee), 10, "paid");
+    }
+
+    function test_RevertGiven_ContractSignerChangedItsMind() external {
+        Erc1271Wallet signer = new Erc1271Wallet(Erc1271Wallet.Mode.Accepts);
+        ChannelId id = openChannel(payer, payee, token, DEPOSIT, "contract", address(signer));
+        vm.prank(payee);
+        channels.settle(id, 10, hex"1234");
+        signer.setMode(Erc1271Wallet.Mode.Refuses);
+        _expectInvalid(id, 20, hex"1234", address(signer));
+        vm.prank(payee);
+        channels.close(id, 10, "");
+        assertEq(token.balanceOf(payee), 10, "what was settled stays settled");
+    }
+
+    function test_Settle_AcceptsAContractPayersOwnSignature() external {
+        Erc1271Wallet owner = new Erc1271Wallet(Erc1271Wallet.Mode.Accepts);
+        ChannelId id = openChannel(address(owner), payee, token, DEPOSIT, "contract", address(0));
         vm.prank(payee);
         channels.settle(id, 10, hex"1234");
         assertEq(token.balanceOf(payee), 10, "paid");
@@ -487,6 +562,65 @@ contract PaymentChannelsCloseTest is ChannelFixture {
         channels.withdraw(_id);
         assertEq(token.balanceOf(payer), DEPOSIT - 100, "payer");
         _assertFinalized(100);
+    }
+
+    function testFuzz_Close_PaysBothSides(uint96 first, uint96 last) external {
+        first = uint96(bound(first, 1, DEPOSIT));
+        last = uint96(bound(last, 0, DEPOSIT));
+        settleChecked(_id, first);
+        bytes memory signature = voucher(_id, last);
+        vm.prank(payee);
+        channels.close(_id, last, signature);
+        uint96 settled = last > first ? last : first;
+        assertEq(token.balanceOf(payee), settled, "payee");
+        assertEq(token.balanceOf(payer), DEPOSIT - settled, "payer");
+        _assertFinalized(settled);
+    }
+
+    function testFuzz_TopUp_Adds(uint96 amount, bool closePends) external {
+        amount = uint96(bound(amount, 1, type(uint96).max - DEPOSIT));
+        if (closePends) {
+            vm.prank(payer);
+            channels.requestClose(_id);
+        }
+        token.mint(payer, amount);
+        vm.prank(payer);
+        token.approve(address(channels), amount);
+        vm.prank(payer);
+        channels.topUp(_id, amount);
+        assertEq(channels.getChannel(_id).deposit, uint256(DEPOSIT) + amount, "deposit");
+        assertEq(channels.getChannel(_id).closeRequestedAt, 0, "no close pends");
+        assertEq(token.balanceOf(address(channels)), uint256(DEPOSIT) + amount, "escrow");
+    }
+
+    function testFuzz_Withdraw_OnlyAfterTheGracePeriod(uint256 waited, uint96 settled) external {
+        waited = bound(waited, 0, 7200);
+        settled = uint96(bound(settled, 1, DEPOSIT));
+        settleChecked(_id, settled);
+        vm.prank(payer);
+        channels.requestClose(_id);
+        vm.warp(START + waited);
+        if (waited < 3600) {
+            vm.expectRevert(abi.encodeWithSelector(IPaymentChannels.CloseNotReady.selector, START, START + 3600));
+        }
+        vm.prank(payer);
+        channels.withdraw(_id);
+        assertEq(token.balanceOf(payer), waited < 3600 ? 0 : DEPOSIT - settled, "payer");
+        assertEq(channels.getChannel(_id).finalized, waited >= 3600, "finalized");
+    }
+
+    function test_RevertGiven_TheCloseWasCancelled() external {
+        vm.prank(payer);
+        channels.requestClose(_id);
+        token.mint(payer, 7);
+        vm.prank(payer);
+        token.approve(address(channels), 7);
+        vm.prank(payer);
+        channels.topUp(_id, 7);
+        vm.warp(START + 3600);
+        vm.expectRevert(abi.encodeWithSelector(IPaymentChannels.CloseNotReady.selector, uint256(0), uint256(3600)));
+        vm.prank(payer);
+        channels.withdraw(_id);
     }
 
     function test_RevertGiven_NoCloseWasRequested() external {

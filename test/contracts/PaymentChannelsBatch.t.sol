@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.28;
 
+import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
+import {PaymentChannels} from "../../contracts/PaymentChannels.sol";
 import {IPaymentChannels} from "../../contracts/interfaces/IPaymentChannels.sol";
 import {ChannelId} from "../../contracts/types/ChannelId.sol";
 import {ClaimFault} from "../../contracts/types/Claim.sol";
 import {ChannelFixture} from "./helpers/ChannelFixture.sol";
 import {Erc1271Wallet} from "./mocks/Erc1271Wallets.sol";
+import {OverchargingToken, ReentrantToken} from "./mocks/WeirdTokens.sol";
 
 contract PaymentChannelsBatchTest is ChannelFixture {
     function test_SettleBatch_PaysAllWithOneTransfer() external {
@@ -83,6 +86,135 @@ contract PaymentChannelsBatchTest is ChannelFixture {
         _assertOnlySkip(packClaim(keyOf("payer"), payer, "a", address(signer), 5, 5), id, ClaimFault.InvalidSignature);
     }
 
+    function test_SettleBatch_AcceptsAWalletThatGotCode() external {
+        // EIP-7702: code that refuses every signature does not take a signed voucher back.
+        openDefault("a");
+        bytes memory claim = defaultClaim("a", 5, 5);
+        vm.etch(payer, address(new Erc1271Wallet(Erc1271Wallet.Mode.Accepts)).code);
+        Erc1271Wallet(payer).setMode(Erc1271Wallet.Mode.Refuses);
+        assertEq(_settle(claim), 5, "paid");
+    }
+
+    function test_SettleBatch_RefusesVouchersOfElsewhere() external {
+        ChannelId id = openDefault("a");
+        PaymentChannels foreign = new PaymentChannels();
+        _assertOnlySkip(_claimSigned(foreign.hashVoucher(id, 5)), id, ClaimFault.InvalidSignature);
+        vm.chainId(CHAIN_ID + 1);
+        bytes32 digest = channels.hashVoucher(id, 5);
+        vm.chainId(CHAIN_ID);
+        _assertOnlySkip(_claimSigned(digest), id, ClaimFault.InvalidSignature);
+        _assertOnlySkip(_claimSigned(channels.hashVoucher(openDefault("b"), 5)), id, ClaimFault.InvalidSignature);
+        assertEq(_settle(_claimSigned(channels.hashVoucher(id, 5))), 5, "the right one is paid");
+    }
+
+    function test_SettleBatch_OnAForkedChainHasOtherChannels() external {
+        openDefault("a");
+        bytes memory claim = defaultClaim("a", 5, 5);
+        vm.chainId(CHAIN_ID + 1);
+        ChannelId there = channels.computeChannelId(payer, payee, address(token), "a", address(0));
+        _expectSkip(there, ClaimFault.ChannelNotFound);
+        assertEq(_settle(claim), 0, "nothing");
+        vm.chainId(CHAIN_ID);
+    }
+
+    function test_SettleBatch_OneBadClaimAmongAHundredBlocksNone() external {
+        bytes memory claims;
+        for (uint256 i = 0; i < 100; ++i) {
+            openDefault(bytes32(i));
+            uint256 key = keyOf(i == 50 ? "thief" : "payer");
+            claims = bytes.concat(claims, packClaim(key, payer, bytes32(i), address(0), 10, 10));
+        }
+        _expectSkip(
+            channels.computeChannelId(payer, payee, address(token), bytes32(uint256(50)), address(0)),
+            ClaimFault.InvalidSignature
+        );
+        assertEq(_settle(claims), 990, "the other 99");
+        assertEq(token.balanceOf(payee), 990, "paid");
+    }
+
+    function test_SettleBatch_TakesAsManyClaimsAsAllowed() external {
+        openDefault("a");
+        bytes memory claims;
+        for (uint96 i = 1; i <= channels.MAX_CLAIMS(); ++i) {
+            claims = bytes.concat(claims, defaultClaim("a", uint96(DEPOSIT), 2 * i));
+        }
+        assertEq(_settle(claims), 512, "total");
+        assertEq(token.balanceOf(payee), 512, "paid");
+    }
+
+    function test_RevertWhen_BatchTokenOvercharges() external {
+        OverchargingToken evil = new OverchargingToken();
+        openChannel(payer, payee, evil, DEPOSIT, "a", address(0));
+        evil.arm();
+        bytes memory claim = packClaimIn(address(evil), keyOf("payer"), payer, "a", 10, 10);
+        vm.expectRevert(abi.encodeWithSelector(IPaymentChannels.PayoutExceeded.selector, uint256(11), uint256(10)));
+        vm.prank(payee);
+        channels.settleBatch(address(evil), claim);
+    }
+
+    function test_SettleBatch_CannotBeReentered() external {
+        ReentrantToken evil = new ReentrantToken();
+        openChannel(payer, payee, evil, DEPOSIT, "a", address(0));
+        bytes memory claim = packClaimIn(address(evil), keyOf("payer"), payer, "a", 10, 10);
+        evil.arm(address(channels), abi.encodeCall(channels.settleBatch, (address(evil), claim)));
+        vm.prank(payee);
+        channels.settleBatch(address(evil), claim);
+        assertTrue(evil.called() && !evil.succeeded(), "call back refused");
+        assertEq(
+            bytes32(evil.answer()),
+            bytes32(ReentrancyGuardTransient.ReentrancyGuardReentrantCall.selector),
+            "by the guard"
+        );
+        assertEq(evil.balanceOf(payee), 10, "paid once");
+    }
+
+    /// @dev The batch makes its own hashes in memory of its own; they must be those of `computeChannelId` and
+    /// `hashVoucher`.
+    function testFuzz_SettleBatch_AgreesWithSettle(
+        uint256 key,
+        bytes32 salt,
+        bool hasSessionKey,
+        address to,
+        uint96 deposit,
+        uint96 maximum,
+        uint96 claimed
+    ) external {
+        if (to == address(0) || to == address(channels)) to = payee;
+        key = bound(key, 1, CURVE_ORDER - 1);
+        deposit = uint96(bound(deposit, 1, type(uint96).max));
+        maximum = uint96(bound(maximum, 1, deposit));
+        claimed = uint96(bound(claimed, 1, maximum));
+        address from = hasSessionKey ? payer : vm.addr(key);
+        address signer = hasSessionKey ? vm.addr(key) : address(0);
+        ChannelId id = openChannel(from, to, token, deposit, salt, signer);
+        bytes memory claim = packClaimFor(to, key, from, salt, signer, maximum, claimed);
+        uint256 had = token.balanceOf(to);
+        vm.prank(to);
+        assertEq(channels.settleBatch(address(token), claim), claimed, "batch");
+        assertEq(channels.getChannel(id).settled, claimed, "settled");
+        uint256 rest = maximum - claimed;
+        if (rest != 0) {
+            bytes memory signature = sign(key, channels.hashVoucher(id, maximum));
+            vm.prank(to);
+            channels.settle(id, maximum, signature);
+        }
+        assertEq(token.balanceOf(to) - had, maximum, "both take the same voucher");
+    }
+
+    /// @dev One flipped bit anywhere in a claim: another channel, another voucher or another signature. It never takes
+    /// more.
+    function testFuzz_SettleBatch_AFlippedBitTakesNothingMore(uint256 bit) external {
+        ChannelId id = openDefault("a");
+        bytes memory claim = defaultClaim("a", 1023, 512);
+        bit = bound(bit, 0, 8 * claim.length - 1);
+        claim[bit / 8] ^= bytes1(uint8(1 << (bit % 8)));
+        uint256 total = _settle(claim);
+        // Only what is claimed is not signed: there a flip may be valid, within what is signed.
+        if (bit / 8 >= 84 && bit / 8 < 96) assertTrue(total <= 1023, "within the voucher");
+        else assertEq(total, 0, "refused");
+        assertEq(channels.getChannel(id).settled, total, "settled");
+    }
+
     function test_SettleBatch_GivesAnotherPayeeNothing() external {
         openDefault("a");
         bytes memory claims = defaultClaim("a", 5, 5);
@@ -133,6 +265,13 @@ contract PaymentChannelsBatchTest is ChannelFixture {
         for (uint256 i = 0; i < count % 4; ++i) claims = bytes.concat(claims, abi.encodePacked(words));
         assertEq(_settle(claims), 0, "nothing");
         assertEq(token.balanceOf(address(channels)), DEPOSIT, "escrow untouched");
+    }
+
+    /// @dev A claim of 5 on the default channel, with a signature over something else.
+    function _claimSigned(bytes32 digest) private view returns (bytes memory) {
+        (uint8 v, bytes32 r, bytes32 s) = vm.sign(keyOf("payer"), digest);
+        bytes32 yParityAndS = bytes32(uint256(s) | (uint256(v - 27) << 255));
+        return abi.encodePacked(payer, bytes32("a"), address(0), uint96(5), uint96(5), r, yParityAndS);
     }
 
     function _settle(bytes memory claims) private returns (uint256) {

@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.28;
 
+import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
+import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {AutoPayLLM} from "../../contracts/AutoPayLLM.sol";
 import {PaymentChannels} from "../../contracts/PaymentChannels.sol";
 import {IAuditLog} from "../../contracts/interfaces/IAuditLog.sol";
+import {AutoPayLLMConfig} from "../../contracts/interfaces/IAutoPayLLM.sol";
 import {IModelBudgets} from "../../contracts/interfaces/IModelBudgets.sol";
 import {Rfc6962} from "../../contracts/libraries/Rfc6962.sol";
-import {CallReceipt, CallReceipts} from "../../contracts/types/CallReceipt.sol";
+import {CallReceipt, CallReceipts, TokenUsage} from "../../contracts/types/CallReceipt.sol";
 import {ChannelId} from "../../contracts/types/ChannelId.sol";
+import {PriceRow, PriceRows} from "../../contracts/types/PriceRow.sol";
 import {ReceiptBatch} from "../../contracts/types/ReceiptBatch.sol";
 import {TestBase} from "./helpers/TestBase.sol";
-import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 
 /// @notice Runs protocol/vectors/vectors.json, which server, client and fsck run too.
 contract VectorsTest is TestBase {
@@ -27,8 +30,16 @@ contract VectorsTest is TestBase {
         _escrow = PaymentChannels(vm.parseJsonAddress(_json, ".scope.escrow"));
         vm.etch(address(_escrow), address(new PaymentChannels()).code);
         _autoPayLLM = AutoPayLLM(vm.parseJsonAddress(_json, ".scope.autoPayLLM"));
-        AutoPayLLM template = new AutoPayLLM(_escrow, IAuditLog(address(0)), IModelBudgets(address(0)), _signer, 3600);
-        vm.etch(address(_autoPayLLM), address(template).code);
+        AutoPayLLMConfig memory config;
+        config.paymentChannels = _escrow;
+        config.auditLog = IAuditLog(wallet("audit log"));
+        config.modelBudgets = IModelBudgets(wallet("budgets"));
+        config.agpt = IERC20(wallet("AGPT"));
+        config.admin = wallet("timelock");
+        config.relay = _signer;
+        config.bondPayout = wallet("bond payout");
+        config.disputeWindow = 1 hours;
+        vm.etch(address(_autoPayLLM), address(new AutoPayLLM(config)).code);
     }
 
     function verify(
@@ -116,6 +127,76 @@ contract VectorsTest is TestBase {
                 bytes32[] memory proof = _bytes32s(_at(string.concat(at, ".paths"), index));
                 assertTrue(this.verify(_bytes32(at, ".root"), size, index, leaves[index], proof), at);
             }
+        }
+    }
+
+    function test_PriceTable() external view {
+        bytes32 root = _bytes32(".priceTable", ".root");
+        uint64 size = uint64(_uint(".priceTable", ".size"));
+        assertTrue(size > 0, "has vectors");
+        for (uint64 index = 0; index < size; ++index) {
+            string memory at = _at(".priceTable.rows", index);
+            PriceRow memory row = _priceRow(string.concat(at, ".row"));
+            assertEq(keccak256(abi.encode(row)), keccak256(_bytes(at, ".encoded")), at);
+            assertEq(PriceRows.leafHash(row), _bytes32(at, ".leafHash"), at);
+            bytes32[] memory proof = _bytes32s(string.concat(at, ".path"));
+            assertTrue(this.verify(root, size, index, PriceRows.leafHash(row), proof), at);
+        }
+    }
+
+    function test_PriceCosts() external view {
+        uint256 count = 0;
+        for (string memory at = _at(".priceCosts", 0); _exists(at, ".cost"); at = _at(".priceCosts", ++count)) {
+            PriceRow memory row = _priceRow(string.concat(_at(".priceTable.rows", _uint(at, ".row")), ".row"));
+            uint256 cost =
+                row.inUsd
+                    ? PriceRows.costFromUsd(
+                        row,
+                        _usage(string.concat(at, ".usage")),
+                        _uint(at, ".conversion.answer"),
+                        uint8(_uint(at, ".conversion.answerDecimals")),
+                        uint8(_uint(at, ".conversion.tokenDecimals"))
+                    )
+                    : PriceRows.costInToken(row, _usage(string.concat(at, ".usage")));
+            assertEq(cost, _uint(at, ".cost"), at);
+        }
+        assertTrue(count > 0, "has vectors");
+    }
+
+    function _priceRow(string memory at) private view returns (PriceRow memory) {
+        return
+            PriceRow({
+                model: vm.parseJsonString(_json, string.concat(at, ".model")),
+                token: _address(at, ".token"),
+                inUsd: vm.parseJsonBool(_json, string.concat(at, ".inUsd")),
+                prompt: uint128(_uint(at, ".prompt")),
+                cachedPrompt: uint128(_uint(at, ".cachedPrompt")),
+                cacheWrite: uint128(_uint(at, ".cacheWrite")),
+                audioPrompt: uint128(_uint(at, ".audioPrompt")),
+                completion: uint128(_uint(at, ".completion")),
+                audioCompletion: uint128(_uint(at, ".audioCompletion")),
+                request: uint128(_uint(at, ".request"))
+            });
+    }
+
+    function _usage(string memory at) private view returns (TokenUsage memory) {
+        return
+            TokenUsage({
+                prompt: uint64(_uint(at, ".prompt")),
+                cachedPrompt: uint64(_uint(at, ".cachedPrompt")),
+                cacheWrite: uint64(_uint(at, ".cacheWrite")),
+                audioPrompt: uint64(_uint(at, ".audioPrompt")),
+                completion: uint64(_uint(at, ".completion")),
+                reasoning: uint64(_uint(at, ".reasoning")),
+                audioCompletion: uint64(_uint(at, ".audioCompletion"))
+            });
+    }
+
+    function _exists(string memory at, string memory field) private view returns (bool) {
+        try vm.parseJsonUint(_json, string.concat(at, field)) returns (uint256) {
+            return true;
+        } catch {
+            return false;
         }
     }
 

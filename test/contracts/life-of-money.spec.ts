@@ -3,35 +3,16 @@
  * open → collect → book → anchor → release → withdraw.
  */
 import { strict as assert } from 'node:assert';
-import hre from 'hardhat';
-import { concat, EventLog, getBytes, id, Result, sha256, toBeHex, zeroPadValue, ZeroAddress } from 'ethers';
+import { concat, EventLog, getBytes, id, Result, sha256, zeroPadValue, ZeroAddress } from 'ethers';
 import type { TransactionResponse } from 'ethers';
 import { describe, it } from 'mocha';
-import { autoPayModule, payoutParameter } from '../../ignition/modules/AutoPay.ts';
-import localUsdcModule from '../../ignition/modules/LocalUsdc.ts';
+import { openChannel, packClaim, type OpenedChannel } from '../support/channel-claims.ts';
+import { deployInProcess, putUpBond, type DeployedSystem } from '../support/deploy-in-process.ts';
 
 const PROVIDER = 'simulated';
 const DISPUTE_WINDOW_SECONDS = 3600;
 
-async function deploySystem() {
-  const connection = await hre.network.create('l2');
-  const { ethers, ignition, networkHelpers } = connection;
-  const [deployer, relay, payer, payout] = await ethers.getSigners();
-  assert(deployer && relay && payer && payout);
-  const { usdc } = await ignition.deploy(localUsdcModule);
-  const contracts = await ignition.deploy(autoPayModule([PROVIDER]), {
-    parameters: {
-      AutoPay: {
-        relay: relay.address,
-        disputeWindowSeconds: DISPUTE_WINDOW_SECONDS,
-        [payoutParameter(PROVIDER)]: payout.address,
-      },
-    },
-  });
-  return { networkHelpers, ethers, usdc, ...contracts, relay, payer, payout };
-}
-
-type System = Awaited<ReturnType<typeof deploySystem>>;
+type System = DeployedSystem;
 
 /** Decoded values as arguments for another call: what ethers decodes is frozen, and what it encodes must not be. */
 function plain(value: unknown): unknown {
@@ -47,61 +28,10 @@ async function onlyEvent(contract: System['auditLog'], name: string): Promise<Re
   return event.args;
 }
 
-interface Opened {
-  channelId: string;
-  gasUsed: bigint;
-}
-
-/** Funds the payer, opens a channel to AutoPayLLM and returns its id and the gas that opening took. */
-async function openChannel(
-  system: System,
-  options: { salt: string; deposit: bigint; authorizedSigner?: string },
-): Promise<Opened> {
-  const { usdc, paymentChannels, autoPayLLM, payer } = system;
-  await usdc.getFunction('mint')(payer.address, options.deposit);
-  await usdc.connect(payer).getFunction('approve')(await paymentChannels.getAddress(), options.deposit);
-  const terms = [options.salt, options.authorizedSigner ?? ZeroAddress] as const;
-  const [payee, token] = [await autoPayLLM.getAddress(), await usdc.getAddress()];
-  const sent = await paymentChannels.connect(payer).getFunction('open')(payee, token, options.deposit, ...terms);
-  const receipt = await sent.wait();
-  const channelId = await paymentChannels.getFunction('computeChannelId')(payer.address, payee, token, ...terms);
-  return { channelId, gasUsed: receipt?.gasUsed ?? 0n };
-}
-
-/** One packed claim of 160 bytes; the voucher is signed by the payer, as wallets sign typed data. */
-async function packClaim(
-  system: System,
-  claim: { channelId: string; salt: string; maximum: bigint; claimed: bigint; authorizedSigner?: string },
-): Promise<string> {
-  const { ethers, paymentChannels, payer } = system;
-  const domain = {
-    name: 'EVM Payment Channel',
-    version: '1',
-    chainId: (await ethers.provider.getNetwork()).chainId,
-    verifyingContract: await paymentChannels.getAddress(),
-  };
-  const types = {
-    Voucher: [
-      { name: 'channelId', type: 'bytes32' },
-      { name: 'cumulativeAmount', type: 'uint128' },
-    ],
-  };
-  const message = { channelId: claim.channelId, cumulativeAmount: claim.maximum };
-  const signature = ethers.Signature.from(await payer.signTypedData(domain, types, message));
-  return concat([
-    payer.address,
-    claim.salt,
-    claim.authorizedSigner ?? ZeroAddress,
-    toBeHex(claim.maximum, 12),
-    toBeHex(claim.claimed, 12),
-    signature.r,
-    signature.yParityAndS,
-  ]);
-}
-
 describe('the life of money, with real USDC', () => {
   it('goes from the payer to the provider, and every step is checked on the way', async () => {
-    const system = await deploySystem();
+    const system = await deployInProcess();
+    const bond = await putUpBond(system);
     const { networkHelpers, usdc, paymentChannels, autoPayLLM, auditLog, relay, payer, payout } = system;
     const token = await usdc.getAddress();
     const balanceOf = async (address: string): Promise<bigint> => usdc.getFunction('balanceOf')(address);
@@ -115,7 +45,7 @@ describe('the life of money, with real USDC', () => {
     await (await autoPayLLM.connect(relay).getFunction('collect')(token, claims)).wait();
     assert.equal((await paymentChannels.getFunction('getChannel')(channelId)).settled, 1_250_000n);
     assert.equal(await autoPayLLM.getFunction('unbooked')(token), 1_250_000n);
-    assert.equal(await balanceOf(await autoPayLLM.getAddress()), 1_250_000n);
+    assert.equal(await balanceOf(await autoPayLLM.getAddress()), bond + 1_250_000n);
 
     // Book it, with a refund, against a log of one entry.
     const day = Math.floor((await networkHelpers.time.latest()) / 86_400);
@@ -146,7 +76,7 @@ describe('the life of money, with real USDC', () => {
       )
     ).wait();
     assert.equal(await balanceOf(payout.address), 1_200_000n);
-    assert.equal(await balanceOf(await autoPayLLM.getAddress()), 0n);
+    assert.equal(await balanceOf(await autoPayLLM.getAddress()), bond);
 
     // The rest is the payer's, after the grace period.
     await (await paymentChannels.connect(payer).getFunction('requestClose')(channelId)).wait();
@@ -158,12 +88,13 @@ describe('the life of money, with real USDC', () => {
   });
 
   it('keeps within the gas goals of DESIGN.md, calldata included', async () => {
-    const system = await deploySystem();
+    const system = await deployInProcess();
+    await putUpBond(system);
     const { networkHelpers, usdc, autoPayLLM, auditLog, relay, payer } = system;
     const token = await usdc.getAddress();
     const channels = 100;
     const salts = Array.from({ length: channels + 1 }, (_, index) => id(`salt ${index}`));
-    const opened: (Opened & { salt: string; authorizedSigner: string })[] = [];
+    const opened: (OpenedChannel & { salt: string; authorizedSigner: string })[] = [];
     for (const salt of salts) {
       // Half of the channels name a session key, which here is the payer's own again: that stores a third slot.
       const authorizedSigner: string = opened.length % 2 === 0 ? ZeroAddress : payer.address;

@@ -1,16 +1,29 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.28;
 
+import {IAccessControl} from "@openzeppelin/contracts/access/IAccessControl.sol";
+import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 import {AuditLog} from "../../../contracts/AuditLog.sol";
 import {AutoPayLLM} from "../../../contracts/AutoPayLLM.sol";
 import {Anchor} from "../../../contracts/interfaces/IAuditLog.sol";
-import {Batch, BookedSpend, Refund, Spend} from "../../../contracts/interfaces/IAutoPayLLM.sol";
+import {
+    AutoPayLLMConfig,
+    Batch,
+    BookedSpend,
+    ProviderPayout,
+    Refund,
+    Spend
+} from "../../../contracts/interfaces/IAutoPayLLM.sol";
+import {IModelBudgets} from "../../../contracts/interfaces/IModelBudgets.sol";
 import {MoodyBudgets} from "../mocks/MoodyBudgets.sol";
 import {TestToken} from "../mocks/TestToken.sol";
+import {ReentrantToken} from "../mocks/WeirdTokens.sol";
 import {ChannelFixture} from "./ChannelFixture.sol";
 
-/// @notice The whole set of contracts, with a relay, one provider, and helpers that act and check.
+/// @notice AutoPayLLM with a real escrow and a real log, one provider, and helpers that act and check.
+/// @dev The test contract is the admin.
 abstract contract BusinessFixture is ChannelFixture {
+    uint256 internal constant BOND = 10_000;
     uint64 internal constant WINDOW = 3600;
     uint32 internal constant TODAY = uint32(START / 1 days);
     bytes32 internal constant MODEL = keccak256("sim-small");
@@ -19,8 +32,12 @@ abstract contract BusinessFixture is ChannelFixture {
     AutoPayLLM internal autoPay;
     AuditLog internal auditLog;
     MoodyBudgets internal budgets;
+    TestToken internal agpt;
     address internal relay;
+    address internal guardian;
+    address internal disputes;
     address internal payout;
+    address internal bondPayout;
 
     Spend[] internal noSpends;
     Refund[] internal noRefunds;
@@ -29,42 +46,99 @@ abstract contract BusinessFixture is ChannelFixture {
     function setUp() public virtual override {
         super.setUp();
         relay = wallet("relay");
+        guardian = wallet("guardian");
+        disputes = wallet("disputes");
         payout = wallet("payout");
-        auditLog = new AuditLog(address(this));
+        bondPayout = wallet("bond payout");
+        auditLog = new AuditLog(address(this), relay);
         budgets = new MoodyBudgets();
-        autoPay = new AutoPayLLM(channels, auditLog, budgets, address(this), WINDOW);
-        autoPay.grantRole(autoPay.RELAY_ROLE(), relay);
-        auditLog.grantRole(auditLog.ANCHOR_ROLE(), relay);
-        autoPay.setProvider(PROVIDER, payout);
+        agpt = new TestToken();
+        useAutoPay(new AutoPayLLM(config()));
+    }
+
+    /// @dev The usual deployment.
+    function config() internal view returns (AutoPayLLMConfig memory) {
+        ProviderPayout[] memory providers = new ProviderPayout[](1);
+        providers[0] = ProviderPayout("simulated", payout);
+        return
+            AutoPayLLMConfig({
+                paymentChannels: channels,
+                auditLog: auditLog,
+                modelBudgets: IModelBudgets(address(budgets)),
+                agpt: agpt,
+                admin: address(this),
+                relay: relay,
+                guardian: guardian,
+                bondPayout: bondPayout,
+                disputeWindow: WINDOW,
+                providers: providers
+            });
+    }
+
+    /// @dev Makes a deployment the one under test.
+    function useAutoPay(AutoPayLLM newAutoPay) internal {
+        autoPay = newAutoPay;
+        autoPay.grantRole(autoPay.DISPUTES_ROLE(), disputes);
         payee = address(autoPay);
+    }
+
+    /// @dev Opens a channel to AutoPayLLM, and claims an amount from it.
+    function claimOn(TestToken currency, bytes32 salt, uint96 amount) internal returns (bytes memory claims) {
+        openChannel(payer, address(autoPay), currency, DEPOSIT, salt, address(0));
+        TestToken usual = token;
+        token = currency;
+        claims = defaultClaim(salt, amount, amount);
+        token = usual;
     }
 
     /// @dev Opens a channel to AutoPayLLM and collects from it; checks that it all arrived.
     function collectChecked(TestToken currency, bytes32 salt, uint96 amount) internal {
-        openChannel(payer, address(autoPay), currency, DEPOSIT, salt, address(0));
-        TestToken usual = token;
-        token = currency;
-        bytes memory claims = defaultClaim(salt, amount, amount);
-        token = usual;
+        bytes memory claims = claimOn(currency, salt, amount);
         uint256 unbooked = autoPay.unbooked(address(currency));
         vm.prank(relay);
         assertEq(autoPay.collect(address(currency), claims), amount, "received");
         assertEq(autoPay.unbooked(address(currency)) - unbooked, amount, "unbooked");
     }
 
+    /// @dev Puts up a bond; checks that it counts.
+    function depositBondChecked(TestToken currency, uint256 amount) internal {
+        uint256 bond = autoPay.bondOf(address(currency)).amount;
+        uint256 held = currency.balanceOf(address(autoPay));
+        currency.mint(relay, amount);
+        vm.prank(relay);
+        currency.approve(address(autoPay), amount);
+        vm.prank(relay);
+        autoPay.depositBond(address(currency), amount);
+        assertEq(autoPay.bondOf(address(currency)).amount - bond, amount, "bond");
+        assertEq(currency.balanceOf(address(autoPay)) - held, amount, "bond arrived");
+    }
+
     /// @dev Books one spend of today; checks the record.
     function bookChecked(TestToken currency, uint128 amount, uint64 logSize) internal returns (uint256 batchId) {
-        Spend[] memory spends = new Spend[](1);
-        spends[0] = Spend(TODAY, MODEL, PROVIDER, amount);
+        Spend[] memory spends = spendOf(TODAY, MODEL, amount);
         uint256 unbooked = autoPay.unbooked(address(currency));
+        uint256 unreleased = autoPay.unreleased(address(currency));
         vm.prank(relay);
         batchId = autoPay.book(address(currency), spends, noRefunds, logSize);
         assertEq(unbooked - autoPay.unbooked(address(currency)), amount, "left the unbooked pot");
+        assertEq(autoPay.unreleased(address(currency)) - unreleased, amount, "waits for release");
         Batch memory batch = autoPay.getBatch(batchId);
         assertEq(batch.spendsHash, keccak256(abi.encode(booked(amount, true))), "spendsHash");
         assertEq(batch.token, address(currency), "token");
         assertEq(batch.logSize, logSize, "logSize");
         assertEq(batch.released || batch.overBudgetReleased, false, "not released");
+    }
+
+    /// @dev One spend at the usual provider.
+    function spendOf(uint32 day, bytes32 model, uint128 amount) internal pure returns (Spend[] memory spends) {
+        spends = new Spend[](1);
+        spends[0] = Spend(day, model, PROVIDER, amount);
+    }
+
+    /// @dev One refund.
+    function refundTo(address to, uint128 amount) internal pure returns (Refund[] memory refunds) {
+        refunds = new Refund[](1);
+        refunds[0] = Refund("call", to, amount);
     }
 
     /// @dev What `bookChecked` books.
@@ -80,5 +154,28 @@ abstract contract BusinessFixture is ChannelFixture {
         vm.prank(relay);
         auditLog.anchor(size, "root", "cid");
         assertTrue(auditLog.isAnchored(anchored), "anchored");
+    }
+
+    /// @dev Gives a user AGPT and lets AutoPayLLM have it.
+    function allow(TestToken currency, address user, uint256 amount) internal {
+        currency.mint(user, amount);
+        vm.prank(user);
+        currency.approve(address(autoPay), amount);
+    }
+
+    /// @dev The refusal of a caller without a role.
+    function missingRole(address caller, bytes32 role) internal pure returns (bytes memory) {
+        return abi.encodeWithSelector(IAccessControl.AccessControlUnauthorizedAccount.selector, caller, role);
+    }
+
+    /// @dev Requires that the token called back and was refused by the guard against reentrancy.
+    function assertReentryRefused(ReentrantToken evil) internal view {
+        assertTrue(evil.called(), "called back");
+        assertTrue(!evil.succeeded(), "refused");
+        assertEq(
+            keccak256(evil.answer()),
+            keccak256(abi.encodeWithSelector(ReentrancyGuardTransient.ReentrancyGuardReentrantCall.selector)),
+            "refused by the guard"
+        );
     }
 }

@@ -12,7 +12,8 @@ import {TestBase} from "./TestBase.sol";
 abstract contract ChannelFixture is TestBase {
     uint128 internal constant DEPOSIT = 1_000_000;
 
-    /// @dev Time and chain at the start. Constants, because the optimizer reads `block.timestamp` anew after a `vm.warp`.
+    /// @dev Time and chain at the start. Constants, because the optimizer reads `block.timestamp` anew after a
+    /// `vm.warp`.
     uint256 internal constant START = 1_760_000_000;
     uint256 internal constant CHAIN_ID = 31337;
 
@@ -103,6 +104,21 @@ abstract contract ChannelFixture is TestBase {
         (uint8 v, bytes32 r, bytes32 s) = vm.sign(key, channels.hashVoucher(channelId, maximum));
         bytes32 yParityAndS = bytes32(uint256(s) | (uint256(v - 27) << 255));
         return abi.encodePacked(from, salt, signer, maximum, claimed, r, yParityAndS);
+    }
+
+    /// @dev As `packClaim`, for another token.
+    function packClaimIn(
+        address currency,
+        uint256 key,
+        address from,
+        bytes32 salt,
+        uint96 maximum,
+        uint96 claimed
+    ) internal view returns (bytes memory) {
+        ChannelId channelId = channels.computeChannelId(from, payee, currency, salt, address(0));
+        (uint8 v, bytes32 r, bytes32 s) = vm.sign(key, channels.hashVoucher(channelId, maximum));
+        bytes32 yParityAndS = bytes32(uint256(s) | (uint256(v - 27) << 255));
+        return abi.encodePacked(from, salt, address(0), maximum, claimed, r, yParityAndS);
     }
 
     /// @dev A claim of the default payer's own key.

@@ -3,21 +3,33 @@ pragma solidity 0.8.28;
 
 import {AuditLog} from "../../../contracts/AuditLog.sol";
 import {AutoPayLLM} from "../../../contracts/AutoPayLLM.sol";
+import {ModelBudgets} from "../../../contracts/ModelBudgets.sol";
 import {PaymentChannels} from "../../../contracts/PaymentChannels.sol";
 import {Anchor} from "../../../contracts/interfaces/IAuditLog.sol";
-import {BookedSpend, Refund, Spend} from "../../../contracts/interfaces/IAutoPayLLM.sol";
+import {
+    AutoPayLLMConfig,
+    Bond,
+    BookedSpend,
+    ProviderPayout,
+    Refund,
+    Spend
+} from "../../../contracts/interfaces/IAutoPayLLM.sol";
+import {InitialRate} from "../../../contracts/interfaces/IModelBudgets.sol";
 import {ChannelId} from "../../../contracts/types/ChannelId.sol";
 import {TestBase} from "../helpers/TestBase.sol";
-import {MoodyBudgets} from "../mocks/MoodyBudgets.sol";
+import {TestToken} from "../mocks/TestToken.sol";
 import {MoodyToken} from "../mocks/WeirdTokens.sol";
 
-/// @notice Random but valid steps of a relay, its admin, providers and customers; a step that fits nothing does nothing.
-/// @dev This contract is admin and relay. In this file, because Hardhat's runner calls only contracts of the test files.
+/// @notice Random but valid steps of a relay, its admin, disputes, providers, customers and voters; a step that fits
+/// nothing does nothing.
+/// @dev This contract holds every role. In this file, because Hardhat's runner calls only contracts of the test files.
 contract AutoPayLLMHandler is TestBase {
     uint256 private constant START = 1_760_000_000;
     uint128 private constant DEPOSIT = 1e24;
-    bytes32 private constant MODEL = "cheap";
-    bytes32 private constant EXHAUSTED_MODEL = "dear";
+    uint256 private constant LIMIT = 1e20;
+    uint256 private constant CAP = 1e18;
+    uint256 private constant UNIT = 8e14;
+    bytes32 private constant ALLOWANCE_MODEL = keccak256("allowance model");
 
     struct Booking {
         uint64 logSize;
@@ -28,37 +40,49 @@ contract AutoPayLLMHandler is TestBase {
 
     PaymentChannels public channels;
     AutoPayLLM public autoPay;
+    ModelBudgets public budgets;
     MoodyToken public token;
+    TestToken public agpt;
     AuditLog private _log;
 
     uint256 public collected;
-    uint256 public spent;
-    uint256 public refundedAtOnce;
-    uint256 public refundsClaimed;
-    uint256 public refundsWaiting;
-    uint256 public released;
+    uint256 public bookedWithin;
+    uint256 public bookedOver;
+    uint256 public releasedWithin;
+    uint256 public releasedOver;
     uint256 public withdrawn;
+    uint256 public refunded;
+    uint256 public refundsWaiting;
+    uint256 public bond;
+    uint256 public frozen;
+    uint256 public burned;
+    uint256 public allowanceCosts;
+    uint256 public allowanceWithdrawn;
     mapping(string step => uint256 count) public done;
+    mapping(bytes32 model => mapping(uint32 day => uint256 amount)) public withinOf;
 
     Booking[] private _bookings;
     mapping(uint256 batchId => BookedSpend[] spends) private _spendsOf;
     Anchor[] private _anchors;
     ChannelId private _channelId;
     uint96 private _settled;
+    uint128 private _calls;
     uint256 private _now = START;
 
     constructor() {
         vm.warp(START);
         channels = new PaymentChannels();
         token = new MoodyToken();
-        MoodyBudgets budgets = new MoodyBudgets();
-        budgets.exhaust(EXHAUSTED_MODEL);
-        _log = new AuditLog(address(this));
-        autoPay = new AutoPayLLM(channels, _log, budgets, address(this), 3600);
-        autoPay.grantRole(autoPay.RELAY_ROLE(), address(this));
-        _log.grantRole(_log.ANCHOR_ROLE(), address(this));
-        for (uint256 i = 0; i < 2; ++i) autoPay.setProvider(_provider(i), payoutAt(i));
+        agpt = new TestToken();
+        _log = new AuditLog(address(this), address(this));
+        InitialRate[] memory rates = new InitialRate[](1);
+        rates[0] = InitialRate(address(token), 1e18);
+        budgets = new ModelBudgets(address(this), address(agpt), LIMIT, rates);
+        autoPay = new AutoPayLLM(_config());
+        budgets.setConsumer(address(autoPay));
+        autoPay.grantRole(autoPay.DISPUTES_ROLE(), address(this));
         token.setMood(customerAt(1), MoodyToken.Mood.Blocked);
+        token.approve(address(autoPay), type(uint256).max);
 
         address payer = wallet("payer");
         token.mint(payer, DEPOSIT);
@@ -66,6 +90,11 @@ contract AutoPayLLMHandler is TestBase {
         token.approve(address(channels), DEPOSIT);
         vm.prank(payer);
         _channelId = channels.open(address(autoPay), address(token), DEPOSIT, "salt", address(0));
+        agpt.mint(payer, DEPOSIT);
+        vm.prank(payer);
+        agpt.approve(address(autoPay), type(uint256).max);
+        vm.prank(payer);
+        autoPay.setDailyCap(CAP);
     }
 
     function collect(uint96 amount) external {
@@ -91,32 +120,23 @@ contract AutoPayLLMHandler is TestBase {
         _tick();
         uint256 left = autoPay.unbooked(address(token));
         if (left < 4) return;
-        uint32 today = uint32(_now / 1 days);
-        Spend[] memory spends = new Spend[](3);
-        uint256 total = 0;
-        for (uint256 i = 0; i < 3; ++i) {
-            uint128 amount = uint128(bound(shares[i], 0, left / 4));
-            // The third is of the day before yesterday, and so over budget like the second.
-            uint32 day = i == 2 ? today - 2 : today;
-            spends[i] = Spend(day, i == 1 ? EXHAUSTED_MODEL : MODEL, _provider(i), amount);
-            total += amount;
-        }
+        Spend[] memory spends = _plan(shares, left);
+        (BookedSpend[] memory expected, uint256 within, uint256 over) = _judge(spends);
+        _topUpBond(autoPay.unreleased(address(token)) + within);
         Refund[] memory refunds = new Refund[](1);
         refunds[0] = Refund("call", customerAt(customer), uint128(bound(refundShare, 0, left / 4)));
         uint64 logSize = needsLog ? _log.latestSize() + 1 : 0;
 
         uint256 batchId = autoPay.book(address(token), spends, refunds, logSize);
-        for (uint256 i = 0; i < 3; ++i) {
-            address payout = payoutAt(i);
-            _spendsOf[batchId].push(
-                BookedSpend(spends[i].day, spends[i].model, spends[i].provider, payout, spends[i].amount, i == 0)
-            );
-        }
+        assertEq(autoPay.getBatch(batchId).spendsHash, keccak256(abi.encode(expected)), "booked as judged here");
+        for (uint256 i = 0; i < 3; ++i) _spendsOf[batchId].push(expected[i]);
         _bookings.push(Booking(logSize, _now, false, false));
-        spent += total;
-        if (customer % 2 == 0) refundedAtOnce += refunds[0].amount;
+        bookedWithin += within;
+        bookedOver += over;
+        if (customer % 2 == 0) refunded += refunds[0].amount;
         else refundsWaiting += refunds[0].amount;
         done["book"]++;
+        if (over != 0) done["book over budget"]++;
     }
 
     function anchor(uint64 growth) external {
@@ -128,28 +148,12 @@ contract AutoPayLLMHandler is TestBase {
         done["anchor"]++;
     }
 
-    function release(uint256 seed, bool withinBudget) external {
-        for (uint256 i = 0; i < _bookings.length; ++i) {
-            uint256 index = ((seed % _bookings.length) + i) % _bookings.length;
-            Booking storage booking = _bookings[index];
-            if (withinBudget ? booking.released : booking.overBudgetReleased) continue;
-            (bool covered, Anchor memory covering) = _covering(booking.logSize);
-            if (!covered) continue;
-            uint256 from = covering.anchoredAt > booking.at ? covering.anchoredAt : booking.at;
-            if (_now < from + 3600) _now = from + 3600;
-            vm.warp(_now);
-            BookedSpend[] memory spends = _spendsOf[index + 1];
-            if (withinBudget) {
-                autoPay.release(index + 1, spends, covering);
-                booking.released = true;
-            } else {
-                autoPay.releaseOverBudget(index + 1, spends, covering);
-                booking.overBudgetReleased = true;
-            }
-            for (uint256 j = 0; j < 3; ++j) if (spends[j].withinBudget == withinBudget) released += spends[j].amount;
-            done[withinBudget ? "release" : "releaseOverBudget"]++;
-            return;
-        }
+    function release(uint256 seed) external {
+        _release(seed, true);
+    }
+
+    function releaseOverBudget(uint256 seed) external {
+        _release(seed, false);
     }
 
     function withdrawCredits(uint256 provider) external {
@@ -165,9 +169,88 @@ contract AutoPayLLMHandler is TestBase {
         token.setMood(customer, MoodyToken.Mood.Good);
         uint256 amount = autoPay.claimRefund(address(token), customer);
         token.setMood(customer, MoodyToken.Mood.Blocked);
-        refundsClaimed += amount;
+        refunded += amount;
         refundsWaiting -= amount;
         done["claimRefund"]++;
+    }
+
+    function depositBond(uint256 amount) external {
+        _depositBond(bound(amount, 1, 1e20));
+        done["depositBond"]++;
+    }
+
+    function withdrawBond(uint256 amount) external {
+        uint256 needed = frozen + autoPay.unreleased(address(token));
+        if (bond <= needed) return;
+        amount = bound(amount, 1, bond - needed);
+        autoPay.withdrawBond(address(token), amount);
+        bond -= amount;
+        done["withdrawBond"]++;
+    }
+
+    function freezeBond(uint256 amount) external {
+        frozen += autoPay.freezeBond(address(token), bound(amount, 1, 1e19));
+        done["freezeBond"]++;
+    }
+
+    function thawBond(uint256 amount) external {
+        if (frozen == 0) return;
+        amount = bound(amount, 1, frozen);
+        autoPay.thawBond(address(token), amount);
+        frozen -= amount;
+        done["thawBond"]++;
+    }
+
+    function slashBond(uint256 refund, uint256 penalty, uint256 customer) external {
+        (uint256 paid, uint256 lost) = autoPay.slashBond(
+            address(token),
+            customerAt(customer),
+            bound(refund, 1, 1e18),
+            bound(penalty, 1, 1e18)
+        );
+        if (customer % 2 == 0) refunded += paid;
+        else refundsWaiting += paid;
+        burned += lost;
+        bond -= paid + lost;
+        done["slashBond"]++;
+    }
+
+    /// @dev Calls within the day's cap; each second one twice, which must change nothing.
+    function executeLLMCall(uint256 units, bool withCallId) external {
+        _tick();
+        units = bound(units, 1, CAP / UNIT / 4);
+        (uint256 cap, uint256 spent) = autoPay.dailyCapOf(wallet("payer"));
+        if (spent + units * UNIT > cap) return;
+        if (withCallId) {
+            bytes16 callId = bytes16(++_calls);
+            uint32 day = uint32(_now / 1 days);
+            if (budgets.spentOf(ALLOWANCE_MODEL, day) + units * UNIT > LIMIT) return;
+            autoPay.executeLLMCall(wallet("payer"), "even", "allowance model", units, callId);
+            autoPay.executeLLMCall(wallet("payer"), "even", "allowance model", units, callId);
+        } else {
+            autoPay.executeLLMCall(wallet("payer"), "even", units);
+        }
+        allowanceCosts += units * UNIT;
+        done["executeLLMCall"]++;
+    }
+
+    function withdrawApiCredits() external {
+        bytes32 id = keccak256(abi.encode(wallet("payer"), "even"));
+        if (autoPay.apiCredits(id) == 0) return;
+        allowanceWithdrawn += autoPay.withdrawCredits(id);
+        done["withdrawApiCredits"]++;
+    }
+
+    /// @dev A vote: the limit of a model from tomorrow on.
+    function setModelBudget(uint256 limit) external {
+        budgets.setModelBudget("tight", bound(limit, 0, 1e19));
+        done["setModelBudget"]++;
+    }
+
+    function passDay() external {
+        _now += 1 days;
+        vm.warp(_now);
+        done["passDay"]++;
     }
 
     function payoutAt(uint256 index) public pure returns (address) {
@@ -178,6 +261,10 @@ contract AutoPayLLMHandler is TestBase {
         return wallet(index % 2 == 0 ? "customer" : "blocked customer");
     }
 
+    function modelAt(uint256 index) public pure returns (bytes32) {
+        return keccak256(index % 2 == 0 ? bytes("loose") : bytes("tight"));
+    }
+
     /// @dev Sum of both providers' credits.
     function credits() external view returns (uint256 total) {
         for (uint256 i = 0; i < 2; ++i) {
@@ -185,8 +272,98 @@ contract AutoPayLLMHandler is TestBase {
         }
     }
 
+    function today() external view returns (uint32) {
+        return uint32(_now / 1 days);
+    }
+
+    function _config() private view returns (AutoPayLLMConfig memory) {
+        ProviderPayout[] memory providers = new ProviderPayout[](2);
+        providers[0] = ProviderPayout("even", payoutAt(0));
+        providers[1] = ProviderPayout("odd", payoutAt(1));
+        return
+            AutoPayLLMConfig({
+                paymentChannels: channels,
+                auditLog: _log,
+                modelBudgets: budgets,
+                agpt: agpt,
+                admin: address(this),
+                relay: address(this),
+                guardian: address(this),
+                bondPayout: wallet("bond payout"),
+                disputeWindow: 3600,
+                providers: providers
+            });
+    }
+
+    /// @dev Three spends: of a loose model today, of a tight one yesterday, of the loose one the day before (too late).
+    function _plan(uint128[3] calldata shares, uint256 left) private view returns (Spend[] memory spends) {
+        spends = new Spend[](3);
+        uint32 day = uint32(_now / 1 days);
+        for (uint256 i = 0; i < 3; ++i) {
+            spends[i] = Spend(day - uint32(i), modelAt(i), _provider(i), uint128(bound(shares[i], 0, left / 4)));
+        }
+    }
+
+    /// @dev What the booking must answer, by limits and by what was booked here before.
+    function _judge(
+        Spend[] memory spends
+    ) private returns (BookedSpend[] memory expected, uint256 within, uint256 over) {
+        expected = new BookedSpend[](3);
+        for (uint256 i = 0; i < 3; ++i) {
+            Spend memory spend = spends[i];
+            uint256 total = withinOf[spend.model][spend.day] + spend.amount;
+            bool fits = i != 2 && total <= budgets.limitOf(spend.model, spend.day);
+            if (fits) {
+                withinOf[spend.model][spend.day] = total;
+                within += spend.amount;
+            } else {
+                over += spend.amount;
+            }
+            expected[i] = BookedSpend(spend.day, spend.model, spend.provider, payoutAt(i), spend.amount, fits);
+        }
+    }
+
+    /// @dev Releases one part of a batch that waits, with its anchor, at once or as soon as its window is over.
+    function _release(uint256 seed, bool withinBudget) private {
+        for (uint256 i = 0; i < _bookings.length; ++i) {
+            uint256 index = ((seed % _bookings.length) + i) % _bookings.length;
+            Booking storage booking = _bookings[index];
+            if (withinBudget ? booking.released : booking.overBudgetReleased) continue;
+            (bool covered, Anchor memory covering) = _covering(booking.logSize);
+            if (!covered) continue;
+            uint256 from = covering.anchoredAt > booking.at ? covering.anchoredAt : booking.at;
+            if (_now < from + 3600) _now = from + 3600;
+            vm.warp(_now);
+            BookedSpend[] memory spends = _spendsOf[index + 1];
+            uint256 total = 0;
+            for (uint256 j = 0; j < 3; ++j) if (spends[j].withinBudget == withinBudget) total += spends[j].amount;
+            if (withinBudget) {
+                autoPay.release(index + 1, spends, covering);
+                booking.released = true;
+                releasedWithin += total;
+            } else {
+                autoPay.releaseOverBudget(index + 1, spends, covering);
+                booking.overBudgetReleased = true;
+                releasedOver += total;
+            }
+            done[withinBudget ? "release" : "releaseOverBudget"]++;
+            return;
+        }
+    }
+
+    /// @dev Deposits what the bond lacks.
+    function _topUpBond(uint256 required) private {
+        if (bond - frozen < required) _depositBond(required - (bond - frozen));
+    }
+
+    function _depositBond(uint256 amount) private {
+        token.mint(address(this), amount);
+        autoPay.depositBond(address(token), amount);
+        bond += amount;
+    }
+
     function _provider(uint256 index) private pure returns (bytes32) {
-        return index % 2 == 0 ? bytes32("even") : bytes32("odd");
+        return keccak256(index % 2 == 0 ? bytes("even") : bytes("odd"));
     }
 
     function _tick() private {
@@ -216,34 +393,91 @@ contract AutoPayLLMInvariantTest is TestBase {
 
     /// @dev Read by the test runner, after each run: a run in which nothing happened proves nothing.
     function afterInvariant() external view {
-        assertTrue(_handler.done("collect") > 0, "collect never ran");
-        assertTrue(_handler.done("book") > 0, "book never ran");
-        assertTrue(_handler.done("anchor") > 0, "anchor never ran");
-        assertTrue(_handler.done("release") > 0, "release never ran");
-        assertTrue(_handler.done("releaseOverBudget") > 0, "releaseOverBudget never ran");
-        assertTrue(_handler.done("withdrawCredits") > 0, "withdrawCredits never ran");
-        assertTrue(_handler.done("claimRefund") > 0, "claimRefund never ran");
+        string[17] memory steps = [
+            "collect",
+            "book",
+            "book over budget",
+            "anchor",
+            "release",
+            "releaseOverBudget",
+            "withdrawCredits",
+            "claimRefund",
+            "depositBond",
+            "withdrawBond",
+            "freezeBond",
+            "thawBond",
+            "slashBond",
+            "executeLLMCall",
+            "withdrawApiCredits",
+            "setModelBudget",
+            "passDay"
+        ];
+        for (uint256 i = 0; i < steps.length; ++i) {
+            assertTrue(_handler.done(steps[i]) > 0, string.concat(steps[i], " never ran"));
+        }
     }
 
     function invariant_5_BalanceCoversAllClaims() external view {
+        address token = address(_handler.token());
+        uint256 withheld = _handler.bookedOver() - _handler.releasedOver();
         uint256 owed =
-            _handler.autoPay().unbooked(address(_handler.token())) +
-                (_handler.spent() - _handler.released()) +
+            _handler.autoPay().unbooked(token) +
+                _handler.autoPay().unreleased(token) +
+                withheld +
                 _handler.credits() +
-                _handler.autoPay().claimableRefunds(address(_handler.token()), _handler.customerAt(1));
+                _handler.autoPay().bondOf(token).amount +
+                _handler.autoPay().claimableRefunds(token, _handler.customerAt(1));
         assertEq(_handler.token().balanceOf(address(_handler.autoPay())), owed, "balance");
     }
 
     function invariant_6_NothingIsPaidTwice() external view {
-        uint256 refunds = _handler.refundedAtOnce() + _handler.refundsClaimed() + _handler.refundsWaiting();
-        assertTrue(_handler.spent() + refunds <= _handler.collected(), "booked <= collected");
-        assertTrue(_handler.released() <= _handler.spent(), "released <= booked");
-        assertEq(_handler.withdrawn() + _handler.credits(), _handler.released(), "withdrawn <= released");
+        uint256 booked = _handler.bookedWithin() + _handler.bookedOver();
+        uint256 released = _handler.releasedWithin() + _handler.releasedOver();
+        assertTrue(booked + _handler.autoPay().unbooked(address(_handler.token())) <= _handler.collected(), "booked");
+        assertTrue(released <= booked, "released <= booked");
+        assertEq(_handler.withdrawn() + _handler.credits(), released, "withdrawn <= released");
         uint256 paid =
             _handler.token().balanceOf(_handler.payoutAt(0)) + _handler.token().balanceOf(_handler.payoutAt(1));
         assertEq(paid, _handler.withdrawn(), "providers got what was withdrawn");
         uint256 returned =
             _handler.token().balanceOf(_handler.customerAt(0)) + _handler.token().balanceOf(_handler.customerAt(1));
-        assertEq(returned, _handler.refundedAtOnce() + _handler.refundsClaimed(), "customers got their refunds");
+        assertEq(returned, _handler.refunded(), "customers got their refunds");
+        assertEq(
+            _handler.autoPay().claimableRefunds(address(_handler.token()), _handler.customerAt(1)),
+            _handler.refundsWaiting(),
+            "the others wait"
+        );
+    }
+
+    function invariant_7_BookingsStayWithinTheLimitOfModelAndDay() external view {
+        uint32 today = _handler.today();
+        for (uint32 day = today - 2; day <= today; ++day) {
+            for (uint256 i = 0; i < 2; ++i) {
+                bytes32 model = _handler.modelAt(i);
+                uint256 within = _handler.withinOf(model, day);
+                assertTrue(within <= _handler.budgets().limitOf(model, day), "within the limit");
+                assertEq(_handler.budgets().spentOf(model, day), within, "and counted");
+            }
+        }
+    }
+
+    function invariant_8_TheBondCoversWhatDisputesHold() external view {
+        Bond memory bond = _handler.autoPay().bondOf(address(_handler.token()));
+        assertTrue(bond.frozen <= bond.amount, "frozen <= amount");
+        assertEq(bond.amount, _handler.bond(), "amount");
+        assertEq(bond.frozen, _handler.frozen(), "frozen");
+        assertEq(_handler.token().balanceOf(_handler.autoPay().BURN_ADDRESS()), _handler.burned(), "burned");
+        assertEq(
+            _handler.autoPay().unreleased(address(_handler.token())),
+            _handler.bookedWithin() - _handler.releasedWithin(),
+            "unreleased"
+        );
+    }
+
+    function invariant_9_AllowanceCallsPayOnceWithinTheCap() external view {
+        uint256 held = _handler.agpt().balanceOf(address(_handler.autoPay()));
+        assertEq(held + _handler.allowanceWithdrawn(), _handler.allowanceCosts(), "each call paid once");
+        (uint256 cap, uint256 spent) = _handler.autoPay().dailyCapOf(wallet("payer"));
+        assertTrue(spent <= cap, "within the cap");
     }
 }

@@ -5,15 +5,18 @@ import {PaymentChannels} from "../../../contracts/PaymentChannels.sol";
 import {Channel} from "../../../contracts/interfaces/IPaymentChannels.sol";
 import {ChannelId} from "../../../contracts/types/ChannelId.sol";
 import {TestBase} from "../helpers/TestBase.sol";
-import {TestToken} from "../mocks/TestToken.sol";
+import {AuthorizedToken} from "../mocks/AuthorizedTokens.sol";
 
 /// @notice Random but valid steps of payers and payees; a step that fits no channel does nothing.
 /// @dev In this file, because Hardhat's runner calls only contracts of the test files it was given.
 contract PaymentChannelsHandler is TestBase {
     uint256 public constant ACTORS = 3;
 
+    /// @dev More would make the invariants' loops slow.
+    uint256 public constant MAX_CHANNELS = 48;
+
     PaymentChannels public channels;
-    TestToken[2] public tokens;
+    AuthorizedToken[2] public tokens;
     ChannelId[] public ids;
     mapping(ChannelId channelId => bytes32 salt) public saltOf;
     mapping(ChannelId channelId => uint256 actor) public payerIndexOf;
@@ -31,17 +34,20 @@ contract PaymentChannelsHandler is TestBase {
 
     uint256 private _now = 1_760_000_000;
 
+    /// @dev Makes the nonces of authorizations differ.
+    uint256 private _salts;
+
     constructor() {
         channels = new PaymentChannels();
-        tokens[0] = new TestToken();
-        tokens[1] = new TestToken();
+        tokens[0] = new AuthorizedToken();
+        tokens[1] = new AuthorizedToken();
     }
 
-    function open(uint256 actor, uint256 payee, uint256 currency, uint128 deposit) external {
-        if (ids.length >= 32) return;
+    function open(uint256 actor, uint256 payee, uint256 currency, uint128 deposit) public {
+        if (ids.length >= MAX_CHANNELS) return;
         actor %= ACTORS;
         deposit = uint128(bound(deposit, 1, 1e24));
-        TestToken token = tokens[currency % 2];
+        AuthorizedToken token = tokens[currency % 2];
         address payer = payerAt(actor);
         token.mint(payer, deposit);
         vm.prank(payer);
@@ -57,13 +63,64 @@ contract PaymentChannelsHandler is TestBase {
         _note(id);
     }
 
+    function openWithAuthorization(uint256 actor, uint256 payee, uint256 currency, uint128 deposit) external {
+        if (ids.length >= MAX_CHANNELS) return;
+        actor %= ACTORS;
+        deposit = uint128(bound(deposit, 1, 1e24));
+        AuthorizedToken token = tokens[currency % 2];
+        address payer = payerAt(actor);
+        token.mint(payer, deposit);
+        bytes32 salt = bytes32(ids.length);
+        bytes32 nonce = keccak256(abi.encode(payer, payeeAt(payee), token, salt, address(0)));
+        bytes memory signature = _authorization(token, _keyAt(actor), deposit, nonce);
+        ChannelId id = channels.openWithAuthorization(
+            payeeAt(payee),
+            address(token),
+            deposit,
+            salt,
+            address(0),
+            payer,
+            0,
+            type(uint40).max,
+            nonce,
+            signature
+        );
+        ids.push(id);
+        saltOf[id] = salt;
+        payerIndexOf[id] = actor;
+        deposited[address(token)] += deposit;
+        done["openWithAuthorization"]++;
+        _note(id);
+    }
+
+    function topUpWithAuthorization(uint256 seed, uint128 amount, bool isStrangers) external {
+        (bool found, ChannelId id, Channel memory channel) = _pickOpen(seed);
+        if (!found) return;
+        amount = uint128(bound(amount, 1, 1e24));
+        uint256 key = isStrangers ? keyOf("stranger") : _keyAt(payerIndexOf[id]);
+        AuthorizedToken token = AuthorizedToken(channel.token);
+        token.mint(vm.addr(key), amount);
+        bytes32 salt = bytes32(++_salts);
+        bytes32 nonce = keccak256(abi.encode(id, amount, vm.addr(key), salt));
+        bytes memory signature = _authorization(token, key, amount, nonce);
+        channels.topUpWithAuthorization(id, amount, vm.addr(key), salt, 0, type(uint40).max, nonce, signature);
+        deposited[address(token)] += amount;
+        assertEq(
+            channels.getChannel(id).closeRequestedAt,
+            isStrangers ? channel.closeRequestedAt : 0,
+            "only the payer's money cancels a close"
+        );
+        done[isStrangers ? "topUpByStranger" : "topUpWithAuthorization"]++;
+        _note(id);
+    }
+
     function topUp(uint256 seed, uint128 amount) external {
         (bool found, ChannelId id, Channel memory channel) = _pickOpen(seed);
         if (!found) return;
         amount = uint128(bound(amount, 1, 1e24));
-        TestToken(channel.token).mint(channel.payer, amount);
+        AuthorizedToken(channel.token).mint(channel.payer, amount);
         vm.prank(channel.payer);
-        TestToken(channel.token).approve(address(channels), amount);
+        AuthorizedToken(channel.token).approve(address(channels), amount);
         vm.prank(channel.payer);
         channels.topUp(id, amount);
         deposited[channel.token] += amount;
@@ -107,7 +164,7 @@ contract PaymentChannelsHandler is TestBase {
 
     function close(uint256 seed, uint128 amount, bool forfeit) external {
         (bool found, ChannelId id, Channel memory channel) = _pickOpen(seed);
-        if (!found || seed % 2 != 0) return;
+        if (!found || seed % 4 != 0) return;
         uint128 final_ = forfeit ? channel.settled : uint128(bound(amount, channel.settled, channel.deposit));
         bytes memory signature = _voucher(id, final_);
         vm.prank(channel.payee);
@@ -116,6 +173,34 @@ contract PaymentChannelsHandler is TestBase {
         returned[channel.token] += channel.deposit - final_;
         done["close"]++;
         _note(id);
+    }
+
+    function closeBatch(uint256 seed, uint128 amount, bool badSignature) external {
+        (bool found, ChannelId first, Channel memory channel) = _pickOpen(seed);
+        if (!found) return;
+        bytes memory claims;
+        uint256 expected = 0;
+        uint256 refunds = 0;
+        for (uint256 i = 0; i < ids.length; ++i) {
+            Channel memory other = channels.getChannel(ids[i]);
+            // A quarter of the others, so that some stay open; finalized ones are claimed again, and skipped.
+            if (other.payee != channel.payee || other.token != channel.token) continue;
+            if (!(ids[i] == first) && uint256(keccak256(abi.encode(seed, i))) % 4 != 0) continue;
+            uint256 claimed = bound(amount, 0, other.deposit);
+            bool bad = badSignature && ids[i] == first && claimed > other.settled;
+            claims = bytes.concat(claims, _claim(ids[i], other, uint96(claimed), bad));
+            if (bad || other.finalized) continue;
+            uint256 settled = claimed > other.settled ? claimed : other.settled;
+            expected += settled - other.settled;
+            refunds += other.deposit - settled;
+        }
+        vm.prank(channel.payee);
+        uint256 total = channels.closeBatch(channel.token, claims);
+        assertEq(total, expected, "batch total");
+        paid[channel.token] += total;
+        returned[channel.token] += refunds;
+        if (refunds != 0) done["closeBatch"]++;
+        for (uint256 i = 0; i < ids.length; ++i) _note(ids[i]);
     }
 
     function requestClose(uint256 seed) external {
@@ -160,6 +245,15 @@ contract PaymentChannelsHandler is TestBase {
         return keyOf(string.concat("payer ", vm.toString(actor)));
     }
 
+    function _authorization(
+        AuthorizedToken token,
+        uint256 key,
+        uint256 amount,
+        bytes32 nonce
+    ) private view returns (bytes memory) {
+        return sign(key, token.hashReceive(vm.addr(key), address(channels), amount, 0, type(uint40).max, nonce));
+    }
+
     function _voucher(ChannelId id, uint128 amount) private view returns (bytes memory) {
         return sign(_keyAt(payerIndexOf[id]), channels.hashVoucher(id, amount));
     }
@@ -177,8 +271,15 @@ contract PaymentChannelsHandler is TestBase {
         return abi.encodePacked(channel.payer, saltOf[id], address(0), maximum, claimed, r, compact);
     }
 
-    /// @dev The first channel that is not finalized, from a random start.
-    function _pickOpen(uint256 seed) private view returns (bool found, ChannelId id, Channel memory channel) {
+    /// @dev The first channel that is not finalized, from a random start; a new one if all are.
+    function _pickOpen(uint256 seed) private returns (bool found, ChannelId id, Channel memory channel) {
+        (found, id, channel) = _findOpen(seed);
+        if (found) return (found, id, channel);
+        open(seed, seed >> 8, seed >> 16, 1e6);
+        return _findOpen(seed);
+    }
+
+    function _findOpen(uint256 seed) private view returns (bool found, ChannelId id, Channel memory channel) {
         for (uint256 i = 0; i < ids.length; ++i) {
             id = ids[((seed % ids.length) + i) % ids.length];
             channel = channels.getChannel(id);
@@ -214,13 +315,22 @@ contract PaymentChannelsInvariantTest is TestBase {
 
     /// @dev Read by the test runner, after each run: a run in which nothing happened proves nothing.
     function afterInvariant() external view {
-        assertTrue(_handler.done("open") > 0, "open never ran");
-        assertTrue(_handler.done("topUp") > 0, "topUp never ran");
-        assertTrue(_handler.done("settle") > 0, "settle never ran");
-        assertTrue(_handler.done("settleBatch") > 0, "settleBatch never ran");
-        assertTrue(_handler.done("close") > 0, "close never ran");
-        assertTrue(_handler.done("requestClose") > 0, "requestClose never ran");
-        assertTrue(_handler.done("withdraw") > 0, "withdraw never ran");
+        string[11] memory steps = [
+            "open",
+            "openWithAuthorization",
+            "topUp",
+            "topUpWithAuthorization",
+            "topUpByStranger",
+            "settle",
+            "settleBatch",
+            "close",
+            "closeBatch",
+            "requestClose",
+            "withdraw"
+        ];
+        for (uint256 i = 0; i < steps.length; ++i) {
+            assertTrue(_handler.done(steps[i]) > 0, string.concat(steps[i], " never ran"));
+        }
     }
 
     function invariant_1_and_2_Solvency() external view {
@@ -239,7 +349,7 @@ contract PaymentChannelsInvariantTest is TestBase {
 
     function invariant_4_NobodyLoses() external view {
         for (uint256 i = 0; i < 2; ++i) {
-            TestToken token = _handler.tokens(i);
+            AuthorizedToken token = _handler.tokens(i);
             uint256 payees = token.balanceOf(_handler.payeeAt(0)) + token.balanceOf(_handler.payeeAt(1));
             uint256 payers = 0;
             for (uint256 j = 0; j < _handler.ACTORS(); ++j) payers += token.balanceOf(_handler.payerAt(j));

@@ -11,6 +11,14 @@ contract FeeOnTransferToken is TestToken {
     }
 }
 
+/// @notice Adds one unit to every transfer: the recipient gets more.
+contract GenerousToken is TestToken {
+    function _update(address from, address to, uint256 value) internal override {
+        super._update(from, to, value);
+        if (from != address(0) && to != address(0)) super._update(address(0), to, 1);
+    }
+}
+
 /// @notice Takes one unit more than asked from whoever sends.
 contract OverchargingToken is TestToken {
     bool public armed;
@@ -58,7 +66,8 @@ contract MoodyToken is TestToken {
         ReturnsFalse,
         BurnsGas,
         ReturnBomb,
-        RevertBomb
+        RevertBomb,
+        FailsAfterPaying
     }
 
     mapping(address to => Mood mood) public moodTowards;
@@ -71,6 +80,7 @@ contract MoodyToken is TestToken {
         Mood mood = moodTowards[to];
         require(mood != Mood.Blocked, "blocked");
         if (mood == Mood.ReturnsFalse) return false;
+        if (mood == Mood.FailsAfterPaying) return !super.transfer(to, amount);
         if (mood == Mood.BurnsGas) while (true) {}
         if (mood == Mood.ReturnBomb) {
             super.transfer(to, amount);
@@ -108,5 +118,41 @@ contract ReentrantToken is TestToken {
         target = address(0);
         called = true;
         (succeeded, answer) = armedTarget.call(payload);
+    }
+}
+
+/// @notice Can be paused: then nothing moves.
+contract PausableToken is TestToken {
+    bool public paused;
+
+    function setPaused(bool isPaused) external {
+        paused = isPaused;
+    }
+
+    function _update(address from, address to, uint256 value) internal override {
+        require(!paused, "paused");
+        super._update(from, to, value);
+    }
+}
+
+/// @notice Can shrink or grow one balance by itself.
+contract RebasingToken is TestToken {
+    function rebase(address owner, uint256 balance) external {
+        uint256 had = balanceOf(owner);
+        if (balance > had) _mint(owner, balance - had);
+        else _burn(owner, had - balance);
+    }
+}
+
+/// @notice Moves nothing, and answers `transferFrom` as told.
+contract LyingToken is TestToken {
+    bool public immutable answer;
+
+    constructor(bool fixedAnswer) {
+        answer = fixedAnswer;
+    }
+
+    function transferFrom(address, address, uint256) public view override returns (bool) {
+        return answer;
     }
 }

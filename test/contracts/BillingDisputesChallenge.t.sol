@@ -1,0 +1,489 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.28;
+
+import {
+    AnchoredEntry,
+    Dispute,
+    DisputeKind,
+    DisputeState,
+    IBillingDisputes,
+    SignedReceipt
+} from "../../contracts/interfaces/IBillingDisputes.sol";
+import {CallReceipt} from "../../contracts/types/CallReceipt.sol";
+import {ChannelId} from "../../contracts/types/ChannelId.sol";
+import {DisputeFixture} from "./helpers/DisputeFixture.sol";
+
+/// @notice Challenges and metering disputes: from opening to each of their ends.
+contract BillingDisputesChallengeTest is DisputeFixture {
+    /// @dev The payer's last receipt, 400 below what is settled, and its first.
+    SignedReceipt private _last;
+    SignedReceipt private _first;
+
+    uint64 internal constant ANSWER_BY = NOW + 24 hours;
+    uint64 internal constant RULE_BY = NOW + 14 days;
+    uint64 internal constant READY_AT = CHARGED_AT + 24 hours;
+
+    function setUp() public override {
+        super.setUp();
+        _last = signed(receiptOf(5, 600, FAIR));
+        _first = signed(receiptOf(1, FAIR, FAIR));
+    }
+
+    /// @dev Opens as the payer; checks the claimant's bond, and what is held of the relay's.
+    function checkOpened(uint256 id, Money memory before, uint256 exposed) internal view {
+        Money memory now_ = money();
+        assertEq(before.payer - now_.payer, CLAIMANT_BOND, "claimant's bond");
+        assertEq(token.balanceOf(address(disputes)), CLAIMANT_BOND, "is here");
+        assertEq(now_.bond, before.bond, "relay's bond");
+        assertEq(autoPay.bondOf(address(token)).frozen, exposed, "held");
+        Dispute memory dispute = disputes.getDispute(id);
+        assertEq(dispute.claimant, payer, "claimant");
+        assertEq(dispute.bond, CLAIMANT_BOND, "bond");
+        assertEq(dispute.openedAt, NOW, "openedAt");
+    }
+
+    /// @dev Checks that the claimant's bond became the relay's, and that nothing else moved.
+    function checkForfeited(Money memory before) internal view {
+        Money memory now_ = money();
+        assertEq(now_.payer, before.payer, "payer");
+        assertEq(now_.bond, before.bond + CLAIMANT_BOND, "relay's bond");
+        assertEq(now_.business, before.business + CLAIMANT_BOND, "is there");
+        assertEq(now_.refunded, before.refunded, "nothing refunded");
+        assertEq(now_.burned, before.burned, "nothing burned");
+        assertEq(autoPay.bondOf(address(token)).frozen, 0, "nothing held");
+        assertEq(token.balanceOf(address(disputes)), 0, "nothing left here");
+    }
+
+    function notPayer(address caller) internal view returns (bytes memory) {
+        return abi.encodeWithSelector(IBillingDisputes.BillingDisputes_NotPayer.selector, caller, payer);
+    }
+
+    function wrongState(uint256 id, DisputeKind kind, DisputeState state) internal pure returns (bytes memory) {
+        return abi.encodeWithSelector(IBillingDisputes.BillingDisputes_WrongState.selector, id, kind, state);
+    }
+
+    function tooEarly(uint256 at) internal pure returns (bytes memory) {
+        return abi.encodeWithSelector(IBillingDisputes.BillingDisputes_TooEarly.selector, at);
+    }
+
+    function tooLate(uint256 at) internal pure returns (bytes memory) {
+        return abi.encodeWithSelector(IBillingDisputes.BillingDisputes_TooLate.selector, at);
+    }
+
+    function outOfRange(uint256 amount, uint256 maximum) internal pure returns (bytes memory) {
+        return abi.encodeWithSelector(IBillingDisputes.BillingDisputes_AmountOutOfRange.selector, amount, maximum);
+    }
+
+    function test_ChallengeSettlement_HoldsWhatItClaims() external {
+        Money memory before = money();
+        uint256 id = challenge(_last);
+        checkOpened(id, before, 400 + 200);
+        checkDispute(id, DisputeKind.SettledBeyondReceipt, DisputeState.Open, 400, 600, 0);
+        Dispute memory dispute = disputes.getDispute(id);
+        assertEq(dispute.sequence, 5, "sequence");
+        assertEq(dispute.leaf, leafOf(_last.entry), "leaf");
+        assertEq(dispute.settled, SETTLED, "settled");
+        assertEq(dispute.penalty, 200, "penalty");
+    }
+
+    function test_UpholdChallenge_OfASettlement() external {
+        uint256 id = challenge(_last);
+        Money memory before = money();
+        vm.warp(ANSWER_BY);
+        vm.expectEmit(address(disputes));
+        emit IBillingDisputes.DisputeUpheld(id, 400, 200, 0);
+        disputes.upholdChallenge(id);
+        checkPaid(before, 400, 200, CLAIMANT_BOND);
+        checkDispute(id, DisputeKind.SettledBeyondReceipt, DisputeState.Upheld, 400, 0, 0);
+    }
+
+    function test_ChallengeSettlement_WithoutAnyReceipt() external {
+        Money memory before = money();
+        uint256 id = challenge(noReceipt);
+        checkOpened(id, before, SETTLED + SETTLED / 2);
+        before = money();
+        vm.warp(ANSWER_BY);
+        disputes.upholdChallenge(id);
+        checkPaid(before, SETTLED, SETTLED / 2, CLAIMANT_BOND);
+    }
+
+    /// @dev A relay could wait with the settlement until the last receipt is old.
+    function test_ChallengeSettlement_AfterAnOldReceipt() external {
+        vm.warp(NOW + 90 days);
+        uint256 id = challenge(_last);
+        Money memory before = money();
+        vm.warp(NOW + 91 days);
+        disputes.upholdChallenge(id);
+        checkPaid(before, 400, 200, CLAIMANT_BOND);
+    }
+
+    function test_AnswerChallenge_OfASettlement() external {
+        uint256 id = challenge(_last);
+        Money memory before = money();
+        bytes memory entry = abi.encode(receiptOf(6, SETTLED, FAIR));
+        AnchoredEntry memory answer = anchored(entry, ANSWER_BY - 1);
+        vm.expectEmit(address(disputes));
+        emit IBillingDisputes.DisputeAnswered(id, leafOf(entry));
+        vm.prank(wallet("anyone"));
+        disputes.answerChallenge(id, answer);
+        checkForfeited(before);
+        checkDispute(id, DisputeKind.SettledBeyondReceipt, DisputeState.Answered, 400, 0, 0);
+        vm.expectRevert(wrongState(id, DisputeKind.SettledBeyondReceipt, DisputeState.Answered));
+        disputes.answerChallenge(id, answer);
+        vm.warp(ANSWER_BY);
+        vm.expectRevert(wrongState(id, DisputeKind.SettledBeyondReceipt, DisputeState.Answered));
+        disputes.upholdChallenge(id);
+    }
+
+    function test_RevertWhen_TheEntryDoesNotAccountForTheSettlement() external {
+        uint256 id = challenge(_last);
+        CallReceipt memory elsewhere = receiptOf(6, SETTLED, FAIR);
+        elsewhere.channelId = "another";
+        CallReceipt[3] memory bad = [receiptOf(5, SETTLED, FAIR), receiptOf(6, SETTLED - 1, FAIR), elsewhere];
+        for (uint64 i = 0; i < 3; ++i) {
+            AnchoredEntry memory answer = anchoredAmong(4 + i, 2, abi.encode(bad[i]), NOW + 60);
+            vm.expectRevert(abi.encodeWithSelector(IBillingDisputes.BillingDisputes_NotAnAnswer.selector));
+            disputes.answerChallenge(id, answer);
+        }
+        CallReceipt memory other = receiptOf(6, SETTLED, FAIR);
+        other.version = 2;
+        AnchoredEntry memory unknown = anchoredAmong(8, 2, abi.encode(other), NOW + 60);
+        vm.expectRevert(abi.encodeWithSelector(IBillingDisputes.BillingDisputes_VersionUnknown.selector, uint16(2)));
+        disputes.answerChallenge(id, unknown);
+    }
+
+    function test_RevertWhen_TheAnswerIsNotInTheLog() external {
+        uint256 id = challenge(_last);
+        bytes memory entry = abi.encode(receiptOf(6, SETTLED, FAIR));
+        AnchoredEntry memory answer = anchored(entry, NOW + 60);
+        answer.index = 1;
+        vm.expectRevert(
+            abi.encodeWithSelector(IBillingDisputes.BillingDisputes_NotInAnchor.selector, leafOf(entry), uint64(1))
+        );
+        disputes.answerChallenge(id, answer);
+    }
+
+    function test_RevertGiven_TheAnswerWindowIsOver() external {
+        uint256 id = challenge(_last);
+        AnchoredEntry memory answer = anchored(abi.encode(receiptOf(6, SETTLED, FAIR)), ANSWER_BY);
+        vm.expectRevert(tooLate(ANSWER_BY));
+        disputes.answerChallenge(id, answer);
+    }
+
+    function test_RevertGiven_TheAnswerWindowIsOpen() external {
+        uint256 id = challenge(_last);
+        vm.warp(ANSWER_BY - 1);
+        vm.expectRevert(tooEarly(ANSWER_BY));
+        disputes.upholdChallenge(id);
+    }
+
+    function test_RevertWhen_TheChallengerIsNotThePayer() external {
+        SignedReceipt memory last = _last;
+        vm.expectRevert(notPayer(address(this)));
+        disputes.challengeSettlement(channelId, last);
+    }
+
+    function test_RevertWhen_TheChannelIsNotTheRelays() external {
+        ChannelId other = openChannel(payer, wallet("another payee"), token, DEPOSIT, "b", address(0));
+        vm.expectRevert(
+            abi.encodeWithSelector(IBillingDisputes.BillingDisputes_NotAChannelCall.selector, ChannelId.unwrap(other))
+        );
+        vm.prank(payer);
+        disputes.challengeSettlement(ChannelId.unwrap(other), noReceipt);
+    }
+
+    function test_RevertWhen_TheLastReceiptIsOfAnotherChannel() external {
+        CallReceipt memory elsewhere = receiptOf(5, 600, FAIR);
+        elsewhere.channelId = "another";
+        SignedReceipt memory last = signed(elsewhere);
+        vm.expectRevert(notComparable());
+        vm.prank(payer);
+        disputes.challengeSettlement(channelId, last);
+    }
+
+    function test_RevertWhen_NothingIsSettledBeyond() external {
+        SignedReceipt memory last = signed(receiptOf(5, SETTLED, FAIR));
+        vm.expectRevert(noContradiction());
+        vm.prank(payer);
+        disputes.challengeSettlement(channelId, last);
+    }
+
+    function test_RevertGiven_TheSettledTotalWasAskedAbout() external {
+        uint256 id = challenge(_last);
+        bytes memory refused = alreadyDisputed(DisputeKind.SettledBeyondReceipt, channelId, bytes32(uint256(SETTLED)));
+        vm.expectRevert(refused);
+        vm.prank(payer);
+        disputes.challengeSettlement(channelId, noReceipt);
+        disputes.answerChallenge(id, anchored(abi.encode(receiptOf(6, SETTLED, FAIR)), NOW + 60));
+        vm.expectRevert(refused);
+        vm.prank(payer);
+        disputes.challengeSettlement(channelId, noReceipt);
+    }
+
+    function test_ChallengeSettlement_ANewOneAsksForWhatWasSettledSince() external {
+        challenge(_last);
+        collectChecked(SETTLED + 30);
+        uint256 id = challenge(_last);
+        Dispute memory dispute = disputes.getDispute(id);
+        assertEq(dispute.amount, 30, "amount");
+        assertEq(dispute.settled, SETTLED + 30, "settled");
+    }
+
+    /// @dev What was refunded on other grounds since was part of what is claimed, whatever is settled later.
+    function test_UpholdChallenge_PaysOnlyWhatWasNotRefundedSince() external {
+        uint256 id = challenge(noReceipt);
+        disputes.disputeDuplicateSequence(signed(receiptOf(1, 300, 300)), signed(receiptOf(1, 1, 1)));
+        Money memory before = money();
+        vm.warp(ANSWER_BY);
+        disputes.upholdChallenge(id);
+        checkPaid(before, SETTLED - 300, SETTLED / 2, CLAIMANT_BOND);
+        checkDispute(id, DisputeKind.SettledBeyondReceipt, DisputeState.Upheld, SETTLED, 0, 0);
+        assertEq(disputes.refundedOf(channelId), SETTLED, "all that was paid, and no more");
+    }
+
+    function test_ChallengeSettlement_ClaimsOnlyWhatWasNotRefunded() external {
+        disputes.disputeDuplicateSequence(signed(receiptOf(1, 300, 300)), signed(receiptOf(1, 1, 1)));
+        uint256 id = challenge(noReceipt);
+        assertEq(disputes.getDispute(id).amount, SETTLED - 300, "amount");
+    }
+
+    function challenge(SignedReceipt memory last) private returns (uint256 id) {
+        vm.prank(payer);
+        return disputes.challengeSettlement(channelId, last);
+    }
+
+    function test_UpholdChallenge_OfAMissingEntry() external {
+        Money memory before = money();
+        uint256 id = challengeLogged();
+        assertEq(before.payer - token.balanceOf(payer), CLAIMANT_BOND, "claimant's bond");
+        checkDispute(id, DisputeKind.NotInLog, DisputeState.Open, FAIR, FAIR + FAIR / 2, 0);
+        assertEq(disputes.claimedOf(channelId, 1), FAIR, "claimed");
+        before = money();
+        vm.warp(READY_AT + 24 hours);
+        disputes.upholdChallenge(id);
+        checkPaid(before, FAIR, FAIR / 2, CLAIMANT_BOND);
+        checkDispute(id, DisputeKind.NotInLog, DisputeState.Upheld, FAIR, 0, 0);
+        assertEq(disputes.claimedOf(channelId, 1), FAIR, "stays claimed");
+    }
+
+    function test_AnswerChallenge_WithTheVeryEntry() external {
+        AnchoredEntry memory answer = anchored(_first.entry, READY_AT - 1);
+        uint256 id = challengeLogged();
+        Money memory before = money();
+        disputes.answerChallenge(id, answer);
+        checkForfeited(before);
+        checkDispute(id, DisputeKind.NotInLog, DisputeState.Answered, FAIR, 0, 0);
+        assertEq(disputes.claimedOf(channelId, 1), 0, "no longer claimed");
+    }
+
+    /// @dev Else a relay could log only what is asked for, and earn the claimants' bonds.
+    function test_RevertWhen_TheEntryWasAnchoredWhenAskedFor() external {
+        uint256 id = challengeLogged();
+        AnchoredEntry memory answer = anchored(_first.entry, READY_AT);
+        vm.expectRevert(abi.encodeWithSelector(IBillingDisputes.BillingDisputes_NotAnAnswer.selector));
+        disputes.answerChallenge(id, answer);
+    }
+
+    function test_RevertWhen_TheEntryIsAnother() external {
+        AnchoredEntry memory answer = anchored(abi.encode(receiptOf(1, FAIR, FAIR + 1)), NOW);
+        uint256 id = challengeLogged();
+        vm.expectRevert(abi.encodeWithSelector(IBillingDisputes.BillingDisputes_NotAnAnswer.selector));
+        disputes.answerChallenge(id, answer);
+    }
+
+    function test_RevertGiven_TheMergeDelayIsNotOver() external {
+        vm.warp(READY_AT - 1);
+        SignedReceipt memory receipt = _first;
+        vm.expectRevert(tooEarly(READY_AT));
+        vm.prank(payer);
+        disputes.challengeInclusion(receipt);
+    }
+
+    function test_RevertWhen_TheInclusionIsAskedForByAnother() external {
+        vm.warp(READY_AT);
+        SignedReceipt memory receipt = _first;
+        vm.expectRevert(notPayer(address(this)));
+        disputes.challengeInclusion(receipt);
+    }
+
+    function test_RevertGiven_TheReceiptWasAskedFor() external {
+        challengeLogged();
+        SignedReceipt memory receipt = _first;
+        vm.expectRevert(alreadyDisputed(DisputeKind.NotInLog, leafOf(receipt.entry), 0));
+        vm.prank(payer);
+        disputes.challengeInclusion(receipt);
+    }
+
+    function challengeLogged() private returns (uint256 id) {
+        vm.warp(READY_AT);
+        vm.prank(payer);
+        return disputes.challengeInclusion(_first);
+    }
+
+    function test_DisputeMetering_HoldsTheAmountWithoutAPenalty() external {
+        Money memory before = money();
+        uint256 id = openMetering(100);
+        checkOpened(id, before, 100);
+        checkDispute(id, DisputeKind.Metering, DisputeState.Open, 100, 100, 0);
+        assertEq(disputes.claimedOf(channelId, 1), 100, "claimed");
+    }
+
+    function test_Rule_RefundsWhatItSays() external {
+        uint256 id = openMetering(100);
+        Money memory before = money();
+        vm.warp(RULE_BY - 1);
+        vm.expectEmit(address(disputes));
+        emit IBillingDisputes.DisputeUpheld(id, 70, 0, 0);
+        vm.prank(governance);
+        disputes.rule(id, 70);
+        checkPaid(before, 70, 0, CLAIMANT_BOND);
+        checkDispute(id, DisputeKind.Metering, DisputeState.Upheld, 100, 0, 0);
+        assertEq(disputes.claimedOf(channelId, 1), 70, "the rest can be claimed on other grounds");
+    }
+
+    function test_Rule_RejectsAtTheClaimantsCost() external {
+        uint256 id = openMetering(100);
+        Money memory before = money();
+        vm.expectEmit(address(disputes));
+        emit IBillingDisputes.DisputeRejected(id);
+        vm.prank(governance);
+        disputes.rule(id, 0);
+        checkForfeited(before);
+        checkDispute(id, DisputeKind.Metering, DisputeState.Rejected, 100, 0, 0);
+        assertEq(disputes.claimedOf(channelId, 1), 0, "no longer claimed");
+    }
+
+    function test_Expire_GivesEachSideItsOwnBack() external {
+        uint256 id = openMetering(100);
+        Money memory before = money();
+        vm.warp(RULE_BY);
+        vm.expectEmit(address(disputes));
+        emit IBillingDisputes.DisputeExpired(id);
+        disputes.expire(id);
+        checkPaid(before, 0, 0, CLAIMANT_BOND);
+        checkDispute(id, DisputeKind.Metering, DisputeState.Expired, 100, 0, 0);
+        assertEq(disputes.claimedOf(channelId, 1), 0, "no longer claimed");
+    }
+
+    function test_RevertWhen_TheJudgeIsNotTheGovernance() external {
+        uint256 id = openMetering(100);
+        vm.expectRevert(abi.encodeWithSelector(IBillingDisputes.BillingDisputes_NotGovernance.selector, relay));
+        vm.prank(relay);
+        disputes.rule(id, 0);
+    }
+
+    function test_RevertWhen_TheRulingIsAboveTheClaim() external {
+        uint256 id = openMetering(100);
+        vm.expectRevert(outOfRange(101, 100));
+        vm.prank(governance);
+        disputes.rule(id, 101);
+    }
+
+    function test_RevertGiven_TheRulingWindowIsOver() external {
+        uint256 id = openMetering(100);
+        vm.warp(RULE_BY);
+        vm.expectRevert(tooLate(RULE_BY));
+        vm.prank(governance);
+        disputes.rule(id, 100);
+    }
+
+    function test_RevertGiven_TheRulingWindowIsOpen() external {
+        uint256 id = openMetering(100);
+        vm.warp(RULE_BY - 1);
+        vm.expectRevert(tooEarly(RULE_BY));
+        disputes.expire(id);
+    }
+
+    function test_RevertWhen_TheDisputeIsOfAnotherStyle() external {
+        AnchoredEntry memory answer = anchored(_first.entry, NOW);
+        uint256 metering = openMetering(100);
+        bytes memory refused = wrongState(metering, DisputeKind.Metering, DisputeState.Open);
+        vm.expectRevert(refused);
+        disputes.answerChallenge(metering, answer);
+        vm.expectRevert(refused);
+        disputes.upholdChallenge(metering);
+        vm.prank(payer);
+        uint256 challenge = disputes.challengeSettlement(channelId, noReceipt);
+        refused = wrongState(challenge, DisputeKind.SettledBeyondReceipt, DisputeState.Open);
+        vm.expectRevert(refused);
+        vm.prank(governance);
+        disputes.rule(challenge, 0);
+        vm.expectRevert(refused);
+        disputes.expire(challenge);
+        vm.expectRevert(refused);
+        disputes.payOutstanding(challenge);
+    }
+
+    function test_RevertGiven_ThereIsNoSuchDispute() external {
+        bytes memory refused = wrongState(7, DisputeKind.None, DisputeState.None);
+        vm.expectRevert(refused);
+        disputes.expire(7);
+        vm.expectRevert(refused);
+        disputes.upholdChallenge(7);
+        vm.expectRevert(refused);
+        disputes.payOutstanding(7);
+    }
+
+    function test_RevertGiven_ItIsDecided() external {
+        uint256 id = openMetering(100);
+        vm.prank(governance);
+        disputes.rule(id, 100);
+        bytes memory refused = wrongState(id, DisputeKind.Metering, DisputeState.Upheld);
+        vm.expectRevert(refused);
+        vm.prank(governance);
+        disputes.rule(id, 100);
+        vm.expectRevert(refused);
+        disputes.expire(id);
+    }
+
+    function test_RevertWhen_TheClaimIsNothingOrAboveTheReceipt() external {
+        SignedReceipt memory receipt = _first;
+        vm.expectRevert(outOfRange(0, FAIR));
+        vm.prank(payer);
+        disputes.disputeMetering(receipt, 0);
+        vm.expectRevert(outOfRange(FAIR + 1, FAIR));
+        vm.prank(payer);
+        disputes.disputeMetering(receipt, FAIR + 1);
+        assertEq(disputes.getDispute(openMetering(FAIR)).amount, FAIR, "all of it");
+    }
+
+    function test_RevertWhen_TheClaimIsAboveWhatTheChannelPaid() external {
+        SignedReceipt memory receipt = signed(receiptOf(1, 2000, 2000));
+        vm.expectRevert(outOfRange(SETTLED + 1, SETTLED));
+        vm.prank(payer);
+        disputes.disputeMetering(receipt, SETTLED + 1);
+    }
+
+    function test_RevertWhen_TheClaimIsAboveWhatIsNotClaimed() external {
+        disputes.disputeOvercharge(signed(receiptOf(1, FAIR + 76, FAIR + 76)), proven(0));
+        SignedReceipt memory receipt = signed(receiptOf(1, FAIR + 76, FAIR + 76));
+        vm.expectRevert(outOfRange(FAIR + 1, FAIR));
+        vm.prank(payer);
+        disputes.disputeMetering(receipt, FAIR + 1);
+    }
+
+    function test_RevertWhen_TheClaimantIsNotThePayer() external {
+        SignedReceipt memory receipt = _first;
+        vm.expectRevert(notPayer(address(this)));
+        disputes.disputeMetering(receipt, 100);
+    }
+
+    function test_RevertGiven_TheReceiptIsOrWasInDispute() external {
+        uint256 id = openMetering(50);
+        SignedReceipt memory receipt = _first;
+        bytes memory refused = alreadyDisputed(DisputeKind.Metering, leafOf(receipt.entry), 0);
+        vm.expectRevert(refused);
+        vm.prank(payer);
+        disputes.disputeMetering(receipt, 50);
+        vm.warp(RULE_BY);
+        disputes.expire(id);
+        vm.expectRevert(refused);
+        vm.prank(payer);
+        disputes.disputeMetering(receipt, 50);
+    }
+
+    function openMetering(uint128 amount) private returns (uint256 id) {
+        vm.prank(payer);
+        return disputes.disputeMetering(_first, amount);
+    }
+}

@@ -1,0 +1,369 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.28;
+
+import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
+import {
+    AnchoredEntry,
+    DisputeKind,
+    DisputeState,
+    IBillingDisputes,
+    SignedReceipt
+} from "../../contracts/interfaces/IBillingDisputes.sol";
+import {CallReceipt} from "../../contracts/types/CallReceipt.sol";
+import {ChannelId} from "../../contracts/types/ChannelId.sol";
+import {DisputeFixture} from "./helpers/DisputeFixture.sol";
+import {TestToken} from "./mocks/TestToken.sol";
+import {
+    FeeOnTransferToken,
+    MoodyToken,
+    NoReturnToken,
+    OverchargingToken,
+    ReentrantToken
+} from "./mocks/WeirdTokens.sol";
+
+/// @notice Behaves as USDT does, and can be told so after it was used as a plain token.
+contract NoReturnTokenWithDecimals is NoReturnToken {
+    function decimals() external pure returns (uint8) {
+        return 6;
+    }
+}
+
+/// @notice Can be stopped altogether, approvals included.
+contract PausableToken is TestToken {
+    bool public paused;
+
+    function pause(bool on) external {
+        paused = on;
+    }
+
+    function approve(address spender, uint256 value) public override returns (bool) {
+        require(!paused, "paused");
+        return super.approve(spender, value);
+    }
+
+    function _update(address from, address to, uint256 value) internal override {
+        require(!paused, "paused");
+        super._update(from, to, value);
+    }
+}
+
+/// @notice Where refunds, penalties and bonds come from and go to.
+contract BillingDisputesMoneyTest is DisputeFixture {
+    bytes private constant NOTHING_TO_PAY = abi.encodePacked(bytes4(keccak256("BillingDisputes_NothingToPay()")));
+
+    function test_PayOutstanding_OnceTheChannelHasPaid() external {
+        Money memory before = money();
+        uint256 id = duplicate(1500);
+        checkPaid(before, SETTLED, SETTLED / 2, 0);
+        checkDispute(id, DisputeKind.DuplicateSequence, DisputeState.Upheld, 1500, 0, 500);
+        vm.expectRevert(NOTHING_TO_PAY);
+        disputes.payOutstanding(id);
+
+        collectChecked(SETTLED + 300);
+        before = money();
+        vm.expectEmit(address(disputes));
+        emit IBillingDisputes.OutstandingPaid(id, 300, 200);
+        assertEq(disputes.payOutstanding(id), 300, "paid");
+        checkPaid(before, 300, 0, 0);
+
+        collectChecked(SETTLED + 900);
+        before = money();
+        assertEq(disputes.payOutstanding(id), 200, "the rest");
+        checkPaid(before, 200, 0, 0);
+        checkDispute(id, DisputeKind.DuplicateSequence, DisputeState.Upheld, 1500, 0, 0);
+        vm.expectRevert(NOTHING_TO_PAY);
+        disputes.payOutstanding(id);
+    }
+
+    function test_PayOutstanding_OnceTheBondHasIt() external {
+        vm.prank(relay);
+        autoPay.withdrawBond(address(token), RELAY_BOND - 100);
+        Money memory before = money();
+        uint256 id = duplicate(300);
+        checkPaid(before, 100, 0, 0);
+        checkDispute(id, DisputeKind.DuplicateSequence, DisputeState.Upheld, 300, 0, 200);
+        vm.expectRevert(NOTHING_TO_PAY);
+        disputes.payOutstanding(id);
+
+        depositBondChecked(token, 150);
+        before = money();
+        assertEq(disputes.payOutstanding(id), 150, "paid");
+        checkPaid(before, 150, 0, 0);
+        checkDispute(id, DisputeKind.DuplicateSequence, DisputeState.Upheld, 300, 0, 50);
+    }
+
+    /// @dev A relay that disputes against itself before it collects does not use up the payer's claim.
+    function test_ADisputeBeforeTheMoney_LosesNothing() external {
+        channelId = ChannelId.unwrap(openChannel(payer, address(autoPay), token, DEPOSIT, "b", address(0)));
+        SignedReceipt memory one = signed(receiptOf(1, 300, 300));
+        SignedReceipt memory other = signed(receiptOf(1, 1, 1));
+        Money memory before = money();
+        vm.prank(relay);
+        uint256 id = disputes.disputeDuplicateSequence(one, other);
+        checkPaid(before, 0, MIN_PENALTY, 0);
+
+        bytes memory claims = defaultClaim("b", 300, 300);
+        vm.prank(relay);
+        autoPay.collect(address(token), claims);
+        before = money();
+        disputes.payOutstanding(id);
+        checkPaid(before, 300, 0, 0);
+    }
+
+    /// @dev The relay pays, settles and disputes as its own payer. It loses the penalty; nobody else loses anything.
+    function test_ARelayThatPlaysThePayer_GainsNothing() external {
+        vm.prank(payer);
+        uint256 honest = disputes.challengeSettlement(channelId, noReceipt);
+        bytes32 honestChannel = channelId;
+        address honestPayer = payer;
+        uint256 held = autoPay.bondOf(address(token)).frozen;
+        assertEq(held, SETTLED + SETTLED / 2, "held for the honest payer");
+
+        (payer, channelId) = (
+            wallet("relay"),
+            ChannelId.unwrap(openChannel(relay, address(autoPay), token, DEPOSIT, "b", address(0)))
+        );
+        bytes memory claims = packClaim(keyOf("relay"), relay, "b", address(0), uint96(DEPOSIT), uint96(DEPOSIT));
+        vm.prank(relay);
+        autoPay.collect(address(token), claims);
+
+        uint256 bond = autoPay.bondOf(address(token)).amount;
+        uint256 wealth = token.balanceOf(relay) + bond;
+        Money memory before = money();
+        duplicate(5000);
+        checkPaid(before, 5000, 2500, 0);
+        assertEq(
+            token.balanceOf(relay) + autoPay.bondOf(address(token)).amount,
+            wealth - 2500,
+            "poorer by the penalty"
+        );
+
+        // Again and again, until nothing but what is held for the honest payer is left.
+        disputes.disputeDuplicateSequence(signed(receiptOf(2, 90_000, 90_000)), signed(receiptOf(2, 1, 1)));
+        assertEq(autoPay.bondOf(address(token)).amount, held, "what is held is out of reach");
+
+        (payer, channelId) = (honestPayer, honestChannel);
+        before = money();
+        vm.warp(NOW + 24 hours);
+        disputes.upholdChallenge(honest);
+        checkPaid(before, SETTLED, SETTLED / 2, CLAIMANT_BOND);
+    }
+
+    function test_UpholdChallenge_TakesWhatTheBondHasByThen() external {
+        vm.prank(relay);
+        autoPay.withdrawBond(address(token), RELAY_BOND - 100);
+        vm.prank(payer);
+        uint256 id = disputes.challengeSettlement(channelId, noReceipt);
+        checkDispute(id, DisputeKind.SettledBeyondReceipt, DisputeState.Open, SETTLED, 100, 0);
+        depositBondChecked(token, 1100);
+        Money memory before = money();
+        vm.warp(NOW + 24 hours);
+        disputes.upholdChallenge(id);
+        checkPaid(before, SETTLED, 200, CLAIMANT_BOND);
+    }
+
+    function test_ADisputeBeforeTheMoneyWithoutAMinimum_TakesNothing() external {
+        vm.prank(governance);
+        disputes.setTokenTerms(address(token), CLAIMANT_BOND, 0);
+        channelId = ChannelId.unwrap(openChannel(payer, address(autoPay), token, DEPOSIT, "b", address(0)));
+        Money memory before = money();
+        uint256 id = duplicate(300);
+        checkPaid(before, 0, 0, 0);
+        checkDispute(id, DisputeKind.DuplicateSequence, DisputeState.Upheld, 300, 0, 300);
+    }
+
+    function test_AChallengeWithoutARelaysBond_HoldsNothingAndIsAnswered() external {
+        vm.prank(relay);
+        autoPay.withdrawBond(address(token), RELAY_BOND);
+        vm.prank(payer);
+        uint256 id = disputes.challengeSettlement(channelId, noReceipt);
+        checkDispute(id, DisputeKind.SettledBeyondReceipt, DisputeState.Open, SETTLED, 0, 0);
+        disputes.answerChallenge(id, anchored(abi.encode(receiptOf(1, SETTLED, FAIR)), NOW + 60));
+        checkDispute(id, DisputeKind.SettledBeyondReceipt, DisputeState.Answered, SETTLED, 0, 0);
+        assertEq(autoPay.bondOf(address(token)).amount, CLAIMANT_BOND, "the claimant's is the relay's");
+    }
+
+    function test_RevertGiven_NoBondIsDue() external {
+        vm.expectRevert(NOTHING_TO_PAY);
+        disputes.claimBond(address(token), payer);
+    }
+
+    function test_RevertWhen_TheClaimantCannotPayTheBond() external {
+        vm.prank(payer);
+        token.approve(address(disputes), CLAIMANT_BOND - 1);
+        vm.expectRevert(
+            abi.encodeWithSignature(
+                "ERC20InsufficientAllowance(address,uint256,uint256)",
+                address(disputes),
+                CLAIMANT_BOND - 1,
+                CLAIMANT_BOND
+            )
+        );
+        vm.prank(payer);
+        disputes.challengeSettlement(channelId, noReceipt);
+    }
+
+    function duplicate(uint128 amount) private returns (uint256) {
+        return disputes.disputeDuplicateSequence(signed(receiptOf(1, amount, amount)), signed(receiptOf(1, 1, 1)));
+    }
+
+    function test_RevertWhen_TheTokenTakesAFeeFromTheBond() external {
+        vm.etch(address(token), address(new FeeOnTransferToken()).code);
+        vm.expectRevert(
+            abi.encodeWithSelector(
+                IBillingDisputes.BillingDisputes_BondNotReceived.selector,
+                CLAIMANT_BOND - 1,
+                CLAIMANT_BOND
+            )
+        );
+        vm.prank(payer);
+        disputes.challengeSettlement(channelId, noReceipt);
+    }
+
+    function test_ATokenThatReturnsNothing_Works() external {
+        vm.etch(address(token), address(new NoReturnTokenWithDecimals()).code);
+        uint256 id = challenge();
+        Money memory before = money();
+        vm.warp(NOW + 24 hours);
+        disputes.upholdChallenge(id);
+        checkPaid(before, SETTLED, SETTLED / 2, CLAIMANT_BOND);
+    }
+
+    function test_ATokenThatReturnsNothing_WorksForForfeitedBonds() external {
+        vm.etch(address(token), address(new NoReturnTokenWithDecimals()).code);
+        uint256 id = challenge();
+        disputes.answerChallenge(id, anchored(abi.encode(receiptOf(1, SETTLED, FAIR)), NOW + 60));
+        assertEq(autoPay.bondOf(address(token)).amount, RELAY_BOND + CLAIMANT_BOND, "relay's bond");
+    }
+
+    /// @dev Whatever the token does to the claimant, the dispute ends, and what it is owed waits.
+    function test_AClaimantThatCannotBePaid_StopsNothing() external {
+        MoodyToken.Mood[5] memory moods = [
+            MoodyToken.Mood.Blocked,
+            MoodyToken.Mood.ReturnsFalse,
+            MoodyToken.Mood.BurnsGas,
+            MoodyToken.Mood.ReturnBomb,
+            MoodyToken.Mood.RevertBomb
+        ];
+        MoodyToken moody = new MoodyToken();
+        useToken(moody);
+        for (uint64 i = 0; i < 5; ++i) {
+            moody.setMood(payer, MoodyToken.Mood.Good);
+            vm.warp(NOW + i * 1 days);
+            CallReceipt memory receipt = receiptOf(i + 1, 10, 10);
+            SignedReceipt memory disputed = signedWith(receipt, keyOf("relay"), NOW);
+            vm.prank(payer);
+            uint256 id = disputes.disputeMetering(disputed, 10);
+            moody.setMood(payer, moods[i]);
+            uint256 bonds = disputes.claimableBonds(address(moody), payer);
+            vm.prank(governance);
+            disputes.rule(id, 10);
+            assertEq(uint256(disputes.getDispute(id).state), uint256(DisputeState.Upheld), "upheld");
+            // A bomb of returndata pays, and is not copied.
+            bool paid = moods[i] == MoodyToken.Mood.ReturnBomb;
+            assertEq(disputes.claimableBonds(address(moody), payer), paid ? 0 : bonds + CLAIMANT_BOND, "bond waits");
+        }
+        moody.setMood(payer, MoodyToken.Mood.Good);
+        uint256 balance = moody.balanceOf(payer);
+        vm.expectEmit(address(disputes));
+        emit IBillingDisputes.BondPaid(address(moody), payer, CLAIMANT_BOND);
+        assertEq(disputes.claimBond(address(moody), payer), CLAIMANT_BOND, "claimed");
+        assertEq(moody.balanceOf(payer), balance + CLAIMANT_BOND, "paid");
+        assertEq(disputes.claimableBonds(address(moody), payer), 0, "once");
+    }
+
+    function test_AnswerChallenge_WhileTheTokenIsPaused() external {
+        PausableToken pausable = new PausableToken();
+        useToken(pausable);
+        uint256 id = challenge();
+        AnchoredEntry memory answer = anchored(abi.encode(receiptOf(1, SETTLED, FAIR)), NOW + 60);
+        pausable.pause(true);
+        vm.expectEmit(address(disputes));
+        emit IBillingDisputes.BondReturned(id, address(autoPay), address(pausable), CLAIMANT_BOND, false);
+        disputes.answerChallenge(id, answer);
+        assertEq(disputes.claimableBonds(address(pausable), address(autoPay)), CLAIMANT_BOND, "waits");
+        pausable.pause(false);
+        disputes.claimBond(address(pausable), address(autoPay));
+        assertEq(autoPay.bondOf(address(pausable)).amount, RELAY_BOND + CLAIMANT_BOND, "relay's bond");
+        assertEq(pausable.balanceOf(address(disputes)), 0, "nothing left");
+    }
+
+    function test_RevertWhen_TheTokenTakesMoreThanThePayment() external {
+        OverchargingToken greedy = new OverchargingToken();
+        useToken(greedy);
+        SignedReceipt memory disputed = signed(receiptOf(1, 10, 10));
+        vm.prank(payer);
+        uint256 id = disputes.disputeMetering(disputed, 10);
+        greedy.arm();
+        greedy.mint(address(disputes), 1);
+        vm.warp(NOW + 14 days);
+        disputes.expire(id);
+        vm.expectRevert(
+            abi.encodeWithSelector(
+                IBillingDisputes.BillingDisputes_PayoutExceeded.selector,
+                address(greedy),
+                CLAIMANT_BOND + 1,
+                CLAIMANT_BOND
+            )
+        );
+        disputes.claimBond(address(greedy), payer);
+    }
+
+    /// @dev The token calls back when the claimant's bond is taken, when the refund is paid, and when the bond goes back.
+    function test_Reentrancy_IsRefusedAtEveryTransfer() external {
+        ReentrantToken reentrant = new ReentrantToken();
+        useToken(reentrant);
+        bytes memory refused = abi.encodeWithSelector(ReentrancyGuardTransient.ReentrancyGuardReentrantCall.selector);
+
+        reentrant.arm(address(disputes), abi.encodeCall(disputes.upholdChallenge, (1)));
+        uint256 id = challenge();
+        checkRefused(reentrant, refused);
+
+        vm.warp(NOW + 24 hours);
+        reentrant.arm(address(disputes), abi.encodeCall(disputes.upholdChallenge, (id)));
+        disputes.upholdChallenge(id);
+        checkRefused(reentrant, refused);
+        assertEq(disputes.refundedOf(channelId), SETTLED, "refunded once");
+
+        SignedReceipt memory disputed = signed(receiptOf(1, 10, 10));
+        collect(reentrant, SETTLED + 10);
+        vm.prank(payer);
+        id = disputes.disputeMetering(disputed, 10);
+        vm.warp(NOW + 15 days);
+        reentrant.arm(address(disputes), abi.encodeCall(disputes.claimBond, (address(reentrant), payer)));
+        uint256 balance = reentrant.balanceOf(payer);
+        disputes.expire(id);
+        checkRefused(reentrant, abi.encodeWithSelector(IBillingDisputes.BillingDisputes_NothingToPay.selector));
+        assertEq(reentrant.balanceOf(payer), balance + CLAIMANT_BOND, "paid once");
+    }
+
+    function checkRefused(ReentrantToken reentrant, bytes memory expected) private view {
+        assertTrue(reentrant.called() && reentrant.target() == address(0), "called back");
+        assertEq(reentrant.succeeded(), false, "refused");
+        assertEq(keccak256(reentrant.answer()), keccak256(expected), "with this error");
+    }
+
+    function challenge() private returns (uint256 id) {
+        vm.prank(payer);
+        return disputes.challengeSettlement(channelId, noReceipt);
+    }
+
+    function collect(TestToken currency, uint96 settled) private {
+        bytes memory claims = defaultClaim("a", settled, settled);
+        vm.prank(relay);
+        autoPay.collect(address(currency), claims);
+    }
+
+    /// @dev The usual channel, bond and terms once more, in another token.
+    function useToken(TestToken currency) private {
+        token = currency;
+        vm.prank(governance);
+        disputes.setTokenTerms(address(currency), CLAIMANT_BOND, MIN_PENALTY);
+        channelId = ChannelId.unwrap(openChannel(payer, address(autoPay), currency, DEPOSIT, "a", address(0)));
+        collect(currency, SETTLED);
+        depositBondChecked(currency, RELAY_BOND);
+        currency.mint(payer, 10 * CLAIMANT_BOND);
+        vm.prank(payer);
+        currency.approve(address(disputes), type(uint256).max);
+    }
+}
