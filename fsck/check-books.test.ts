@@ -9,11 +9,11 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createCallId } from '../protocol/receipt/call-id.ts';
 import { runAnchoring } from '../server/audit/run-anchoring.ts';
 import { runCollection } from '../server/collection/run-collection.ts';
-import { chargeCall } from '../test/support/charge-calls.ts';
+import { chargeCall, localBudget } from '../test/support/charge-calls.ts';
 import { deployStack, type ChainStack, type TestChannel } from '../test/support/deploy-stack.ts';
 import { openTestRelay, type TestRelay } from '../test/support/open-test-relay.ts';
 import { checkBooks } from './check-books.ts';
-import { priceRootOf } from './price-root.ts';
+import { rootOfPrices } from '../protocol/pricing/price-tree.ts';
 import { readSettings } from './read-settings.ts';
 
 let stack: ChainStack;
@@ -31,8 +31,9 @@ async function writeConfig(dataDir: string, price = '1'): Promise<void> {
       paymentChannels: contracts.paymentChannels,
       autoPayLLM: contracts.autoPayLLM,
       auditLog: contracts.auditLog,
+      priceOracle: contracts.priceOracle,
     },
-    token: { symbol: 'USDC', address: contracts.usdc, decimals: 6 },
+    tokens: [{ symbol: 'USDC', address: contracts.usdc, decimals: 6 }],
     routes: [
       { model: 'sim-small', price: { prompt: price, completion: '2.50' } },
       { model: 'sim-free', free: true },
@@ -42,7 +43,7 @@ async function writeConfig(dataDir: string, price = '1'): Promise<void> {
 }
 
 async function charge(amount: bigint, cumulativeAmount: bigint): Promise<void> {
-  const priceRoot = priceRootOf(await readSettings(relay.dataDir));
+  const priceRoot = rootOfPrices((await readSettings(relay.dataDir)).rows);
   await chargeCall({ ledger: relay.ledger, channel, amount, cumulativeAmount, token: stack.contracts.usdc, priceRoot });
 }
 
@@ -107,6 +108,7 @@ describe('checkBooks', () => {
       'receipts_signed',
       'channels_add_up',
       'vouchers_cover',
+      'model_days_add_up',
       'collections_cover_charges',
       'blocks_hold_log',
       'same_deployment',
@@ -114,6 +116,8 @@ describe('checkBooks', () => {
       'anchors_match',
       'escrow_matches',
       'bookings_match',
+      'conversions_recomputed',
+      'budgets_kept',
     ]);
     const details = report.claims.map((claim) => claim.detail).join('\n');
     expect(details).toContain('4 amounts are price times usage');
@@ -127,7 +131,7 @@ describe('checkBooks', () => {
     const callId = createCallId();
     const voucher = { channelId: channel.channelId, cumulativeAmount: 2_000n, signature: channel.sign(2_000n) };
     const outcome = await relay.ledger.reserve({
-      ...{ callId, voucher, quote: 500n, model: 'sim-small' },
+      ...{ callId, voucher, quote: 500n, model: 'sim-small', budget: localBudget(now) },
       ...{ token: stack.contracts.usdc, admittedAtMs: now, leaseUntilMs: now + 60_000 },
     });
     if (!outcome.ok) throw new Error(outcome.refusal.code);
@@ -136,6 +140,10 @@ describe('checkBooks', () => {
     expect(await failuresAfter({ sql: `UPDATE channels SET reserved = ${amountBlob(499)}` }, true)).toEqual([
       'channels_add_up',
     ]);
+    // One unit less of the quote: 10^14 AGPT wei less than the day holds.
+    expect(
+      await failuresAfter({ sql: `UPDATE calls SET quote = ${amountBlob(499)} WHERE state = 'reserved'` }, true),
+    ).toEqual(['channels_add_up', 'model_days_add_up']);
     await relay.ledger.release({ callId, reason: 'client_gone', attempts: [] });
   });
 
@@ -187,6 +195,13 @@ describe('checkBooks', () => {
       'UPDATE charges SET collection_id = 1 WHERE log_index = 4',
       ['collections_cover_charges'],
     ],
+    [
+      'what a model has spent of its day',
+      `UPDATE model_days SET charged_agpt = ${amountBlob(1)}`,
+      ['model_days_add_up'],
+    ],
+    ['a day that is gone', 'DELETE FROM model_days', ['model_days_add_up']],
+    ['a paid call that counts nowhere', 'UPDATE calls SET budget_rate = NULL', ['model_days_add_up']],
     ['a block that is not listed', 'DELETE FROM blocks WHERE start = 0', ['blocks_hold_log']],
     ['the root of a block', `UPDATE blocks SET root = zeroblob(32) WHERE start = 0`, ['blocks_hold_log']],
   ])('finds %s', async (_name, sql, expected) => {
@@ -203,6 +218,16 @@ describe('checkBooks', () => {
       'a collection that never happened',
       `UPDATE collections SET state = 'abandoned', transaction_hash = NULL WHERE collection_id = 2`,
       ['escrow_matches', 'bookings_match'],
+    ],
+    [
+      'a rate that no vote set',
+      `UPDATE calls SET budget_rate = ${amountBlob(10 ** 9)} WHERE budget_rate IS NOT NULL`,
+      ['budgets_kept'],
+    ],
+    [
+      'a model that was sold beyond its limit',
+      `UPDATE model_days SET charged_agpt = ${amountBlob(2 ** 100)}`,
+      ['budgets_kept'],
     ],
     ['another deployment', `UPDATE scope SET chain_id = 1`, ['same_deployment']],
     [
@@ -228,7 +253,7 @@ describe('checkBooks', () => {
   it('finds amounts that are not price times usage, but only under the table that the receipts name', async () => {
     // Another table has another root: nothing can be said of older receipts.
     expect(await failuresAfter({ files: (folder) => writeConfig(folder, '2') }, true)).toEqual([]);
-    const wrong = priceRootOf(await readSettings(relay.dataDir));
+    const wrong = rootOfPrices((await readSettings(relay.dataDir)).rows);
     await chargeCall({
       ledger: relay.ledger,
       channel,

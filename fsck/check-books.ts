@@ -3,8 +3,10 @@ import type { PublicClient } from 'viem';
 import { connect, readAnchors, type ChainAnchor } from './chain-reader.ts';
 import { checkBatches } from './check-batches.ts';
 import { checkBlocks, createFolderSource, readBlockRows } from './check-blocks.ts';
+import { checkBudgets, checkModelDays } from './check-budgets.ts';
 import { checkAnchors, checkBookings, checkEscrow, checkScope, checkSigners, type ChainCheck } from './check-chain.ts';
 import { checkChannels } from './check-channels.ts';
+import { checkConversions } from './check-prices.ts';
 import { checkCollections, readCollections } from './check-collections.ts';
 import { failedClaim, type Claim } from './claims.ts';
 import { openBooks } from './open-books.ts';
@@ -63,6 +65,7 @@ async function readOnce(dataDir: string, settings: Settings, client: PublicClien
       ...facts.claims,
       batches.claim,
       ...checkChannels(books, facts, settings),
+      checkModelDays(books),
       checkCollections(books, collections, facts),
       await checkBlocks(blocks, createFolderSource(join(dataDir, 'blocks')), facts),
     ];
@@ -74,6 +77,10 @@ async function readOnce(dataDir: string, settings: Settings, client: PublicClien
         Array.isArray(anchors) ? checkAnchors(check, anchors, blocks) : anchors,
         await attempt('escrow_matches', () => checkEscrow(check)),
         await attempt('bookings_match', () => checkBookings(check)),
+        await attempt('conversions_recomputed', () =>
+          checkConversions({ client, settings, converted: facts.converted }),
+        ),
+        await attempt('budgets_kept', () => checkBudgets(check)),
       );
     }
     return { ok: claims.every((claim) => claim.ok), claims };

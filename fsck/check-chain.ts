@@ -139,14 +139,36 @@ export async function checkEscrow({ client, settings, books, collections }: Chai
   );
 }
 
+/** Sums by `spendKey` with the chain's identifiers. */
+type SpendSums = Map<string, bigint>;
+
 /** What AutoPayLLM has booked is what the charges of the booked collections were for; the rest waits there, unbooked. */
 export async function checkBookings(check: ChainCheck): Promise<Claim> {
-  const { client, settings, collections, facts } = check;
+  const { settings, collections } = check;
   const differences = new Differences();
-  const expected = new Map<string, bigint>();
-  const pending = new Map<string, bigint>();
+  const booked = await readBooked(check);
+  const tokens = new Set([...settings.tokens.map(({ address }) => address), ...booked.keys()]);
+  for (const { token } of collections.collections) tokens.add(token);
+  const details: string[] = [];
+  for (const token of tokens) {
+    details.push(
+      await checkBookingsOf(check, { token, booked: booked.get(token) ?? new Map<string, bigint>(), differences }),
+    );
+  }
+  return differences.toClaim(
+    'bookings_match',
+    `AutoPayLLM has booked ${details.join(', ')}, by day, model and provider as the receipts say`,
+  );
+}
+
+async function checkBookingsOf(
+  { client, settings, collections, facts }: ChainCheck,
+  { token, booked, differences }: { token: Hex; booked: SpendSums; differences: Differences },
+): Promise<string> {
+  const expected: SpendSums = new Map();
+  const pending: SpendSums = new Map();
   let underWay = 0n;
-  for (const { id, state } of collections.collections) {
+  for (const { id, state } of collections.collections.filter((collection) => collection.token === token)) {
     for (const [key, amount] of facts.spends.get(id) ?? []) {
       if (state === 'open') underWay += amount;
       if (state !== 'booked' && state !== 'collected') continue;
@@ -155,40 +177,35 @@ export async function checkBookings(check: ChainCheck): Promise<Claim> {
       sums.set(hashed, (sums.get(hashed) ?? 0n) + amount);
     }
   }
-  const booked = await readBooked(check);
-  let total = 0n;
   for (const key of new Set([...expected.keys(), ...booked.keys()])) {
     const [onChain, byBooks] = [booked.get(key) ?? 0n, expected.get(key) ?? 0n];
-    total += onChain;
     // A booking that is on its way to the ledger may be on the chain already.
     const isPending = onChain > byBooks && onChain <= byBooks + (pending.get(key) ?? 0n);
     differences.require(
       onChain === byBooks || isPending,
-      () => `${onChain} is booked to ${key} on the chain, and ${byBooks} by the books`,
+      () => `${onChain} of ${token} is booked to ${key} on the chain, and ${byBooks} by the books`,
     );
   }
   const unbooked = await client.readContract({
     address: settings.contracts.autoPayLLM,
     abi: autoPayLlmAbi,
     functionName: 'unbooked',
-    args: [settings.token.address],
+    args: [token],
   });
   // Conservation: what has left escrow is booked or waits. A collection that is under way may have landed already.
+  const total = sumOf(booked);
   const byBooks = sumOf(expected) + sumOf(pending);
   const landed = unbooked + total - byBooks;
   differences.require(
     landed >= 0n && landed <= underWay,
-    () => `${unbooked} waits to be booked on the chain, and ${byBooks - total} by the books`,
+    () => `${unbooked} of ${token} waits to be booked on the chain, and ${byBooks - total} by the books`,
   );
-  return differences.toClaim(
-    'bookings_match',
-    `AutoPayLLM has booked ${total}, by day, model and provider as the receipts say; ${unbooked} waits to be booked`,
-  );
+  return `${total} of ${token} (${unbooked} waits)`;
 }
 
-/** Sums of the Booked events by day, model id and provider id. */
-async function readBooked({ client, settings }: ChainCheck): Promise<Map<string, bigint>> {
-  const sums = new Map<string, bigint>();
+/** Sums of the Booked events by token, and by day, model id and provider id. */
+async function readBooked({ client, settings }: ChainCheck): Promise<Map<Hex, SpendSums>> {
+  const byToken = new Map<Hex, SpendSums>();
   for (const range of await blockRanges(client, BigInt(settings.deployedAtBlock))) {
     const events = await client.getContractEvents({
       address: settings.contracts.autoPayLLM,
@@ -197,15 +214,17 @@ async function readBooked({ client, settings }: ChainCheck): Promise<Map<string,
       ...range,
       strict: true,
     });
-    for (const spend of events.flatMap((event) => event.args.spends)) {
-      const key = spendKey(spend);
-      sums.set(key, (sums.get(key) ?? 0n) + spend.amount);
+    for (const { args } of events) {
+      const token = args.token.toLowerCase() as Hex;
+      const sums = byToken.get(token) ?? new Map<string, bigint>();
+      byToken.set(token, sums);
+      for (const spend of args.spends) sums.set(spendKey(spend), (sums.get(spendKey(spend)) ?? 0n) + spend.amount);
     }
   }
-  return sums;
+  return byToken;
 }
 
-function sumOf(sums: ReadonlyMap<string, bigint>): bigint {
+function sumOf(sums: SpendSums): bigint {
   return [...sums.values()].reduce((sum, amount) => sum + amount, 0n);
 }
 

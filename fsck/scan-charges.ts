@@ -1,13 +1,12 @@
 import { toHex, zeroBytes32, type Hex } from '../protocol/bytes/hex.ts';
 import { Frontier } from '../protocol/merkle/frontier.ts';
 import { hashLeaf } from '../protocol/merkle/hashes.ts';
-import { costOfUsage } from '../protocol/pricing/token-prices.ts';
 import { formatCallId } from '../protocol/receipt/call-id.ts';
 import type { CallReceipt } from '../protocol/receipt/call-receipt.ts';
 import { decodeReceipt } from '../protocol/receipt/decode-receipt.ts';
+import { createPriceCheck, type ConvertedCharge } from './check-prices.ts';
 import { Differences, type Claim } from './claims.ts';
 import type { Books, Row } from './open-books.ts';
-import { priceRootOf } from './price-root.ts';
 import type { Settings } from './read-settings.ts';
 
 /** What the receipts of one channel add up to. */
@@ -30,6 +29,8 @@ export interface ChargeFacts {
   logSizes: Map<number, number>;
   /** Positions in `leafHashes` of each receipt batch, in the order of the batch. */
   batches: Map<number, number[]>;
+  /** Charges whose prices were in US dollars, which need the chain to be checked. */
+  converted: readonly ConvertedCharge[];
   /** Roots and frontiers at the sizes that were asked for. */
   trees: Map<number, Frontier>;
 }
@@ -67,14 +68,14 @@ const dayMs = 86_400_000;
  * @param options.claimEnds where running totals are wanted, by `claimEnd`.
  */
 export function scanCharges(books: Books, options: ScanOptions): ChargeFacts {
+  const prices = createPriceCheck(options.settings);
   const facts: ChargeFacts = {
-    ...{ claims: [], leafHashes: [], channels: new Map(), spends: new Map() },
+    ...{ claims: [], converted: prices.converted, leafHashes: [], channels: new Map(), spends: new Map() },
     ...{ logSizes: new Map(), batches: new Map(), trees: new Map() },
   };
   const decoding = new Differences();
   const sequences = new Differences();
   const limits = new Differences();
-  const prices = createPriceCheck(options.settings);
   const tree = new Frontier();
   const rows = books.rows(
     `SELECT charges.*, calls.quote, calls.state, calls.admitted_at_ms, calls.channel_id AS call_channel_id
@@ -93,7 +94,7 @@ export function scanCharges(books: Books, options: ScanOptions): ChargeFacts {
       compareRow(charge, leafHash, decoding);
       addToChannel({ facts, claimEnds: options.claimEnds, differences: sequences }, charge);
       compareCall(charge, limits);
-      prices.check(charge);
+      prices.check({ index, receipt: charge.receipt, quote: row.isNull('quote') ? null : row.amount('quote') });
       addToCollection(facts, charge);
     } catch (error) {
       decoding.add(`entry ${index}: ${error instanceof Error ? error.message : 'unreadable'}`);
@@ -197,36 +198,4 @@ function addToCollection(facts: ChargeFacts, { row, index, receipt }: Charge): v
     provider: receipt.provider,
   });
   spends.set(key, (spends.get(key) ?? 0n) + receipt.amount);
-}
-
-/** Recomputes prices of receipts that name the table of the present configuration; older tables are not kept there. */
-function createPriceCheck(settings: Settings) {
-  const root = priceRootOf(settings);
-  const differences = new Differences();
-  let checked = 0;
-  let others = 0;
-  return {
-    check({ row, index, receipt }: Charge): void {
-      if (receipt.priceRoot !== root) {
-        others += 1;
-        return;
-      }
-      const prices = settings.prices.get(receipt.modelAsked);
-      if (prices === undefined)
-        return differences.add(`entry ${index}: model ${receipt.modelAsked} is in no row of its price table`);
-      const cost = prices === null ? 0n : costOfUsage(receipt.usage, prices);
-      const quote = row.isNull('quote') ? cost : row.amount('quote');
-      const expected = cost < quote ? cost : quote;
-      differences.require(
-        receipt.amount === expected,
-        () => `entry ${index} charges ${receipt.amount}, and its tokens cost ${expected}`,
-      );
-      checked += 1;
-    },
-    toClaim: () =>
-      differences.toClaim(
-        'prices_recomputed',
-        `${checked} amounts are price times usage under the configured table ${root}${others > 0 ? `; ${others} name other tables and were not recomputed` : ''}`,
-      ),
-  };
 }

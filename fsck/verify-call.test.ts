@@ -49,12 +49,12 @@ async function anchor(): Promise<void> {
 }
 
 function verify(call: ChargeResult, overrides: Partial<VerifyCallOptions> = {}) {
-  const { auditLog, autoPayLLM, deployedAtBlock } = stack.contracts;
+  const { auditLog, autoPayLLM, priceBook, priceOracle, deployedAtBlock } = stack.contracts;
   return verifyCall({
     callId: call.receipt.callId,
     signedReceipt: call.signed,
     rpcUrl: stack.chain.rpcUrl,
-    ...{ auditLog, autoPayLLM, deployedAtBlock, blockSource: source },
+    ...{ auditLog, autoPayLLM, priceBook, priceOracle, deployedAtBlock, blockSource: source },
     ...overrides,
   });
 }
@@ -94,15 +94,13 @@ describe('verifyCall', () => {
   });
 
   it('says less without the client’s receipt', async () => {
-    const { auditLog, autoPayLLM, deployedAtBlock } = stack.contracts;
+    const { auditLog, autoPayLLM, priceBook, priceOracle, deployedAtBlock } = stack.contracts;
     const { rpcUrl } = stack.chain;
     const { callId } = at(2).receipt;
     const verification = await verifyCall({
       callId,
       rpcUrl,
-      auditLog,
-      autoPayLLM,
-      deployedAtBlock,
+      ...{ auditLog, autoPayLLM, priceBook, priceOracle, deployedAtBlock },
       blockSource: source,
     });
     expect(verification).toMatchObject({ ok: true, call: { index: 2 } });

@@ -4,6 +4,8 @@ import { autoPayLlmAbi } from '../protocol/abi/auto-pay-llm.ts';
 import { fromHex, toHex, type Hex } from '../protocol/bytes/hex.ts';
 import { cidOfDigest } from '../protocol/log/batch-block.ts';
 import { verifyInclusion } from '../protocol/merkle/inclusion.ts';
+import type { PriceRow } from '../protocol/pricing/price-row.ts';
+import type { ProvenPriceRow } from '../protocol/pricing/price-tree.ts';
 import { parseCallId } from '../protocol/receipt/call-id.ts';
 import type { CallReceipt } from '../protocol/receipt/call-receipt.ts';
 import { decodeReceipt } from '../protocol/receipt/decode-receipt.ts';
@@ -11,6 +13,7 @@ import type { SignedReceipt } from '../protocol/receipt/signed-receipt.ts';
 import { connect, readNewestAnchor, toAnchorStruct, type ChainAnchor } from './chain-reader.ts';
 import { failedClaim, type Claim } from './claims.ts';
 import { proveInclusion } from './prove-inclusion.ts';
+import { verifyPrice } from './verify-price.ts';
 import { recoverReceiptSigner } from './recover-receipt-signer.ts';
 import { continues, readBlock, type BlockSource, type WalkedBlock } from './walk-log.ts';
 
@@ -23,6 +26,10 @@ export interface VerifyCallOptions {
   rpcUrl: string;
   auditLog: Hex;
   autoPayLLM: Hex;
+  priceBook: Hex;
+  priceOracle: Hex;
+  /** The price table, from anywhere; with it, the amount of the charge is checked too. */
+  priceRows?: readonly PriceRow[];
   blockSource: BlockSource;
   /** First block that may hold an event of the contracts. */
   deployedAtBlock: number | bigint;
@@ -47,6 +54,8 @@ export interface LoggedCall {
   anchor: ChainAnchor;
   /** RFC 6962 path from the entry to the anchored root. */
   path: Hex[];
+  /** The row of the price table that the charge goes by; absent on free routes, or where the table was not given. */
+  price?: ProvenPriceRow;
 }
 
 /** Bounds the walk back through the log. */
@@ -69,6 +78,17 @@ export async function verifyCall(options: VerifyCallOptions): Promise<CallVerifi
     const walk = await walkToCall(options, anchor, claims);
     step = 'included';
     call = await proveCall(client, { ...options, anchor, walk }, claims);
+    step = 'price';
+    if (call.receipt.amount > 0n) {
+      const { priceBook, priceOracle, priceRows: rows } = options;
+      const { claims: found, price } = await verifyPrice(call.receipt, {
+        client,
+        contracts: { priceBook, priceOracle },
+        rows,
+      });
+      claims.push(...found);
+      if (price) call = { ...call, price };
+    }
     step = 'relay_signed';
     if (options.signedReceipt !== undefined) {
       await checkSignature(client, { ...options, signedReceipt: options.signedReceipt, entry: walk.entry }, claims);

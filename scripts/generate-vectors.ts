@@ -13,32 +13,17 @@ import { privateKeyToAccount } from 'viem/accounts';
 import { callReceiptAbi } from '../protocol/receipt/call-receipt.ts';
 import { voucherDomain, voucherTypes } from '../protocol/typed-data/voucher.ts';
 import { receiptBatchTypes } from '../protocol/typed-data/receipt-batch.ts';
+import { merkleProofVectors } from './vectors/merkle-proofs.ts';
+import { priceVectors } from './vectors/price-rows.ts';
+import { DefinedTree, sha256 } from './vectors/rfc6962.ts';
 
 const file = new URL('../protocol/vectors/vectors.json', import.meta.url);
 
-function sha256(...parts: Uint8Array[]): Buffer {
-  const hash = createHash('sha256');
-  for (const part of parts) hash.update(part);
-  return hash.digest();
-}
 const hex = (bytes: Uint8Array): Hex => `0x${Buffer.from(bytes).toString('hex')}`;
 const filled = (byte: number, length = 32): Hex => hex(Buffer.alloc(length, byte));
 
-// RFC 6962 §2.1, literally.
-function treeHash(leaves: readonly Uint8Array[]): Buffer {
-  const [only] = leaves;
-  if (only === undefined) return sha256();
-  if (leaves.length === 1) return sha256(Buffer.from([0]), only);
-  const k = 2 ** Math.ceil(Math.log2(leaves.length) - 1);
-  return sha256(Buffer.from([1]), treeHash(leaves.slice(0, k)), treeHash(leaves.slice(k)));
-}
-function treePath(index: number, leaves: readonly Uint8Array[]): Buffer[] {
-  if (leaves.length <= 1) return [];
-  const k = 2 ** Math.ceil(Math.log2(leaves.length) - 1);
-  return index < k
-    ? [...treePath(index, leaves.slice(0, k)), treeHash(leaves.slice(k))]
-    : [...treePath(index - k, leaves.slice(k)), treeHash(leaves.slice(0, k))];
-}
+const treeHash = (leaves: readonly Uint8Array[]): Buffer => new DefinedTree(leaves).hash();
+const treePath = (index: number, leaves: readonly Uint8Array[]): Buffer[] => new DefinedTree(leaves).path(index);
 
 const chainId = 31337;
 const escrow = filled(0xe5, 20);
@@ -264,10 +249,12 @@ const vectors = {
   receipts,
   receiptBatches,
   trees,
+  merkleProofs: merkleProofVectors(),
   commitments,
   challenges,
   blocks,
   costs,
+  ...priceVectors(),
 };
 const text = `${JSON.stringify(vectors, (_key, value: unknown) => (typeof value === 'bigint' ? value.toString() : value), 2)}\n`;
 if (process.argv.includes('--check')) {

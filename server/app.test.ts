@@ -29,7 +29,10 @@ const toy: PaymentMethod = {
     if (!authorization?.startsWith('Payment')) return Promise.resolve(undefined);
     return Promise.reject(new AutoPayError('malformed_credential', 'Not like that.'));
   },
-  challenge: ({ quote }) => ({ headers: { 'WWW-Authenticate': 'Payment id="t"' }, facts: { quote: String(quote) } }),
+  challenge: ({ quotes }) => ({
+    headers: { 'WWW-Authenticate': 'Payment id="t"' },
+    facts: { quote: String(quotes?.get('0x01')) },
+  }),
 };
 const block = Buffer.from('a block');
 const cid = cidOfBlock(block).toString();
@@ -48,11 +51,11 @@ async function start(changes: Partial<AppDeps> = {}) {
       sink.end(request.body);
       return Promise.resolve();
     },
-    quoteOf: () => 7n,
+    quotesOf: () => new Map([['0x01', 7n]]),
     maxBodyBytes: 1000,
     log,
-    models: { object: 'list', data: [], price_root: '0x00' },
-    health: { relay: '0x01' },
+    models: () => ({ object: 'list', data: [], price_root: '0x00', tokens: [] }),
+    health: () => ({ relay: '0x01' }),
     ledger: { getSignedReceipt: () => Promise.resolve(undefined) },
     blocks: { get: (asked) => Promise.resolve(asked.toString() === cid ? block : undefined) },
     runJob: (name) => Promise.resolve({ ran: name }),

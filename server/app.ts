@@ -12,9 +12,9 @@ import type { Ledger } from './ledger/ledger.ts';
 
 /** What the relay's HTTP side works with. */
 export interface AppDeps extends AnswerChatDeps {
-  models: ModelsAnswer;
-  /** Added to `{status}` by `GET /healthz`. */
-  health: Readonly<Record<string, unknown>>;
+  models: () => ModelsAnswer;
+  /** Added to `{status}` by `GET /healthz`. JSON. */
+  health: () => Readonly<Record<string, unknown>>;
   ledger: Pick<Ledger, 'getSignedReceipt'>;
   blocks: Pick<BlockStore, 'get'>;
   /** Runs a background job to its end. */
@@ -32,10 +32,10 @@ export function createApp(deps: AppDeps): Express {
   app.enable('case sensitive routing').enable('strict routing');
 
   app.post('/v1/chat/completions', createChatHandler(deps));
-  app.get('/v1/models', (_, response) => void response.json(deps.models));
+  app.get('/v1/models', (_, response) => void response.json(deps.models()));
   app.get('/healthz', (_, response) => {
     const { stopping } = deps.gate;
-    response.status(stopping ? 503 : 200).json({ status: stopping ? 'stopping' : 'ok', ...deps.health });
+    response.status(stopping ? 503 : 200).json({ status: stopping ? 'stopping' : 'ok', ...deps.health() });
   });
   app.get('/ipfs/:cid', createBlockHandler(deps.blocks));
   app.get('/v1/audit/receipts/:callId', createReceiptHandler(deps));

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createCallId } from '../protocol/receipt/call-id.ts';
-import { chargeCall } from '../test/support/charge-calls.ts';
+import { chargeCall, localBudget } from '../test/support/charge-calls.ts';
 import { deployStack, type ChainStack } from '../test/support/deploy-stack.ts';
 import { openTestRelay, type TestRelay } from '../test/support/open-test-relay.ts';
 import { createBackground, type Background } from './background.ts';
@@ -32,7 +32,8 @@ function backgroundOf(rpcUrl: string): Background {
     config: {
       chain: { id: chain.chainId, rpcUrl, deployedAtBlock: contracts.deployedAtBlock },
       contracts,
-      token: { symbol: 'USDC', address: contracts.usdc, decimals: 6 },
+      tokens: [{ symbol: 'USDC', address: contracts.usdc }],
+      budgets: { maxStalenessSeconds: 60 },
       collection: { intervalSeconds: 3_600, maxClaims: 100 },
       audit: { intervalSeconds: 3_600 },
     },
@@ -68,7 +69,7 @@ describe('the background', () => {
       collected: [{ transactionHash: expect.stringMatching(/^0x/), amount: '12', channels: 1, skipped: [] }],
       booked: [{ batchId: expect.stringMatching(/^\d+$/), amount: '12' }],
     });
-    expect(again).toEqual({ collected: [], booked: [], nothingToDo: true });
+    expect(again).toEqual({ collected: [], booked: [], postponed: [], nothingToDo: true });
     const anchored = await background.runJob('anchor');
     expect(JSON.parse(JSON.stringify(anchored))).toMatchObject({
       size: 1,
@@ -110,7 +111,7 @@ describe('the background', () => {
     const voucher = { channelId: channel.channelId, cumulativeAmount: 50n, signature: channel.sign(50n) };
     const now = Date.now();
     const outcome = await relay.ledger.reserve({
-      ...{ callId: createCallId(), voucher, quote: 50n, model: 'sim-small' },
+      ...{ callId: createCallId(), voucher, quote: 50n, model: 'sim-small', budget: localBudget(now) },
       token: stack.contracts.usdc,
       ...{ admittedAtMs: now, leaseUntilMs: now - 1 },
     });
@@ -118,6 +119,17 @@ describe('the background', () => {
     await outcome.durable;
     background.start();
     await until('the sweep', async () => (await relay.ledger.getChannel(channel.channelId))?.reserved === 0n);
+  });
+
+  it('knows budgets and bond once it has read them', async () => {
+    const ask = { model: 'sim-small', token: stack.contracts.usdc, atMs: Date.now() };
+    expect(() => background.budgets.terms(ask)).toThrow(expect.objectContaining({ code: 'budgets_unknown' }));
+    expect(background.bond()).toEqual({});
+    await background.readBudgets();
+    expect(background.budgets.terms(ask)).toEqual(localBudget(ask.atMs));
+    background.start();
+    await until('the bond was read', async () => background.bond()['USDC']?.amount === '500000000');
+    expect(errors).toEqual([]);
   });
 
   it('survives a chain that is away, and says so', async () => {

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { privateKeyToAccount } from 'viem/accounts';
 import { toHex, type Hex } from '../protocol/bytes/hex.ts';
+import type { ModelBudgets } from './call/types.ts';
 import { createBlockStore, type BlockStore } from './audit/block-store.ts';
 import { runAnchoring, type AnchoringResult } from './audit/run-anchoring.ts';
 import { createChainClient, type ChainClient } from './chain/create-chain-client.ts';
@@ -8,16 +9,20 @@ import { createChannelReader, type ChannelReader } from './chain/create-channel-
 import { createJob, describeError, type Job } from './chain/create-job.ts';
 import type { JobLog } from './chain/job-log.ts';
 import { createTransactionQueue } from './chain/send-queued-transactions.ts';
+import { createBondWatcher, type BondState } from './chain/watch-bond.ts';
+import { createBudgetWatcher } from './chain/watch-budgets.ts';
 import { createChannelWatcher } from './chain/watch-channels.ts';
 import type { CollectionDeps } from './collection/collection-deps.ts';
 import { runCollection, type CollectionResult } from './collection/run-collection.ts';
-import type { RelayConfig } from './config/relay-config.ts';
+import type { RelayConfig, TokenConfig } from './config/relay-config.ts';
 import type { BackgroundLedger } from './ledger/background-ledger.ts';
 import type { Ledger } from './ledger/ledger.ts';
 
 /** What the background needs to know. */
 export interface BackgroundOptions {
-  config: Pick<RelayConfig, 'chain' | 'contracts' | 'token' | 'collection' | 'audit'>;
+  config: Pick<RelayConfig, 'chain' | 'contracts' | 'budgets' | 'collection' | 'audit'> & {
+    tokens: readonly Pick<TokenConfig, 'symbol' | 'address'>[];
+  };
   ledger: Ledger & BackgroundLedger;
   /** The 32-byte private key of the relay's account, which pays for gas. */
   relayKey: Uint8Array;
@@ -43,6 +48,15 @@ export interface Background {
   channelReader: ChannelReader;
   blocks: BlockStore;
   client: ChainClient;
+  /** What votes allow models to spend; `budgets_unknown` before the first `readBudgets`. */
+  budgets: ModelBudgets;
+  /**
+   * Reads the budgets from the chain, so that the first call finds them.
+   * @throws AutoPayError `chain_unavailable`.
+   */
+  readBudgets(): Promise<void>;
+  /** The relay's bond by token symbol, as last read; empty before. */
+  bond(): Readonly<Record<string, BondState>>;
   /**
    * Runs a job to its end, whether or not `start` was called.
    * @throws AutoPayError of the step that failed; the job is tried again at its interval.
@@ -53,6 +67,9 @@ export interface Background {
   /** Ends all of it. What is under way on the chain is stored, and taken up after the next start. */
   stop(): Promise<void>;
 }
+
+/** How often the relay's bond is looked at. */
+const bondIntervalMs = 60_000;
 
 /** After failures, collections are tried again at least this often: an hour after its request a close takes the rest. */
 const maxCollectRetryMs = 600_000;
@@ -83,6 +100,7 @@ export function createBackground(options: BackgroundOptions): Background {
     relay: account.address,
     contracts,
     maxClaims: config.collection.maxClaims,
+    shortBonds: new Map<Hex, bigint>(),
     log,
   };
   const { collect, collectClosing } = createCollectJobs({
@@ -99,21 +117,31 @@ export function createBackground(options: BackgroundOptions): Background {
   });
   const watcher = createChannelWatcher({
     ...escrow,
-    token: config.token.address,
+    tokens: config.tokens.map((token) => token.address),
     ledger,
     reader: channelReader,
     log,
     onCloseRequested: (channelId) => collectForClose({ channelId, collect, log }),
   });
   const watch = createJob({ name: 'watch', intervalMs: watchIntervalMs, work: () => watcher.poll(), log });
+  const { budgets, watchBudgets, bond, watchBond } = createContractJobs({
+    config,
+    ledger,
+    client,
+    log,
+    watchIntervalMs,
+  });
   const sweep = createSweepJob({ ledger, log, intervalMs: sweepIntervalMs });
-  const jobs = [watch, collect, collectClosing, anchor, sweep];
+  const jobs = [watch, watchBudgets, watchBond, collect, collectClosing, anchor, sweep];
   const onDemand = { collect, anchor };
 
   return {
     channelReader,
     blocks,
     client,
+    budgets,
+    readBudgets: () => watchBudgets.run(),
+    bond,
     // TypeScript cannot see that the job and its result go by the same name.
     runJob: <Name extends keyof JobResults>(name: Name) => onDemand[name].run() as Promise<JobResults[Name]>,
     start() {
@@ -126,6 +154,34 @@ export function createBackground(options: BackgroundOptions): Background {
       await Promise.all(jobs.map((job) => job.stop()));
     },
   };
+}
+
+/** The jobs that follow what votes and disputes change: budgets at every new block, the bond now and then. */
+function createContractJobs(
+  options: Pick<BackgroundOptions, 'config' | 'ledger' | 'log'> & {
+    client: ChainClient;
+    watchIntervalMs: number;
+  },
+): { budgets: ModelBudgets; watchBudgets: Job<void>; bond: Background['bond']; watchBond: Job<void> } {
+  const { config, ledger, log, client, watchIntervalMs } = options;
+  const { chain, contracts, tokens } = config;
+  const maxStalenessMs = config.budgets.maxStalenessSeconds * 1_000;
+  const budgets = createBudgetWatcher({
+    ...{ client, ledger, log, maxStalenessMs, clock: { nowMs: () => Date.now() } },
+    modelBudgets: contracts.modelBudgets,
+    deployedAtBlock: chain.deployedAtBlock,
+  });
+  const watchBudgets = createJob({
+    name: 'watch budgets',
+    intervalMs: watchIntervalMs,
+    // Several tries fit into the time after which nothing is sold, however slow the retries have become.
+    maxRetryMs: Math.min(watchIntervalMs * 8, maxStalenessMs / 4),
+    work: () => budgets.poll(),
+    log,
+  });
+  const bond = createBondWatcher({ client, autoPayLLM: contracts.autoPayLLM, tokens, log });
+  const watchBond = createJob({ name: 'watch bond', intervalMs: bondIntervalMs, work: () => bond.poll(), log });
+  return { budgets, watchBudgets, bond: () => bond.state(), watchBond };
 }
 
 /** A payer wants its deposit back: what it owes is collected at once, in the background. */

@@ -1,61 +1,78 @@
-import { auditLogAbi } from '../protocol/abi/audit-log.ts';
 import { autoPayLlmAbi } from '../protocol/abi/auto-pay-llm.ts';
 import { fiatTokenAbi } from '../protocol/abi/fiat-token.ts';
+import { keyRegistryAbi } from '../protocol/abi/key-registry.ts';
 import type { Hex } from '../protocol/bytes/hex.ts';
+import { nameId } from '../protocol/bytes/name-id.ts';
+import type { ContractAddresses } from '../protocol/deployment/deployment-schema.ts';
 import { AutoPayError } from '../protocol/errors/auto-pay-error.ts';
 import { callChain } from './chain/call-chain.ts';
 import type { ChainClient } from './chain/create-chain-client.ts';
-import type { RelayConfig } from './config/relay-config.ts';
+import type { RelayConfig, TokenConfig } from './config/relay-config.ts';
 
 /** What is compared with the chain. */
 export interface CheckDeploymentOptions {
   client: ChainClient;
-  config: Pick<RelayConfig, 'chain' | 'contracts' | 'token'>;
+  config: Pick<RelayConfig, 'chain' | 'contracts'> & {
+    tokens: readonly Pick<TokenConfig, 'symbol' | 'address' | 'decimals'>[];
+  };
   /** The relay's account. */
   relay: Hex;
 }
 
+type Setting = keyof ContractAddresses;
+
+/** What a contract says of another: its name, its getter, and the setting that this must be. */
+const links: readonly [Setting, string, Setting][] = [
+  ['autoPayLLM', 'paymentChannels', 'paymentChannels'],
+  ['autoPayLLM', 'auditLog', 'auditLog'],
+  ['autoPayLLM', 'modelBudgets', 'modelBudgets'],
+  ['autoPayLLM', 'agpt', 'agpt'],
+  ['modelBudgets', 'consumer', 'autoPayLLM'],
+  ['modelBudgets', 'agpt', 'agpt'],
+  ['modelBudgets', 'governance', 'timelock'],
+  ['priceBook', 'governance', 'timelock'],
+  ['priceOracle', 'governance', 'timelock'],
+  ['billingDisputes', 'governance', 'timelock'],
+  ['billingDisputes', 'autoPayLLM', 'autoPayLLM'],
+  ['billingDisputes', 'priceBook', 'priceBook'],
+  ['billingDisputes', 'priceOracle', 'priceOracle'],
+  ['billingDisputes', 'keyRegistry', 'keyRegistry'],
+  ['governor', 'autoPayLLM', 'autoPayLLM'],
+  ['governor', 'timelock', 'timelock'],
+  ['governor', 'token', 'agpt'],
+];
+
+/** Who must hold which role where; `relay` is the account of keys/relay.key. */
+const roles: readonly [Setting, string, Setting | 'relay'][] = [
+  ['autoPayLLM', 'RELAY_ROLE', 'relay'],
+  ['auditLog', 'ANCHOR_ROLE', 'relay'],
+  ['autoPayLLM', 'DISPUTES_ROLE', 'billingDisputes'],
+  ['timelock', 'PROPOSER_ROLE', 'governor'],
+];
+
 /**
  * Checks at the start that the configuration fits the chain: its id, code at each address, contracts that belong
- * together, the token's decimals, and the roles of the relay's account. A relay that took payments and could not collect
- * them, or signed receipts that nobody accepts, would only be noticed much later.
+ * together, the tokens' decimals, the roles of the relay's account, and that its receipts count as evidence. A relay that
+ * took payments and could not collect them, or signed receipts that nobody accepts, would only be noticed much later.
  *
  * @throws AutoPayError `invalid_configuration`, naming the setting; `chain_unavailable`
  */
 export async function checkDeployment({ client, config, relay }: CheckDeploymentOptions): Promise<void> {
+  const { contracts, tokens } = config;
   const chainId = await callChain('its id', () => client.getChainId());
   require(chainId === config.chain.id, `chain.id is ${config.chain.id}, but chain.rpcUrl is on chain ${chainId}.`);
-  const { paymentChannels, autoPayLLM, auditLog } = config.contracts;
   await Promise.all([
-    requireCode(client, 'contracts.paymentChannels', paymentChannels),
-    requireCode(client, 'contracts.autoPayLLM', autoPayLLM),
-    requireCode(client, 'contracts.auditLog', auditLog),
-    requireCode(client, 'token.address', config.token.address),
+    ...Object.entries(contracts).map(([name, address]) => requireCode(client, `contracts.${name}`, address)),
+    ...tokens.map(({ symbol, address }) => requireCode(client, `the token ${symbol}`, address)),
   ]);
-
-  const payee = { address: autoPayLLM, abi: autoPayLlmAbi } as const;
-  const log = { address: auditLog, abi: auditLogAbi } as const;
-  const token = { address: config.token.address, abi: fiatTokenAbi } as const;
-  const [escrow, itsLog, decimals, relayRole, anchorRole] = await callChain('the contracts’ settings', () =>
-    Promise.all([
-      client.readContract({ ...payee, functionName: 'paymentChannels' }),
-      client.readContract({ ...payee, functionName: 'auditLog' }),
-      client.readContract({ ...token, functionName: 'decimals' }),
-      client.readContract({ ...payee, functionName: 'RELAY_ROLE' }),
-      client.readContract({ ...log, functionName: 'ANCHOR_ROLE' }),
-    ]),
-  );
-  require(isSame(escrow, paymentChannels), `AutoPayLLM collects from ${escrow}, not from contracts.paymentChannels.`);
-  require(isSame(itsLog, auditLog), `AutoPayLLM looks at the log ${itsLog}, not at contracts.auditLog.`);
-  require(decimals === config.token.decimals, `The token has ${decimals} decimals, not token.decimals.`);
-  const [mayCollect, mayAnchor] = await callChain('the relay’s roles', () =>
-    Promise.all([
-      client.readContract({ ...payee, functionName: 'hasRole', args: [relayRole, relay] }),
-      client.readContract({ ...log, functionName: 'hasRole', args: [anchorRole, relay] }),
-    ]),
-  );
-  require(mayCollect, `${relay} (keys/relay.key) lacks RELAY_ROLE of AutoPayLLM. Grant it, or use the key that has it.`);
-  require(mayAnchor, `${relay} (keys/relay.key) lacks ANCHOR_ROLE of AuditLog. Grant it, or use the key that has it.`);
+  const checks = [
+    ...links.map(([from, getter, to]) => requireLink(client, contracts, { from, getter, to })),
+    ...roles.map(([at, role, holder]) => requireRole(client, { contracts, relay, at, role, holder })),
+    ...tokens.map((token) => requireDecimals(client, token)),
+    requireReceiptKey(client, { keyRegistry: contracts.keyRegistry, relay }),
+  ];
+  // The first in this order, whatever came back first: one fault, one message.
+  for (const result of await Promise.allSettled(checks)) if (result.status === 'rejected') throw result.reason;
 }
 
 async function requireCode(client: ChainClient, setting: string, address: Hex): Promise<void> {
@@ -64,8 +81,64 @@ async function requireCode(client: ChainClient, setting: string, address: Hex): 
     code !== '0x', `There is no contract at ${setting}, ${address}. Deploy it, or correct the address.`);
 }
 
-function isSame(one: string, other: string): boolean {
-  return one.toLowerCase() === other.toLowerCase();
+async function requireLink(
+  client: ChainClient,
+  contracts: ContractAddresses,
+  { from, getter, to }: { from: Setting; getter: string; to: Setting },
+): Promise<void> {
+  const found = await callChain(`${getter} of contracts.${from}`, () =>
+    client.readContract({
+      address: contracts[from],
+      abi: [{ type: 'function', name: getter, inputs: [], outputs: [{ type: 'address' }], stateMutability: 'view' }],
+      functionName: getter,
+    }),
+  );
+  const isSame = String(found).toLowerCase() === contracts[to];
+  require(isSame, `contracts.${from} works with the ${getter} ${String(found)}, not with contracts.${to}.`);
+}
+
+async function requireRole(
+  client: ChainClient,
+  check: { contracts: ContractAddresses; relay: Hex; at: Setting; role: string; holder: Setting | 'relay' },
+): Promise<void> {
+  const { at, role, holder } = check;
+  const account = holder === 'relay' ? check.relay : check.contracts[holder];
+  const holds = await callChain(`${role} of contracts.${at}`, () =>
+    client.readContract({
+      address: check.contracts[at],
+      // All of these have the AccessControl of OpenZeppelin.
+      abi: autoPayLlmAbi,
+      functionName: 'hasRole',
+      args: [nameId(role), account],
+    }),
+  );
+  const remedy =
+    holder === 'relay'
+      ? `${account} (keys/relay.key) lacks ${role} of contracts.${at}. Grant it, or use the key that has it.`
+      : `contracts.${holder} lacks ${role} of contracts.${at}. Finish the deployment, or correct the address.`;
+  require(holds, remedy);
+}
+
+async function requireDecimals(client: ChainClient, token: Pick<TokenConfig, 'symbol' | 'address' | 'decimals'>) {
+  const { symbol, address } = token;
+  const decimals = await callChain(`the decimals of ${symbol}`, () =>
+    client.readContract({ address, abi: fiatTokenAbi, functionName: 'decimals' }),
+  );
+  require(decimals === token.decimals, `${symbol} has ${decimals} decimals, not ${token.decimals} as tokens says.`);
+}
+
+/** By the later of the chain's clock and ours: a local chain's runs ahead while it deploys. */
+async function requireReceiptKey(
+  client: ChainClient,
+  { keyRegistry, relay }: { keyRegistry: Hex; relay: Hex },
+): Promise<void> {
+  const newest = await callChain('the newest block', () => client.getBlock());
+  const nowSeconds = BigInt(Math.floor(Date.now() / 1_000));
+  const at = newest.timestamp > nowSeconds ? newest.timestamp : nowSeconds;
+  const isValid = await callChain('the receipt key', () =>
+    client.readContract({ address: keyRegistry, abi: keyRegistryAbi, functionName: 'isValidAt', args: [relay, at] }),
+  );
+  require(isValid, `${relay} (keys/relay.key) is no receipt key of contracts.keyRegistry now. Add it there, or use the key that is.`);
 }
 
 function require(condition: boolean, message: string): asserts condition {

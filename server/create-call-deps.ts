@@ -1,23 +1,22 @@
 import { AutoPayError } from '../protocol/errors/auto-pay-error.ts';
-import type { CallDeps, CallSummary, Clock } from './call/types.ts';
+import type { CallDeps, CallSummary, Clock, ModelBudgets } from './call/types.ts';
 import type { RelayConfig } from './config/relay-config.ts';
 import type { Ledger } from './ledger/ledger.ts';
 import { describeError, type Log } from './log.ts';
-import { buildPriceTable, type PriceTable } from './metering/price-table.ts';
+import type { PriceList } from './metering/price-list.ts';
 import { createTransport, type Provider } from './providers/openai-compatible.ts';
 import { createRouter } from './routing/create-router.ts';
 
 /** What the life of a call works with, and what has to be closed after the last one. */
 export interface CallSetup {
   deps: CallDeps;
-  prices: PriceTable;
   closeTransport(): Promise<void>;
 }
 
 const maxConnectTimeoutMs = 10_000;
 
 /**
- * Wires routes, providers and prices of a configuration.
+ * Wires routes and providers of a configuration.
  *
  * @param options.env where provider keys are
  * @throws AutoPayError `invalid_configuration` if a provider's key is not set
@@ -25,12 +24,14 @@ const maxConnectTimeoutMs = 10_000;
 export function createCallDeps(options: {
   config: RelayConfig;
   ledger: Ledger;
+  budgets: ModelBudgets;
+  prices: PriceList;
   clock: Clock;
   log: Log;
   env: Readonly<Record<string, string | undefined>>;
 }): CallSetup {
-  const { config, ledger, clock, log, env } = options;
-  const { limits, routes, token } = config;
+  const { config, ledger, budgets, prices, clock, log, env } = options;
+  const { limits, routes } = config;
   const transport = createTransport({
     providers: config.providers.map((provider) => readProvider(provider, env)),
     connectTimeoutMs: Math.min(limits.headersTimeoutMs, maxConnectTimeoutMs),
@@ -38,20 +39,18 @@ export function createCallDeps(options: {
     idleTimeoutMs: limits.idleTimeoutMs,
     maxConnections: limits.maxConcurrentCalls,
   });
-  const prices = buildPriceTable({ models: routes, token });
   return {
     deps: {
       ledger,
       routes: new Map(routes.map((route) => [route.model, route])),
+      budgets,
       router: createRouter({ transport, clock }),
       clock,
       limits,
-      token: token.address,
       chainId: config.chain.id,
-      priceRoot: prices.root,
+      prices,
       onFinish: (summary) => logCall(log, summary),
     },
-    prices,
     closeTransport: () => transport.close(),
   };
 }

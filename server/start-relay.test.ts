@@ -4,16 +4,21 @@ import { once } from 'node:events';
 import { chmod, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { encodeFunctionData } from 'viem';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { parse } from 'yaml';
 import { fiatTokenAbi } from '../protocol/abi/fiat-token.ts';
+import { modelBudgetsAbi } from '../protocol/abi/model-budgets.ts';
 import { toHex, type Hex } from '../protocol/bytes/hex.ts';
 import { decodeReceipt } from '../protocol/receipt/decode-receipt.ts';
 import { decodeSignedReceipt } from '../protocol/receipt/signed-receipt.ts';
 import { createSimulator } from '../simulator/create-simulator.ts';
 import { deployStack, type ChainStack } from '../test/support/deploy-stack.ts';
 import { chatBody, RawPayer } from '../test/support/raw-payer.ts';
+import { sendAs } from '../test/support/send-as.ts';
 import { findFreePort } from '../scripts/stack/find-port.ts';
 import { createChainClient } from './chain/create-chain-client.ts';
+import { priceRootOf } from './config/list-prices.ts';
 import { createLog } from './log.ts';
 import { startRelay, type Relay } from './start-relay.ts';
 
@@ -32,7 +37,8 @@ let channelId: Hex;
 let spent = 0n;
 
 beforeAll(async () => {
-  [stack, simulatorUrl] = await Promise.all([deployStack(), simulator.listen(0)]);
+  simulatorUrl = await simulator.listen(0);
+  stack = await deployStack({ priceRootOf: ({ USDC }) => priceRootOf(parse(salesText(USDC?.address))) });
   dataDir = await mkdtemp(join(tmpdir(), 'autopay-start-'));
   await mkdir(join(dataDir, 'keys'));
   await writeFile(join(dataDir, 'keys/relay.key'), toHex(stack.relayKey), { mode: 0o600 });
@@ -59,16 +65,10 @@ afterAll(async () => {
   if (dataDir) await rm(dataDir, { recursive: true, force: true });
 });
 
-function configText(changes: { chainId?: number; autoPayLLM?: Hex } = {}): string {
-  const { contracts, chain } = stack;
-  const { chainId = chain.chainId, autoPayLLM = contracts.autoPayLLM } = changes;
+/** What is sold for what: this decides the root of the price table. */
+function salesText(usdc: Hex | undefined): string {
   return `
-listen: { port: 0 }
-chain: { id: ${chainId}, rpcUrl: "${chain.rpcUrl}", deployedAtBlock: ${contracts.deployedAtBlock} }
-contracts: { paymentChannels: "${contracts.paymentChannels}", autoPayLLM: "${autoPayLLM}", auditLog: "${contracts.auditLog}" }
-token: { symbol: USDC, address: "${contracts.usdc}", decimals: 6 }
-providers:
-  - { name: simulated, baseUrl: "${simulatorUrl}/v1" }
+tokens: [{ symbol: USDC, address: "${usdc}", decimals: 6 }]
 routes:
   - model: sim-small
     deployments: [{ provider: simulated, model: sim-small, region: local }]
@@ -77,10 +77,31 @@ routes:
     deployments: [{ provider: simulated, model: "sim-small?fault=status:500", region: local }]
     price: { prompt: "0.15", completion: "0.60" }
   - { model: sim-free, free: true, deployments: [{ provider: simulated, model: sim-free }] }
+`;
+}
+
+function configText(changes: { chainId?: number; autoPayLLM?: Hex } = {}): string {
+  const { contracts, chain, deployment } = stack;
+  const { chainId = chain.chainId, autoPayLLM = contracts.autoPayLLM } = changes;
+  return `${salesText(contracts.usdc)}
+listen: { port: 0 }
+chain: { id: ${chainId}, rpcUrl: "${chain.rpcUrl}", deployedAtBlock: ${contracts.deployedAtBlock} }
+contracts: ${JSON.stringify({ ...deployment.contracts, autoPayLLM })}
+providers:
+  - { name: simulated, baseUrl: "${simulatorUrl}/v1" }
 collection: { intervalSeconds: 600 }
 audit: { intervalSeconds: 3600 }
 limits: { maxBodyBytes: 65536 }
 `;
+}
+
+/** A data folder for another relay. */
+async function folderWith(config: string, relayKey = toHex(stack.relayKey)): Promise<string> {
+  const folder = await mkdtemp(join(dataDir, 'other-'));
+  await mkdir(join(folder, 'keys'));
+  await writeFile(join(folder, 'keys/relay.key'), relayKey, { mode: 0o600 });
+  await writeFile(join(folder, 'autopay.yaml'), config);
+  return folder;
 }
 
 async function readError(response: Response) {
@@ -118,7 +139,9 @@ describe('a relay that is running', () => {
       relay: stack.relay,
       chainId: 31337,
       contracts: { autoPayLLM: stack.contracts.autoPayLLM },
-      token: { symbol: 'USDC', decimals: 6 },
+      tokens: [{ symbol: 'USDC', decimals: 6 }],
+      // The bond is read soon after the start.
+      bond: {},
     });
     const models = (await (await fetch(`${relay.url}/v1/models`)).json()) as {
       data: { id: string }[];
@@ -130,7 +153,7 @@ describe('a relay that is running', () => {
       free: false,
       context_tokens: 128_000,
       default_max_output_tokens: 4096,
-      pricing: { symbol: 'USDC', prompt: '150000', completion: '600000', request: '0', per_tokens: 1_000_000 },
+      pricing: [{ symbol: 'USDC', prompt: '150000', completion: '600000', request: '0', per_tokens: 1_000_000 }],
     });
     expect(models.data.find((model) => model.id === 'sim-free')).toMatchObject({ free: true });
     expect(models.price_root).toMatch(/^0x[0-9a-f]{64}$/);
@@ -365,13 +388,6 @@ describe('the operator', () => {
 });
 
 describe('a relay that cannot start', () => {
-  const folderWith = async (config: string, relayKey = toHex(stack.relayKey)) => {
-    const folder = await mkdtemp(join(dataDir, 'other-'));
-    await mkdir(join(folder, 'keys'));
-    await writeFile(join(folder, 'keys/relay.key'), relayKey, { mode: 0o600 });
-    await writeFile(join(folder, 'autopay.yaml'), config);
-    return folder;
-  };
   const refuse = (folder: string, port = 0) =>
     startRelay({ dataDir: folder, port, log }).catch((error: unknown) => error);
 
@@ -457,13 +473,7 @@ describe('the relay process', () => {
 
 describe('a relay that stops', () => {
   it('finishes the stream under way and admits nothing new', async () => {
-    const folder = await mkdtemp(join(dataDir, 'stop-'));
-    await mkdir(join(folder, 'keys'));
-    await writeFile(join(folder, 'keys/relay.key'), toHex(stack.relayKey), { mode: 0o600 });
-    await writeFile(
-      join(folder, 'autopay.yaml'),
-      configText().replace('model: sim-free }', 'model: "sim-free?tps=20&tokens=16" }'),
-    );
+    const folder = await folderWith(configText().replace('model: sim-free }', 'model: "sim-free?tps=20&tokens=16" }'));
     const stopping = await startRelay({ dataDir: folder, port: 0, log });
     const url = `${stopping.url}/v1/chat/completions`;
     const init = {
@@ -476,5 +486,56 @@ describe('a relay that stops', () => {
     await expect(fetch(url, init)).rejects.toThrow();
     expect(await response.text()).toContain('data: [DONE]');
     await closed;
+  });
+});
+
+describe('a relay whose model has a budget', () => {
+  /** What 100 atomic units of USDC count, at 100 AGPT per USDC. */
+  const limitAgpt = 10n ** 16n;
+  const dayMs = 86_400_000;
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  it('sells until the vote’s limit is reached, and then refuses that model alone', async () => {
+    const { timelock, modelBudgets } = stack.contracts;
+    const vote = { functionName: 'setModelBudget', args: ['sim-small', limitAgpt] } as const;
+    const data = encodeFunctionData({ abi: modelBudgetsAbi, ...vote });
+    await sendAs(stack.chain, { from: timelock, to: modelBudgets, data });
+    // The vote holds from the next day on, and the relay goes by its own clock.
+    const tomorrow = Math.floor(Date.now() / dayMs) + 1;
+    vi.useFakeTimers({ toFake: ['Date'], now: (tomorrow + 0.5) * dayMs });
+    const budgeted = await startRelay({ dataDir: await folderWith(configText()), port: 0, log });
+    try {
+      const buyer = new RawPayer({ ...payer.scope, relayUrl: budgeted.url }, toHex(stack.payerKey));
+      const channel = await buyer.openChannel({ deposit });
+      let [cumulativeAmount, charged] = [0n, 0n];
+      const buy = (body = chatBody()) =>
+        buyer.pay({ channelId: channel, cumulativeAmount: (cumulativeAmount += 2_000n), body });
+      let response = await buy();
+      for (let call = 1; response.ok && call < 100; call += 1) {
+        const receipt = decodeReceipt(decodeSignedReceipt(response.headers.get('x-autopay-receipt') ?? '').entry);
+        charged += receipt.amount;
+        response = await buy();
+      }
+      expect(charged).toBeGreaterThan(0n);
+      expect([response.status, response.headers.get('x-should-retry')]).toEqual([429, 'false']);
+      const { error } = (await response.json()) as { error: Record<string, string> };
+      expect(error).toMatchObject({
+        code: 'model_budget_exceeded',
+        model: 'sim-small',
+        day: tomorrow,
+        limitAgpt: String(limitAgpt),
+        spentAgpt: String(charged * 10n ** 14n),
+        reservedAgpt: '0',
+        resetsAt: new Date((tomorrow + 1) * dayMs).toISOString(),
+      });
+      expect(BigInt(error['spentAgpt'] ?? 0) + BigInt(error['quoteAgpt'] ?? 0)).toBeGreaterThan(limitAgpt);
+      // Another model has its own budget: its provider is asked, and fails. A free one needs none.
+      expect((await buy(chatBody({ model: 'sim-broken' }))).status).toBe(500);
+      expect((await buyer.post(chatBody({ model: 'sim-free' }))).status).toBe(200);
+    } finally {
+      await budgeted.close();
+    }
   });
 });

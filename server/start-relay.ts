@@ -6,14 +6,15 @@ import { AutoPayError } from '../protocol/errors/auto-pay-error.ts';
 import { createApp } from './app.ts';
 import { createBackground } from './background.ts';
 import { handleCall } from './call/handle-call.ts';
-import { prepareCall } from './call/prepare-call.ts';
-import type { CallDeps } from './call/types.ts';
+import { readQuotes } from './call/quote-tokens.ts';
 import { createChainClient } from './chain/create-chain-client.ts';
 import { checkDeployment } from './check-deployment.ts';
 import { loadConfig } from './config/load-config.ts';
 import { readKeys } from './config/read-keys.ts';
+import type { RelayConfig } from './config/relay-config.ts';
 import { createCallDeps } from './create-call-deps.ts';
 import { createPayments } from './create-payments.ts';
+import { createPrices } from './create-prices.ts';
 import { createCallGate, type CallGate } from './http/call-gate.ts';
 import { describeModels } from './http/describe-models.ts';
 import { listen, type Listening } from './http/listen.ts';
@@ -57,7 +58,8 @@ const flushTimeoutMs = 1_000;
 /**
  * Starts a relay on a data folder: the same entry for `npm start`, tests, and production.
  *
- * @throws AutoPayError `invalid_configuration`, `key_file_unsafe`, `data_dir_locked`, `port_taken`, `chain_unavailable`
+ * @throws AutoPayError `invalid_configuration`, `key_file_unsafe`, `data_dir_locked`, `port_taken`, `chain_unavailable`,
+ * `price_table_unpublished`
  */
 export async function startRelay(options: StartRelayOptions): Promise<Relay> {
   const { env = process.env, onFatal = exitByException } = options;
@@ -66,7 +68,7 @@ export async function startRelay(options: StartRelayOptions): Promise<Relay> {
   const dataDir = resolve(options.dataDir);
   const config = await loadConfig(join(dataDir, 'autopay.yaml'));
   const keys = await readKeys(dataDir);
-  const { chain, contracts, limits, listen: address, token } = config;
+  const { chain, contracts, limits, listen: address } = config;
   const relay = addressOfPrivateKey(keys.relayKey);
   const client = createChainClient({ rpcUrl: chain.rpcUrl, chainId: chain.id });
   await checkDeployment({ client, config, relay });
@@ -89,24 +91,29 @@ export async function startRelay(options: StartRelayOptions): Promise<Relay> {
     closers.push(() => ledger.close());
     const background = createBackground({ config, ledger, relayKey: keys.relayKey, dataDir, log });
     closers.push(() => background.stop());
+    await background.readBudgets();
+    const prices = createPrices({ config, client, log, ...clock });
+    closers.push(() => prices.stop());
+    await prices.prepare();
     const { challengeKey, operatorToken } = keys;
     const reader = background.channelReader;
-    const payments = createPayments({ config, challengeKey, ledger, reader, ...clock, onFatal: fatal });
+    const books = { config, ledger, prices: prices.list };
+    const payments = createPayments({ ...books, challengeKey, reader, ...clock, onFatal: fatal });
     closers.push(() => payments.close());
-    const calls = createCallDeps({ config, ledger, clock, log, env });
+    const calls = createCallDeps({ ...books, budgets: background.budgets, clock, log, env });
     closers.push(() => calls.closeTransport());
 
-    const { deps, prices } = calls;
+    const { deps } = calls;
     const gate = createCallGate(limits.maxConcurrentCalls);
     const app = createApp({
       gate,
       payments: payments.methods,
       handleCall: (request, sink) => handleCall(deps, request, sink),
-      quoteOf: (body) => readQuote(deps, body),
+      quotesOf: (body) => readQuotes(deps, body),
       maxBodyBytes: limits.maxBodyBytes,
       log,
-      models: describeModels({ routes: deps.routes, prices, createdSeconds: Math.floor(clock.nowMs() / 1000) }),
-      health: { relay, chainId: chain.id, contracts, token },
+      models: describeModels({ routes: deps.routes, prices: prices.list, ...clock }),
+      health: () => ({ relay, ...describeTerms(config), bond: background.bond() }),
       ledger,
       blocks: background.blocks,
       runJob: (name) => background.runJob(name),
@@ -115,6 +122,7 @@ export async function startRelay(options: StartRelayOptions): Promise<Relay> {
     const maxConnections = idleConnections + 4 * limits.maxConcurrentCalls;
     const listening = await listen(app, { ...address, port: options.port ?? address.port, maxConnections });
     background.start();
+    prices.start();
     log.info({ url: listening.url, relay, chainId: chain.id }, 'the relay listens');
 
     const cutUpstreams = () => calls.closeTransport();
@@ -130,6 +138,12 @@ export async function startRelay(options: StartRelayOptions): Promise<Relay> {
     await closeAll(closers);
     throw error;
   }
+}
+
+/** What a client has to know before it pays. */
+function describeTerms({ chain, contracts, tokens }: RelayConfig): Record<string, unknown> {
+  const taken = tokens.map(({ symbol, address, decimals }) => ({ symbol, address, decimals }));
+  return { chainId: chain.id, contracts, tokens: taken };
 }
 
 /** Ends the calls: first by themselves, then without their clients, then without their upstreams. */
@@ -167,15 +181,6 @@ async function isOver(event: Promise<void>, timeoutMs: number): Promise<boolean>
 
 async function closeAll(closers: readonly (() => Promise<void>)[]): Promise<void> {
   for (const close of closers.toReversed()) await close();
-}
-
-function readQuote(deps: CallDeps, body: Buffer): bigint | undefined {
-  try {
-    return prepareCall(deps, body).quote.amount;
-  } catch (error) {
-    if (error instanceof AutoPayError) return undefined;
-    throw error;
-  }
 }
 
 /** Test only: AUTOPAY_TEST_COMMIT_DELAY_MS makes every commit late, to show what waits for it. */

@@ -35,6 +35,15 @@ export const errorCodes = {
   channel_wrong_token: { status: 402, type: 'payment_required' },
   transaction_reverted: { status: 409, type: 'invalid_request_error' },
 
+  // What votes allow a model to spend
+  model_budget_exceeded: { status: 429, type: 'budget_exceeded' },
+  token_without_rate: { status: 403, type: 'budget_exceeded' },
+  budgets_unknown: { status: 503, type: 'server_error' },
+
+  // What the chain says of prices
+  price_table_unpublished: { status: 503, type: 'server_error' },
+  price_unavailable: { status: 503, type: 'server_error' },
+
   // The upstream and the relay itself
   upstream_error: { status: 502, type: 'upstream_error' },
   upstream_unreachable: { status: 502, type: 'upstream_error' },
@@ -54,6 +63,7 @@ export const errorCodes = {
   data_dir_locked: { status: 500, type: 'configuration_error' },
   stack_not_found: { status: 500, type: 'configuration_error' },
   key_file_unsafe: { status: 500, type: 'configuration_error' },
+  insufficient_balance: { status: 500, type: 'configuration_error' },
   invalid_argument: { status: 400, type: 'invalid_request_error' },
   invalid_encoding: { status: 400, type: 'invalid_request_error' },
   verification_failed: { status: 500, type: 'verification_error' },

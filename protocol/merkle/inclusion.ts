@@ -9,7 +9,7 @@ export function merkleRoot(leafHashes: readonly Uint8Array[]): Uint8Array {
 }
 
 /** The largest power of two below `size` (RFC 6962 §2.1: k < n ≤ 2k). */
-function splitPoint(size: number): number {
+export function splitPoint(size: number): number {
   let k = 1;
   while (k * 2 < size) k *= 2;
   return k;

@@ -11,6 +11,8 @@ type JsonReceipt = Omit<CallReceipt, Amounts | 'evidenceTier' | 'usageKind'> &
   Record<Amounts, string> &
   Record<'evidenceTier' | 'usageKind', number>;
 
+type JsonPriceRow = { model: string; token: Hex; inUsd: boolean } & Record<keyof TokenPrices, string>;
+
 /** vectors.json, as scripts/generate-vectors.ts writes it. */
 export interface Vectors {
   scope: { chainId: number; escrow: Hex; autoPayLLM: Hex; signer: Hex };
@@ -19,9 +21,19 @@ export interface Vectors {
   receipts: { fields: JsonReceipt; entry: Hex; leafHash: Hex }[];
   receiptBatches: { root: Hex; size: number; signedAtMs: number; digest: Hex; signature: Hex; paths: Hex[][] }[];
   trees: { size: number; root: Hex; leafHashes: Hex[]; paths: Hex[][] }[];
+  /** Trees of 1 … 130 leaves: roots, and keccak256 over all proofs of a size (see scripts/vectors/merkle-proofs.ts). */
+  merkleProofs: { leaves: string; roots: Hex[]; inclusionDigests: Hex[]; consistencyDigests: Hex[] };
   commitments: { subject: CommitmentSubject; salt: Hex; bytes: Hex; commitment: Hex }[];
   challenges: { challenge: ChallengeEcho; secret: Hex }[];
   blocks: { start: number; entries: number; bytes: Hex; cid: string; root: Hex }[];
+  priceTable: { root: Hex; size: number; rows: { row: JsonPriceRow; encoded: Hex; leafHash: Hex; path: Hex[] }[] };
+  priceCosts: {
+    /** Index of the row in `priceTable`. */
+    row: number;
+    usage: TokenUsage;
+    conversion: { answer: string; answerDecimals: number; tokenDecimals: number } | null;
+    cost: string;
+  }[];
   costs: { usage: Partial<TokenUsage>; prices: Record<keyof TokenPrices, number>; cost: string }[];
 }
 

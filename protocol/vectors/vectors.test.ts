@@ -131,7 +131,8 @@ describe('shared vectors', () => {
   it('prices usage, rounded up once', () => {
     for (const { usage, prices, cost } of vectors.costs) {
       const exact = Object.fromEntries(Object.entries(prices).map(([part, price]) => [part, BigInt(price)]));
-      expect(costOfUsage({ ...noUsage, ...usage }, exact as Record<keyof typeof prices, bigint>).toString()).toBe(cost);
+      const tariff = { prices: exact as Record<keyof typeof prices, bigint>, conversion: null };
+      expect(costOfUsage({ ...noUsage, ...usage }, tariff).toString()).toBe(cost);
     }
   });
 

@@ -1,7 +1,10 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse, stringify } from 'yaml';
-import type { DeployedContracts } from '../deploy-contracts.ts';
+import type { Hex } from '../../protocol/bytes/hex.ts';
+import type { DeployedTokens, Deployment } from '../../protocol/deployment/deployment-schema.ts';
+import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
+import { priceRootOf } from '../../server/config/list-prices.ts';
 
 /** Whose calls a new stack's relay sells: OpenAI's (or an alike), or the simulated provider's. */
 export interface SoldProvider {
@@ -13,7 +16,7 @@ export interface WriteConfigOptions {
   dataDir: string;
   port: number;
   chain: { id: number; rpcUrl: string };
-  deployed: DeployedContracts;
+  deployed: Deployment;
   provider: SoldProvider;
   /** Top-level members of autopay.yaml that replace those written here. */
   overrides?: Readonly<Record<string, unknown>>;
@@ -24,6 +27,9 @@ interface Price {
   completion: string;
   cachedPrompt?: string;
 }
+
+/** AGPT per USDC, as in the accounting rate with which a local deployment begins. */
+const AGPT_PER_USDC = '100';
 
 /** USDC per 1,000,000 tokens; what the simulated provider would charge is for the asking. */
 const SIMULATED_PRICES: Readonly<Record<string, Price>> = {
@@ -71,6 +77,29 @@ function describeRoutes(kind: SoldProvider['kind']): object[] {
   ];
 }
 
+/** Prices are in USDC; AGPT follows at a fixed rate. */
+function describeTokens({ USDC: usdc, AGPT: agpt }: DeployedTokens): object[] {
+  if (!usdc || !agpt) throw new AutoPayError('invalid_configuration', 'A deployment has the tokens USDC and AGPT.');
+  return [
+    { symbol: 'USDC', ...usdc },
+    { symbol: 'AGPT', ...agpt, rate: AGPT_PER_USDC },
+  ];
+}
+
+/**
+ * The root of the price table that the relay will make of what `writeConfig` writes: the deployment publishes it.
+ *
+ * @returns 32 zero bytes if nothing costs anything
+ */
+export function priceRootOfStack(options: {
+  tokens: DeployedTokens;
+  provider: SoldProvider;
+  overrides?: Readonly<Record<string, unknown>>;
+}): Hex {
+  const { tokens, provider, overrides } = options;
+  return priceRootOf({ tokens: describeTokens(tokens), routes: describeRoutes(provider.kind), ...overrides });
+}
+
 /** The path of the relay's configuration in a data folder. */
 function configPath(dataDir: string): string {
   return join(dataDir, 'autopay.yaml');
@@ -79,12 +108,11 @@ function configPath(dataDir: string): string {
 /** Writes autopay.yaml for a new stack. */
 export async function writeConfig(options: WriteConfigOptions): Promise<void> {
   const { provider, chain, deployed } = options;
-  const { paymentChannels, autoPayLLM, auditLog } = deployed;
   const config = {
     listen: { host: '127.0.0.1', port: options.port },
-    chain: { ...chain, deployedAtBlock: Number(deployed.deployedAtBlock) },
-    contracts: { paymentChannels, autoPayLLM, auditLog },
-    token: { symbol: 'USDC', address: deployed.usdc, decimals: 6 },
+    chain: { ...chain, deployedAtBlock: deployed.deployedAtBlock },
+    contracts: deployed.contracts,
+    tokens: describeTokens(deployed.tokens),
     providers: [
       provider.kind === 'openai'
         ? { name: 'openai', baseUrl: provider.baseUrl, apiKeyEnv: 'OPENAI_API_KEY' }
@@ -94,7 +122,8 @@ export async function writeConfig(options: WriteConfigOptions): Promise<void> {
     payment: { suggestedDeposit: '5' },
     ...options.overrides,
   };
-  const head = '# The relay’s configuration, written by npm start. Amounts are in USDC; prices per 1,000,000 tokens.\n';
+  const head =
+    '# The relay’s configuration, written by npm start. Amounts are in USDC, the first token; prices per 1,000,000 tokens.\n';
   await writeFile(configPath(options.dataDir), head + stringify(config, { lineWidth: 0 }), { mode: 0o600 });
 }
 

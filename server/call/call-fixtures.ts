@@ -1,6 +1,7 @@
 import { createCallId } from '../../protocol/receipt/call-id.ts';
 import { zeroAddress, zeroBytes32, type Hex } from '../../protocol/bytes/hex.ts';
-import type { TokenPrices } from '../../protocol/pricing/token-prices.ts';
+import type { PriceRow } from '../../protocol/pricing/price-row.ts';
+import { createPriceList, type OraclePrice, type PriceList } from '../metering/price-list.ts';
 import type {
   ChannelState,
   ChargeRequest,
@@ -12,16 +13,20 @@ import type {
   VerifiedVoucher,
 } from '../ledger/ledger.ts';
 import type { Transport, UpstreamResponse } from './transport.ts';
-import type { CallDeps, CallLimits, CallRequest, CallSummary, ResponseSink, Route } from './types.ts';
+import type { CallDeps, CallLimits, CallRequest, CallSummary, ModelBudgets, ResponseSink, Route } from './types.ts';
 
 /** Test support for the life of a call: sinks, ledgers and upstreams in memory. */
 
 export const token: Hex = `0x${'11'.repeat(20)}`;
-export const priceRoot: Hex = `0x${'22'.repeat(32)}`;
+/** A token whose prices are in US dollars. */
+export const usdToken: Hex = `0x${'12'.repeat(20)}`;
 const channelId: Hex = `0x${'33'.repeat(32)}`;
 
 /** One atomic unit per prompt token and two per completion token, so that sums can be done in the head. */
-const prices: TokenPrices = {
+const row: PriceRow = {
+  model: 'small',
+  token,
+  inUsd: false,
   prompt: 1_000_000n,
   cachedPrompt: 500_000n,
   cacheWrite: 1_000_000n,
@@ -42,7 +47,7 @@ export function makeRoute(changes: Partial<Route> = {}): Route {
   return {
     model: 'small',
     deployments: [{ id: 'simulated@local', provider: 'simulated', model: 'sim-small' }],
-    prices,
+    prices: [row, { ...row, token: usdToken, inUsd: true }],
     contextTokens: 128_000,
     maxOutputTokens: 16_384,
     defaultMaxOutputTokens: 4_096,
@@ -225,6 +230,25 @@ export class FakeLedger implements Pick<Ledger, 'reserve' | 'charge' | 'release'
   }
 }
 
+/** Budgets that stop nothing. */
+export const wideBudgets: ModelBudgets = {
+  terms: ({ atMs }) => ({ day: Math.floor(atMs / 86_400_000), limitAgpt: 2n ** 128n - 1n, rate: 10n ** 18n }),
+};
+
+/** A price list of the two tokens; the second costs half a US dollar unless said otherwise. */
+export function makePriceList(changes: { round?: OraclePrice | undefined; isInForce?: boolean } = {}): PriceList {
+  const round = { answer: 50_000_000n, decimals: 8, roundId: 77n, updatedAt: 1 };
+  const sources = { round, isInForce: true, ...changes };
+  return createPriceList({
+    tokens: [
+      { symbol: 'USDC', address: token, decimals: 6, oracle: false, suggestedDeposit: 5_000_000n },
+      { symbol: 'WETH', address: usdToken, decimals: 8, oracle: true, suggestedDeposit: 500_000_000n },
+    ],
+    rows: makeRoute().prices ?? [],
+    sources: { oraclePrice: () => sources.round, isInForce: () => sources.isInForce },
+  });
+}
+
 /** The machine's clock. */
 export const clock = { nowMs: (): number => Date.now() };
 
@@ -237,11 +261,11 @@ export function makeCallDeps(
   return {
     ledger: new FakeLedger(),
     routes: new Map([[route.model, route]]),
+    budgets: wideBudgets,
     clock,
     limits,
-    token,
+    prices: makePriceList(),
     chainId: 31_337,
-    priceRoot,
     onFinish: (summary) => finished.push(summary),
     finished,
     ...rest,

@@ -40,20 +40,21 @@ const maxModelCharacters = 256;
  * @throws CallFailure `internal_error` if the ledger refused.
  */
 export async function chargeCall(context: CallContext, options: ChargeOptions): Promise<Charged> {
-  const { deps, request, call } = context;
+  const { deps, request, call, reserved } = context;
   const { attempt, brokenOff, facts } = options;
   const { usage, usageKind } = await meter(context, { facts, isWhole: brokenOff === null });
   const outcome = brokenOff === null ? 'ok' : 'aborted';
   const attempts = [...options.failed, closeAttempt(context, attempt, { outcome, usage, usageKind })];
-  const { prices } = call.route;
+  const { sale } = reserved;
   const requestSalt = createSalt();
   const charge = {
     callId: request.callId,
-    metered: prices === null ? 0n : costOfUsage(usage, prices),
+    metered: sale === null ? 0n : costOfUsage(usage, sale),
     receipt: {
-      token: prices === null ? zeroAddress : deps.token,
-      priceRoot: deps.priceRoot,
-      oracleRound: 0n,
+      token: sale === null ? zeroAddress : sale.token,
+      priceRoot: deps.prices.root,
+      // The round of the quote: the price may have moved since, the payer agreed to this one.
+      oracleRound: sale === null ? 0n : sale.oracleRound,
       usage,
       requestCommitment: toHex(commit({ subject: 'request', salt: requestSalt, bytes: request.body })),
       responseCommitment: toHex(options.responseCommitment),

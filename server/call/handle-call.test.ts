@@ -19,12 +19,15 @@ import {
   makeTransport,
   makeVoucher,
   MemorySink,
-  priceRoot,
+  makePriceList,
+  usdToken,
   streamEvents,
   token,
 } from './call-fixtures.ts';
 import { digestAttempts } from './attempts-digest.ts';
 import { handleCall } from './handle-call.ts';
+import { readQuotes } from './quote-tokens.ts';
+import type { OraclePrice, PriceList } from '../metering/price-list.ts';
 import { TransportError, type Transport } from './transport.ts';
 
 const ask = { model: 'small', messages: [{ role: 'user', content: 'Hi' }] };
@@ -175,7 +178,8 @@ describe('a charge', () => {
     expect(charge.metered).toBe(20n);
     expect(charge.receipt).toMatchObject({
       token,
-      priceRoot,
+      priceRoot: deps.prices.root,
+      oracleRound: 0n,
       usage: { prompt: 10, completion: 5 },
       usageKind: 'exact',
       evidenceTier: 'relay-signed',
@@ -326,14 +330,67 @@ describe('refusals', () => {
     });
   });
 
-  test('without payment name the quote', async () => {
+  test('come without payment, and the quote of each token can be told', async () => {
+    const deps = makeDeps({ transport: makeTransport() });
+    const request = makeRequest(ask, { voucher: null, channel: null });
+    const call = handleCall(deps, request, new MemorySink());
+    await expect(call).rejects.toMatchObject({ code: 'payment_required', status: 402 });
+    const quote = BigInt(request.body.length + 64 + 2 * 4096);
+    // Hundred-millionths of a dollar, at half a dollar per token of 10^8.
+    expect(readQuotes(deps, request.body)).toEqual(
+      new Map([
+        [token, quote],
+        [usdToken, 2n * quote],
+      ]),
+    );
+    const unpriced = { ...deps, prices: makePriceList({ round: undefined }) };
+    expect(readQuotes(unpriced, request.body)).toEqual(new Map([[token, quote]]));
+    expect(readQuotes(deps, Buffer.from('{}'))).toBeUndefined();
+  });
+
+  test('come while the price table is not in force, paid or not; free calls go on', async () => {
+    const prices = makePriceList({ isInForce: false });
+    const deps = () => makeDeps({ prices, transport: makeTransport(makeResponse([answerText])) });
+    for (const payment of [{}, { voucher: null, channel: null }]) {
+      const call = handleCall(deps(), makeRequest(ask, payment), new MemorySink());
+      await expect(call).rejects.toMatchObject({ code: 'price_table_unpublished', status: 503 });
+    }
+    const sink = new MemorySink();
+    await handleCall({ ...deps(), routes: new Map([['small', makeRoute({ prices: null })]]) }, makeRequest(ask), sink);
+    expect(sink.status).toBe(200);
+  });
+});
+
+describe('a token whose prices are in US dollars', () => {
+  const channel = makeChannel({ token: usdToken });
+
+  test('is charged at the round of the quote, which the receipt names', async () => {
+    const ledger = new FakeLedger();
+    let round: OraclePrice = { answer: 50_000_000n, decimals: 8, roundId: 77n, updatedAt: 1 };
+    const list = makePriceList();
+    const prices = {
+      root: list.root,
+      termsFor: (...ask: Parameters<PriceList['termsFor']>) => makePriceList({ round }).termsFor(...ask),
+    };
+    ledger.onReserve = () => {
+      // The price doubles while the call is under way.
+      round = { ...round, answer: 25_000_000n, roundId: 78n };
+      return undefined;
+    };
+    const transport = makeTransport(makeResponse([answerText]));
+    await handleCall(makeDeps({ ledger, prices, transport }), makeRequest(ask, { channel }), new MemorySink());
+    expect(ledger.reserved).toMatchObject([{ token: usdToken }]);
+    expect(ledger.charged).toMatchObject([{ metered: 40n, receipt: { token: usdToken, oracleRound: 77n } }]);
+  });
+
+  test('pays for nothing while the oracle has no price', async () => {
+    const prices = makePriceList({ round: undefined });
     const call = handleCall(
-      makeDeps({ transport: makeTransport() }),
-      makeRequest(ask, { voucher: null }),
+      makeDeps({ prices, transport: makeTransport() }),
+      makeRequest(ask, { channel }),
       new MemorySink(),
     );
-    const quote = String(JSON.stringify(ask).length + 64 + 2 * 4096);
-    await expect(call).rejects.toMatchObject({ code: 'payment_required', status: 402, facts: { quote } });
+    await expect(call).rejects.toMatchObject({ code: 'price_unavailable', status: 503, facts: { token: usdToken } });
   });
 });
 

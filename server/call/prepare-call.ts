@@ -1,19 +1,18 @@
 import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
-import { quoteCall, type Quote, type QuoteInput } from '../metering/quote-call.ts';
+import { boundCall, type QuoteInput } from '../metering/quote-call.ts';
 import { parseChatRequest, type ChatRequest } from './parse-chat-request.ts';
 import { refuseTooLong } from './refuse-too-long.ts';
 import type { CallDeps, Route } from './types.ts';
 
-/** A request that is understood: what is asked, what answers to it, and what it can cost. */
+/** A request that is understood: what is asked, what answers to it, and what bounds its cost. */
 export interface PreparedCall {
   chat: ChatRequest;
   route: Route;
   quoteInput: QuoteInput;
-  quote: Quote;
 }
 
 /**
- * Reads, routes and quotes a request; decides nothing yet.
+ * Reads, routes and bounds a request; decides nothing yet.
  * @throws AutoPayError as parseChatRequest, and `model_not_found`.
  */
 export function prepareCall(deps: Pick<CallDeps, 'limits' | 'routes'>, body: Buffer): PreparedCall {
@@ -31,12 +30,11 @@ export function prepareCall(deps: Pick<CallDeps, 'limits' | 'routes'>, body: Buf
     textOnly: chat.textOnly,
     choices: chat.choices,
     requestedOutputTokens: chat.outputLimit?.tokens ?? null,
-    prices: route.prices,
     contextTokens: route.contextTokens,
     maxOutputTokens: route.maxOutputTokens,
     defaultMaxOutputTokens: route.defaultMaxOutputTokens,
   };
-  const quote = quoteCall(quoteInput);
-  refuseTooLong(chat, { outputTokens: quote.outputTokens, maxResponseBytes: deps.limits.maxResponseBytes });
-  return { chat, route, quoteInput, quote };
+  const { outputTokens } = boundCall(quoteInput);
+  refuseTooLong(chat, { outputTokens, maxResponseBytes: deps.limits.maxResponseBytes });
+  return { chat, route, quoteInput };
 }

@@ -1,7 +1,15 @@
 import type { Hex } from '../../protocol/bytes/hex.ts';
 import type { ErrorCode } from '../../protocol/errors/error-codes.ts';
-import type { TokenPrices } from '../../protocol/pricing/token-prices.ts';
-import type { AttemptRecord, ChannelState, ChargeResult, Ledger, VerifiedVoucher } from '../ledger/ledger.ts';
+import type { PriceRow } from '../../protocol/pricing/price-row.ts';
+import type {
+  AttemptRecord,
+  BudgetTerms,
+  ChannelState,
+  ChargeResult,
+  Ledger,
+  VerifiedVoucher,
+} from '../ledger/ledger.ts';
+import type { PriceList } from '../metering/price-list.ts';
 import type { Router } from './router.ts';
 
 /** One provider, model and region that a route can use. */
@@ -19,8 +27,11 @@ export interface Route {
   model: string;
   /** Tried in this order. */
   deployments: readonly Deployment[];
-  /** Null on a free route: nobody pays, a receipt is written all the same. */
-  prices: TokenPrices | null;
+  /**
+   * What it costs, one row for each token that it can be paid in. Null on a free route: nobody pays, a receipt is written
+   * all the same.
+   */
+  prices: readonly PriceRow[] | null;
   /** The model's context window: no prompt has more tokens. */
   contextTokens: number;
   /** A client's limit above this is lowered to it. */
@@ -110,20 +121,27 @@ export interface CallSummary {
   error?: unknown;
 }
 
+/** What votes allow models to spend. */
+export interface ModelBudgets {
+  /**
+   * What holds for a model and a token on the UTC day of `atMs`.
+   * @throws AutoPayError `budgets_unknown` if the chain has not been read for too long, `token_without_rate`.
+   */
+  terms(ask: { model: string; token: Hex; atMs: number }): BudgetTerms;
+}
+
 /** What the life of a call works with. */
 export interface CallDeps {
   ledger: Pick<Ledger, 'reserve' | 'charge' | 'release'>;
   /** By the name that clients ask for. */
   routes: ReadonlyMap<string, Route>;
+  budgets: ModelBudgets;
   router: Router;
   clock: Clock;
   limits: CallLimits;
-  /** The token that priced routes are paid in. */
-  token: Hex;
   /** For the MPP `Payment-Receipt`. */
   chainId: number;
-  /** Root of the published price table (metering/price-table). */
-  priceRoot: Hex;
+  prices: Pick<PriceList, 'root' | 'termsFor'>;
   /** Called once for each call that had a reservation, after its end. MUST NOT throw. */
   onFinish?: (summary: CallSummary) => void;
 }

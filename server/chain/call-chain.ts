@@ -1,20 +1,26 @@
 import { BaseError, decodeErrorResult, type Hex } from 'viem';
 import { auditLogAbi } from '../../protocol/abi/audit-log.ts';
 import { autoPayLlmAbi } from '../../protocol/abi/auto-pay-llm.ts';
+import { keyRegistryAbi } from '../../protocol/abi/key-registry.ts';
+import { modelBudgetsAbi } from '../../protocol/abi/model-budgets.ts';
 import { paymentChannelsAbi } from '../../protocol/abi/payment-channels.ts';
+import { priceBookAbi } from '../../protocol/abi/price-book.ts';
+import { priceOracleAbi } from '../../protocol/abi/price-oracle.ts';
 import { isHex } from '../../protocol/bytes/hex.ts';
 import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
 
 /** Every custom error that a call to one of our contracts can bubble up. */
-const contractErrors = [...autoPayLlmAbi, ...paymentChannelsAbi, ...auditLogAbi].filter(
-  (entry) => entry.type === 'error',
-);
+const contractErrors = [
+  ...[...autoPayLlmAbi, ...paymentChannelsAbi, ...auditLogAbi, ...modelBudgetsAbi],
+  ...[...priceBookAbi, ...priceOracleAbi, ...keyRegistryAbi],
+].filter((entry) => entry.type === 'error');
 
 /**
  * Runs one exchange with the chain and gives its failures our codes.
  * @param what what was tried, for the message, as in "reading channel 0x…".
- * @throws AutoPayError `transaction_reverted` with the contract's reason if the chain refused, `chain_unavailable` if it
- * could not be asked. The endpoint's address, which may carry a key, is in no message.
+ * @throws AutoPayError `transaction_reverted` with the contract's reason if the chain refused (facts `contractError` and
+ * `contractErrorArguments`, separated by ", "), `chain_unavailable` if it could not be asked. The endpoint's address, which
+ * may carry a key, is in no message.
  */
 export async function callChain<T>(what: string, exchange: () => Promise<T>): Promise<T> {
   try {
@@ -23,7 +29,8 @@ export async function callChain<T>(what: string, exchange: () => Promise<T>): Pr
     if (cause instanceof AutoPayError) throw cause;
     const reason = revertReason(cause);
     if (reason !== undefined) {
-      throw new AutoPayError('transaction_reverted', `The chain refused ${what}: ${reason}.`, { cause });
+      const { text, facts } = reason;
+      throw new AutoPayError('transaction_reverted', `The chain refused ${what}: ${text}.`, { cause, facts });
     }
     const detail = cause instanceof BaseError ? cause.shortMessage.replace(/\.$/, '') : 'no answer';
     throw new AutoPayError(
@@ -34,15 +41,20 @@ export async function callChain<T>(what: string, exchange: () => Promise<T>): Pr
   }
 }
 
+interface RevertReason {
+  text: string;
+  facts: { contractError?: string; contractErrorArguments?: string };
+}
+
 /** The decoded reason of a revert; undefined if the failure was something else. */
-function revertReason(cause: unknown): string | undefined {
+function revertReason(cause: unknown): RevertReason | undefined {
   if (!(cause instanceof BaseError)) return undefined;
   const data = revertData(cause);
   if (data !== undefined && data !== '0x') return describeRevert(data);
   const reverted = cause.walk(
     (error) => error instanceof Error && /^(ExecutionReverted|ContractFunctionReverted)/.test(error.name),
   );
-  return reverted === null ? undefined : 'it reverted without a reason';
+  return reverted === null ? undefined : { text: 'it reverted without a reason', facts: {} };
 }
 
 /** Nodes put the returned bytes in `data`, or in `data.data`. */
@@ -57,11 +69,13 @@ function revertData(cause: BaseError): Hex | undefined {
   return found;
 }
 
-function describeRevert(data: Hex): string {
+function describeRevert(data: Hex): RevertReason {
   try {
     const { errorName, args } = decodeErrorResult({ abi: contractErrors, data });
-    return `${errorName}(${(args ?? []).map(String).join(', ')})`;
+    const contractErrorArguments = (args ?? []).map(String).join(', ');
+    const facts = { contractError: errorName, contractErrorArguments };
+    return { text: `${errorName}(${contractErrorArguments})`, facts };
   } catch {
-    return `an error with the selector ${data.slice(0, 10)}`;
+    return { text: `an error with the selector ${data.slice(0, 10)}`, facts: {} };
   }
 }

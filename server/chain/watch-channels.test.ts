@@ -23,7 +23,7 @@ beforeEach(async () => {
 afterEach(() => relay.close());
 
 function watch(
-  overrides: { token?: Hex; maxBlocksPerQuery?: number; reorgMarginBlocks?: number } = {},
+  overrides: { tokens?: Hex[]; maxBlocksPerQuery?: number; reorgMarginBlocks?: number } = {},
 ): ChannelWatcher {
   const { contracts, chain } = stack;
   const { client, ledger } = relay;
@@ -37,7 +37,7 @@ function watch(
   const reader = createChannelReader({ ...escrow, chainId: chain.chainId, findSalt });
   return createChannelWatcher({
     ...escrow,
-    token: contracts.usdc,
+    tokens: [contracts.usdc],
     ledger,
     reader,
     log: silentLog,
@@ -77,8 +77,8 @@ describe('a channel watcher', () => {
   it('passes over channels of other tokens, and keeps following those that the ledger has', async () => {
     const before = await stack.openChannel({ deposit });
     await watch().poll();
-    // The token of the configuration changes.
-    const watcher = watch({ token: stack.contracts.autoPayLLM });
+    // The tokens of the configuration change.
+    const watcher = watch({ tokens: [stack.contracts.autoPayLLM] });
     const after = await stack.openChannel({ deposit });
     await stack.sendAsPayer({ functionName: 'requestClose', args: [before.channelId] });
     await watcher.poll();

@@ -5,25 +5,25 @@ import type { Ledger } from '../ledger/ledger.ts';
 import { callChain } from './call-chain.ts';
 import type { ChainClient } from './create-chain-client.ts';
 import type { ChannelReader } from './create-channel-reader.ts';
+import { createBlockFollower, type BlockFollowerOptions } from './follow-blocks.ts';
 import type { JobLog } from './job-log.ts';
 
 /** What watching works with. */
-export interface ChannelWatcherOptions {
+export interface ChannelWatcherOptions extends Pick<
+  BlockFollowerOptions,
+  'deployedAtBlock' | 'reorgMarginBlocks' | 'maxBlocksPerQuery'
+> {
   client: ChainClient;
   ledger: Pick<Ledger, 'upsertChannel' | 'getChannel'> & Pick<BackgroundLedger, 'getState' | 'setState'>;
   reader: ChannelReader;
   paymentChannels: Hex;
   /** The payee whose channels matter: AutoPayLLM. */
   payee: Hex;
-  /** The token that calls are paid in: channels that are opened in another one are none to serve. */
-  token: Hex;
-  deployedAtBlock: number;
+  /** The tokens that calls are paid in: channels that are opened in another one are none to serve. */
+  tokens: readonly Hex[];
   /** Called when the payer of one of our channels wants its money back: what it owes MUST be collected within the grace period. */
   onCloseRequested: (channelId: Hex) => void;
   log: JobLog;
-  /** Blocks that are read again each time, because a reorganisation may have changed them; below `maxBlocksPerQuery`. */
-  reorgMarginBlocks?: number;
-  maxBlocksPerQuery?: number;
 }
 
 /** Keeps the ledger's channels as the escrow has them. */
@@ -32,16 +32,12 @@ export interface ChannelWatcher {
   poll(): Promise<void>;
 }
 
-const stateKey = 'watch_channels.next_block';
-
 /** A watcher that continues at the block where an earlier process stopped. */
 export function createChannelWatcher(options: ChannelWatcherOptions): ChannelWatcher {
-  const { client, ledger, reorgMarginBlocks = 12, maxBlocksPerQuery = 10_000 } = options;
   /** Events within the margin that are dealt with: block hash and log index, with their channels. */
   let seen = new Map<string, SeenEvent>();
-  let nextBlock = 0;
 
-  async function readRange(from: number, to: number): Promise<void> {
+  async function readRange({ from, to, settledTo }: { from: number; to: number; settledTo: number }): Promise<void> {
     const events = await listEvents(options, { from, to });
     const current = new Map(events.map((event) => [event.key, event]));
     const changed = new Set<Hex>();
@@ -52,24 +48,15 @@ export function createChannelWatcher(options: ChannelWatcherOptions): ChannelWat
     for (const channelId of changed) {
       if (!(await refreshChannel(options, { channelId, events, to }))) postponed.add(channelId);
     }
-    const margin = to - reorgMarginBlocks;
     const undone = [...seen].filter(([key, { channelId }]) => postponed.has(channelId) && !current.has(key));
-    const done = [...current].filter(([, { block, channelId }]) => block > margin && !postponed.has(channelId));
+    const done = [...current].filter(([, { block, channelId }]) => block > settledTo && !postponed.has(channelId));
     seen = new Map([...undone, ...done]);
-    if (to >= nextBlock) {
-      nextBlock = to + 1;
-      await ledger.setState(stateKey, String(nextBlock));
-    }
   }
 
+  const follower = createBlockFollower({ ...options, stateKey: 'watch_channels.next_block', readRange });
   return {
     async poll() {
-      nextBlock ||= Number((await ledger.getState(stateKey)) ?? options.deployedAtBlock);
-      const newest = Number(await callChain('the newest block', () => client.getBlockNumber()));
-      const first = Math.max(options.deployedAtBlock, Math.min(nextBlock, newest + 1) - reorgMarginBlocks);
-      for (let from = first; from <= newest; from += maxBlocksPerQuery) {
-        await readRange(from, Math.min(newest, from + maxBlocksPerQuery - 1));
-      }
+      await follower.poll();
     },
   };
 }
@@ -78,14 +65,14 @@ interface SeenEvent {
   key: string;
   block: number;
   channelId: Hex;
-  /** Whether the channel was opened for our payee, in our token, by this event. */
+  /** Whether the channel was opened for our payee, in one of our tokens, by this event. */
   opensOurs: boolean;
   requestsClose: boolean;
 }
 
 /** The events that change channels, in their order. */
 async function listEvents(options: ChannelWatcherOptions, range: { from: number; to: number }): Promise<SeenEvent[]> {
-  const { client, paymentChannels, payee, token } = options;
+  const { client, paymentChannels, payee, tokens } = options;
   const isSame = (a: string, b: string) => a.toLowerCase() === b.toLowerCase();
   const events = await callChain(`the events of blocks ${range.from} to ${range.to}`, () =>
     client.getContractEvents({
@@ -108,7 +95,7 @@ async function listEvents(options: ChannelWatcherOptions, range: { from: number;
         });
       case 'ChannelOpened': {
         const { channelId } = event.args;
-        const opensOurs = isSame(event.args.payee, payee) && isSame(event.args.token, token);
+        const opensOurs = isSame(event.args.payee, payee) && tokens.some((token) => isSame(event.args.token, token));
         return opensOurs ? [{ ...base, key: keyOf(0), channelId, opensOurs }] : [];
       }
       case 'CloseRequested':

@@ -3,7 +3,7 @@ import { autoPayLlmAbi } from '../../protocol/abi/auto-pay-llm.ts';
 import type { Hex } from '../../protocol/bytes/hex.ts';
 import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
 import type { PendingBooking, SpendSum } from '../ledger/background-ledger.ts';
-import { nameId } from './name-id.ts';
+import { nameId } from '../../protocol/bytes/name-id.ts';
 import { registerName } from './register-name.ts';
 import type { CollectionDeps } from './collection-deps.ts';
 
@@ -14,6 +14,18 @@ export interface BookedResult {
   transactionHash: Hex;
   /** What was booked, atomic units, decimal. */
   amount: string;
+  /** The parts of it that exceeded their model's budget: no credits until the governance releases them. */
+  overBudget: OverBudgetSpend[];
+}
+
+/** A spend that was booked over budget. */
+export interface OverBudgetSpend {
+  /** Days since 1970-01-01 UTC. */
+  day: number;
+  model: string;
+  provider: string;
+  /** Atomic units, decimal. */
+  amount: string;
 }
 
 /** AutoPayLLM.MAX_SPENDS: a collection over more (day, model, provider) is booked in several batches. */
@@ -21,7 +33,7 @@ export const maxSpendsPerBatch = 128;
 
 /**
  * Books what a collection brought in. The order of the spends is fixed by their names, so that a run that takes up an
- * interrupted one cuts the same batches.
+ * interrupted one cuts the same batches. What exceeded a budget is told to the log.
  * @throws AutoPayError `transaction_reverted` with the contract's reason (a provider without a payout address, say).
  */
 export async function bookCollection(deps: CollectionDeps, pending: PendingBooking): Promise<BookedResult[]> {
@@ -51,7 +63,7 @@ export async function bookCollection(deps: CollectionDeps, pending: PendingBooki
 }
 
 async function bookPart(
-  { queue, contracts }: CollectionDeps,
+  { queue, contracts, log }: CollectionDeps,
   part: { purpose: string; pending: PendingBooking; spends: readonly SpendSum[] },
 ): Promise<BookedResult> {
   const spends = part.spends.map((spend) => ({
@@ -66,8 +78,23 @@ async function bookPart(
     args: [part.pending.token, spends, [], BigInt(part.pending.logSize)],
   });
   const receipt = await queue.send({ purpose: part.purpose, to: contracts.autoPayLLM, data });
-  const { batchId, spent } = readBooked(receipt, contracts.autoPayLLM);
-  return { batchId: batchId.toString(), transactionHash: receipt.transactionHash, amount: spent.toString() };
+  const { batchId, spent, spends: booked } = readBooked(receipt, contracts.autoPayLLM);
+  // The contract books them in the order in which they were given.
+  const overBudget = part.spends.flatMap(({ day, model, provider, amount }, index): OverBudgetSpend[] =>
+    booked[index]?.withinBudget === false ? [{ day, model, provider, amount: amount.toString() }] : [],
+  );
+  for (const spend of overBudget) {
+    log.warn(
+      { batchId: batchId.toString(), ...spend },
+      `booked over budget: only a vote releases it (npx --no autopay gov propose release-over-budget ${batchId})`,
+    );
+  }
+  return {
+    batchId: batchId.toString(),
+    transactionHash: receipt.transactionHash,
+    amount: spent.toString(),
+    overBudget,
+  };
 }
 
 function readBooked(receipt: TransactionReceipt, autoPayLLM: Hex) {

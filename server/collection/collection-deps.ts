@@ -12,6 +12,8 @@ export interface CollectionDeps {
   /** The relay's account, for simulated calls. */
   relay: Hex;
   contracts: { paymentChannels: Hex; autoPayLLM: Hex };
+  /** What the bond lacked when the log last heard of it, by token: it hears of changes only. */
+  shortBonds: Map<Hex, bigint>;
   /** The most channels in one transaction. */
   maxClaims: number;
   log: JobLog;

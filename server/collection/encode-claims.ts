@@ -2,6 +2,11 @@ import { fromHex, type Hex } from '../../protocol/bytes/hex.ts';
 import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
 import type { CollectionClaim } from '../ledger/background-ledger.ts';
 
+/** What a claim is packed from. */
+type PackableClaim = Pick<CollectionClaim, 'maximum' | 'claimed' | 'signature'> & {
+  channel: Pick<CollectionClaim['channel'], 'payer' | 'salt' | 'authorizedSigner'>;
+};
+
 /** Bytes of one packed claim. */
 export const claimBytes = 160;
 
@@ -10,11 +15,11 @@ export const claimBytes = 160;
  * authorizedSigner 20 | maximum 12 | claimed 12 | r 32 | yParityAndS 32, big-endian.
  * @throws AutoPayError `invalid_encoding` if an amount is beyond 96 bits or a signature is not 65 bytes r ‖ s ‖ v.
  */
-export function encodeClaims(claims: readonly CollectionClaim[]): Buffer {
+export function encodeClaims(claims: readonly PackableClaim[]): Buffer {
   return Buffer.concat(claims.map(encodeClaim));
 }
 
-function encodeClaim({ channel, maximum, claimed, signature }: CollectionClaim): Buffer {
+function encodeClaim({ channel, maximum, claimed, signature }: PackableClaim): Buffer {
   return Buffer.concat([
     fromHex(channel.payer, 20),
     fromHex(channel.salt, 32),

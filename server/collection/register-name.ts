@@ -1,7 +1,7 @@
 import { encodeFunctionData } from 'viem';
 import { autoPayLlmAbi } from '../../protocol/abi/auto-pay-llm.ts';
 import { callChain } from '../chain/call-chain.ts';
-import { nameId } from './name-id.ts';
+import { nameId } from '../../protocol/bytes/name-id.ts';
 import type { CollectionDeps } from './collection-deps.ts';
 
 /** AutoPayLLM.MAX_NAME_BYTES. */

@@ -1,3 +1,4 @@
+import { encodeFunctionData } from 'viem';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { autoPayLlmAbi } from '../../protocol/abi/auto-pay-llm.ts';
 import { fiatTokenAbi } from '../../protocol/abi/fiat-token.ts';
@@ -5,9 +6,10 @@ import { toHex } from '../../protocol/bytes/hex.ts';
 import { chargeCall } from '../../test/support/charge-calls.ts';
 import { deployStack, type ChainStack, type TestChannel } from '../../test/support/deploy-stack.ts';
 import { createFaultInjector } from '../../test/support/inject-faults.ts';
-import { openTestRelay, type TestRelay } from '../../test/support/open-test-relay.ts';
+import { openTestRelay, silentLog, type TestRelay } from '../../test/support/open-test-relay.ts';
+import { sendAs } from '../../test/support/send-as.ts';
 import { maxPendingBookings } from '../ledger/operations/finish-booking.ts';
-import { nameId } from './name-id.ts';
+import { nameId } from '../../protocol/bytes/name-id.ts';
 import { runCollection } from './run-collection.ts';
 
 let stack: ChainStack;
@@ -79,7 +81,7 @@ describe('a collection run', () => {
     });
     expect(isNamed).toBe(true);
     // What is collected stays collected.
-    expect(await runCollection(relay.deps())).toEqual({ collected: [], booked: [], nothingToDo: true });
+    expect(await runCollection(relay.deps())).toEqual({ collected: [], booked: [], postponed: [], nothingToDo: true });
     // What comes later is taken by difference.
     await charge(first, 11n, 5_001n);
     expect((await runCollection(relay.deps())).collected).toMatchObject([{ amount: '11' }]);
@@ -151,6 +153,58 @@ describe('a collection run', () => {
     expect(await relay.ledger.listPendingBookings()).toMatchObject([{ spends: [{ provider: 'nobody', amount: 3n }] }]);
   });
 
+  it('collects all the same while the bond is too small to book, says so once, and books later, in order', async () => {
+    const warnings: object[] = [];
+    const deps = { ...relay.deps(), log: { ...silentLog, warn: (facts: object) => warnings.push(facts) } };
+    const { usdc } = stack.contracts;
+    const [large, small] = [await open(), await open()];
+    await charge(large, 900n);
+    const { amount, frozen } = await bond();
+    const held = amount - frozen - (await unreleased()) - 600n;
+    await freeze(held);
+    const short = { token: usdc, missingBond: '300' };
+    expect(await runCollection(deps)).toMatchObject({
+      collected: [{ amount: '900' }],
+      booked: [],
+      postponed: [{ ...short, bookings: 1 }],
+    });
+    // It would fit, and waits its turn.
+    await charge(small, 5n);
+    expect(await runCollection(deps)).toMatchObject({
+      collected: [{ amount: '5' }],
+      booked: [],
+      postponed: [{ ...short, bookings: 2 }],
+    });
+    expect(warnings).toEqual([short]);
+    await freeze(-held);
+    expect(await runCollection(deps)).toMatchObject({
+      collected: [],
+      booked: [{ amount: '900', overBudget: [] }, { amount: '5' }],
+      postponed: [],
+    });
+    expect(warnings).toHaveLength(1);
+  });
+
+  it('tells the log of what a budget did not cover, and what releases it', async () => {
+    const warnings: [object, string][] = [];
+    const log = { ...silentLog, warn: (facts: object, message: string) => warnings.push([facts, message]) };
+    const channel = await open();
+    const today = Math.floor(Date.now() / 86_400_000);
+    await charge(channel, 7n);
+    // Booked later than the day after: over budget, whatever its budget was.
+    await chargeCall({
+      ...{ ledger: relay.ledger, channel, amount: 11n, cumulativeAmount: 100n, token: stack.contracts.usdc },
+      admittedAtMs: (today - 3) * 86_400_000,
+    });
+    const { booked } = await runCollection({ ...relay.deps(), log });
+    const withheld = { day: today - 3, model: 'sim-small', provider: 'simulated', amount: '11' };
+    expect(booked).toMatchObject([{ amount: '18', overBudget: [withheld] }]);
+    const batchId = booked[0]?.batchId;
+    expect(warnings).toEqual([
+      [{ batchId, ...withheld }, expect.stringContaining(`autopay gov propose release-over-budget ${batchId}`)],
+    ]);
+  });
+
   it('books behind more unbookable collections than are listed at a time', async () => {
     const channel = await open();
     for (let index = 1n; index <= BigInt(maxPendingBookings); index += 1n) {
@@ -167,6 +221,26 @@ describe('a collection run', () => {
     expect(await relay.ledger.listPendingBookings()).toHaveLength(maxPendingBookings);
   });
 });
+
+function bond() {
+  const { autoPayLLM, usdc } = stack.contracts;
+  const contract = { address: autoPayLLM, abi: autoPayLlmAbi } as const;
+  return relay.client.readContract({ ...contract, functionName: 'bondOf', args: [usdc] });
+}
+
+function unreleased() {
+  const { autoPayLLM, usdc } = stack.contracts;
+  const contract = { address: autoPayLLM, abi: autoPayLlmAbi } as const;
+  return relay.client.readContract({ ...contract, functionName: 'unreleased', args: [usdc] });
+}
+
+/** Disputes hold this much more of the bond, or less. */
+function freeze(amount: bigint): Promise<void> {
+  const { autoPayLLM, billingDisputes, usdc } = stack.contracts;
+  const functionName = amount > 0n ? 'freezeBond' : 'thawBond';
+  const data = encodeFunctionData({ abi: autoPayLlmAbi, functionName, args: [usdc, amount > 0n ? amount : -amount] });
+  return sendAs(stack.chain, { from: billingDisputes, to: autoPayLLM, data });
+}
 
 async function topUp(channel: TestChannel): Promise<void> {
   await stack.approve(deposit);

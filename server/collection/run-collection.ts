@@ -7,6 +7,7 @@ import { callChain } from '../chain/call-chain.ts';
 import { isReverted } from '../chain/send-queued-transactions.ts';
 import type { Collection } from '../ledger/background-ledger.ts';
 import { bookCollection, type BookedResult } from './book-collection.ts';
+import { readShortBond } from './read-short-bond.ts';
 import type { CollectionDeps } from './collection-deps.ts';
 import { encodeClaims } from './encode-claims.ts';
 
@@ -22,10 +23,21 @@ export interface CollectedResult {
   skipped: Hex[];
 }
 
-/** What a run did; both lists are empty if there was nothing to do. */
+/** Bookings of one token that were not sent, because the relay's bond does not cover the first of them. */
+export interface PostponedBookings {
+  token: Hex;
+  /** How many wait: that one, and those behind it. */
+  bookings: number;
+  /** What has to be deposited, or released, before the first; atomic units, decimal. */
+  missingBond: string;
+}
+
+/** What a run did; the first two lists are empty if there was nothing to do. */
 export interface CollectionResult {
   collected: CollectedResult[];
   booked: BookedResult[];
+  /** Tried again by the next run. */
+  postponed: PostponedBookings[];
   nothingToDo?: true;
 }
 
@@ -36,7 +48,7 @@ const maxCollectionsPerRun = 50;
  * Collects what channels owe and books what it was for. Every step is stored before the next begins and finds its own
  * traces, so a run that was killed anywhere is taken up by the next without collecting or booking twice.
  * @throws AutoPayError of the first step that failed; what failed is tried again by the next run, and a booking that
- * fails stops no other.
+ * fails stops no other. One that the bond does not cover is postponed, which is no failure: the money has arrived.
  */
 export async function runCollection(deps: CollectionDeps): Promise<CollectionResult> {
   const { ledger } = deps;
@@ -53,9 +65,9 @@ export async function runCollection(deps: CollectionDeps): Promise<CollectionRes
     // What was skipped or given up is collectable again: in the next run, or this one would never end.
     if (result === undefined || result.skipped.length > 0) break;
   }
-  const booked = await bookAll(deps);
+  const { booked, postponed } = await bookAll(deps);
   const nothingToDo = collected.length === 0 && booked.length === 0;
-  return { collected, booked, ...(nothingToDo ? { nothingToDo: true as const } : {}) };
+  return { collected, booked, postponed, ...(nothingToDo ? { nothingToDo: true as const } : {}) };
 }
 
 /** Sends one collection, or takes up its transaction; undefined if it came to nothing and was given up. */
@@ -135,23 +147,46 @@ const claimFaults = [
 
 /**
  * Books every collection that waits, those behind any number of unbookable ones too; the first failure is thrown once all
- * have been tried. Without an answer from the chain there is no use in trying the rest.
+ * have been tried. Without an answer from the chain there is no use in trying the rest; and where the bond does not cover a
+ * booking, those of its token behind it wait too, so that small ones never keep a large one waiting for ever.
  */
-async function bookAll(deps: CollectionDeps): Promise<BookedResult[]> {
+async function bookAll(deps: CollectionDeps): Promise<Pick<CollectionResult, 'booked' | 'postponed'>> {
   const booked: BookedResult[] = [];
   const failures: unknown[] = [];
+  const postponed = new Map<Hex, PostponedBookings>();
   let page = await deps.ledger.listPendingBookings();
   while (page.length > 0) {
     for (const pending of page) {
+      const short = postponed.get(pending.token);
+      if (short !== undefined) {
+        short.bookings += 1;
+        continue;
+      }
       try {
         booked.push(...(await bookCollection(deps, pending)));
+        deps.shortBonds.delete(pending.token);
       } catch (error) {
         if (error instanceof AutoPayError && error.code === 'chain_unavailable') throw error;
-        if (failures.length === 0) failures.push(error);
+        const missing = readShortBond(error);
+        if (missing !== undefined) postponed.set(pending.token, postpone(deps, pending.token, missing));
+        else if (failures.length === 0) failures.push(error);
       }
     }
     page = await deps.ledger.listPendingBookings({ after: page.at(-1)?.collectionId ?? 0 });
   }
   if (failures.length > 0) throw failures[0];
-  return booked;
+  return { booked, postponed: [...postponed.values()] };
+}
+
+/** Leaves the bookings of a token for later, and tells the log where that is new. */
+function postpone({ log, shortBonds }: CollectionDeps, token: Hex, missing: bigint): PostponedBookings {
+  const missingBond = missing.toString();
+  if (shortBonds.get(token) !== missing) {
+    shortBonds.set(token, missing);
+    log.warn(
+      { token, missingBond },
+      'bookings wait: deposit the missing bond with AutoPayLLM.depositBond, or wait for releases',
+    );
+  }
+  return { token, bookings: 1, missingBond };
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { contractAddressesSchema } from '../../protocol/deployment/deployment-schema.ts';
 import { addressSchema } from '../../protocol/mpp/session-schemas.ts';
 import { decimalPattern } from './parse-decimal.ts';
 
@@ -11,7 +12,7 @@ const idPart = z.string().regex(/^[A-Za-z0-9._-]{1,64}$/, 'must be 1 to 64 lette
 
 const decimal = z
   .string({ error: 'must be an amount in quotes, such as "0.15" (a bare number would pass through floating point)' })
-  .regex(decimalPattern, 'must be a decimal amount in whole tokens, such as "0.15"');
+  .regex(decimalPattern, 'must be a decimal amount, such as "0.15"');
 
 const httpUrl = z
   .url({ protocol: /^https?$/, error: 'must be an http or https URL' })
@@ -48,6 +49,19 @@ const routeSchema = z.strictObject({
   outputLimitParameter: z.enum(['max_completion_tokens', 'max_tokens']).default('max_completion_tokens'),
 });
 
+const symbol = z.string().regex(/^[\x21-\x7e]{1,16}$/, 'must be 1 to 16 printable ASCII characters without spaces');
+
+/** How prices become this token: not at all (the first token, if prices are in it), by a fixed rate, or by an oracle. */
+const tokenSchema = z.strictObject({
+  symbol,
+  address: addressSchema,
+  decimals: z.number().int().min(0).max(30),
+  /** Whole tokens per unit of the price currency. */
+  rate: decimal.optional(),
+  /** Converted from US dollars at the round of `contracts.priceOracle`. */
+  oracle: z.boolean().default(false),
+});
+
 const providerSchema = z.strictObject({
   name: idPart,
   baseUrl: httpUrl,
@@ -58,8 +72,8 @@ const providerSchema = z.strictObject({
 });
 
 /**
- * `autopay.yaml` as it is written: every key that there is. Money is in whole tokens, as decimal strings; prices are
- * per 1,000,000 tokens (`request`: per call). Keys that are not here are errors, because an ignored setting is worse
+ * `autopay.yaml` as it is written: every key that there is. Money is in units of the price currency (whole tokens, or US
+ * dollars), as decimal strings; prices are per 1,000,000 tokens (`request`: per call). Keys that are not here are errors, because an ignored setting is worse
  * than a refused one.
  */
 export const configFileSchema = z.strictObject({
@@ -78,17 +92,16 @@ export const configFileSchema = z.strictObject({
     rpcUrl: httpUrl,
     deployedAtBlock: z.number().int().min(0),
   }),
-  contracts: z.strictObject({ paymentChannels: addressSchema, autoPayLLM: addressSchema, auditLog: addressSchema }),
-  token: z.strictObject({
-    symbol: z.string().regex(/^[\x21-\x7e]{1,16}$/),
-    address: addressSchema,
-    decimals: z.number().int().min(0).max(36),
-  }),
+  contracts: z.strictObject(contractAddressesSchema.shape),
+  tokens: z.array(tokenSchema).min(1).max(8),
+  priceCurrency: symbol.optional(),
   providers: z.array(providerSchema).min(1).max(64),
   routes: z.array(routeSchema).min(1).max(4096),
   payment: z
     .strictObject({ suggestedDeposit: decimal.default('5'), challengeTtlSeconds: count(86_400).default(3600) })
     .prefault({}),
+  // Votes change limits from the next day on, so minutes of an old knowledge do no harm; hours might.
+  budgets: z.strictObject({ maxStalenessSeconds: z.number().int().min(10).max(3600).default(300) }).prefault({}),
   // The escrow pays a closing channel's payer back an hour after the request: ten minutes leave room for several tries.
   collection: z
     .strictObject({ intervalSeconds: count(600).default(60), maxClaims: count(200).default(100) })
@@ -107,6 +120,13 @@ export const configFileSchema = z.strictObject({
     })
     .prefault({}),
 });
+
+const { tokens, priceCurrency, routes } = configFileSchema.shape;
+/** What of the file makes the price table. */
+export const priceFileSchema = z.object({ tokens, priceCurrency, routes });
+
+/** The parsed part of the file that makes the price table. */
+export type PriceFile = z.output<typeof priceFileSchema>;
 
 /** The parsed file, before amounts are converted and names are resolved. */
 export type ConfigFile = z.output<typeof configFileSchema>;

@@ -2,14 +2,21 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
 import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
+import { rootOfPrices } from '../../protocol/pricing/price-tree.ts';
+import { priceRootOf } from './list-prices.ts';
 import { loadConfig, parseConfig } from './load-config.ts';
 
 const address = (digit: string) => `0x${digit.repeat(39)}F`;
+const otherContracts = ['auditLog', 'modelBudgets', 'priceBook', 'priceOracle', 'keyRegistry']
+  .concat(['billingDisputes', 'agpt', 'governor', 'timelock'])
+  .map((name) => `${name}: ${address('3')}`)
+  .join(', ');
 const lines = [
   'chain: { id: 31337, rpcUrl: http://127.0.0.1:8545/, deployedAtBlock: 1 }',
-  `contracts: { paymentChannels: ${address('1')}, autoPayLLM: ${address('2')}, auditLog: ${address('3')} }`,
-  `token: { symbol: USDC, address: ${address('4')}, decimals: 6 }`,
+  `contracts: { paymentChannels: ${address('1')}, autoPayLLM: ${address('2')}, ${otherContracts} }`,
+  `tokens: [{ symbol: USDC, address: ${address('4')}, decimals: 6 }]`,
   'providers:',
   '  - { name: simulated, baseUrl: http://127.0.0.1:4002/v1, apiKeyEnv: OPENAI_API_KEY }',
   'routes:',
@@ -33,17 +40,23 @@ function faultOf(text: string): string {
   throw new Error('the configuration was accepted');
 }
 
+/** USDC and, with more to say of it, AGPT. */
+const second = (more: string) =>
+  `{ symbol: USDC, address: ${address('4')}, decimals: 6 }, { symbol: AGPT, address: X, decimals: 18${more} }`;
+
 const replaced = (from: string, to: string) => {
   expect(minimal).toContain(from);
   return minimal.replace(from, to);
 };
 
 describe('a configuration', () => {
-  it('needs only chain, contracts, token, providers and routes', () => {
+  it('needs only chain, contracts, tokens, providers and routes', () => {
     const config = parseConfig(minimal, 'autopay.yaml');
     expect(config.listen).toEqual({ host: '127.0.0.1', port: 4000 });
     expect(config.chain.rpcUrl).toBe('http://127.0.0.1:8545');
-    expect(config.payment).toEqual({ suggestedDepositAtomic: 5_000_000n, challengeTtlSeconds: 3600 });
+    expect(config.payment).toEqual({ challengeTtlSeconds: 3600 });
+    expect(config.tokens).toMatchObject([{ symbol: 'USDC', oracle: false, suggestedDeposit: 5_000_000n }]);
+    expect(config.budgets).toEqual({ maxStalenessSeconds: 300 });
     expect(config.collection).toEqual({ intervalSeconds: 60, maxClaims: 100 });
     expect(config.audit).toEqual({ intervalSeconds: 30 });
     expect(config.limits.maxBodyBytes).toBe(4_194_304);
@@ -56,15 +69,20 @@ describe('a configuration', () => {
 
   it('gives prices in atomic units, the parts falling back to the whole', () => {
     const [small, free] = parseConfig(minimal, 'x').routes;
-    expect(small?.prices).toEqual({
-      prompt: 150_000n,
-      cachedPrompt: 75_000n,
-      cacheWrite: 150_000n,
-      audioPrompt: 150_000n,
-      completion: 600_000n,
-      audioCompletion: 600_000n,
-      request: 0n,
-    });
+    expect(small?.prices).toEqual([
+      {
+        model: 'sim-small',
+        token: `0x${'4'.repeat(39)}f`,
+        inUsd: false,
+        prompt: 150_000n,
+        cachedPrompt: 75_000n,
+        cacheWrite: 150_000n,
+        audioPrompt: 150_000n,
+        completion: 600_000n,
+        audioCompletion: 600_000n,
+        request: 0n,
+      },
+    ]);
     expect(small?.deployments[0]?.id).toBe('simulated@local');
     expect(small?.defaultMaxOutputTokens).toBe(4096);
     expect(free?.prices).toBeNull();
@@ -120,7 +138,7 @@ describe('a configuration', () => {
       'line 10: routes.1.model is the model of another route',
     ],
     ['a short address', address('2'), '0x22', 'line 2: contracts.autoPayLLM'],
-    ['a missing key', ', decimals: 6', '', 'line 3: token.decimals is missing'],
+    ['a missing key', ', decimals: 6', '', 'line 3: tokens.0.decimals is missing'],
     ['a key in a URL', 'http://127.0.0.1:4002', 'http://user:pw@127.0.0.1:4002', 'must not carry credentials'],
     ['a duplicate key', '    free: true', '    free: true\n    free: true', 'Map keys must be unique'],
     [
@@ -140,9 +158,63 @@ describe('a configuration', () => {
     expect(faultOf(replaced(from, to))).toContain(message);
   });
 
+  it.each([
+    ['a second token without a rate', second(''), 'line 3: tokens.1 needs a rate (AGPT per USDC)'],
+    ['a token twice', second(', rate: "8"').replace('AGPT', 'USDC'), 'tokens.1.symbol is the symbol of another token'],
+    ['a rate of nothing', second(', rate: "0.0"'), 'tokens.1 has a rate of nothing'],
+    ['an oracle without US dollars', second(', oracle: true'), 'set priceCurrency: USD'],
+    ['a rate and an oracle', second(', rate: "8", oracle: true'), 'has a rate and an oracle'],
+    ['a rate of the first token', '{ symbol: USDC, address: X, decimals: 6, rate: "1" }', 'is what prices are in'],
+    ['a token that is called like the currency', '{ symbol: USD, address: X, decimals: 6 }', 'cannot be called USD'],
+  ])('is refused for %s', (_, tokens, message) => {
+    const text = replaced(`[{ symbol: USDC, address: ${address('4')}, decimals: 6 }]`, `[${tokens}]`);
+    expect(faultOf(text.replaceAll('X', address('5')))).toContain(message);
+  });
+
+  it('is refused for prices in a currency that is no token, or with more decimals than US dollars have here', () => {
+    expect(faultOf(`${minimal}\npriceCurrency: EUR`)).toContain(
+      'priceCurrency has to be USDC, the first token, or USD',
+    );
+    const inUsd = `${minimal.replace('decimals: 6', 'decimals: 6, oracle: true')}\npriceCurrency: USD`;
+    expect(faultOf(inUsd.replace('"0.15"', '"0.123456789"'))).toContain('has more than the 8 decimals of USD');
+  });
+
+  it('gives a row for each token: at a rate rounded up, with an oracle in US dollars', () => {
+    const text = replaced(
+      `[{ symbol: USDC, address: ${address('4')}, decimals: 6 }]`,
+      `[${second(', rate: "0.3333"')}]`,
+    );
+    const { routes, tokens, priceCurrency } = parseConfig(text.replaceAll('X', address('5')), 'x');
+    expect(priceCurrency).toBe('USDC');
+    expect(routes[0]?.prices).toMatchObject([
+      { inUsd: false, prompt: 150_000n },
+      { inUsd: false, prompt: 49_995n * 10n ** 12n, cachedPrompt: 249_975n * 10n ** 11n },
+    ]);
+    expect(tokens[1]?.suggestedDeposit).toBe(16_665n * 10n ** 14n);
+    const coarse = text.replace('decimals: 18', 'decimals: 2').replaceAll('X', address('5'));
+    // 0.15 × 0.3333 = 0.049995, in hundredths.
+    expect(parseConfig(coarse, 'x').routes[0]?.prices?.[1]?.prompt).toBe(5n);
+    const inUsd = `${text.replace('decimals: 6', 'decimals: 6, oracle: true').replaceAll('X', address('5'))}\npriceCurrency: USD`;
+    const priced = parseConfig(inUsd, 'x');
+    expect(priced.routes[0]?.prices?.[0]).toMatchObject({ inUsd: true, prompt: 15_000_000n });
+    expect(priced.routes[0]?.prices?.[1]).toMatchObject({ inUsd: false, prompt: 49_995n * 10n ** 12n });
+    expect(priced.tokens[0]).toMatchObject({ oracle: true, suggestedDeposit: 500_000_000n });
+  });
+
+  it('has a price root that can be told before the contracts are known', () => {
+    const { routes } = parseConfig(minimal, 'x');
+    const file = parse(minimal.replaceAll(/0x[0-9F]{40}/g, '"$&"')) as object;
+    expect(priceRootOf({ ...file, contracts: undefined })).toBe(
+      rootOfPrices(routes.flatMap(({ prices }) => prices ?? [])),
+    );
+    const free = { ...file, routes: [{ model: 'f', free: true, deployments: [{ provider: 'p', model: 'f' }] }] };
+    expect(priceRootOf(free)).toBe(`0x${'0'.repeat(64)}`);
+    expect(() => priceRootOf({ ...file, tokens: [] })).toThrow(/The prices cannot be read: tokens /);
+  });
+
   it('reports every fault at once, and an empty file by the keys it lacks', () => {
     const fault = faultOf('');
-    for (const key of ['chain', 'contracts', 'token', 'providers', 'routes'])
+    for (const key of ['chain', 'contracts', 'tokens', 'providers', 'routes'])
       expect(fault).toContain(`${key} is missing`);
   });
 
@@ -150,7 +222,7 @@ describe('a configuration', () => {
     const folder = await mkdtemp(join(tmpdir(), 'autopay-config-'));
     try {
       await writeFile(join(folder, 'autopay.yaml'), minimal);
-      expect((await loadConfig(join(folder, 'autopay.yaml'))).token.symbol).toBe('USDC');
+      expect((await loadConfig(join(folder, 'autopay.yaml'))).priceCurrency).toBe('USDC');
       await expect(loadConfig(join(folder, 'none.yaml'))).rejects.toThrow(/Cannot read.*npm start/);
     } finally {
       await rm(folder, { recursive: true });

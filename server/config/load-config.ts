@@ -5,7 +5,8 @@ import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
 import { configFileSchema } from './config-schema.ts';
 import { nearestName } from './nearest-name.ts';
 import type { RelayConfig } from './relay-config.ts';
-import { resolveConfig, type ConfigIssue } from './resolve-config.ts';
+import type { ConfigIssue } from './report-issues.ts';
+import { resolveConfig } from './resolve-config.ts';
 
 const maxFileBytes = 4 * 2 ** 20;
 const maxReportedIssues = 20;

@@ -1,4 +1,5 @@
-import type { TokenPrices } from '../../protocol/pricing/token-prices.ts';
+import type { Hex } from '../../protocol/bytes/hex.ts';
+import type { PriceRow } from '../../protocol/pricing/price-row.ts';
 import type { ConfigFile } from './config-schema.ts';
 
 /** A place that answers the calls of a route. */
@@ -11,13 +12,24 @@ export interface DeploymentConfig {
   region: string;
 }
 
+/** A token that calls are paid in. */
+export interface TokenConfig {
+  symbol: string;
+  address: Hex;
+  decimals: number;
+  /** Whether its prices are US dollars that are converted at an oracle's round. */
+  oracle: boolean;
+  /** For a new channel: atomic units, or, with an oracle, US dollars with 8 decimals. */
+  suggestedDeposit: bigint;
+}
+
 /** A name that clients ask for. */
 export interface RouteConfig {
   model: string;
   /** Tried in order. */
   deployments: readonly DeploymentConfig[];
-  /** Atomic units per 1,000,000 tokens (`request`: per call); null on a free route. */
-  prices: TokenPrices | null;
+  /** The rows of the price table for this model, one for each token, in the order of `tokens`; null on a free route. */
+  prices: readonly PriceRow[] | null;
   contextTokens: number;
   maxOutputTokens: number;
   /** What bounds a call whose client sets no limit; never above `maxOutputTokens`. */
@@ -26,7 +38,11 @@ export interface RouteConfig {
 }
 
 /** The relay's configuration, ready to use: amounts in atomic units, addresses in lower case, every default filled in. */
-export interface RelayConfig extends Omit<ConfigFile, 'routes' | 'payment'> {
+export interface RelayConfig extends Omit<ConfigFile, 'routes' | 'payment' | 'tokens' | 'priceCurrency'> {
+  /** The first one is what a client pays in that says nothing. */
+  tokens: readonly TokenConfig[];
+  /** The symbol of the first token, or `USD`. */
+  priceCurrency: string;
   routes: readonly RouteConfig[];
-  payment: { suggestedDepositAtomic: bigint; challengeTtlSeconds: number };
+  payment: { challengeTtlSeconds: number };
 }

@@ -1,24 +1,16 @@
-import type { TokenPrices } from '../../protocol/pricing/token-prices.ts';
 import type { ConfigFile } from './config-schema.ts';
+import { listRoutePrices } from './list-prices.ts';
 import { nearestName } from './nearest-name.ts';
-import { parseDecimal } from './parse-decimal.ts';
 import type { DeploymentConfig, RelayConfig, RouteConfig } from './relay-config.ts';
-
-/** Something that is wrong with a configuration: where (keys and indexes from the root), and what. */
-export interface ConfigIssue {
-  path: readonly (string | number)[];
-  message: string;
-}
-
-/** uint96: a claim on the chain holds no more; a price beyond it is a slip of the pen. */
-const maxAmount = (1n << 96n) - 1n;
+import { requireUnique, type ConfigIssue } from './report-issues.ts';
+import { resolveCurrency, type PriceCurrency } from './resolve-tokens.ts';
 
 /**
  * Gives a parsed file its meaning: amounts in atomic units, deployments with ids, names that refer to something.
  * What is wrong is pushed to `issues`; the result may be used only if there are none.
  */
 export function resolveConfig(file: ConfigFile, issues: ConfigIssue[]): RelayConfig {
-  const amount = amountReader(file.token, issues);
+  const currency = resolveCurrency(file, issues);
   requireUnique(
     file.providers.map((provider) => provider.name),
     (index) => ({ path: ['providers', index, 'name'], message: 'is the name of another provider already' }),
@@ -29,40 +21,33 @@ export function resolveConfig(file: ConfigFile, issues: ConfigIssue[]): RelayCon
     (index) => ({ path: ['routes', index, 'model'], message: 'is the model of another route already' }),
     issues,
   );
-  const { suggestedDeposit, challengeTtlSeconds } = file.payment;
+  const { suggestedDeposit: deposit, challengeTtlSeconds } = file.payment;
+  const depositPath = ['payment', 'suggestedDeposit'];
+  const suggestedDeposit = currency.read(deposit, depositPath);
   return {
     ...file,
-    payment: { suggestedDepositAtomic: amount(suggestedDeposit, ['payment', 'suggestedDeposit']), challengeTtlSeconds },
-    routes: file.routes.map((route, index) => resolveRoute({ file, route, index, amount, issues })),
+    priceCurrency: currency.symbol,
+    tokens: file.tokens.map((token) => ({
+      symbol: token.symbol,
+      address: token.address,
+      decimals: token.decimals,
+      oracle: token.oracle,
+      suggestedDeposit: currency.inToken(suggestedDeposit, token, depositPath),
+    })),
+    payment: { challengeTtlSeconds },
+    routes: file.routes.map((route, index) => resolveRoute({ file, route, index, currency, issues })),
   };
-}
-
-type AmountReader = (text: string, path: readonly (string | number)[]) => bigint;
-
-function amountReader({ decimals, symbol }: ConfigFile['token'], issues: ConfigIssue[]): AmountReader {
-  return (text, path) => {
-    const value = parseDecimal(text, decimals);
-    if (value === undefined) issues.push({ path, message: `has more than the ${decimals} decimals of ${symbol}` });
-    else if (value > maxAmount) issues.push({ path, message: 'is beyond what a channel can hold (uint96)' });
-    return value ?? 0n;
-  };
-}
-
-function requireUnique(names: readonly string[], issueAt: (index: number) => ConfigIssue, issues: ConfigIssue[]): void {
-  names.forEach((name, index) => {
-    if (names.indexOf(name) !== index) issues.push(issueAt(index));
-  });
 }
 
 interface RouteToResolve {
   file: ConfigFile;
   route: ConfigFile['routes'][number];
   index: number;
-  amount: AmountReader;
+  currency: PriceCurrency;
   issues: ConfigIssue[];
 }
 
-function resolveRoute({ file, route, index, amount, issues }: RouteToResolve): RouteConfig {
+function resolveRoute({ file, route, index, currency, issues }: RouteToResolve): RouteConfig {
   const path = ['routes', index];
   const report = (keys: (string | number)[], message: string) => issues.push({ path: [...path, ...keys], message });
   if (route.free && route.price) report(['price'], 'contradicts free: true; remove one of them');
@@ -89,39 +74,13 @@ function resolveRoute({ file, route, index, amount, issues }: RouteToResolve): R
     report(['deployments', at, 'provider'], `is no name in providers${nearest ? `; did you mean "${nearest}"?` : ''}`);
   });
 
-  const prices = route.price ? resolvePrices(route.price, (text, key) => amount(text, [...path, 'price', key])) : null;
-  if (prices && Object.values(prices).every((price) => price === 0n)) {
-    report(['price'], 'is zero in every part; say free: true instead');
-  }
-
   return {
     model: route.model,
     deployments,
-    prices,
+    prices: listRoutePrices({ file, index, currency, issues }),
     contextTokens: route.contextTokens,
     maxOutputTokens: route.maxOutputTokens,
     defaultMaxOutputTokens,
     outputLimitParameter: route.outputLimitParameter,
-  };
-}
-
-type PriceFile = NonNullable<ConfigFile['routes'][number]['price']>;
-
-/** Parts without a price of their own cost what the whole costs. */
-function resolvePrices(price: PriceFile, amount: (text: string, key: keyof PriceFile) => bigint): TokenPrices {
-  const read = (key: keyof PriceFile, otherwise: bigint) => {
-    const text = price[key];
-    return text === undefined ? otherwise : amount(text, key);
-  };
-  const prompt = read('prompt', 0n);
-  const completion = read('completion', 0n);
-  return {
-    prompt,
-    cachedPrompt: read('cachedPrompt', prompt),
-    cacheWrite: read('cacheWrite', prompt),
-    audioPrompt: read('audioPrompt', prompt),
-    completion,
-    audioCompletion: read('audioCompletion', completion),
-    request: read('request', 0n),
   };
 }

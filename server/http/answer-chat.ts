@@ -1,4 +1,5 @@
 import type { RequestHandler } from 'express';
+import type { Hex } from '../../protocol/bytes/hex.ts';
 import { createCallId } from '../../protocol/receipt/call-id.ts';
 import type { CallRequest, ResponseSink } from '../call/types.ts';
 import type { Log } from '../log.ts';
@@ -16,8 +17,8 @@ export interface AnswerChatDeps {
   payments: readonly PaymentMethod[];
   /** The life of a call; rejects only as long as nothing was sent. */
   handleCall(request: CallRequest, sink: ResponseSink): Promise<void>;
-  /** What a call with this body would cost; undefined if the body is not understood. */
-  quoteOf(body: Buffer): bigint | undefined;
+  /** What a call with this body would cost, by token; undefined if the body is not understood. */
+  quotesOf(body: Buffer): ReadonlyMap<Hex, bigint> | undefined;
   maxBodyBytes: number;
   /** What differs from the reader's defaults. */
   bodyLimits?: Partial<BodyLimits>;
@@ -51,8 +52,8 @@ export function createChatHandler(deps: AnswerChatDeps): RequestHandler {
       await deps.handleCall({ callId, body: held.bytes, payment }, sink);
     } catch (error) {
       const body = held?.bytes;
-      const quote = () => (body ? deps.quoteOf(body) : undefined);
-      sendError({ request, response, error, payments, quote, log });
+      const quotes = () => (body ? deps.quotesOf(body) : undefined);
+      sendError({ request, response, error, payments, quotes, log });
       discardRest(request, deps.maxDiscardMs);
     } finally {
       held?.release();

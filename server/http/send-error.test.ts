@@ -63,3 +63,12 @@ test('what is no error of ours is told as internal_error', async () => {
   expect(response.status).toBe(500);
   expect(await response.text()).not.toContain('secret');
 });
+
+test('a budget that is spent is not worth a second try; budgets that are unknown are, a little later', async () => {
+  const spent = await answer(new AutoPayError('model_budget_exceeded', 'Spent.', { facts: { limitAgpt: '5' } }));
+  expect([spent.status, spent.headers.get('x-should-retry')]).toEqual([429, 'false']);
+  expect(await spent.json()).toMatchObject({ error: { code: 'model_budget_exceeded', limitAgpt: '5' } });
+  const unknown = await answer(new AutoPayError('budgets_unknown', 'The chain is away.'));
+  expect([unknown.status, unknown.headers.get('retry-after')]).toEqual([503, '5']);
+  expect(unknown.headers.has('x-should-retry')).toBe(false);
+});

@@ -1,10 +1,11 @@
 import { STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:http';
+import { isHex, type Hex } from '../../protocol/bytes/hex.ts';
 import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
 import { problemTypes } from '../../protocol/mpp/problem-types.ts';
 import { describeError, type Log } from '../log.ts';
 import { collectChallenges } from '../payments/admit-payment.ts';
 import { CallError } from '../call/call-error.ts';
-import type { PaymentMethod } from '../payments/payment-method.ts';
+import type { ChallengeContext, PaymentMethod } from '../payments/payment-method.ts';
 
 /** What an error is answered with. */
 export interface SendErrorOptions {
@@ -13,12 +14,18 @@ export interface SendErrorOptions {
   error: unknown;
   /** Whose challenges a 402 carries. */
   payments: readonly PaymentMethod[];
-  /** What the call would cost; asked for only where a 402 is sent. */
-  quote?: () => bigint | undefined;
+  /** What the call would cost, by token; asked for only where a 402 is sent. */
+  quotes?: () => ReadonlyMap<Hex, bigint> | undefined;
   log: Log;
 }
 
-const retryAfterSeconds: Partial<Record<AutoPayError['code'], string>> = { overloaded: '1', chain_unavailable: '5' };
+const retryAfterSeconds: Partial<Record<AutoPayError['code'], string>> = {
+  overloaded: '1',
+  chain_unavailable: '5',
+  budgets_unknown: '5',
+  price_unavailable: '15',
+  price_table_unpublished: '60',
+};
 
 /**
  * The one place that turns an error into an HTTP answer: OpenAI's shape; for requests with `Authorization: Payment` the
@@ -35,8 +42,7 @@ export function sendError(options: SendErrorOptions): void {
   }
   if (response.headersSent || response.destroyed) return void response.destroy();
 
-  const challenge =
-    error.status === 402 ? collectChallenges(options.payments, { quote: readQuote(options) }) : undefined;
+  const challenge = error.status === 402 ? collectChallenges(options.payments, readContext(options)) : undefined;
   const isPayment = /^payment(?:\s|$)/i.test(request.headers.authorization ?? '');
   const { code, message, param, type, status } = error;
   const { headers, refusal } = error instanceof CallError ? error : { headers: {}, refusal: null };
@@ -71,14 +77,23 @@ function toPublic(error: unknown): AutoPayError {
 }
 
 /** Each would fail again in the same way, and what was charged would be charged again. */
-const notRetried: AutoPayError['code'][] = ['upstream_truncated', 'answer_too_long', 'call_timeout', 'client_too_slow'];
+const notRetried: AutoPayError['code'][] = [
+  'upstream_truncated',
+  'answer_too_long',
+  'call_timeout',
+  'client_too_slow',
+  'model_budget_exceeded',
+];
 
-/** A repeated request would carry the same voucher, or pay for the same failure again. */
+/** A repeated request would carry the same voucher, pay for the same failure again, or meet the same limit until the next day. */
 function mustNotBeRetried({ code, status }: AutoPayError): boolean {
   return status === 402 || status === 409 || status === 410 || notRetried.includes(code);
 }
 
-function readQuote({ error, quote }: SendErrorOptions): bigint | undefined {
-  const stated = error instanceof AutoPayError ? error.facts['quote'] : undefined;
-  return typeof stated === 'string' ? BigInt(stated) : quote?.();
+/** A refused payment names its token, and may name a quote that was shrunk to its headroom. */
+function readContext({ error, quotes }: SendErrorOptions): ChallengeContext {
+  const { token, quote } = error instanceof AutoPayError ? error.facts : {};
+  const listed = quotes?.();
+  if (!isHex(token, 20)) return { quotes: listed };
+  return { quotes: typeof quote === 'string' ? new Map([...(listed ?? []), [token, BigInt(quote)]]) : listed, token };
 }

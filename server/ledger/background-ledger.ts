@@ -72,6 +72,20 @@ export interface StoredBlock {
   frontier: readonly Uint8Array[];
 }
 
+/** A change that a vote made to what models may spend, as an event of `ModelBudgets` tells it. */
+export interface BudgetChange {
+  block: number;
+  logIndex: number;
+  /** What changes: a model's own limit, the limit of all others, or what a token counts. */
+  kind: 'model' | 'default' | 'rate';
+  /** keccak256 of the model's name, or the token's address, in lower case; `0x` with `default`. */
+  subject: Hex;
+  /** First UTC day on which it holds. */
+  fromDay: number;
+  /** AGPT wei per day, or AGPT wei per atomic unit times 10^18; null where a model's own limit ends. */
+  value: bigint | null;
+}
+
 /** The relay's books, as the background workers need them. Every method is one transaction and may be repeated. */
 export interface BackgroundLedger {
   /** Entries from log index `from`, in order, at most 10,000 at a time. */
@@ -106,6 +120,11 @@ export interface BackgroundLedger {
   finishTransaction(result: { id: number; status: Exclude<TransactionStatus, 'signed'> }): Promise<void>;
   /** The next nonce by the queue; undefined if it is empty (then ask the chain). */
   nextNonce(): Promise<number | undefined>;
+
+  /** Changes of budgets in the order of the chain, after `after`; at most 10,000 at a time. */
+  listBudgetChanges(options?: { after?: Pick<BudgetChange, 'block' | 'logIndex'> }): Promise<BudgetChange[]>;
+  /** Puts what blocks `from` to `to` say now in the place of what they said before: a reorganisation may have changed it. */
+  replaceBudgetChanges(range: { from: number; to: number; changes: readonly BudgetChange[] }): Promise<void>;
 
   /** A small durable value, such as the last block that was read. */
   getState(key: string): Promise<string | undefined>;

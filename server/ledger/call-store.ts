@@ -11,6 +11,10 @@ export interface StoredCall {
   callId: string;
   channelId: Hex | null;
   quote: bigint;
+  /** The name that the client asked for. */
+  model: string;
+  /** The rate by which it counts in its model's budget; null if it counts in none. */
+  budgetRate: bigint | null;
   admittedAtMs: number;
   state: 'reserved' | 'charged' | 'released';
 }
@@ -33,6 +37,8 @@ function callOf(row: Row): StoredCall {
     callId: formatCallId(bytesOf(row, 'call_id')),
     channelId: row['channel_id'] === null ? null : toHex(bytesOf(row, 'channel_id')),
     quote: amountOf(row, 'quote'),
+    model: textOf(row, 'model'),
+    budgetRate: row['budget_rate'] === null ? null : amountOf(row, 'budget_rate'),
     admittedAtMs: numberOf(row, 'admitted_at_ms'),
     state: textOf(row, 'state') as StoredCall['state'],
   };
@@ -40,15 +46,15 @@ function callOf(row: Row): StoredCall {
 
 /** Prepares the statements once. */
 export function createCallStore(db: DatabaseSync): CallStore {
-  const columns = 'call_id, channel_id, quote, admitted_at_ms, state';
+  const columns = 'call_id, channel_id, quote, model, budget_rate, admitted_at_ms, state';
   const select = db.prepare(`SELECT ${columns} FROM calls WHERE call_id = ?`);
   const selectByVoucher = db.prepare('SELECT call_id FROM calls WHERE channel_id = ? AND voucher_cumulative = ?');
   const selectLapsed = db.prepare(
     `SELECT ${columns} FROM calls WHERE state = 'reserved' AND lease_until_ms < ? ORDER BY lease_until_ms LIMIT ?`,
   );
   const insert = db.prepare(
-    `INSERT INTO calls (call_id, channel_id, voucher_cumulative, quote, model, admitted_at_ms, lease_until_ms, state)
-     VALUES (?, ?, ?, ?, ?, ?, ?, 'reserved')`,
+    `INSERT INTO calls (call_id, channel_id, voucher_cumulative, quote, model, budget_rate, admitted_at_ms, lease_until_ms, state)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'reserved')`,
   );
   const end = db.prepare('UPDATE calls SET state = ?, release_reason = ?, ended_at_ms = ? WHERE call_id = ?');
   const insertAttempt = db.prepare(
@@ -68,13 +74,14 @@ export function createCallStore(db: DatabaseSync): CallStore {
     listLapsed(nowMs, limit) {
       return selectLapsed.all(nowMs, limit).map(callOf);
     },
-    insert({ callId, voucher, quote, model, admittedAtMs, leaseUntilMs }) {
+    insert({ callId, voucher, quote, model, budget, admittedAtMs, leaseUntilMs }) {
       insert.run(
         parseCallId(callId),
         voucher === null ? null : fromHex(voucher.channelId, 32),
         voucher === null ? null : encodeAmount(voucher.cumulativeAmount),
         encodeAmount(quote),
         model,
+        budget === null ? null : encodeAmount(budget.rate),
         admittedAtMs,
         leaseUntilMs,
       );

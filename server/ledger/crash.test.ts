@@ -6,7 +6,7 @@ import { encodeSignedReceipt } from '../../protocol/receipt/signed-receipt.ts';
 import type { BackgroundLedger } from './background-ledger.ts';
 import { toText } from './crashing-relay.ts';
 import { someChannel, someCharge, someReserve, temporaryFolder, testKey, testScope } from './ledger-fixtures.ts';
-import type { Ledger } from './ledger.ts';
+import type { Ledger, ReserveRequest } from './ledger.ts';
 import { openLedger } from './open-ledger.ts';
 
 let folder: ReturnType<typeof temporaryFolder>;
@@ -46,12 +46,25 @@ async function crashAt(until: string, plan: Parameters<typeof toText>[0]): Promi
   return found;
 }
 
+/** What the model's budget of the day has left. */
+async function budgetLeft(after: Ledger, reserve: ReserveRequest): Promise<bigint> {
+  const { channelId } = await after.upsertChannel(someChannel());
+  const beyond = someReserve({ channelId, cumulativeAmount: 5_000n }, 401n, { budget: reserve.budget });
+  const outcome = await after.reserve(beyond);
+  if (outcome.ok || outcome.refusal.spending === undefined) throw new Error('the budget let it through');
+  const { charged, reserved } = outcome.refusal.spending;
+  return 400n - charged - reserved;
+}
+
 async function crash(until: string, commitDelayMs: number) {
   const channel = someChannel();
   const before = await open();
   await before.upsertChannel(channel);
   await before.close();
-  const reserve = someReserve({ channelId: channel.channelId, cumulativeAmount: 500n }, 400n);
+  const request = someReserve({ channelId: channel.channelId, cumulativeAmount: 500n }, 400n);
+  // The whole budget of the day: what is left after the crash is what the books say was charged.
+  const day = Math.floor(request.admittedAtMs / 86_400_000);
+  const reserve = { ...request, budget: { day, limitAgpt: 400n, rate: 10n ** 18n } };
   const charge = someCharge(reserve.callId, 300n);
   const line = await crashAt(until, { dataDir: folder.dataDir, commitDelayMs, until, reserve, charge });
   return { channel, reserve, charge, line, after: await open() };
@@ -64,6 +77,7 @@ test('killed between decided and durable: nothing was reserved, the voucher is u
     charged: 0n,
     acceptedCumulative: 0n,
   });
+  expect(await budgetLeft(after, reserve)).toBe(400n);
   const outcome = await after.reserve(reserve);
   expect(outcome.ok).toBe(true);
   if (outcome.ok) await outcome.durable;
@@ -76,6 +90,7 @@ test('killed with a durable reservation: it is released as crashed, the voucher 
     charged: 0n,
     acceptedCumulative: 500n,
   });
+  expect(await budgetLeft(after, reserve)).toBe(400n);
   await expect(after.charge(charge)).rejects.toThrow('was released before');
   const again = await after.reserve({ ...reserve, callId: someReserve(null, 0n).callId });
   expect(again).toMatchObject({ ok: false, refusal: { code: 'voucher_already_used', usedByCallId: reserve.callId } });
@@ -84,6 +99,7 @@ test('killed with a durable reservation: it is released as crashed, the voucher 
 test('killed while the charge is being written: nothing was charged', async () => {
   const { channel, reserve, after } = await crash('charging', 2000);
   expect(await after.getChannel(channel.channelId)).toMatchObject({ reserved: 0n, charged: 0n, sequence: 0 });
+  expect(await budgetLeft(after, reserve)).toBe(400n);
   expect(await after.getSignedReceipt(reserve.callId)).toBeUndefined();
   expect(await after.listEntries({ from: 0, limit: 9 })).toHaveLength(0);
 });
@@ -91,6 +107,7 @@ test('killed while the charge is being written: nothing was charged', async () =
 test('killed after the charge: the receipt that was given out is the one in the books', async () => {
   const { channel, reserve, charge, line, after } = await crash('charged', 0);
   expect(await after.getChannel(channel.channelId)).toMatchObject({ reserved: 0n, charged: 300n, sequence: 1 });
+  expect(await budgetLeft(after, reserve)).toBe(100n);
   const stored = await after.getSignedReceipt(reserve.callId);
   expect(stored && `charged ${encodeSignedReceipt(stored)}`).toBe(line);
   expect(encodeSignedReceipt((await after.charge(charge)).signed)).toBe(line.slice('charged '.length));

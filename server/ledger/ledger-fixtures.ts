@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { toHex, zeroAddress, zeroBytes32, type Hex } from '../../protocol/bytes/hex.ts';
 import { createCallId } from '../../protocol/receipt/call-id.ts';
-import type { AttemptRecord, ChannelOnChain, ChargeRequest, ReserveRequest } from './ledger.ts';
+import type { AttemptRecord, BudgetTerms, ChannelOnChain, ChargeRequest, ReserveRequest } from './ledger.ts';
 
 /*
  * Values for the ledger's own tests and its benchmark.
@@ -35,19 +35,26 @@ export function someChannel(overrides: Partial<ChannelOnChain> = {}): ChannelOnC
   };
 }
 
-/** A reservation on a channel, or on a free route without one. */
+/** A budget that stops nothing, in which each atomic unit counts one AGPT wei. */
+export function wideBudget(admittedAtMs: number): BudgetTerms {
+  return { day: Math.floor(admittedAtMs / 86_400_000), limitAgpt: 2n ** 128n - 1n, rate: 10n ** 18n };
+}
+
+/** A reservation on a channel and a wide budget, or on a free route without either. */
 export function someReserve(
   voucher: { channelId: Hex; cumulativeAmount: bigint } | null,
   quote: bigint,
   overrides: Partial<ReserveRequest> = {},
 ): ReserveRequest {
+  const { admittedAtMs = 1_790_000_000_000 } = overrides;
   return {
     callId: createCallId(),
     voucher: voucher === null ? null : { ...voucher, signature: toHex(randomBytes(65)) },
     token: testToken,
     quote,
     model: 'sim-small',
-    admittedAtMs: 1_790_000_000_000,
+    budget: voucher === null ? null : wideBudget(admittedAtMs),
+    admittedAtMs,
     leaseUntilMs: 1_790_000_600_000,
     ...overrides,
   };

@@ -23,6 +23,9 @@ interface ModelCall {
 }
 
 const deposit = 60n;
+/** The budget of the day, which the channels together can exceed; each unit counts half a unit of AGPT. */
+const limit = 45n;
+const rate = 10n ** 18n / 2n;
 const unit = 2n ** 120n; // amounts are multiples of this, so that nothing narrower than 2^128 would do
 
 const step = fc.oneof(
@@ -61,6 +64,8 @@ class Model {
     if (cumulative > deposit * unit) return 'amount_exceeds_deposit';
     const accepted = [this.accepted[channel] ?? 0n, cumulative].reduce((a, b) => (a > b ? a : b));
     if (accepted - this.sum(channel, 'charged') - this.sum(channel, 'reserved') < quote) return 'insufficient_headroom';
+    const spent = [0, 1].flatMap((index) => [this.sum(index, 'charged'), this.sum(index, 'reserved')]);
+    if (spent.reduce((sum, amount) => sum + amount, quote) > 2n * limit * unit) return 'model_budget_exceeded';
     this.accepted[channel] = accepted;
     this.calls.push(call);
     return 'ok';
@@ -76,7 +81,9 @@ function plan(
   if (step.type === 'reserve') {
     const channelId = channels[step.channel]?.channelId ?? '0x';
     const [cumulative, quote] = [BigInt(step.cumulative) * unit, BigInt(step.quote) * unit];
-    const request = someReserve({ channelId, cumulativeAmount: cumulative }, quote);
+    const day = Math.floor(someReserve(null, 0n).admittedAtMs / 86_400_000);
+    const budget = { day, limitAgpt: limit * unit, rate };
+    const request = someReserve({ channelId, cumulativeAmount: cumulative }, quote, { budget });
     const expected = model.reserve({
       callId: request.callId,
       channel: step.channel,
@@ -129,6 +136,12 @@ function collect(books: TestBooks, fate: string): void {
 function checkBooks(books: TestBooks, model: Model, channels: readonly ChannelOnChain[]): void {
   const receipts = books.run('listEntries', { from: 0, limit: 1000 }).map(({ entry }) => decodeReceipt(entry));
   expect(receipts).toHaveLength(model.calls.filter((call) => call.state === 'charged').length);
+  const day = Math.floor(someReserve(null, 0n).admittedAtMs / 86_400_000);
+  const both = (state: 'charged' | 'reserved') => (model.sum(0, state) + model.sum(1, state)) / 2n;
+  expect(books.stores.modelDays.get('sim-small', day)).toMatchObject({
+    charged: both('charged'),
+    reserved: both('reserved'),
+  });
   let settled = 0n;
   for (const [index, { channelId }] of channels.entries()) {
     const state = books.run('getChannel', channelId);

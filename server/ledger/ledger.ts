@@ -41,6 +41,16 @@ export interface VerifiedVoucher {
   signature: Hex;
 }
 
+/** What a vote allows the model of a call to spend on the UTC day on which the call was admitted. */
+export interface BudgetTerms {
+  /** Days since 1970-01-01 UTC. */
+  day: number;
+  /** AGPT wei per day; at most 2^128 − 1, as on the chain. */
+  limitAgpt: bigint;
+  /** What the call's token counts: AGPT wei per atomic unit, times 10^18; at most 2^128 − 1. */
+  rate: bigint;
+}
+
 /** Asks for a quote to be held. */
 export interface ReserveRequest {
   callId: string;
@@ -49,7 +59,10 @@ export interface ReserveRequest {
   /** What the quote is in; the channel must hold it. Without meaning on a free route. */
   token: Hex;
   quote: bigint;
+  /** The name that the client asked for: budgets, receipts and bookings go by it. */
   model: string;
+  /** The budget that the quote is held against too; null on a free route, which spends nothing. */
+  budget: BudgetTerms | null;
   admittedAtMs: number;
   /** After this the sweeper may free the reservation. */
   leaseUntilMs: number;
@@ -67,12 +80,24 @@ export interface ReserveRefusal {
     | 'channel_closing'
     | 'channel_out_of_books'
     | 'channel_wrong_token'
+    | 'model_budget_exceeded'
   >;
   channel: ChannelState | null;
   /** The smallest voucher above all accepted ones that would be admitted now, if the deposit covers it. */
   requiredCumulative: bigint;
   /** With `voucher_already_used`: the call that the voucher admitted. */
   usedByCallId?: string;
+  /** With `model_budget_exceeded`: what the day's budget of the model was at that moment. */
+  spending?: ModelSpending;
+}
+
+/** What a model has spent on one UTC day, AGPT wei. */
+export interface ModelSpending {
+  charged: bigint;
+  /** Sum of the open reservations. */
+  reserved: bigint;
+  /** What the refused call would have added. */
+  quote: bigint;
 }
 
 /**
@@ -142,7 +167,7 @@ export interface ReleaseRequest {
  * transaction for each group. Receipts are encoded and signed (once per commit) inside the transaction that charges.
  */
 export interface Ledger {
-  /** Holds a quote against headroom, atomically. */
+  /** Holds a quote against headroom and the model's budget of the day, atomically: both or neither. */
   reserve(request: ReserveRequest): Promise<ReserveOutcome>;
   /**
    * Charges once, by `callId`; a second charge of the same call returns the first one's result. Resolves when durable:

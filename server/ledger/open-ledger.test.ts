@@ -74,6 +74,39 @@ test('1,000 parallel reservations against headroom for 100 admit exactly 100', a
   expect(await ledger.getChannel(channelId)).toMatchObject({ reserved: 1000n, acceptedCumulative: 1000n });
 });
 
+test('1,000 parallel reservations against a budget for 100 admit exactly 100, and a restart keeps the count', async () => {
+  const ledger = await open();
+  const channels = await Promise.all(Array.from({ length: 10 }, () => ledger.upsertChannel(someChannel())));
+  const { admittedAtMs } = someReserve(null, 0n);
+  // At 3 AGPT wei per unit a call of 10 units counts 30.
+  const budget = { day: Math.floor(admittedAtMs / 86_400_000), limitAgpt: 3_029n, rate: 3n * 10n ** 18n };
+  const requests = Array.from({ length: 1000 }, (_, index) => {
+    const channelId = channels[index % 10]?.channelId ?? '0x';
+    return someReserve({ channelId, cumulativeAmount: 500_000n + BigInt(index) }, 10n, { budget });
+  });
+  const outcomes = await Promise.all(requests.map((request) => ledger.reserve(request)));
+  const admitted = outcomes.filter((outcome) => outcome.ok);
+  expect(admitted).toHaveLength(100);
+  await Promise.all(admitted.map(durable));
+  const refused = outcomes.flatMap((outcome) => (outcome.ok ? [] : [outcome.refusal]));
+  expect(new Set(refused.map((refusal) => refusal.code))).toEqual(new Set(['model_budget_exceeded']));
+  expect(refused[0]?.spending).toEqual({ charged: 0n, reserved: 3_000n, quote: 30n });
+
+  // One is charged less than it held; the other 99 are left behind by a process that ends.
+  const [first] = requests.filter((_, index) => outcomes[index]?.ok);
+  await ledger.charge(someCharge(first?.callId ?? '', 4n));
+  await ledger.close();
+  const reopened = await open();
+  const whole = someReserve({ channelId: channels[0]?.channelId ?? '0x', cumulativeAmount: 900_000n }, 1_006n, {
+    budget,
+  });
+  expect(await reopened.reserve(whole)).toMatchObject({
+    ok: false,
+    refusal: { spending: { charged: 12n, reserved: 0n, quote: 3_018n } },
+  });
+  await durable(await reopened.reserve({ ...whole, quote: 1_005n }));
+});
+
 test('with a commit delay, `decided` comes before `durable`, and a charge not before its commit', async () => {
   const commitDelayMs = 300;
   const ledger = await open({ commitDelayMs });

@@ -75,6 +75,8 @@ function createBackground(worker: GroupWorker): BackgroundLedger {
     listUnfinishedTransactions: () => worker.call('listUnfinishedTransactions', undefined),
     finishTransaction: (result) => worker.call('finishTransaction', result),
     nextNonce: () => worker.call('nextNonce', undefined),
+    listBudgetChanges: (options = {}) => worker.call('listBudgetChanges', options),
+    replaceBudgetChanges: (range) => worker.call('replaceBudgetChanges', range),
     getState: (key) => worker.call('getState', key),
     setState: (key, value) => worker.call('setState', { key, value }),
     listChannels: (options = {}) => worker.call('listChannels', options),

@@ -3,7 +3,7 @@ import {
   promptOverheadTokens,
   quoteOfBounds,
   type QuoteBounds,
-  type TokenPrices,
+  type Tariff,
 } from '../../protocol/pricing/token-prices.ts';
 
 /** The output limit is not shrunk below this: shorter answers are of no use. */
@@ -17,8 +17,6 @@ export interface QuoteInput {
   choices: number;
   /** The client's own limit; null if it set none. */
   requestedOutputTokens: number | null;
-  /** Null on a free route. */
-  prices: TokenPrices | null;
   contextTokens: number;
   maxOutputTokens: number;
   defaultMaxOutputTokens: number;
@@ -33,26 +31,34 @@ export interface Quote extends QuoteBounds {
 }
 
 /**
- * Quotes the worst case (DESIGN.md §4.2). The prompt has at most as many tokens as the body has bytes (byte-level BPE),
- * plus the template's; with images, sounds or files, and in any case, at most the context.
+ * What a call can use at most (DESIGN.md §4.2). The prompt has at most as many tokens as the body has bytes (byte-level
+ * BPE), plus the template's; with images, sounds or files, and in any case, at most the context.
  */
-export function quoteCall(input: QuoteInput): Quote {
+export function boundCall(input: QuoteInput): QuoteBounds {
   const { bodyBytes, textOnly, choices, contextTokens } = input;
   const promptTokens = textOnly ? Math.min(bodyBytes + promptOverheadTokens, contextTokens) : contextTokens;
   const outputTokens = Math.min(input.requestedOutputTokens ?? input.defaultMaxOutputTokens, input.maxOutputTokens);
-  const bounds: QuoteBounds = { promptTokens, outputTokens, choices };
-  return { ...bounds, amount: input.prices === null ? 0n : quoteOfBounds(bounds, input.prices), shrunk: false };
+  return { promptTokens, outputTokens, choices };
+}
+
+/** Quotes the worst case; `tariff` is null on a free route. */
+export function quoteCall(input: QuoteInput, tariff: Tariff | null): Quote {
+  const bounds = boundCall(input);
+  return { ...bounds, amount: tariff === null ? 0n : quoteOfBounds(bounds, tariff), shrunk: false };
 }
 
 /**
  * Lowers the output bound of a quote to what `headroom` buys. The quote stays as it is where it fits, where the client
  * set the limit itself, and where fewer than 256 tokens would be left: then the whole amount is what to ask for.
  */
-export function shrinkQuote(quote: Quote, input: QuoteInput, headroom: bigint): Quote {
-  const { prices } = input;
-  if (prices === null || input.requestedOutputTokens !== null || headroom >= quote.amount) return quote;
-  const affordable = outputTokensWithin(headroom, quote, prices);
+export function shrinkQuote(
+  quote: Quote,
+  { input, tariff, headroom }: { input: QuoteInput; tariff: Tariff; headroom: bigint },
+): Quote {
+  if (input.requestedOutputTokens !== null || headroom >= quote.amount) return quote;
+  const affordable = outputTokensWithin(headroom, quote, tariff);
   if (affordable < BigInt(minShrunkOutputTokens) || affordable >= BigInt(quote.outputTokens)) return quote;
-  const bounds: QuoteBounds = { ...quote, outputTokens: Number(affordable) };
-  return { ...bounds, amount: quoteOfBounds(bounds, prices), shrunk: true };
+  const { promptTokens, choices } = quote;
+  const bounds: QuoteBounds = { promptTokens, choices, outputTokens: Number(affordable) };
+  return { ...bounds, amount: quoteOfBounds(bounds, tariff), shrunk: true };
 }

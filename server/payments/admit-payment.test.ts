@@ -12,7 +12,10 @@ const toy: PaymentMethod = {
     if (authorization === 'Toy 0') throw new AutoPayError('insufficient_headroom', 'Bring a coin.');
     return Promise.resolve({ voucher: null, channel: null, challengeId: 'coin', wantsPaymentEvents: false });
   },
-  challenge: ({ quote }) => ({ headers: { 'WWW-Authenticate': 'Toy' }, facts: { quote: String(quote), toys: 1 } }),
+  challenge: ({ quotes }) => ({
+    headers: { 'WWW-Authenticate': 'Toy' },
+    facts: { quote: String(quotes?.get('0x01')), toys: 1 },
+  }),
 };
 const otherToy: PaymentMethod = {
   ...toy,
@@ -35,7 +38,7 @@ describe('payment methods', () => {
   });
 
   it('join their challenges in one header; the first one’s facts win', () => {
-    expect(collectChallenges([toy, otherToy, createFreeMethod()], { quote: 3n })).toEqual({
+    expect(collectChallenges([toy, otherToy, createFreeMethod()], { quotes: new Map([['0x01', 3n]]) })).toEqual({
       headers: { 'WWW-Authenticate': 'Toy, Other' },
       facts: { quote: '3', toys: 1 },
     });

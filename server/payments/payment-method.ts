@@ -1,3 +1,4 @@
+import type { Hex } from '../../protocol/bytes/hex.ts';
 import type { Admission } from '../call/types.ts';
 
 /** What a payment may be read from. */
@@ -8,8 +9,13 @@ export interface PaymentRequest {
 
 /** What is known of a call that is answered with 402. */
 export interface ChallengeContext {
-  /** The most that the call can cost, in atomic units; undefined if the request did not get that far. */
-  quote: bigint | undefined;
+  /**
+   * The most that the call can cost, in atomic units by token, without those that it cannot be paid in at present; undefined if
+   * the request did not get that far.
+   */
+  quotes: ReadonlyMap<Hex, bigint> | undefined;
+  /** The token of the payment that was refused, if there was one: the facts are about it. */
+  token?: Hex | undefined;
 }
 
 /** How a call can be paid for by one method. */

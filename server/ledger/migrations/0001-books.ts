@@ -35,15 +35,38 @@ CREATE TABLE calls (
   voucher_cumulative BLOB CHECK (length(voucher_cumulative) = 16),
   quote BLOB NOT NULL CHECK (length(quote) = 16),
   model TEXT NOT NULL,
+  -- AGPT wei per atomic unit, times 10^18, by which the call counts in model_days.
+  budget_rate BLOB CHECK (length(budget_rate) = 16),
   admitted_at_ms INTEGER NOT NULL,
   lease_until_ms INTEGER NOT NULL,
   state TEXT NOT NULL CHECK (state IN ('reserved', 'charged', 'released')),
   release_reason TEXT CHECK ((release_reason IS NOT NULL) = (state = 'released')),
   ended_at_ms INTEGER CHECK ((ended_at_ms IS NULL) = (state = 'reserved')),
-  CHECK ((channel_id IS NULL) = (voucher_cumulative IS NULL))
+  CHECK ((channel_id IS NULL) = (voucher_cumulative IS NULL)),
+  CHECK ((channel_id IS NULL) = (budget_rate IS NULL))
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX calls_by_voucher ON calls (channel_id, voucher_cumulative) WHERE channel_id IS NOT NULL;
 CREATE INDEX calls_by_lease ON calls (lease_until_ms) WHERE state = 'reserved';
+
+-- What models have spent of their budgets. AGPT wei; limits end at 2^128 - 1, and what would exceed its limit is not held.
+CREATE TABLE model_days (
+  model TEXT NOT NULL,
+  day INTEGER NOT NULL CHECK (day >= 0),
+  charged_agpt BLOB NOT NULL CHECK (length(charged_agpt) = 16),
+  reserved_agpt BLOB NOT NULL CHECK (length(reserved_agpt) = 16),
+  PRIMARY KEY (model, day)
+) STRICT, WITHOUT ROWID;
+
+-- The events of ModelBudgets that the relay has read; the last one of a subject with from_day <= day holds on a day.
+CREATE TABLE budget_changes (
+  block INTEGER NOT NULL CHECK (block >= 0),
+  log_index INTEGER NOT NULL CHECK (log_index >= 0),
+  kind TEXT NOT NULL CHECK (kind IN ('model', 'default', 'rate')),
+  subject BLOB NOT NULL,
+  from_day INTEGER NOT NULL CHECK (from_day >= 0),
+  value BLOB CHECK (length(value) = 16),
+  PRIMARY KEY (block, log_index)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE attempts (
   call_id BLOB NOT NULL REFERENCES calls,

@@ -8,11 +8,14 @@ import type { ChannelStore } from '../channel-store.ts';
 import type { ChargeStore } from '../charge-store.ts';
 import { AfterSeal, type GroupContext, type PendingCharge } from '../group-context.ts';
 import type { ChannelState, ChargeRequest, ChargeResult } from '../ledger.ts';
+import type { ModelDayStore } from '../model-day-store.ts';
+import { settleBudget } from './hold-budget.ts';
 
 interface Stores {
   channels: ChannelStore;
   calls: CallStore;
   charges: ChargeStore;
+  modelDays: ModelDayStore;
 }
 
 /** The channel after the charge: the whole reservation is freed, the amount is charged. */
@@ -61,10 +64,10 @@ function finishLater(context: GroupContext, index: number): AfterSeal<ChargeResu
  * Charges min(metered, reservation) and frees the rest, once by call id. A repeated charge returns the first one's
  * receipt byte for byte, and the channel as it is now.
  * @throws AutoPayError `internal_error` for a call that was never reserved or has been released (its answer must not be
- * given as paid), or whose receipt names another token than its channel.
+ * given as paid), or whose receipt names another token than its channel, or another model than was reserved.
  */
 export function createChargeCall(stores: Stores) {
-  const { channels, calls, charges } = stores;
+  const { channels, calls, charges, modelDays } = stores;
 
   function repeat(callId: string, context: GroupContext): ChargeResult | AfterSeal<ChargeResult> {
     const index = context.charges.findIndex((charge) => charge.receipt.callId === callId);
@@ -89,6 +92,9 @@ export function createChargeCall(stores: Stores) {
     if (channel !== null && channel.token !== request.receipt.token.toLowerCase()) {
       throw new AutoPayError('internal_error', `Call ${callId} is priced in another token than its channel holds.`);
     }
+    if (call.model !== request.receipt.modelAsked) {
+      throw new AutoPayError('internal_error', `Call ${callId} was reserved for another model than it is charged for.`);
+    }
     const receipt = receiptOf(request, { call, channel, amount, nowMs: context.nowMs });
     const entry = encodeReceipt(receipt);
     const { requestSalt, responseSalt } = request;
@@ -96,6 +102,7 @@ export function createChargeCall(stores: Stores) {
     const index = context.charges.length;
     charges.insert(charge, { batchId: context.batchId, batchIndex: index });
     if (channel !== null) channels.updateBooks(channel);
+    settleBudget(modelDays, call, amount);
     calls.end(callId, null, context.nowMs);
     calls.addAttempts(callId, request.attempts);
     context.charges.push(charge);

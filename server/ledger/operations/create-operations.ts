@@ -1,7 +1,8 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { Hex } from '../../../protocol/bytes/hex.ts';
 import type { SignedReceipt } from '../../../protocol/receipt/signed-receipt.ts';
-import type { Collection, LoggedEntry } from '../background-ledger.ts';
+import type { BudgetChange, Collection, LoggedEntry } from '../background-ledger.ts';
+import { createBudgetChangeStore, type BudgetChangeStore, type ChangePlace } from '../budget-change-store.ts';
 import { createCallStore, type CallStore } from '../call-store.ts';
 import { createChannelStore, type ChannelStore } from '../channel-store.ts';
 import { createChargeStore, type ChargeStore } from '../charge-store.ts';
@@ -9,6 +10,7 @@ import { createCollectionStore, type CollectionStore } from '../collection-store
 import type { AfterSeal } from '../group-context.ts';
 import type { ChannelState } from '../ledger.ts';
 import { createLogStore, type LogStore } from '../log-store.ts';
+import { createModelDayStore, type ModelDayStore } from '../model-day-store.ts';
 import { createStateStore, type StateStore } from '../state-store.ts';
 import { createTransactionStore, type TransactionStore } from '../transaction-store.ts';
 import { createAddBlock } from './add-block.ts';
@@ -31,6 +33,8 @@ export interface Stores {
   channels: ChannelStore;
   calls: CallStore;
   charges: ChargeStore;
+  modelDays: ModelDayStore;
+  budgetChanges: BudgetChangeStore;
   log: LogStore;
   collections: CollectionStore;
   transactions: TransactionStore;
@@ -44,6 +48,8 @@ export function createStores(db: DatabaseSync): Stores {
     channels,
     calls: createCallStore(db),
     charges: createChargeStore(db),
+    modelDays: createModelDayStore(db),
+    budgetChanges: createBudgetChangeStore(db),
     log: createLogStore(db),
     collections: createCollectionStore(db, channels),
     transactions: createTransactionStore(db),
@@ -53,7 +59,7 @@ export function createStores(db: DatabaseSync): Stores {
 
 /** Every operation of the writer by name; each takes one argument and the context of its group. */
 export function createOperations(stores: Stores) {
-  const { channels, charges, log, collections, transactions, state } = stores;
+  const { channels, charges, budgetChanges, log, collections, transactions, state } = stores;
   return {
     reserve: createReserveCall(stores),
     charge: createChargeCall(stores),
@@ -83,6 +89,9 @@ export function createOperations(stores: Stores) {
     getTransaction: (purpose: string) => transactions.findByPurpose(purpose),
     listUnfinishedTransactions: () => transactions.listUnfinished(maxListed),
     nextNonce: () => transactions.nextNonce(),
+    listBudgetChanges: ({ after }: { after?: ChangePlace }): BudgetChange[] => budgetChanges.list(after, maxListed),
+    replaceBudgetChanges: (range: { from: number; to: number; changes: readonly BudgetChange[] }): void =>
+      budgetChanges.replace(range),
     getState: (key: string) => state.get(key),
     setState: ({ key, value }: { key: string; value: string }) => state.set(key, value),
   };

@@ -24,8 +24,11 @@ function charge(channel: ChannelOnChain, amount: bigint, receipt: { modelAsked?:
   const { acceptedCumulative = 0n } = books.run('getChannel', channel.channelId) ?? {};
   const voucher = { channelId: channel.channelId, cumulativeAmount: acceptedCumulative + amount + 10n };
   const { admittedAtMs, ...rest } = receipt;
-  const { token } = channel;
-  const request = someReserve(voucher, amount, admittedAtMs === undefined ? { token } : { token, admittedAtMs });
+  const request = someReserve(voucher, amount, {
+    token: channel.token,
+    ...(admittedAtMs === undefined ? {} : { admittedAtMs }),
+    ...(rest.modelAsked === undefined ? {} : { model: rest.modelAsked }),
+  });
   books.run('reserve', request);
   return books.run('charge', someCharge(request.callId, amount, { token: channel.token, ...rest }));
 }

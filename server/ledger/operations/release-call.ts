@@ -2,13 +2,18 @@ import { AutoPayError } from '../../../protocol/errors/auto-pay-error.ts';
 import type { CallStore, StoredCall } from '../call-store.ts';
 import type { ChannelStore } from '../channel-store.ts';
 import type { ChannelState, ReleaseRequest } from '../ledger.ts';
+import type { ModelDayStore } from '../model-day-store.ts';
+import { settleBudget } from './hold-budget.ts';
 
-/** Gives the quote of an open reservation back to its channel; the channel after it, or null if the call has none. */
+/**
+ * Gives the quote of an open reservation back to its channel and its model's budget; the channel after it, or null if the
+ * call has none.
+ */
 export function freeReservation(
   call: StoredCall,
-  options: { channels: ChannelStore; calls: CallStore; reason: string; nowMs: number },
+  options: { channels: ChannelStore; calls: CallStore; modelDays: ModelDayStore; reason: string; nowMs: number },
 ): ChannelState | null {
-  const { channels, calls, reason, nowMs } = options;
+  const { channels, calls, modelDays, reason, nowMs } = options;
   let after: ChannelState | null = null;
   if (call.channelId !== null) {
     const channel = channels.get(call.channelId);
@@ -21,6 +26,7 @@ export function freeReservation(
     after = { ...channel, reserved: channel.reserved - call.quote };
     channels.updateBooks(after);
   }
+  settleBudget(modelDays, call, 0n);
   calls.end(call.callId, reason, nowMs);
   return after;
 }
@@ -30,7 +36,7 @@ export function freeReservation(
  * (its transaction failed): nothing is held for it.
  * @returns the channel after it; null if nothing was freed, or there is none.
  */
-export function createReleaseCall(stores: { channels: ChannelStore; calls: CallStore }) {
+export function createReleaseCall(stores: { channels: ChannelStore; calls: CallStore; modelDays: ModelDayStore }) {
   return function releaseCall(
     { callId, reason, attempts }: ReleaseRequest,
     context: { nowMs: number },

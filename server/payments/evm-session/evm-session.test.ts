@@ -9,7 +9,7 @@ import type { ChannelOnChain } from '../../ledger/ledger.ts';
 import { createEvmSession } from './evm-session.ts';
 import { createChallengeIssuer } from './issue-challenge.ts';
 import { startVoucherRecoverer } from './recover-vouchers.ts';
-import { authorize, createChannel, createChannelBook, createWallet, terms } from './session-fixture.ts';
+import { agpt, authorize, createChannel, createChannelBook, createWallet, terms, usdc } from './session-fixture.ts';
 
 const payer = createWallet('1');
 const stranger = createWallet('2');
@@ -38,7 +38,7 @@ function createMethod(changes: { secret?: Uint8Array; terms?: typeof terms } = {
   const { secret = Buffer.alloc(32, 9) } = changes;
   const clock = { nowMs: () => nowMs };
   return createEvmSession({
-    terms,
+    terms: changes.terms ?? terms,
     issuer: createChallengeIssuer({ terms: changes.terms ?? terms, realm: 'relay', secret, ttlSeconds: 60, ...clock }),
     recoverer,
     ledger: book.ledger,
@@ -56,8 +56,13 @@ function createMethod(changes: { secret?: Uint8Array; terms?: typeof terms } = {
   });
 }
 
-function freshChallenge(method = createMethod()): ChallengeEcho {
-  const [challenge] = parseChallenges(method.challenge({ quote: 250n })?.headers['WWW-Authenticate'] ?? '');
+const quotes = new Map([
+  [usdc, 250n],
+  [agpt, 25n * 10n ** 15n],
+]);
+
+function freshChallenge(method = createMethod(), asked: typeof quotes | undefined = quotes): ChallengeEcho {
+  const [challenge] = parseChallenges(method.challenge({ quotes: asked })?.headers['WWW-Authenticate'] ?? '');
   if (!challenge) throw new Error('no challenge');
   return challenge;
 }
@@ -80,20 +85,48 @@ describe('a challenge', () => {
       amount: 250n,
       unitType: 'request',
       suggestedDeposit: 5_000_000n,
-      currency: terms.token.address,
+      currency: usdc,
       recipient: terms.recipient,
       methodDetails: { chainId: 31337, escrowContract: terms.escrow, credentialTypes: ['hash'] },
     });
-    expect(createMethod().challenge({ quote: 250n })?.facts).toEqual({
+    expect(createMethod().challenge({ quotes })?.facts).toEqual({
       quote: '250',
-      token: terms.token.address,
+      token: usdc,
       symbol: 'USDC',
       decimals: 6,
       recipient: terms.recipient,
       escrow: terms.escrow,
       chainId: 31337,
     });
-    expect(createMethod().challenge({ quote: undefined })?.facts).not.toHaveProperty('quote');
+    expect(createMethod().challenge({ quotes: undefined })?.facts).not.toHaveProperty('quote');
+  });
+
+  it('is made for each token that has a price, and the facts are about the one that was paid in', () => {
+    const header = createMethod().challenge({ quotes })?.headers['WWW-Authenticate'] ?? '';
+    const requests = parseChallenges(header).map(({ request }) =>
+      sessionRequestSchema.parse(decodeBase64UrlJson(request)),
+    );
+    expect(requests).toMatchObject([
+      { currency: usdc, amount: 250n, suggestedDeposit: 5_000_000n },
+      { currency: agpt, amount: 25n * 10n ** 15n, suggestedDeposit: 500n * 10n ** 18n },
+    ]);
+    expect(createMethod().challenge({ quotes, token: agpt })?.facts).toMatchObject({ token: agpt, symbol: 'AGPT' });
+  });
+
+  it('is not made for a token without a price, and not at all where none has one', () => {
+    const without = (unpriced: Hex[]) => ({
+      ...terms,
+      tokens: terms.tokens.map((token) =>
+        unpriced.includes(token.address) ? { ...token, suggestedDeposit: () => undefined } : token,
+      ),
+    });
+    const offered = createMethod({ terms: without([usdc]) }).challenge({ quotes });
+    expect(parseChallenges(offered?.headers['WWW-Authenticate'] ?? '')).toHaveLength(1);
+    expect(offered?.facts).toMatchObject({ token: agpt });
+    expect(createMethod({ terms: without([usdc, agpt]) }).challenge({ quotes })).toBeUndefined();
+    const onlyAgpt = createMethod().challenge({ quotes: new Map([[agpt, 1n]]) });
+    expect(onlyAgpt?.facts).toMatchObject({ token: agpt, quote: '1' });
+    expect(parseChallenges(onlyAgpt?.headers['WWW-Authenticate'] ?? '')).toHaveLength(1);
   });
 
   it('is refused when foreign, changed, of other terms, or expired', async () => {
@@ -119,8 +152,11 @@ describe('a challenge', () => {
     // Once the unchanged one was seen, its changed copies are no better.
     await method.admit({ authorization: pay(good) });
     await refuseChanges();
-    const otherToken = { ...terms, token: { ...terms.token, address: terms.escrow } };
-    await expectRefusal(pay(freshChallenge(createMethod({ terms: otherToken }))), 'challenge_invalid');
+    const otherToken = { ...terms, tokens: terms.tokens.map((token) => ({ ...token, address: terms.escrow })) };
+    await expectRefusal(
+      pay(freshChallenge(createMethod({ terms: otherToken }), new Map([[terms.escrow, 1n]]))),
+      'challenge_invalid',
+    );
     nowMs += 60_000;
     await expectRefusal(pay(good), 'challenge_expired');
     await expectRefusal(pay(good), 'challenge_expired', method);
@@ -204,9 +240,22 @@ describe('a voucher', () => {
     await expect(method.admit({ authorization })).resolves.toBeDefined();
   });
 
+  it('pays in any of the relay’s tokens, by the challenge of that token', async () => {
+    const { channelId } = put(createChannel(payer, { token: agpt }));
+    const method = createMethod();
+    const header = method.challenge({ quotes })?.headers['WWW-Authenticate'] ?? '';
+    const challenge = parseChallenges(header)[1]!;
+    for (const cumulative of [5n, 6n]) {
+      const authorization = authorize({ challenge, channelId, cumulative, signer: payer });
+      expect(await method.admit({ authorization })).toMatchObject({ channel: { channelId, token: agpt } });
+    }
+  });
+
   it.each<[ErrorCode, Partial<ChannelOnChain>]>([
     ['channel_wrong_payee', { payee: stranger.address }],
     ['channel_wrong_token', { token: stranger.address }],
+    // A token of the relay, but not that of the challenge.
+    ['channel_wrong_token', { token: agpt }],
   ])('is refused with %s, be the channel new, known or recalled', async (code, changes) => {
     const channel = put(createChannel(payer, changes));
     const { channelId } = channel;

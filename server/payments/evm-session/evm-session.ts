@@ -5,7 +5,7 @@ import { parseCredential } from '../../../protocol/mpp/credential.ts';
 import type { SessionPayload } from '../../../protocol/mpp/session-schemas.ts';
 import type { ChannelReader } from '../../chain/create-channel-reader.ts';
 import type { ChannelOnChain, ChannelState, Ledger } from '../../ledger/ledger.ts';
-import type { PaymentMethod } from '../payment-method.ts';
+import type { Challenge, ChallengeContext, PaymentMethod } from '../payment-method.ts';
 import { createChannelFinder, type ChannelFinder } from './find-channel.ts';
 import type { ChallengeIssuer } from './issue-challenge.ts';
 import { readSessionPayload } from './read-session-payload.ts';
@@ -25,29 +25,21 @@ export interface EvmSessionOptions {
 }
 
 /**
- * Payment by vouchers of a payment channel (MPP method "evm", intent "session"). A voucher is admitted if the challenge
- * is ours, the channel pays us in our token, and its signer signed. Nothing about a channel is told to, or changed by,
+ * Payment by vouchers of a payment channel (MPP method "evm", intent "session"), in any of the relay's tokens. A voucher is
+ * admitted if the challenge is ours, the channel pays us in the challenge's token, and its signer signed. Nothing about a channel is told to, or changed by,
  * whoever has not shown that signature. Whether the voucher is new and suffices, and whether the channel is still open,
  * the ledger decides afterwards, in the same step that uses the voucher up.
  */
 export function createEvmSession(options: EvmSessionOptions): PaymentMethod {
   const { terms, issuer, ledger } = options;
   const finder = createChannelFinder(options);
-  const facts = {
-    token: terms.token.address,
-    symbol: terms.token.symbol,
-    decimals: terms.token.decimals,
-    recipient: terms.recipient,
-    escrow: terms.escrow,
-    chainId: terms.chainId,
-  };
 
   return {
     name: 'evm/session',
     async admit({ authorization }) {
       const credential = authorization === undefined ? undefined : parseCredential(authorization);
       if (!credential) return undefined;
-      issuer.check(credential.challenge);
+      const token = issuer.check(credential.challenge);
       const payload = readSessionPayload(credential.payload);
       const { channelId, cumulativeAmount, signature } = payload;
       const voucher = { channelId, cumulativeAmount, signature };
@@ -60,21 +52,43 @@ export function createEvmSession(options: EvmSessionOptions): PaymentMethod {
       let channel: ChannelState;
       if (known) {
         requireSigner(known, signer);
-        // Known is not ours: the configured token may have changed since the channel was recorded.
-        requireOurChannel(known, terms);
+        // Known is not ours: the configured tokens may have changed since the channel was recorded.
+        requireOurChannel(known, { terms, token });
         channel = await refreshIfNeeded({ channel: known, payload, finder, ledger });
       } else {
         const found = await findNewChannel(payload, finder);
-        requireOurChannel(found, terms);
+        requireOurChannel(found, { terms, token });
         requireSigner(found, signer);
         channel = await ledger.upsertChannel(found);
       }
       return { voucher, channel, challengeId: credential.challenge.id, wantsPaymentEvents: true };
     },
-    challenge: ({ quote }) => ({
-      headers: { 'WWW-Authenticate': formatChallenge(issuer.issue(quote)) },
-      facts: quote === undefined ? facts : { quote: quote.toString(), ...facts },
-    }),
+    challenge: (context) => issueAll(options, context),
+  };
+}
+
+/** One challenge for each token that the call can be paid in now, and the facts of the one that matters most. */
+function issueAll({ terms, issuer }: EvmSessionOptions, { quotes, token }: ChallengeContext): Challenge | undefined {
+  const offers = terms.tokens.flatMap((offered) => {
+    if (quotes !== undefined && !quotes.has(offered.address)) return [];
+    const suggestedDeposit = offered.suggestedDeposit();
+    return suggestedDeposit === undefined
+      ? []
+      : [{ ...offered, suggestedDeposit, quote: quotes?.get(offered.address) }];
+  });
+  const main = offers.find(({ address }) => address === token) ?? offers[0];
+  if (!main) return undefined;
+  const challenges = offers.map(({ address, quote, suggestedDeposit }) =>
+    formatChallenge(issuer.issue({ token: address, quote, suggestedDeposit })),
+  );
+  const { address, symbol, decimals, quote } = main;
+  const { recipient, escrow, chainId } = terms;
+  return {
+    headers: { 'WWW-Authenticate': challenges.join(', ') },
+    facts: {
+      ...(quote !== undefined && { quote: quote.toString() }),
+      ...{ token: address, symbol, decimals, recipient, escrow, chainId },
+    },
   };
 }
 

@@ -8,13 +8,19 @@ import { voucherDigest, voucherDomainSeparator } from '../../../protocol/typed-d
 import type { ChannelOnChain, ChannelState, Ledger } from '../../ledger/ledger.ts';
 import type { SessionTerms } from './session-terms.ts';
 
+/** For tests: the relay's tokens. */
+export const usdc: Hex = `0x${'c1'.repeat(20)}`;
+export const agpt: Hex = `0x${'c2'.repeat(20)}`;
+
 /** For tests: the terms of a relay. */
 export const terms: SessionTerms = {
   chainId: 31337,
   escrow: `0x${'e1'.repeat(20)}`,
   recipient: `0x${'a1'.repeat(20)}`,
-  token: { address: `0x${'c1'.repeat(20)}`, symbol: 'USDC', decimals: 6 },
-  suggestedDepositAtomic: 5_000_000n,
+  tokens: [
+    { address: usdc, symbol: 'USDC', decimals: 6, suggestedDeposit: () => 5_000_000n },
+    { address: agpt, symbol: 'AGPT', decimals: 18, suggestedDeposit: () => 500n * 10n ** 18n },
+  ],
 };
 
 /** For tests: a wallet with fixed key. */
@@ -34,7 +40,7 @@ export function createChannel(payer: TestWallet, changes: Partial<ChannelOnChain
   const channel = {
     payer: payer.address,
     payee: terms.recipient,
-    token: terms.token.address,
+    token: usdc,
     salt: zeroBytes32,
     authorizedSigner: zeroAddress,
     deposit: 1_000_000n,

@@ -1,5 +1,14 @@
 import type { Hex } from '../../../protocol/bytes/hex.ts';
 
+/** A token of the channels that this relay takes. */
+export interface SessionToken {
+  address: Hex;
+  symbol: string;
+  decimals: number;
+  /** What a new channel should hold, in atomic units; undefined while the token has no price: it is not offered then. */
+  suggestedDeposit(): bigint | undefined;
+}
+
 /** What every channel payment of this relay must agree with. Addresses in lower case. */
 export interface SessionTerms {
   chainId: number;
@@ -7,7 +16,6 @@ export interface SessionTerms {
   escrow: Hex;
   /** The payee of the channels, AutoPayLLM. */
   recipient: Hex;
-  token: { address: Hex; symbol: string; decimals: number };
-  /** Atomic units. */
-  suggestedDepositAtomic: bigint;
+  /** In the order in which they are offered; at least one. */
+  tokens: readonly SessionToken[];
 }

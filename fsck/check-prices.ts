@@ -1,0 +1,133 @@
+import type { Hex } from '../protocol/bytes/hex.ts';
+import { priceOracleAbi } from '../protocol/abi/price-oracle.ts';
+import type { PriceRow } from '../protocol/pricing/price-row.ts';
+import { rootOfPrices } from '../protocol/pricing/price-tree.ts';
+import { costOfUsage, type UsdConversion } from '../protocol/pricing/token-prices.ts';
+import type { CallReceipt } from '../protocol/receipt/call-receipt.ts';
+import type { PublicClient } from 'viem';
+import { Differences, type Claim } from './claims.ts';
+import type { Settings } from './read-settings.ts';
+
+/** A charge whose price was in US dollars: only the chain knows what they were worth. */
+export interface ConvertedCharge {
+  index: number;
+  receipt: CallReceipt;
+  row: PriceRow;
+  /** What was reserved, atomic units; null if the call is not known. */
+  quote: bigint | null;
+}
+
+/** What one pass over the charges says of prices. */
+export interface PriceCheck {
+  /** Recomputes one charge, or leaves it to `checkConversions`. */
+  check(charge: { index: number; receipt: CallReceipt; quote: bigint | null }): void;
+  /** Charges that are left to `checkConversions`. */
+  converted: ConvertedCharge[];
+  toClaim(): Claim;
+}
+
+/** Recomputes prices of receipts that name the table of the present configuration; older tables are not kept there. */
+export function createPriceCheck({ rows, tokens }: Pick<Settings, 'rows' | 'tokens'>): PriceCheck {
+  const root = rootOfPrices(rows);
+  const byModel = new Map(rows.map((row) => [`${row.model}/${row.token}`, row]));
+  const sold = new Set(rows.map(({ model }) => model));
+  const differences = new Differences();
+  const converted: ConvertedCharge[] = [];
+  let checked = 0;
+  let others = 0;
+  return {
+    converted,
+    check({ index, receipt, quote }) {
+      if (receipt.priceRoot !== root) {
+        others += 1;
+        return;
+      }
+      const row = byModel.get(`${receipt.modelAsked}/${receipt.token}`);
+      if (row?.inUsd) return void converted.push({ index, receipt, row, quote });
+      // A free model has no row.
+      if (!row && (receipt.amount > 0n || sold.has(receipt.modelAsked))) {
+        return differences.add(
+          `entry ${index}: ${receipt.modelAsked} in ${receipt.token} is in no row of its price table`,
+        );
+      }
+      compare({
+        index,
+        receipt,
+        cost: row ? costOfUsage(receipt.usage, { prices: row, conversion: null }) : 0n,
+        quote,
+      });
+    },
+    toClaim: () =>
+      differences.toClaim(
+        'prices_recomputed',
+        `${checked} amounts are price times usage under the configured table ${root}, in ${tokens.length} token(s)${others > 0 ? `; ${others} name other tables and were not recomputed` : ''}`,
+      ),
+  };
+
+  function compare(charge: { index: number; receipt: CallReceipt; cost: bigint; quote: bigint | null }): void {
+    requireCost(differences, charge);
+    differences.require(
+      charge.receipt.oracleRound === 0n,
+      () => `entry ${charge.index} names an oracle round for nothing`,
+    );
+    checked += 1;
+  }
+}
+
+/** A charge is what its tokens cost, or, if that is less, what was reserved. */
+function requireCost(
+  differences: Differences,
+  { index, receipt, cost, quote }: { index: number; receipt: CallReceipt; cost: bigint; quote: bigint | null },
+): void {
+  const expected = quote !== null && quote < cost ? quote : cost;
+  differences.require(
+    receipt.amount === expected,
+    () => `entry ${index} charges ${receipt.amount}, and its tokens cost ${expected}`,
+  );
+}
+
+/** Each charge in US dollars was converted at the oracle's round that was current when the call was admitted. */
+export async function checkConversions(options: {
+  client: PublicClient;
+  settings: Pick<Settings, 'contracts' | 'tokens'>;
+  converted: readonly ConvertedCharge[];
+}): Promise<Claim> {
+  const { client, settings, converted } = options;
+  const differences = new Differences();
+  const readRound = createRoundReader(client, settings);
+  for (const { index, receipt, row, quote } of converted) {
+    const conversion = await readRound(receipt);
+    if (!conversion) {
+      differences.add(`entry ${index} names round ${receipt.oracleRound}, which was not current when it was admitted`);
+      continue;
+    }
+    requireCost(differences, { index, receipt, cost: costOfUsage(receipt.usage, { prices: row, conversion }), quote });
+  }
+  return differences.toClaim(
+    'conversions_recomputed',
+    `${converted.length} amounts were converted from US dollars at the round that was current at the oracle`,
+  );
+}
+
+type ReadRound = (
+  receipt: Pick<CallReceipt, 'token' | 'oracleRound' | 'admittedAtMs'>,
+) => Promise<UsdConversion | undefined>;
+
+/** Asks the oracle for the round that a receipt names; undefined if it was not current when the call was admitted. */
+export function createRoundReader(
+  client: PublicClient,
+  { contracts, tokens }: { contracts: { priceOracle: Hex }; tokens: readonly { address: Hex; decimals: number }[] },
+): ReadRound {
+  return async ({ token, oracleRound, admittedAtMs }) => {
+    const tokenDecimals = tokens.find(({ address }) => address === token)?.decimals;
+    // A round is a uint80.
+    if (tokenDecimals === undefined || oracleRound >> 80n !== 0n) return undefined;
+    const [{ answer, decimals }, wasCurrent] = await client.readContract({
+      address: contracts.priceOracle,
+      abi: priceOracleAbi,
+      functionName: 'priceAt',
+      args: [token, oracleRound, BigInt(Math.floor(admittedAtMs / 1_000))],
+    });
+    return wasCurrent ? { answer, answerDecimals: decimals, tokenDecimals } : undefined;
+  };
+}

@@ -1,0 +1,118 @@
+import type { PublicClient } from 'viem';
+import { describe, expect, it } from 'vitest';
+import type { Hex } from '../protocol/bytes/hex.ts';
+import type { PriceRow } from '../protocol/pricing/price-row.ts';
+import { rootOfPrices } from '../protocol/pricing/price-tree.ts';
+import { receiptOfVector, readVectors } from '../protocol/vectors/read-vectors.ts';
+import { checkConversions, createPriceCheck } from './check-prices.ts';
+import { verifyPrice } from './verify-price.ts';
+
+const usdc: Hex = `0x${'c1'.repeat(20)}`;
+const weth: Hex = `0x${'e1'.repeat(20)}`;
+const contracts = { priceBook: usdc, priceOracle: weth };
+const prices = {
+  ...{ prompt: 1_000_000n, cachedPrompt: 1_000_000n, cacheWrite: 1_000_000n, audioPrompt: 1_000_000n },
+  ...{ completion: 2_000_000n, audioCompletion: 2_000_000n, request: 0n },
+};
+const rows: PriceRow[] = [
+  { model: 'm', token: usdc, inUsd: false, ...prices },
+  { model: 'm', token: weth, inUsd: true, ...prices },
+];
+const tokens = [
+  { symbol: 'USDC', address: usdc, decimals: 6 },
+  { symbol: 'WETH', address: weth, decimals: 8 },
+];
+const fields = readVectors().receipts[1]?.fields;
+if (!fields) throw new Error('the vectors have two receipts');
+/** 10 prompt and 5 completion tokens: 20 units; 40 hundred-millionths of a token at half a dollar. */
+const receipt = {
+  ...receiptOfVector(fields),
+  ...{ modelAsked: 'm', token: usdc, amount: 20n, priceRoot: rootOfPrices(rows), oracleRound: 0n },
+  usage: {
+    prompt: 10,
+    cachedPrompt: 0,
+    cacheWrite: 0,
+    audioPrompt: 0,
+    completion: 5,
+    reasoning: 0,
+    audioCompletion: 0,
+  },
+};
+const converted = { ...receipt, token: weth, amount: 40n, oracleRound: 7n };
+
+/** A chain in memory: the root is in force, and round 7 was current, until told otherwise. */
+function chainWith(changes: { isInForce?: boolean } = {}): PublicClient {
+  const answers: Record<string, (args: readonly unknown[]) => unknown> = {
+    isInForce: () => changes.isInForce ?? true,
+    decimals: () => 8,
+    priceAt: ([, round]) => [{ answer: 50_000_000n, decimals: 8 }, round === 7n],
+  };
+  const readContract = (call: { functionName: string; args?: readonly unknown[] }) =>
+    Promise.resolve(answers[call.functionName]?.(call.args ?? []));
+  return { readContract } as unknown as PublicClient;
+}
+
+describe('the price of one call', () => {
+  const verify = (changed: Partial<typeof receipt>, isInForce = true, table: PriceRow[] | undefined = rows) =>
+    verifyPrice({ ...receipt, ...changed }, { client: chainWith({ isInForce }), contracts, rows: table });
+  const verdicts = async (...args: Parameters<typeof verify>) =>
+    (await verify(...args)).claims.map(({ name, ok }) => `${name} ${ok}`);
+
+  it('holds where the table was published and the amount is within price times usage', async () => {
+    expect(await verdicts({})).toEqual(['prices_published true', 'price true']);
+    expect(await verdicts({ amount: 19n })).toEqual(['prices_published true', 'price true']);
+    expect(await verdicts(converted)).toEqual(['prices_published true', 'price true']);
+    // What a dispute about it takes: the row with its place in the table.
+    expect((await verify(converted)).price).toMatchObject({ row: rows[1], index: 1, size: 2 });
+  });
+
+  it('fails for a table that was not in force, an amount above it, another round, or a model without a row', async () => {
+    expect(await verdicts({}, false)).toEqual(['prices_published false', 'price true']);
+    expect(await verdicts({ amount: 21n })).toEqual(['prices_published true', 'price false']);
+    expect(await verdicts({ ...converted, amount: 41n })).toEqual(['prices_published true', 'price false']);
+    expect(await verdicts({ ...converted, oracleRound: 8n })).toEqual(['prices_published true', 'price false']);
+    expect(await verdicts({ ...converted, oracleRound: (1n << 80n) + 7n })).toEqual([
+      'prices_published true',
+      'price false',
+    ]);
+    expect(await verdicts({ modelAsked: 'x' })).toEqual(['prices_published true', 'price false']);
+  });
+
+  it('says nothing of the amount without the table that the receipt names', async () => {
+    expect(await verdicts({}, true, rows.slice(1))).toEqual(['prices_published true']);
+    expect(await verdicts({ priceRoot: `0x${'00'.repeat(32)}` })).toEqual(['prices_published true']);
+  });
+});
+
+describe('the prices of all calls', () => {
+  function check(changed: Partial<typeof receipt>, quote: bigint | null = null) {
+    const pass = createPriceCheck({ rows, tokens });
+    pass.check({ index: 3, receipt: { ...receipt, ...changed }, quote });
+    return { claim: pass.toClaim(), converted: pass.converted };
+  }
+
+  it('are price times usage, or what was reserved', () => {
+    expect(check({}).claim).toMatchObject({ ok: true });
+    expect(check({ amount: 15n }, 15n).claim).toMatchObject({ ok: true });
+    expect(check({ amount: 15n }, 16n).claim).toMatchObject({ ok: false });
+    expect(check({ amount: 21n }).claim.detail).toBe('entry 3 charges 21, and its tokens cost 20');
+    expect(check({ oracleRound: 1n }).claim).toMatchObject({ ok: false });
+    expect(check({ modelAsked: 'free', amount: 0n }).claim).toMatchObject({ ok: true });
+    expect(check({ modelAsked: 'free', amount: 1n }).claim).toMatchObject({ ok: false });
+    expect(check({ token: `0x${'00'.repeat(20)}`, amount: 0n }).claim).toMatchObject({ ok: false });
+    expect(check({ priceRoot: `0x${'00'.repeat(32)}`, amount: 21n }).claim.detail).toContain('1 name other tables');
+  });
+
+  it('in US dollars are converted at the round of their time', async () => {
+    const verdict = async (changed: Partial<typeof receipt>, quote: bigint | null = null) => {
+      const left = check({ ...converted, ...changed }, quote).converted;
+      expect(left).toHaveLength(1);
+      const settings = { contracts: { ...contracts, paymentChannels: usdc, autoPayLLM: usdc, auditLog: usdc }, tokens };
+      return (await checkConversions({ client: chainWith(), settings, converted: left })).ok;
+    };
+    expect(await verdict({})).toBe(true);
+    expect(await verdict({ amount: 30n }, 30n)).toBe(true);
+    expect(await verdict({ amount: 41n })).toBe(false);
+    expect(await verdict({ oracleRound: 8n })).toBe(false);
+  });
+});
