@@ -1,7 +1,9 @@
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import type { StoredReceipt } from '../client/receipt-store.ts';
+import type { PayToken } from '../client/fetch-relay-terms.ts';
 import type { Wallet, WalletOptions } from '../client/open-wallet.ts';
+import { AutoPayError } from '../protocol/errors/auto-pay-error.ts';
 import { formatJson } from './output.ts';
 import { defaultDataDir, readStack, type Stack } from './read-stack.ts';
 
@@ -38,11 +40,16 @@ export function readContext(command: Command): CommandContext {
 
 /**
  * The stack's wallet: its key comes from AUTOPAY_WALLET_KEY, or else from the stack's key file; its state is shared with the
- * sidecar's. It trusts the contracts that the stack names, and no others.
+ * sidecar's. It trusts the contracts and tokens that the stack names, and no others.
+ * @throws AutoPayError `invalid_argument` if the stack has no such token.
  */
 export async function openStackWallet(
   stack: Stack,
-  options: Pick<WalletOptions, 'deposit' | 'maxCallAmount'> & { onReceipt?: (receipt: StoredReceipt) => void } = {},
+  options: Pick<WalletOptions, 'deposit' | 'maxCallAmount'> & {
+    /** Symbol of the token to pay in, as the stack names it. */
+    symbol?: string | undefined;
+    onReceipt?: (receipt: StoredReceipt) => void;
+  } = {},
 ): Promise<Wallet> {
   const [{ openWallet }, { readKey }] = await Promise.all([
     import('../client/open-wallet.ts'),
@@ -50,5 +57,20 @@ export async function openStackWallet(
   ]);
   const { relayUrl, rpcUrl, contracts, wallet, dataDir } = stack;
   const privateKey = await readKey({ keyFile: wallet.keyFile });
-  return openWallet({ relayUrl, rpcUrl, privateKey, contracts, stateDir: join(dataDir, 'client'), ...options });
+  const { symbol, ...rest } = options;
+  const token = symbol === undefined ? {} : { token: findToken(stack, symbol).address };
+  return openWallet({ relayUrl, rpcUrl, privateKey, contracts, stateDir: join(dataDir, 'client'), ...token, ...rest });
+}
+
+/**
+ * A token of a stack, by its symbol in any case.
+ * @throws AutoPayError `invalid_argument` if there is none.
+ */
+export function findToken(stack: Pick<Stack, 'tokens'>, symbol: string): PayToken {
+  const found = Object.entries(stack.tokens).find(([name]) => name.toUpperCase() === symbol.toUpperCase());
+  if (found) return { symbol: found[0], ...found[1] };
+  throw new AutoPayError(
+    'invalid_argument',
+    `There is no token ${symbol} here. There are ${Object.keys(stack.tokens).join(', ')}.`,
+  );
 }

@@ -16,6 +16,12 @@ let double: RelayDouble;
 let chain: Server;
 let dataDir: string;
 
+/** Contracts that paying has nothing to do with. */
+const otherContracts = [
+  ...['auditLog', 'modelBudgets', 'priceBook', 'keyRegistry'],
+  ...['billingDisputes', 'agpt', 'governor', 'timelock'],
+];
+
 /** Says the double's chain id, and yes (or one) to every call. */
 function startChainDouble(): Server {
   const yes = `0x${'1'.padStart(64, '0')}`;
@@ -52,8 +58,8 @@ beforeAll(async () => {
     contracts: {
       paymentChannels: escrow,
       autoPayLLM: payee,
-      auditLog: `0x${'ad'.repeat(20)}`,
-      modelBudgets: `0x${'bd'.repeat(20)}`,
+      ...Object.fromEntries(otherContracts.map((name) => [name, `0x${'bd'.repeat(20)}`])),
+      priceOracle: doubleTerms.priceOracle,
     },
     tokens: { USDC: { address: token.address, decimals: 6 } },
     wallet: { address: walletAddress, keyFile: 'wallet.key' },
@@ -122,7 +128,20 @@ describe('autopay', () => {
     const { stdout } = await npx;
     expect(stdout).toContain('npx --no autopay -- models');
     expect(stdout).not.toMatch(/npx --no autopay (?!-- )/);
-    for (const word of ['call', 'models', 'channel', 'audit', 'fsck', 'relay', 'Examples:', 'AUTOPAY_WALLET_KEY']) {
+    for (const word of [
+      'call',
+      'models',
+      'channel',
+      'audit',
+      'fsck',
+      'relay',
+      'gov',
+      'budget',
+      'dispute',
+      'deploy',
+      'Examples:',
+      'AUTOPAY_WALLET_KEY',
+    ]) {
       expect(stdout).toContain(word);
     }
   });
@@ -132,6 +151,13 @@ describe('autopay', () => {
     [['call', 'hi', '--max-tokens', '0'], 'whole number from 1'],
     [['relay', '--port', '70000'], '0 to 65535'],
     [['channel', 'open', '--depposit', '1'], "unknown option '--depposit'"],
+    [['gov', 'propose', 'set-budget', 'm'], "missing required argument 'agpt'"],
+    [['gov', 'vote', 'last'], "missing required argument 'choice'"],
+    [['gov', 'propose', 'wish'], "unknown command 'wish'"],
+    [['deploy', '--network', 'base'], "required option '--relay <address>' not specified"],
+    [['dispute', 'open'], 'say what to dispute'],
+    [['dispute', 'open', 'overcharge', 'last'], 'say what to dispute'],
+    [['dispute', 'open', 'not-in-log', 'last', '--amount', '1'], 'say what to dispute'],
     [[], 'Usage: autopay'],
   ])('exits with 2 for %j', async (args, message) => {
     const { code, stderr } = await run(args);
@@ -194,6 +220,17 @@ describe('autopay against a stack', () => {
     ]);
     const unknown = await run(['call', 'hi', '--model', 'none', ...here()]);
     expect(unknown).toMatchObject({ code: 1, stderr: 'no such model (model_not_found)\n' });
+  });
+
+  it('takes another chain only if something is known to be deployed there', async () => {
+    const { port } = chain.address() as AddressInfo;
+    const { code, stdout } = await run(['budget', 'status', '--json', '--rpc-url', `http://127.0.0.1:${port}`]);
+    expect([code, JSON.parse(stdout)]).toMatchObject([
+      1,
+      { error: { code: 'invalid_configuration', message: expect.stringContaining('autopay deploy') } },
+    ]);
+    const nowhere = await run(['gov', 'status', '--rpc-url', 'here']);
+    expect(nowhere).toMatchObject({ code: 1, stderr: expect.stringContaining('(invalid_argument)') });
   });
 
   it('uses no key from a file that others can read, unless the environment has one', async () => {

@@ -1,4 +1,4 @@
-import { CommanderError } from 'commander';
+import { CommanderError, type Command } from 'commander';
 import { createProgram } from './create-program.ts';
 import { describeCommandError, formatJson, type CommandError } from './output.ts';
 
@@ -17,8 +17,7 @@ async function main(argv: readonly string[]): Promise<number> {
   });
   let usageText = '';
   program.configureOutput({ writeErr: (text) => (usageText += text) });
-  for (const command of program.commands)
-    command.commands.concat(command).forEach((one) => one.copyInheritedSettings(program));
+  program.commands.forEach((command) => inheritSettings(command, program));
   try {
     await program.parseAsync(argv, { from: 'user' });
     return exitCode;
@@ -35,6 +34,12 @@ async function main(argv: readonly string[]): Promise<number> {
     else process.stderr.write(isBare ? usageText : `${usageText}See autopay --help.\n`);
     return usageExitCode;
   }
+}
+
+/** Commands are made before the program's output is configured, and nest. */
+function inheritSettings(command: Command, program: Command): void {
+  command.copyInheritedSettings(program);
+  command.commands.forEach((inner) => inheritSettings(inner, program));
 }
 
 function printError(error: CommandError, isJson: boolean): void {

@@ -2,20 +2,16 @@ import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { AutoPayError } from '../protocol/errors/auto-pay-error.ts';
+import { deploymentSchema } from '../protocol/deployment/deployment-schema.ts';
 import { addressSchema } from '../protocol/mpp/session-schemas.ts';
 
 /** The data folder of `npm start`, whatever the current folder is. */
 export const defaultDataDir = join(import.meta.dirname, '..', '.autopay', 'local');
 
-const tokenSchema = z.object({ address: addressSchema, decimals: z.number().int().min(0).max(30) });
-const stackSchema = z.object({
+const stackSchema = deploymentSchema.extend({
   version: z.literal(1),
   relayUrl: z.url(),
   rpcUrl: z.url(),
-  chainId: z.number().int().positive(),
-  deployedAtBlock: z.number().int().min(0),
-  contracts: z.object({ paymentChannels: addressSchema, autoPayLLM: addressSchema, auditLog: addressSchema }),
-  tokens: z.record(z.string(), tokenSchema),
   wallet: z.object({ address: addressSchema, keyFile: z.string().min(1) }),
   blocksDir: z.string().min(1),
 });

@@ -15,15 +15,12 @@ import { walletAddress, walletKey } from './testing/seed-wallet.ts';
 import { openWalletState } from './wallet-state.ts';
 
 /** A double of the chain: a map of channels. The real one is met in test/e2e. */
-class ChainDouble implements WalletChain {
+class ChainDouble implements Pick<WalletChain, 'readChannel' | 'openChannel'> {
   channels = new Map<Hex, { deposit: bigint; settled: bigint; isClosing: boolean }>();
   opened: { deposit: bigint; salt: Hex; channelId: Hex }[] = [];
   failure: Error | undefined;
   async readChannel(channelId: Hex) {
     return this.channels.get(channelId);
-  }
-  async isRelay() {
-    return true;
   }
   async openChannel(options: { deposit: bigint; salt: Hex; channelId: Hex }) {
     await new Promise((resolve) => setTimeout(resolve, 20));

@@ -1,6 +1,6 @@
 import { commit } from '../protocol/receipt/commitments.ts';
 import { toHex, zeroAddress, zeroBytes32, type Hex } from '../protocol/bytes/hex.ts';
-import { costOfUsage, type TokenPrices } from '../protocol/pricing/token-prices.ts';
+import { costOfUsage, type Tariff } from '../protocol/pricing/token-prices.ts';
 import type { CallReceipt } from '../protocol/receipt/call-receipt.ts';
 import { decodeSignedReceipt } from '../protocol/receipt/signed-receipt.ts';
 import { verifySignedReceipt } from '../protocol/receipt/verify-signed-receipt.ts';
@@ -19,8 +19,11 @@ export interface ReceiptExpectation {
   requestBytes: Uint8Array;
   /** undefined if the answer was too long to be kept; its commitment is then not checked. */
   responseBytes: Uint8Array | undefined;
-  /** The price table that the wallet knows; undefined if it is not the one that the receipt names. */
-  prices: { root: Hex; table: TokenPrices } | undefined;
+  /**
+   * The price table that the wallet knows, and what the model costs by it at the receipt's oracle round (undefined if that
+   * round was not the current one); undefined if there is no table.
+   */
+  prices: { root: Hex; tariff: Tariff | undefined } | undefined;
   /** null on a free route. Amounts are atomic units. */
   payment: {
     channelId: Hex;
@@ -70,9 +73,12 @@ export function checkReceipt(encoded: string, expected: ReceiptExpectation): Che
 function priceProblems(receipt: CallReceipt, prices: ReceiptExpectation['prices']): string[] {
   if (receipt.amount === 0n) return [];
   if (prices?.root !== receipt.priceRoot) return [`its price table ${receipt.priceRoot} is not the published one`];
+  if (!prices.tariff) return [`its oracle round ${receipt.oracleRound} was not the current one`];
+  if (prices.tariff.conversion === null && receipt.oracleRound !== 0n)
+    return ['it names an oracle round for no conversion'];
   let cost: bigint;
   try {
-    cost = costOfUsage(receipt.usage, prices.table);
+    cost = costOfUsage(receipt.usage, prices.tariff);
   } catch {
     return ['the parts of its usage exceed the whole'];
   }

@@ -2,6 +2,7 @@ import type { ChannelManager, SpendTicket } from './channel-manager.ts';
 import type { ChatCall } from './estimate-quote.ts';
 import type { RelayTerms } from './fetch-relay-terms.ts';
 import { createStreamFilter } from './filter-stream.ts';
+import type { TariffFinder } from './find-tariff.ts';
 import type { Wallet } from './open-wallet.ts';
 import { settleReceipt } from './settle-receipt.ts';
 
@@ -13,6 +14,7 @@ export interface Answer {
   wallet: Wallet;
   terms: RelayTerms;
   channels: ChannelManager;
+  tariffs: TariffFinder;
   response: Response;
   call: ChatCall;
   requestBytes: Uint8Array;

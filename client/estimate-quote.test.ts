@@ -1,13 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { estimateQuote, readChatCall } from './estimate-quote.ts';
-import type { CatalogueModel } from './fetch-catalogue.ts';
 
-const model: CatalogueModel = {
+const model = {
   id: 'm',
   free: false,
   contextTokens: 10_000,
   maxOutputTokens: 2_000,
   defaultMaxOutputTokens: 1_000,
+};
+const tariff = {
+  conversion: null,
   prices: {
     prompt: 1_000_000n,
     cachedPrompt: 1n,
@@ -23,7 +25,7 @@ const messages = [{ role: 'user', content: 'hi' }];
 function quoteOf(request: Record<string, unknown>) {
   const body = Buffer.from(JSON.stringify({ model: 'm', messages, ...request }));
   const call = readChatCall(body);
-  return call && { bytes: body.length, ...estimateQuote(call, model) };
+  return call && { bytes: body.length, ...estimateQuote(call, { model, tariff }) };
 }
 
 describe('the quote', () => {

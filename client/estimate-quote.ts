@@ -1,4 +1,4 @@
-import { promptOverheadTokens, quoteOfBounds } from '../protocol/pricing/token-prices.ts';
+import { promptOverheadTokens, quoteOfBounds, type Tariff } from '../protocol/pricing/token-prices.ts';
 import type { CatalogueModel } from './fetch-catalogue.ts';
 
 /** The most that a call can cost, in atomic units. */
@@ -74,14 +74,17 @@ function isCount(value: unknown): value is number {
  * The relay's quote, computed from its published prices with its own arithmetic (docs/PROTOCOL.md, "Quote"), so that the
  * first voucher is neither too small nor more than needed.
  */
-export function estimateQuote(call: ChatBounds, model: CatalogueModel): QuoteEstimate {
+export function estimateQuote(
+  call: ChatBounds,
+  { model, tariff }: { model: Omit<CatalogueModel, 'rows'>; tariff: Tariff },
+): QuoteEstimate {
   const { contextTokens } = model;
   const promptTokens = call.hasOnlyText
     ? Math.min(call.bodyBytes + promptOverheadTokens, contextTokens)
     : contextTokens;
   const outputTokens = Math.min(call.outputLimit ?? model.defaultMaxOutputTokens, model.maxOutputTokens);
   const quoteFor = (tokens: number) =>
-    quoteOfBounds({ promptTokens, outputTokens: tokens, choices: call.choices }, model.prices);
+    quoteOfBounds({ promptTokens, outputTokens: tokens, choices: call.choices }, tariff);
   const minimum = call.outputLimit === undefined ? Math.min(smallestOutputTokens, outputTokens) : outputTokens;
   return { quote: quoteFor(outputTokens), minimum: quoteFor(minimum) };
 }

@@ -1,8 +1,9 @@
 import { z } from 'zod';
-import { AutoPayError } from '../protocol/errors/auto-pay-error.ts';
-import { amountSchema, bytes32Schema } from '../protocol/mpp/session-schemas.ts';
 import type { Hex } from '../protocol/bytes/hex.ts';
-import type { TokenPrices } from '../protocol/pricing/token-prices.ts';
+import { AutoPayError } from '../protocol/errors/auto-pay-error.ts';
+import { addressSchema, amountSchema, bytes32Schema } from '../protocol/mpp/session-schemas.ts';
+import type { PriceRow } from '../protocol/pricing/price-row.ts';
+import { rootOfPrices } from '../protocol/pricing/price-tree.ts';
 
 /** A model as the relay sells it. */
 export interface CatalogueModel {
@@ -12,50 +13,66 @@ export interface CatalogueModel {
   maxOutputTokens: number;
   /** The output limit that the relay sets where the client gives none. */
   defaultMaxOutputTokens: number;
-  /** Atomic units per 1,000,000 tokens; `request` per call. */
-  prices: TokenPrices;
+  /** What it costs, one row for each token that it can be paid in; none if it is free. */
+  rows: readonly PriceRow[];
 }
 
-/** What a relay sells, and the Merkle root of the price table that its receipts name. */
+/** A token's price in US dollars, as the relay says it stands at the oracle. */
+export interface ClaimedPrice {
+  roundId: bigint;
+  answer: bigint;
+  answerDecimals: number;
+}
+
+/** What a relay sells. */
 export interface Catalogue {
   models: ReadonlyMap<string, CatalogueModel>;
+  /** The Merkle root of the price table, which receipts name: recomputed from all rows. */
   priceRoot: Hex;
+  /** By token; only of tokens whose rows are in US dollars and that can be paid in now. */
+  usdPrices: ReadonlyMap<Hex, ClaimedPrice>;
 }
 
 const count = z.number().int().positive();
+const decimals = z.number().int().min(0).max(36);
 
-const catalogueSchema = z.object({
-  data: z
-    .array(
-      z.object({
-        id: z.string().min(1).max(256),
-        context_tokens: count,
-        max_output_tokens: count,
-        default_max_output_tokens: count,
-        free: z.boolean(),
-        pricing: z
-          .object({
-            per_tokens: z.literal(1_000_000),
-            prompt: amountSchema,
-            cached_prompt: amountSchema.optional(),
-            cache_write: amountSchema.optional(),
-            audio_prompt: amountSchema.optional(),
-            completion: amountSchema,
-            audio_completion: amountSchema.optional(),
-            request: amountSchema.optional(),
-          })
-          .nullish(),
-      }),
-    )
-    .max(10_000),
-  price_root: bytes32Schema,
+const rowSchema = z.object({
+  token: addressSchema,
+  in_usd: z.boolean(),
+  per_tokens: z.literal(1_000_000),
+  prompt: amountSchema,
+  cached_prompt: amountSchema,
+  cache_write: amountSchema,
+  audio_prompt: amountSchema,
+  completion: amountSchema,
+  audio_completion: amountSchema,
+  request: amountSchema,
 });
 
-const freePrices = { prompt: 0n, completion: 0n } as const;
+const modelSchema = z.object({
+  id: z.string().min(1).max(256),
+  context_tokens: count,
+  max_output_tokens: count,
+  default_max_output_tokens: count,
+  free: z.boolean(),
+  pricing: z.array(rowSchema).max(8),
+});
+
+const tokenSchema = z.object({
+  address: addressSchema,
+  usd_price: z.object({ answer: amountSchema, decimals, round_id: amountSchema }).nullish(),
+});
+
+const catalogueSchema = z.object({
+  data: z.array(modelSchema).max(10_000),
+  price_root: bytes32Schema,
+  tokens: z.array(tokenSchema).max(8),
+});
 
 /**
- * The relay's models with their prices (`GET /v1/models`). Prices of parts that are left out are those of the whole.
- * @throws AutoPayError `invalid_configuration` if the answer has another shape; what `fetch` throws if nothing answers.
+ * The relay's models with their prices (`GET /v1/models`).
+ * @throws AutoPayError `invalid_configuration` if the answer has another shape, `verification_failed` if its rows do not have
+ *   the root that it names; what `fetch` throws if nothing answers.
  */
 export async function fetchCatalogue(options: { relayUrl: string; fetch: typeof fetch }): Promise<Catalogue> {
   const response = await options.fetch(`${options.relayUrl}/v1/models`, { redirect: 'error' });
@@ -64,31 +81,43 @@ export async function fetchCatalogue(options: { relayUrl: string; fetch: typeof 
     throw new AutoPayError(
       'invalid_configuration',
       `${options.relayUrl}/v1/models does not list prices as a relay does. Check the URL.`,
-      {
-        cause: parsed.error,
-      },
+      { cause: parsed.error },
     );
   }
-  const models = new Map<string, CatalogueModel>();
-  for (const model of parsed.data.data) {
-    if (!model.free && !model.pricing) continue;
-    const pricing = { ...freePrices, ...model.pricing };
-    models.set(model.id, {
-      id: model.id,
-      free: model.free,
-      contextTokens: model.context_tokens,
-      maxOutputTokens: model.max_output_tokens,
-      defaultMaxOutputTokens: model.default_max_output_tokens,
-      prices: {
-        prompt: pricing.prompt,
-        cachedPrompt: pricing.cached_prompt ?? pricing.prompt,
-        cacheWrite: pricing.cache_write ?? pricing.prompt,
-        audioPrompt: pricing.audio_prompt ?? pricing.prompt,
-        completion: pricing.completion,
-        audioCompletion: pricing.audio_completion ?? pricing.completion,
-        request: pricing.request ?? 0n,
-      },
-    });
+  const { data, tokens, price_root: priceRoot } = parsed.data;
+  const models = new Map(data.map((model) => [model.id, toModel(model)]));
+  if (rootOfPrices([...models.values()].flatMap(({ rows }) => rows)) !== priceRoot) {
+    throw new AutoPayError(
+      'verification_failed',
+      `The prices that ${options.relayUrl} lists do not have the root that it names. Do not pay it; tell its operator.`,
+    );
   }
-  return { models, priceRoot: parsed.data.price_root };
+  const usdPrices = new Map<Hex, ClaimedPrice>();
+  for (const { address, usd_price: price } of tokens) {
+    if (!price || price.answer === 0n) continue;
+    usdPrices.set(address, { roundId: price.round_id, answer: price.answer, answerDecimals: price.decimals });
+  }
+  return { models, priceRoot, usdPrices };
+}
+
+function toModel(model: z.output<typeof modelSchema>): CatalogueModel {
+  return {
+    id: model.id,
+    free: model.free,
+    contextTokens: model.context_tokens,
+    maxOutputTokens: model.max_output_tokens,
+    defaultMaxOutputTokens: model.default_max_output_tokens,
+    rows: model.pricing.map((row) => ({
+      model: model.id,
+      token: row.token,
+      inUsd: row.in_usd,
+      prompt: row.prompt,
+      cachedPrompt: row.cached_prompt,
+      cacheWrite: row.cache_write,
+      audioPrompt: row.audio_prompt,
+      completion: row.completion,
+      audioCompletion: row.audio_completion,
+      request: row.request,
+    })),
+  };
 }

@@ -4,34 +4,52 @@ import { AutoPayError } from '../protocol/errors/auto-pay-error.ts';
 import { addressSchema } from '../protocol/mpp/session-schemas.ts';
 import type { TokenUnit } from './token-amount.ts';
 
-/** Whom a relay wants to be paid, where, and in what. */
-export interface RelayTerms {
+/** A token that a relay takes. */
+export interface PayToken extends TokenUnit {
+  address: Hex;
+}
+
+/** Whom a relay wants to be paid, where, and in what it can be. */
+export interface RelayOffer {
   chainId: number;
   /** The PaymentChannels contract. */
   escrow: Hex;
   /** The AutoPayLLM contract: payee of the channels, and scope of the receipts' signatures. */
   payee: Hex;
-  token: TokenUnit & { address: Hex };
+  /** The PriceOracle contract, which converts prices in US dollars. */
+  priceOracle: Hex;
+  /** The default first; at least one. */
+  tokens: readonly PayToken[];
   /** The address that signs the relay's receipts. */
   relay: Hex;
+}
+
+/** The terms between a wallet and a relay: its offer, with the token that the wallet pays in. */
+export interface RelayTerms extends Omit<RelayOffer, 'tokens'> {
+  token: PayToken;
 }
 
 const healthSchema = z.object({
   relay: addressSchema,
   chainId: z.number().int().positive(),
-  contracts: z.object({ paymentChannels: addressSchema, autoPayLLM: addressSchema }),
-  token: z.object({
-    symbol: z.string().min(1).max(16),
-    address: addressSchema,
-    decimals: z.number().int().min(0).max(30),
-  }),
+  contracts: z.object({ paymentChannels: addressSchema, autoPayLLM: addressSchema, priceOracle: addressSchema }),
+  tokens: z
+    .array(
+      z.object({
+        symbol: z.string().min(1).max(16),
+        address: addressSchema,
+        decimals: z.number().int().min(0).max(30),
+      }),
+    )
+    .min(1)
+    .max(8),
 });
 
 /**
- * Asks a relay for its terms (`GET /healthz`). They are the relay's own words: see `pinTerms`.
+ * Asks a relay what it wants to be paid (`GET /healthz`). These are the relay's own words: see `pinTerms`.
  * @throws AutoPayError `invalid_configuration` if this is no AutoPayLLM relay; what `fetch` throws if nothing answers.
  */
-export async function fetchRelayTerms(options: { relayUrl: string; fetch: typeof fetch }): Promise<RelayTerms> {
+export async function fetchRelayTerms(options: { relayUrl: string; fetch: typeof fetch }): Promise<RelayOffer> {
   const response = await options.fetch(`${options.relayUrl}/healthz`, { redirect: 'error' });
   const parsed = healthSchema.safeParse(await response.json().catch(() => undefined));
   if (!parsed.success) {
@@ -43,8 +61,9 @@ export async function fetchRelayTerms(options: { relayUrl: string; fetch: typeof
       },
     );
   }
-  const { relay, chainId, contracts, token } = parsed.data;
-  return { relay, chainId, escrow: contracts.paymentChannels, payee: contracts.autoPayLLM, token };
+  const { relay, chainId, contracts, tokens } = parsed.data;
+  const { paymentChannels: escrow, autoPayLLM: payee, priceOracle } = contracts;
+  return { relay, chainId, escrow, payee, priceOracle, tokens };
 }
 
 /** What the wallet's owner said, or what earlier channels remember, about a relay; each field is optional. */
@@ -52,7 +71,7 @@ export interface PinnedTerms {
   chainId?: number | undefined;
   escrow?: Hex | undefined;
   payee?: Hex | undefined;
-  token?: Hex | undefined;
+  priceOracle?: Hex | undefined;
 }
 
 /**
@@ -60,12 +79,12 @@ export interface PinnedTerms {
  * of its own and be sent a deposit.
  * @throws AutoPayError `challenge_invalid` on the first difference.
  */
-export function pinTerms(terms: RelayTerms, pinned: PinnedTerms): void {
+export function pinTerms(terms: Omit<RelayOffer, 'tokens'>, pinned: PinnedTerms): void {
   const pairs = [
     ['chain', pinned.chainId, terms.chainId],
     ['payment channels contract', pinned.escrow, terms.escrow],
     ['payee', pinned.payee, terms.payee],
-    ['token', pinned.token, terms.token.address],
+    ['price oracle', pinned.priceOracle, terms.priceOracle],
   ] as const;
   for (const [what, expected, actual] of pairs) {
     if (expected !== undefined && String(expected).toLowerCase() !== String(actual)) {

@@ -15,6 +15,9 @@ const openWaitMs = 600_000;
 /** How many numbers are looked up on the chain when searching for a channel; nobody loses more channels than that. */
 const maxProbes = 64;
 
+/** What of the chain finding a channel takes. */
+type ChannelChain = Pick<WalletChain, 'readChannel' | 'openChannel'>;
+
 /** Which wallet, with which relay. */
 export interface ChannelParties {
   relayUrl: string;
@@ -23,7 +26,7 @@ export interface ChannelParties {
   state: WalletStateFile;
   stateDir: string;
   /** undefined: no channel can be opened or found, only one that the state knows can be used. */
-  chain: WalletChain | undefined;
+  chain: ChannelChain | undefined;
   onWarning: (message: string) => void;
 }
 
@@ -35,7 +38,7 @@ interface EnsureOptions {
   isAnother?: boolean;
 }
 
-/** Finds or opens the channel of a wallet with a relay. */
+/** Finds or opens the channel of a wallet with a relay, in the token of the terms. */
 export interface ChannelFinder {
   /** The channel in use, or undefined. */
   current(): Promise<WalletChannel | undefined>;
@@ -52,7 +55,8 @@ export function createChannelFinder(parties: ChannelParties): ChannelFinder {
   const { relayUrl, terms, payer, state, chain } = parties;
   let opening: Promise<WalletChannel> | undefined;
 
-  const isMine = (channel: WalletChannel) => channel.relayUrl === relayUrl && channel.payer === payer;
+  const isMine = (channel: WalletChannel) =>
+    channel.relayUrl === relayUrl && channel.payer === payer && channel.token === terms.token.address;
   const newestOpen = (saved: WalletState) =>
     saved.channels.findLast((channel) => isMine(channel) && channel.status === 'open');
 
@@ -77,7 +81,10 @@ export function createChannelFinder(parties: ChannelParties): ChannelFinder {
       const found = await prepareChannel({ ...parties, chain, ...request });
       if (found.recovered) parties.onWarning(describeRecovery(found, terms));
       if (found.status === 'open') return found;
-      await chain.openChannel({ deposit: found.deposit, salt: saltOf(found.saltIndex), channelId: found.channelId });
+      await chain.openChannel({
+        ...{ token: terms.token, deposit: found.deposit },
+        ...{ salt: saltOf(found.saltIndex), channelId: found.channelId },
+      });
       return state.update((saved) => {
         const channel = channelIn(saved, found.channelId);
         channel.status = 'open';
@@ -102,7 +109,7 @@ export function createChannelFinder(parties: ChannelParties): ChannelFinder {
 
 /** Writes down the channel that will be opened, or finds one that the chain knows and the state does not. */
 async function prepareChannel(
-  options: ChannelParties & { chain: WalletChain; deposit: bigint; isAnother: boolean },
+  options: ChannelParties & { chain: ChannelChain; deposit: bigint; isAnother: boolean },
 ): Promise<WalletChannel> {
   const { chain, state, relayUrl, terms, payer } = options;
   const { chainId, escrow, payee } = terms;

@@ -1,5 +1,4 @@
 import {
-  BaseError,
   createPublicClient,
   createWalletClient,
   http,
@@ -12,13 +11,14 @@ import { privateKeyToAccount } from 'viem/accounts';
 import { autoPayLlmAbi } from '../protocol/abi/auto-pay-llm.ts';
 import { fiatTokenAbi } from '../protocol/abi/fiat-token.ts';
 import { paymentChannelsAbi } from '../protocol/abi/payment-channels.ts';
+import { priceOracleAbi } from '../protocol/abi/price-oracle.ts';
 import { zeroAddress, type Hex } from '../protocol/bytes/hex.ts';
 import { AutoPayError } from '../protocol/errors/auto-pay-error.ts';
-import type { RelayTerms } from './fetch-relay-terms.ts';
+import { asChainError, checkChainId, confirmTransaction } from './chain/send-transaction.ts';
+import type { PayToken, RelayOffer } from './fetch-relay-terms.ts';
 import { formatAmount } from './token-amount.ts';
 
 const requestTimeoutMs = 20_000;
-const receiptTimeoutMs = 180_000;
 /** The chain that Hardhat and Anvil simulate mines at once; elsewhere, polling faster than blocks come gains nothing. */
 const simulatedChainId = 31_337;
 
@@ -32,15 +32,25 @@ export interface WalletChain {
    * Approves and opens a channel, and returns once it is in a block. The payer signs its own vouchers.
    * @throws AutoPayError `transaction_failed` if the funds do not suffice or a transaction fails.
    */
-  openChannel(options: { deposit: bigint; salt: Hex; channelId: Hex }): Promise<void>;
+  openChannel(options: { token: PayToken; deposit: bigint; salt: Hex; channelId: Hex }): Promise<void>;
+  /** What the wallet has of a token, in atomic units. */
+  balanceOf(token: Hex): Promise<bigint>;
+  /** A round of a token's price feed; undefined if it was not the current one at that time. */
+  readRound(
+    token: Hex,
+    named: { roundId: bigint; atSeconds: number },
+  ): Promise<{ answer: bigint; answerDecimals: number } | undefined>;
 }
+
+/** What of a relay's offer the chain side needs. */
+type ChainTerms = Pick<RelayOffer, 'chainId' | 'escrow' | 'payee' | 'priceOracle'>;
 
 /**
  * Connects a wallet to the chain of a relay. Every call throws AutoPayError `chain_unavailable` if the node does not
  * answer or is on another chain.
  * @param options.privateKey 0x-hex of the payer's key.
  */
-export function connectWalletChain(options: { rpcUrl: string; privateKey: Hex; terms: RelayTerms }): WalletChain {
+export function connectWalletChain(options: { rpcUrl: string; privateKey: Hex; terms: ChainTerms }): WalletChain {
   const { terms } = options;
   const account = privateKeyToAccount(options.privateKey);
   const transport = http(options.rpcUrl, { timeout: requestTimeoutMs, retryCount: 2 });
@@ -56,7 +66,7 @@ export function connectWalletChain(options: { rpcUrl: string; privateKey: Hex; t
       return await action();
     } catch (error) {
       checkedChain = undefined;
-      throw asAutoPayError(error);
+      throw asChainError(error);
     }
   }
 
@@ -75,10 +85,26 @@ export function connectWalletChain(options: { rpcUrl: string; privateKey: Hex; t
         const role = await reader.readContract({ ...contract, functionName: 'RELAY_ROLE' });
         return reader.readContract({ ...contract, functionName: 'hasRole', args: [role, address] });
       }),
-    openChannel: ({ deposit, salt, channelId }) =>
+    balanceOf: (token) =>
+      onRightChain(() =>
+        reader.readContract({ address: token, abi: fiatTokenAbi, functionName: 'balanceOf', args: [account.address] }),
+      ),
+    readRound: (token, { roundId, atSeconds }) =>
+      onRightChain(async () => {
+        // A uint80: what is beyond is no round.
+        if (roundId >> 80n !== 0n) return undefined;
+        const [price, wasCurrent] = await reader.readContract({
+          address: terms.priceOracle,
+          abi: priceOracleAbi,
+          functionName: 'priceAt',
+          args: [token, roundId, BigInt(atSeconds)],
+        });
+        return wasCurrent ? { answer: price.answer, answerDecimals: price.decimals } : undefined;
+      }),
+    openChannel: ({ token, deposit, salt, channelId }) =>
       onRightChain(async () => {
         const wallet = createWalletClient({ account, transport });
-        const opening = { reader, wallet, terms, deposit };
+        const opening = { reader, wallet, terms, token, deposit };
         await approveDeposit(opening);
         await makeDeposit(opening, salt);
         // The id was computed here, from this wallet's own inputs: the chain must now know a channel under it.
@@ -96,70 +122,44 @@ export function connectWalletChain(options: { rpcUrl: string; privateKey: Hex; t
 interface Opening {
   reader: PublicClient;
   wallet: WalletClient<Transport, undefined, Account>;
-  terms: RelayTerms;
+  terms: ChainTerms;
+  token: PayToken;
   deposit: bigint;
 }
 
-async function approveDeposit({ reader, wallet, terms, deposit }: Opening): Promise<void> {
+async function approveDeposit({ reader, wallet, terms, token: paid, deposit }: Opening): Promise<void> {
   const { account } = wallet;
-  const token = { address: terms.token.address, abi: fiatTokenAbi } as const;
+  const token = { address: paid.address, abi: fiatTokenAbi } as const;
   const balance = await reader.readContract({ ...token, functionName: 'balanceOf', args: [account.address] });
   if (balance < deposit) {
-    const holds = formatAmount(balance, terms.token);
+    const holds = formatAmount(balance, paid);
     const remedy = 'Fund it, or choose a smaller deposit.';
     throw new AutoPayError(
       'transaction_failed',
-      `The wallet ${account.address} holds ${holds}; the deposit needs ${formatAmount(deposit, terms.token)}. ${remedy}`,
+      `The wallet ${account.address} holds ${holds}; the deposit needs ${formatAmount(deposit, paid)}. ${remedy}`,
     );
   }
   const parties = [account.address, terms.escrow] as const;
   if ((await reader.readContract({ ...token, functionName: 'allowance', args: parties })) >= deposit) return;
   const approval = { ...token, functionName: 'approve', args: [terms.escrow, deposit] } as const;
   const { request } = await reader.simulateContract({ ...approval, account });
-  await confirm('Approving the deposit', { reader, hash: await wallet.writeContract({ ...request, chain: null }) });
+  await confirmTransaction('Approving the deposit', {
+    reader,
+    hash: await wallet.writeContract({ ...request, chain: null }),
+  });
 }
 
-async function makeDeposit({ reader, wallet, terms, deposit }: Opening, salt: Hex): Promise<void> {
+async function makeDeposit({ reader, wallet, terms, token, deposit }: Opening, salt: Hex): Promise<void> {
   const open = {
     address: terms.escrow,
     abi: paymentChannelsAbi,
     functionName: 'open',
-    args: [terms.payee, terms.token.address, deposit, salt, zeroAddress],
+    args: [terms.payee, token.address, deposit, salt, zeroAddress],
   } as const;
   // Simulated first: a revert is then known, with its reason, before gas is spent on it.
   const { request } = await reader.simulateContract({ ...open, account: wallet.account });
-  await confirm('Opening the channel', { reader, hash: await wallet.writeContract({ ...request, chain: null }) });
-}
-
-/** Waits for a transaction. "Mined" is not "succeeded", so its status is read. */
-async function confirm(what: string, { reader, hash }: { reader: PublicClient; hash: Hex }): Promise<void> {
-  const receipt = await reader.waitForTransactionReceipt({ hash, timeout: receiptTimeoutMs });
-  if (receipt.status === 'success') return;
-  throw new AutoPayError(
-    'transaction_failed',
-    `${what} reverted in transaction ${hash}. Try again, or look it up there.`,
-  );
-}
-
-async function checkChainId(reader: PublicClient, expected: number): Promise<void> {
-  const actual = await reader.getChainId();
-  if (actual !== expected) {
-    throw new AutoPayError(
-      'chain_unavailable',
-      `The RPC endpoint is on chain ${actual}, the relay on ${expected}. Give an endpoint of that chain.`,
-    );
-  }
-}
-
-function asAutoPayError(error: unknown): unknown {
-  if (!(error instanceof BaseError)) return error;
-  const isTransport =
-    error.walk((cause) => cause instanceof Error && ['HttpRequestError', 'TimeoutError'].includes(cause.name)) !== null;
-  return isTransport
-    ? new AutoPayError(
-        'chain_unavailable',
-        'The RPC endpoint does not answer. Check its URL and that the chain runs.',
-        { cause: error },
-      )
-    : new AutoPayError('transaction_failed', `The chain refused: ${error.shortMessage}`, { cause: error });
+  await confirmTransaction('Opening the channel', {
+    reader,
+    hash: await wallet.writeContract({ ...request, chain: null }),
+  });
 }

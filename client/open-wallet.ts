@@ -1,19 +1,22 @@
 import { resolve } from 'node:path';
 import type { Hex } from '../protocol/bytes/hex.ts';
+import { addressOfPrivateKey, parsePrivateKey } from '../protocol/bytes/secp256k1.ts';
 import { AutoPayError } from '../protocol/errors/auto-pay-error.ts';
 import { createChannelManager, type ChannelManager } from './channel-manager.ts';
+import { chooseToken } from './choose-token.ts';
 import { fetchCatalogue, type Catalogue } from './fetch-catalogue.ts';
 import { fetchRelayTerms, pinTerms, type RelayTerms } from './fetch-relay-terms.ts';
+import { createTariffFinder, type TariffFinder } from './find-tariff.ts';
 import { connectWalletChain } from './open-channel.ts';
 import { openReceiptStore, type ReceiptStore, type StoredReceipt } from './receipt-store.ts';
-import { openWalletState } from './wallet-state.ts';
+import { openWalletState, type WalletChannel, type WalletStateFile } from './wallet-state.ts';
 
 /** How long prices are taken as current; a receipt that names another price table ends it early. */
 const catalogueLifeMs = 60_000;
 /** Whole tokens that are deposited where the owner says nothing and the relay suggests no less. */
 const defaultDepositTokens = 5n;
 
-/** A wallet that pays one relay. Amounts are atomic units of the relay's token. */
+/** A wallet that pays one relay, in one of its tokens. Amounts are atomic units of that token. */
 export interface WalletOptions {
   /** Origin of the relay, such as `http://127.0.0.1:4000`. */
   relayUrl: string;
@@ -23,10 +26,13 @@ export interface WalletOptions {
   privateKey: Hex;
   /** Folder for `channels.json` and `receipts.jsonl`; several processes may share it. */
   stateDir: string;
-  /** The token that this wallet pays in; a relay that wants another is refused. */
+  /**
+   * The token that this wallet pays in; a relay that does not take it is refused. Default: the first of the relay's tokens that
+   * the wallet has a channel in, or else any of, or else the first.
+   */
   token?: Hex;
   /** The contracts that this wallet trusts; a relay that names others is refused. Without them, those of the first channel are kept to. */
-  contracts?: { paymentChannels: Hex; autoPayLLM: Hex };
+  contracts?: { paymentChannels: Hex; autoPayLLM: Hex; priceOracle?: Hex };
   /** Deposit of a new channel. Default: what the relay suggests, at most 5 whole tokens. */
   deposit?: bigint;
   /**
@@ -42,6 +48,13 @@ export interface WalletOptions {
   fetch?: typeof fetch;
 }
 
+/** What a wallet knows of its relay. */
+export interface Connection {
+  terms: RelayTerms;
+  channels: ChannelManager;
+  tariffs: TariffFinder;
+}
+
 /** The parts of a wallet, for `createPayFetch` and for tools. */
 export interface Wallet {
   relayUrl: string;
@@ -49,8 +62,8 @@ export interface Wallet {
   options: WalletOptions;
   warn: (message: string) => void;
   fetch: typeof fetch;
-  /** The relay's terms, checked against what is pinned, and its channels; asked for once. */
-  connect(): Promise<{ terms: RelayTerms; channels: ChannelManager }>;
+  /** The terms, checked against what is pinned, the channels and the prices in the wallet's token; asked for once. */
+  connect(): Promise<Connection>;
   /** The price list; `isFresh` asks the relay again. */
   catalogue(isFresh?: boolean): Promise<Catalogue>;
   /** Atomic units to deposit in a new channel; `suggested` is the relay's wish. */
@@ -64,21 +77,29 @@ export function openWallet(options: WalletOptions): Wallet {
   const stateDir = resolve(options.stateDir);
   const warn = options.onWarning ?? ((message: string) => void process.stderr.write(`autopay: ${message}\n`));
   const state = openWalletState(stateDir);
-  let connection: Promise<{ terms: RelayTerms; channels: ChannelManager }> | undefined;
+  let connection: Promise<Connection> | undefined;
   let catalogue: { value: Promise<Catalogue>; untilMs: number } | undefined;
 
-  async function connect(): Promise<{ terms: RelayTerms; channels: ChannelManager }> {
+  async function connect(): Promise<Connection> {
     const { rpcUrl, privateKey, maxCallAmount } = options;
-    const terms = await fetchRelayTerms({ relayUrl, fetch: send });
-    const { paymentChannels: escrow, autoPayLLM: payee } = options.contracts ?? {};
-    pinTerms(terms, { escrow, payee, token: options.token });
-    const chain = rpcUrl === undefined ? undefined : connectWalletChain({ rpcUrl, privateKey, terms });
-    if (chain && !(await chain.isRelay(terms.relay))) {
+    const offer = await fetchRelayTerms({ relayUrl, fetch: send });
+    const { paymentChannels: escrow, autoPayLLM: payee, priceOracle } = options.contracts ?? {};
+    pinTerms(offer, { escrow, payee, priceOracle });
+    const chain = rpcUrl === undefined ? undefined : connectWalletChain({ rpcUrl, privateKey, terms: offer });
+    if (chain && !(await chain.isRelay(offer.relay))) {
       throw new AutoPayError(
         'challenge_invalid',
-        `${terms.relay} signs the receipts of ${relayUrl}, but the contract ${terms.payee} does not know it as a relay. Nothing was signed.`,
+        `${offer.relay} signs the receipts of ${relayUrl}, but the contract ${offer.payee} does not know it as a relay. Nothing was signed.`,
       );
     }
+    const { tokens, ...rest } = offer;
+    const token = await chooseToken({
+      offer: { tokens },
+      asked: options.token,
+      channels: await findOpenChannels(state, { relayUrl, privateKey }),
+      balanceOf: chain && ((address) => chain.balanceOf(address)),
+    });
+    const terms: RelayTerms = { ...rest, token };
     const channels = createChannelManager({
       relayUrl,
       terms,
@@ -90,7 +111,7 @@ export function openWallet(options: WalletOptions): Wallet {
       onWarning: warn,
     });
     await channels.current();
-    return { terms, channels };
+    return { terms, channels, tariffs: createTariffFinder({ token, chain }) };
   }
 
   return {
@@ -122,4 +143,16 @@ export function openWallet(options: WalletOptions): Wallet {
       return suggested !== undefined && suggested < most && suggested > 0n ? suggested : most;
     },
   };
+}
+
+/** This wallet's open channels with a relay, in whatever token. */
+async function findOpenChannels(
+  state: WalletStateFile,
+  { relayUrl, privateKey }: Pick<WalletOptions, 'relayUrl' | 'privateKey'>,
+): Promise<WalletChannel[]> {
+  const payer = addressOfPrivateKey(parsePrivateKey(privateKey));
+  const { channels } = await state.read();
+  return channels.filter(
+    (channel) => channel.relayUrl === relayUrl && channel.payer === payer && channel.status === 'open',
+  );
 }

@@ -1,3 +1,4 @@
+import type { Hex } from '../protocol/bytes/hex.ts';
 import { AutoPayError } from '../protocol/errors/auto-pay-error.ts';
 import type { ChallengeEcho } from '../protocol/mpp/session-schemas.ts';
 import type { SpendTicket } from './channel-manager.ts';
@@ -13,21 +14,18 @@ import { formatAmount } from './token-amount.ts';
 /** A longer body is not sent only to be refused: a short request is answered with the same challenge. */
 const maxUnpaidBodyBytes = 16_384;
 
-/** What is known of a call before it is sent. */
-interface PricedCall {
-  call: ChatCall;
-  estimate: QuoteEstimate;
-}
-
 /**
  * Makes the function that sends a call with a voucher. A refusal that the wallet can mend by itself (an outdated challenge, a
  * voucher that is too small by the relay's books) is mended once each; every other answer is the result.
  */
-export function createCallPayer(wallet: Wallet): (request: PreparedRequest, priced: PricedCall) => Promise<Response> {
+export function createCallPayer(wallet: Wallet): (request: PreparedRequest, call: ChatCall) => Promise<Response> {
   let challenge: ChallengeEcho | undefined;
 
   /** The relay's challenge, from an earlier answer or by asking without payment; or the request's answer, if it needs none. */
-  async function askForChallenge(request: PreparedRequest, model: string): Promise<ChallengeEcho | Response> {
+  async function askForChallenge(
+    request: PreparedRequest,
+    { model, token }: { model: string; token: Hex },
+  ): Promise<ChallengeEcho | Response> {
     if (challenge && isCurrent(challenge)) return challenge;
     const isLong = request.body.length > maxUnpaidBodyBytes;
     const response = await sendRequest(wallet, isLong ? { ...request, body: shortBody(model) } : request);
@@ -37,20 +35,22 @@ export function createCallPayer(wallet: Wallet): (request: PreparedRequest, pric
       await response.body?.cancel();
       return sendRequest(wallet, request);
     }
-    const refusal = await readRefusal(response);
+    const refusal = await readRefusal(response, token);
     challenge = refusal.challenge;
     return challenge ?? refusal.response;
   }
 
-  return async (request, priced) => {
-    const { call, estimate } = priced;
-    const { terms, channels } = await wallet.connect();
+  return async (request, call) => {
+    const connection = await wallet.connect();
+    const { terms, channels } = connection;
+    const token = terms.token.address;
+    const estimate = await estimateCall(wallet, call);
     const { maxCallAmount } = wallet.options;
     if (maxCallAmount !== undefined && estimate.minimum > maxCallAmount) {
       // Before a channel is opened for a call that it cannot pay.
       throw spendingLimitReached(estimate.minimum, { maxCallAmount, token: terms.token });
     }
-    let asked = await askForChallenge(request, call.model);
+    let asked = await askForChallenge(request, { model: call.model, token });
     if (asked instanceof Response) return asked;
     const { suggestedDeposit } = checkChallenge(asked, terms);
     const channel = await channels.ensure({ deposit: wallet.depositFor(terms, suggestedDeposit) });
@@ -60,9 +60,9 @@ export function createCallPayer(wallet: Wallet): (request: PreparedRequest, pric
       for (;;) {
         const response = await sendRequest(wallet, request, formatVoucherCredential(asked, ticket.voucher));
         if (response.status !== 402 && response.status !== 409 && response.status !== 410) {
-          return await deliverAnswer({ wallet, terms, channels, response, call, requestBytes: request.body, ticket });
+          return await deliverAnswer({ wallet, ...connection, response, call, requestBytes: request.body, ticket });
         }
-        const refusal = await readRefusal(response);
+        const refusal = await readRefusal(response, token);
         challenge = refusal.challenge ?? challenge;
         const mend = whatMends(refusal);
         if (mend === undefined || mended.has(mend)) return endUnpaid(ticket, refusal);
@@ -72,7 +72,7 @@ export function createCallPayer(wallet: Wallet): (request: PreparedRequest, pric
           asked = refusal.challenge;
         } else {
           ticket.release();
-          const raised = await raise(wallet, priced, refusal)
+          const raised = await raise(wallet, { call, estimate }, refusal)
             .then((spend) => channels.authorize(channel, spend))
             .catch(asRefusal);
           if (raised instanceof AutoPayError) {
@@ -105,16 +105,28 @@ function whatMends(refusal: Refusal): Mend | undefined {
   }
 }
 
+/** What a call can cost by the published prices; `isFresh` asks the relay for them again. */
+async function estimateCall(wallet: Wallet, call: ChatCall, isFresh = false): Promise<QuoteEstimate> {
+  const { tariffs } = await wallet.connect();
+  const catalogue = await wallet.catalogue(isFresh);
+  const model = catalogue.models.get(call.model);
+  if (!model) throw new AutoPayError('model_not_found', `The relay no longer sells "${call.model}".`);
+  return estimateQuote(call, { model, tariff: await tariffs.current(catalogue, model) });
+}
+
 /**
  * What to ask for after a refusal. That the relay says more is no reason to pay more: where its quote is above the wallet's, its
  * published prices are asked for again, and the quote is computed from them.
  */
-async function raise(wallet: Wallet, { call, estimate }: PricedCall, refusal: Refusal): Promise<SpendRequest> {
+async function raise(
+  wallet: Wallet,
+  { call, estimate }: { call: ChatCall; estimate: QuoteEstimate },
+  refusal: Refusal,
+): Promise<SpendRequest> {
   const { requiredCumulative, acceptedCumulative, spent } = refusal;
   const claims = { requiredCumulative, acceptedCumulative, spent };
   if (refusal.quote === undefined || refusal.quote <= estimate.quote) return { ...estimate, claims };
-  const model = (await wallet.catalogue(true)).models.get(call.model);
-  const current = model ? estimateQuote(call, model) : estimate;
+  const current = await estimateCall(wallet, call, true);
   if (current.quote > estimate.quote) {
     const { token } = (await wallet.connect()).terms;
     const [now, before] = [formatAmount(current.quote, token), formatAmount(estimate.quote, token)];

@@ -1,7 +1,7 @@
 import { AutoPayError } from '../protocol/errors/auto-pay-error.ts';
 import { deliverAnswer } from './deliver-answer.ts';
 import { errorResponse } from './error-response.ts';
-import { estimateQuote, readChatCall } from './estimate-quote.ts';
+import { readChatCall } from './estimate-quote.ts';
 import type { CatalogueModel } from './fetch-catalogue.ts';
 import { openWallet, type Wallet, type WalletOptions } from './open-wallet.ts';
 import { createCallPayer } from './pay-call.ts';
@@ -27,10 +27,10 @@ export function createPayFetch(options: WalletOptions | Wallet): typeof fetch {
     const model = call && (await findModel(wallet, call.model));
     // What the relay does not sell or cannot read costs nothing: it says itself what is wrong.
     if (!call || !model) return sendRequest(wallet, request);
-    if (!model.free) return payCall(request, { call, estimate: estimateQuote(call, model) });
-    const { terms, channels } = await wallet.connect();
+    if (!model.free) return payCall(request, call);
+    const connection = await wallet.connect();
     const response = await sendRequest(wallet, request);
-    return deliverAnswer({ wallet, terms, channels, response, call, requestBytes: request.body, ticket: null });
+    return deliverAnswer({ wallet, ...connection, response, call, requestBytes: request.body, ticket: null });
   }
 
   return async (input, init) => {

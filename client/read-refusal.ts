@@ -1,5 +1,7 @@
 import { z } from 'zod';
-import { amountSchema, type ChallengeEcho } from '../protocol/mpp/session-schemas.ts';
+import type { Hex } from '../protocol/bytes/hex.ts';
+import { decodeBase64UrlJson } from '../protocol/mpp/base64url-json.ts';
+import { amountSchema, sessionRequestSchema, type ChallengeEcho } from '../protocol/mpp/session-schemas.ts';
 import { parseChallenges } from '../protocol/mpp/challenge.ts';
 import { AutoPayError } from '../protocol/errors/auto-pay-error.ts';
 
@@ -21,7 +23,7 @@ const errorSchema = z.object({
 export interface Refusal {
   /** The relay's error code; undefined if the body is not in the expected shape. */
   code: string | undefined;
-  /** A fresh `evm/session` challenge. */
+  /** A fresh `evm/session` challenge in the wallet's token. */
   challenge: ChallengeEcho | undefined;
   quote: bigint | undefined;
   requiredCumulative: bigint | undefined;
@@ -31,14 +33,17 @@ export interface Refusal {
   response: Response;
 }
 
-/** Reads a 402 or 409 of a relay. */
-export async function readRefusal(response: Response): Promise<Refusal> {
+/**
+ * Reads a 402 or 409 of a relay.
+ * @param token the one that the wallet pays in: of several challenges the one that asks for it is taken
+ */
+export async function readRefusal(response: Response, token: Hex): Promise<Refusal> {
   const bytes = await response.bytes();
   const parsed = bytes.length > maxErrorBytes ? undefined : errorSchema.safeParse(parseJson(bytes));
   const facts = parsed?.data?.error;
   return {
     code: facts?.code,
-    challenge: readChallenge(response.headers.get('www-authenticate')),
+    challenge: readChallenge(response.headers.get('www-authenticate'), token),
     quote: facts?.quote,
     requiredCumulative: facts?.requiredCumulative,
     acceptedCumulative: facts?.acceptedCumulative,
@@ -59,12 +64,18 @@ function parseJson(bytes: Uint8Array): unknown {
   }
 }
 
-function readChallenge(header: string | null): ChallengeEcho | undefined {
+function readChallenge(header: string | null, token: Hex): ChallengeEcho | undefined {
   if (header === null) return undefined;
   try {
-    return parseChallenges(header).find(({ method, intent }) => method === 'evm' && intent === 'session');
+    const sessions = parseChallenges(header).filter(({ method, intent }) => method === 'evm' && intent === 'session');
+    // One in another token is taken too if there is no other: it is refused with the reason when it is held to the terms.
+    return sessions.find(({ request }) => currencyOf(request) === token) ?? sessions[0];
   } catch (error) {
     if (error instanceof AutoPayError) return undefined;
     throw error;
   }
+}
+
+function currencyOf(request: string): Hex | undefined {
+  return sessionRequestSchema.safeParse(decodeBase64UrlJson(request)).data?.currency;
 }

@@ -17,7 +17,7 @@ const storedReceiptSchema = z.object({
   /** Zero on a free route. */
   channelId: z.string(),
   sequence: z.number().int(),
-  /** Atomic units, decimal. */
+  /** Atomic units of the receipt's token, decimal. */
   amount: z.string(),
   promptTokens: z.number().int(),
   completionTokens: z.number().int(),
@@ -40,6 +40,11 @@ export interface ReceiptStore {
   find(callId: string): Promise<StoredReceipt | undefined>;
   /** The receipt that came last, or undefined. */
   findLast(): Promise<StoredReceipt | undefined>;
+  /**
+   * The receipt with the highest sequence number of a channel, or undefined. Without a channel: of that whose receipt came
+   * last.
+   */
+  findNewestOfChannel(channelId?: string): Promise<StoredReceipt | undefined>;
 }
 
 /** Opens the receipts in `stateDir`; the folder is created (0700) with the first receipt. */
@@ -66,6 +71,15 @@ export function openReceiptStore(stateDir: string): ReceiptStore {
     async findLast() {
       const lines = await readLines();
       return parseLine(lines.findLast((line) => parseLine(line) !== undefined) ?? '');
+    },
+    async findNewestOfChannel(channelId) {
+      const lines = await readLines();
+      const paid = lines.flatMap((line) => parseLine(line) ?? []).filter(({ sequence }) => sequence > 0);
+      const wanted = channelId ?? paid.at(-1)?.channelId;
+      const [newest] = paid
+        .filter((receipt) => receipt.channelId === wanted)
+        .toSorted((one, other) => other.sequence - one.sequence);
+      return newest;
     },
   };
 }

@@ -70,12 +70,14 @@ async function expectationOf(
 }
 
 /** The published price table, asked for again if the receipt names another. */
-async function findPrices({ wallet, call }: Answer, encoded: string): Promise<ReceiptExpectation['prices']> {
-  const { priceRoot, amount } = decodeReceipt(decodeSignedReceipt(encoded).entry);
+async function findPrices({ wallet, tariffs, call }: Answer, encoded: string): Promise<ReceiptExpectation['prices']> {
+  const { priceRoot, amount, oracleRound, admittedAtMs } = decodeReceipt(decodeSignedReceipt(encoded).entry);
   let catalogue = await wallet.catalogue();
   if (catalogue.priceRoot !== priceRoot && amount > 0n) catalogue = await wallet.catalogue(true);
   const model = catalogue.models.get(call.model);
-  return model && { root: catalogue.priceRoot, table: model.prices };
+  if (!model) return undefined;
+  const tariff = await tariffs.atRound(catalogue, model, { oracleRound, atMs: admittedAtMs });
+  return { root: catalogue.priceRoot, tariff };
 }
 
 function describeReceipt(

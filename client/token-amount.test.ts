@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { formatAmount, parseAmount } from './token-amount.ts';
+import { formatAmount, formatShort, parseAmount } from './token-amount.ts';
 
 const usdc = { symbol: 'USDC', decimals: 6 };
 const agpt = { symbol: 'AGPT', decimals: 18 };
@@ -12,6 +12,13 @@ describe('amounts', () => {
     expect(formatAmount(10n ** 22n + 1n, agpt)).toBe('10000.000000000000000001 AGPT');
     expect(formatAmount(-1n, usdc)).toBe('-0.000001 USDC');
     expect(formatAmount(7n, { symbol: 'X', decimals: 0 })).toBe('7 X');
+  });
+
+  it('are written in sentences without the zeros that line columns up', () => {
+    expect(formatShort(10n ** 24n, agpt)).toBe('1,000,000 AGPT');
+    expect(formatShort(1_234_500_000n, usdc)).toBe('1,234.5 USDC');
+    expect(formatShort(50n, usdc)).toBe('0.00005 USDC');
+    expect(formatShort(999n, { symbol: 'X', decimals: 0 })).toBe('999 X');
   });
 
   it('are read back exactly', () => {

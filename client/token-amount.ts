@@ -20,6 +20,13 @@ export function formatAmount(amountAtomic: bigint, token: TokenUnit): string {
   return `${sign}${whole}${kept === '' ? '' : `.${kept}`} ${token.symbol}`;
 }
 
+/** An amount in a sentence: `1,000,000 AGPT`, `0.05 AGPT`. Exact, without the zeros that line columns up. */
+export function formatShort(amountAtomic: bigint, token: TokenUnit): string {
+  const [whole = '', fraction = ''] = (formatAmount(amountAtomic, token).split(' ')[0] ?? '').split('.');
+  const kept = fraction.replace(/0+$/, '');
+  return `${whole.replace(/\B(?=(\d{3})+$)/g, ',')}${kept === '' ? '' : `.${kept}`} ${token.symbol}`;
+}
+
 /**
  * Atomic units of a decimal amount in whole tokens, such as `"2.5"`. Exact.
  * @throws AutoPayError `invalid_argument` if it is not a plain decimal number, or has more digits than the token.

@@ -20,7 +20,7 @@ const channelSchema = z.strictObject({
   payee: addressSchema,
   token: addressSchema,
   payer: addressSchema,
-  /** Number from which the salt is derived; from 0, per payer and relay contract. */
+  /** Number from which the salt is derived; from 0, per payer, relay contract and token. */
   saltIndex: z.number().int().min(0),
   channelId: bytes32Schema,
   /** `opening` until the chain has confirmed it. */

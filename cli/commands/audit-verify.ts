@@ -1,8 +1,10 @@
 import { join } from 'node:path';
+import { fetchCatalogue } from '../../client/fetch-catalogue.ts';
 import { openReceiptStore } from '../../client/receipt-store.ts';
 import { formatAmount } from '../../client/token-amount.ts';
 import { createFolderSource } from '../../fsck/check-blocks.ts';
 import { verifyCall, type CallVerification } from '../../fsck/verify-call.ts';
+import type { PriceRow } from '../../protocol/pricing/price-row.ts';
 import { isCallId } from '../../protocol/receipt/call-id.ts';
 import { decodeSignedReceipt } from '../../protocol/receipt/signed-receipt.ts';
 import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
@@ -42,6 +44,9 @@ export async function runAuditVerify(context: CommandContext, options: AuditVeri
     deployedAtBlock,
     auditLog: contracts.auditLog,
     autoPayLLM: contracts.autoPayLLM,
+    priceBook: contracts.priceBook,
+    priceOracle: contracts.priceOracle,
+    ...(await findPriceRows(stack)),
     blockSource:
       options.ipfs === undefined
         ? createFolderSource(options.blocks ?? stack.blocksDir)
@@ -53,6 +58,19 @@ export async function runAuditVerify(context: CommandContext, options: AuditVeri
     text: describeVerification(verification, { stack, hasReceipt: stored !== undefined }),
   });
   return verification.ok;
+}
+
+/**
+ * The rows of the price table, for the check of the amount. The relay lists them, but does not have to be believed: they have
+ * the root that the receipt names, or are not used. Without a relay the rest is checked.
+ */
+async function findPriceRows({ relayUrl }: Stack): Promise<{ priceRows?: PriceRow[] }> {
+  try {
+    const { models } = await fetchCatalogue({ relayUrl, fetch });
+    return { priceRows: [...models.values()].flatMap(({ rows }) => rows) };
+  } catch {
+    return {};
+  }
 }
 
 function describeVerification(

@@ -14,14 +14,17 @@ export interface CallOptions {
   maxTokens?: number;
   /** The most that the call may cost, in whole tokens. */
   maxCost?: string;
+  /** Symbol of the token to pay in. */
+  token?: string;
 }
 
 /** Makes one paid call and shows answer, charge and receipt; false if the receipt does not hold. */
 export async function runCall(context: CommandContext, options: CallOptions): Promise<boolean> {
   const stack = await context.stack();
-  const { terms } = await (await openStackWallet(stack)).connect();
+  const { terms } = await (await openStackWallet(stack, { symbol: options.token })).connect();
   let receipt: StoredReceipt | undefined;
   const wallet = await openStackWallet(stack, {
+    symbol: options.token,
     ...(options.maxCost === undefined ? {} : { maxCallAmount: parseAmount(options.maxCost, terms.token) }),
     onReceipt: (given) => {
       receipt = given;
@@ -86,8 +89,11 @@ async function ask(client: OpenAI, question: Question): Promise<string> {
 /** Without --model, the cheapest one that costs something: a free one would not show a payment. */
 async function cheapestModel(wallet: Wallet): Promise<string> {
   const models = [...(await wallet.catalogue()).models.values()];
-  const price = (model: (typeof models)[number]) =>
-    model.prices.prompt + model.prices.completion + model.prices.request;
+  const { address } = (await wallet.connect()).terms.token;
+  const price = ({ rows }: (typeof models)[number]) => {
+    const row = rows.find(({ token }) => token === address);
+    return row ? row.prompt + row.completion + row.request : 0n;
+  };
   const sorted = models.toSorted((a, b) => Number(a.free) - Number(b.free) || (price(a) < price(b) ? -1 : 1));
   if (sorted[0] === undefined)
     throw new AutoPayError('model_not_found', 'The relay offers no model. Look at its autopay.yaml.');

@@ -12,11 +12,13 @@ export interface ChannelOpenOptions {
   deposit?: string;
   /** Open a further channel even if there is one. */
   isNew: boolean;
+  /** Symbol of the token to open it in. */
+  token?: string;
 }
 
 /** Opens a channel, unless there is one. */
 export async function runChannelOpen(context: CommandContext, options: ChannelOpenOptions): Promise<void> {
-  const wallet = await openStackWallet(await context.stack());
+  const wallet = await openStackWallet(await context.stack(), { symbol: options.token });
   const { terms, channels } = await wallet.connect();
   const deposit = options.deposit === undefined ? wallet.depositFor(terms) : parseAmount(options.deposit, terms.token);
   const before = options.isNew ? undefined : await channels.current();
@@ -34,9 +36,9 @@ export async function runChannelOpen(context: CommandContext, options: ChannelOp
 }
 
 /** Shows the channel in use, by the wallet's books and by the chain. */
-export async function runChannelStatus(context: CommandContext): Promise<void> {
+export async function runChannelStatus(context: CommandContext, options: { token?: string }): Promise<void> {
   const stack = await context.stack();
-  const wallet = await openStackWallet(stack);
+  const wallet = await openStackWallet(stack, { symbol: options.token });
   const { terms, channels } = await wallet.connect();
   const channel = await channels.current();
   if (!channel) {

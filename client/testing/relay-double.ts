@@ -9,6 +9,8 @@ import { encodeBase64UrlJson } from '../../protocol/mpp/base64url-json.ts';
 import { formatChallenge } from '../../protocol/mpp/challenge.ts';
 import { parseCredential } from '../../protocol/mpp/credential.ts';
 import { sessionPayloadSchema } from '../../protocol/mpp/session-schemas.ts';
+import type { PriceRow } from '../../protocol/pricing/price-row.ts';
+import { rootOfPrices } from '../../protocol/pricing/price-tree.ts';
 import { costOfUsage, promptOverheadTokens, quoteOfBounds } from '../../protocol/pricing/token-prices.ts';
 import { createCallId } from '../../protocol/receipt/call-id.ts';
 import type { CallReceipt } from '../../protocol/receipt/call-receipt.ts';
@@ -26,6 +28,7 @@ export const doubleTerms = {
   chainId: 31_337,
   escrow: address('ec'),
   payee: address('a1'),
+  priceOracle: address('c0'),
   token: { symbol: 'USDC', address: address('dc'), decimals: 6 },
   relay: addressOfPrivateKey(relayKey),
 };
@@ -38,7 +41,6 @@ const prices = {
   audioCompletion: 2_000_000n,
   request: 0n,
 };
-const priceRoot: Hex = `0x${'99'.repeat(32)}`;
 const defaultOutputTokens = 1_000;
 const contextTokens = 8_000;
 const usage = {
@@ -51,7 +53,7 @@ const usage = {
   audioCompletion: 0,
 };
 /** What each paid call of the double costs. */
-export const doubleCharge = costOfUsage(usage, prices);
+export const doubleCharge = costOfUsage(usage, { prices, conversion: null });
 
 /** What the double does other than an honest relay. */
 interface Mischief {
@@ -142,15 +144,16 @@ function sendJson(response: ServerResponse, status: number, body: unknown, heade
 
 async function serve(double: Double, request: IncomingMessage, response: ServerResponse): Promise<void> {
   if (request.url === '/healthz') {
-    const { relay, chainId, escrow, payee, token } = doubleTerms;
-    const contracts = { paymentChannels: double.mischief.escrow ?? escrow, autoPayLLM: payee, auditLog: address('ad') };
-    return sendJson(response, 200, { status: 'ok', relay, chainId, contracts, token });
+    const { relay, chainId, escrow, payee, priceOracle, token } = doubleTerms;
+    const contracts = { paymentChannels: double.mischief.escrow ?? escrow, autoPayLLM: payee, priceOracle };
+    return sendJson(response, 200, { status: 'ok', relay, chainId, contracts, tokens: [token] });
   }
   if (request.url === '/v1/models')
     return sendJson(response, 200, {
       object: 'list',
       data: [listed(double, 'paid'), listed(double, 'free')],
-      price_root: priceRoot,
+      price_root: rootOfPrices([rowOf(double.mischief)]),
+      tokens: [doubleTerms.token],
     });
   const chunks: Buffer[] = [];
   for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk);
@@ -163,22 +166,29 @@ async function serve(double: Double, request: IncomingMessage, response: ServerR
 
 function listed({ mischief }: Double, id: 'paid' | 'free') {
   const free = id === 'free';
-  const { prompt, completion } = pricesOf(mischief);
+  const row = rowOf(mischief);
   const limits = {
     context_tokens: contextTokens,
     max_output_tokens: 4_000,
     default_max_output_tokens: defaultOutputTokens,
   };
-  const { symbol, address: token, decimals } = doubleTerms.token;
   const pricing = {
-    token,
-    symbol,
-    decimals,
+    token: row.token,
+    in_usd: row.inUsd,
     per_tokens: 1_000_000,
-    prompt: String(prompt),
-    completion: String(completion),
+    prompt: String(row.prompt),
+    cached_prompt: String(row.cachedPrompt),
+    cache_write: String(row.cacheWrite),
+    audio_prompt: String(row.audioPrompt),
+    completion: String(row.completion),
+    audio_completion: String(row.audioCompletion),
+    request: String(row.request),
   };
-  return { id, object: 'model', created: 0, owned_by: 'autopay', free, ...limits, ...(free ? {} : { pricing }) };
+  return { id, object: 'model', created: 0, owned_by: 'autopay', free, ...limits, pricing: free ? [] : [pricing] };
+}
+
+function rowOf(mischief: Mischief): PriceRow {
+  return { model: 'paid', token: doubleTerms.token.address, inUsd: false, ...pricesOf(mischief) };
 }
 
 interface Call {
@@ -236,7 +246,7 @@ function pricesOf({ priceFactor = 1n }: Mischief) {
 function admit(double: Double, call: Call, limit: number | undefined): Admitted | undefined {
   const promptTokens = Math.min(call.body.length + promptOverheadTokens, contextTokens);
   const quoteFor = (outputTokens: number) =>
-    quoteOfBounds({ promptTokens, outputTokens, choices: 1 }, pricesOf(double.mischief));
+    quoteOfBounds({ promptTokens, outputTokens, choices: 1 }, { prices: pricesOf(double.mischief), conversion: null });
   const quote = quoteFor(limit ?? defaultOutputTokens);
   const refuse = (status: number, code: string, facts: Record<string, string> = {}) => {
     double.counters.refused += call.authorization === '' ? 0 : 1;
@@ -355,7 +365,7 @@ function chargeAndSign({ double, callId, model, body, payment }: Answer, respons
     token: payment ? doubleTerms.token.address : zeroAddress,
     amount: charge,
     refundOwed: 0n,
-    priceRoot,
+    priceRoot: rootOfPrices([rowOf(double.mischief)]),
     oracleRound: 0n,
     usage,
     requestCommitment: toHex(commit({ subject: 'request', salt: requestSalt, bytes: body })),

@@ -1,0 +1,74 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createPublicClient, http } from 'viem';
+import { openDeployment, openSender, type OpenDeployment } from '../client/chain/open-deployment.ts';
+import { asChainError, type Sender } from '../client/chain/send-transaction.ts';
+import { readKey } from '../client/read-key.ts';
+import { deploymentSchema, type Deployment } from '../protocol/deployment/deployment-schema.ts';
+import { AutoPayError } from '../protocol/errors/auto-pay-error.ts';
+import type { CommandContext } from './command-context.ts';
+
+/** Where `autopay deploy` writes what is deployed on which chain. */
+const addressesDir = join(import.meta.dirname, '..', 'addresses');
+
+/** How a command finds its chain. */
+export interface ChainOptions {
+  /** A JSON-RPC endpoint; the contracts are then those of `addresses/<chainId>.json`. Default: the stack's. */
+  rpcUrl?: string;
+}
+
+/** How a command that signs behaves. */
+export interface SigningOptions extends ChainOptions {
+  /** Ask nothing. */
+  yes?: boolean;
+}
+
+/**
+ * Opens the deployment that a command works on: the stack's, or with `--rpc-url` the one published for that chain.
+ * @throws AutoPayError `stack_not_found`, `invalid_configuration`, `chain_unavailable`.
+ */
+export async function openCommandDeployment(context: CommandContext, options: ChainOptions): Promise<OpenDeployment> {
+  if (options.rpcUrl !== undefined) {
+    return openDeployment(options.rpcUrl, await readPublished(options.rpcUrl));
+  }
+  const stack = await context.stack();
+  return openDeployment(stack.rpcUrl, stack);
+}
+
+/** A sender with the wallet's key: AUTOPAY_WALLET_KEY, or without `--rpc-url` the stack's key file. */
+export async function openCommandSender(
+  context: CommandContext,
+  options: ChainOptions,
+  deployment: OpenDeployment,
+): Promise<Sender> {
+  const keyFile = options.rpcUrl === undefined ? (await context.stack()).wallet.keyFile : undefined;
+  return openSender(deployment, await readKey(keyFile === undefined ? {} : { keyFile }));
+}
+
+async function readPublished(rpcUrl: string): Promise<Deployment> {
+  if (!URL.canParse(rpcUrl)) {
+    throw new AutoPayError(
+      'invalid_argument',
+      '--rpc-url takes the URL of an endpoint, such as https://mainnet.base.org.',
+    );
+  }
+  const reader = createPublicClient({ transport: http(rpcUrl, { retryCount: 1 }) });
+  const chainId = await reader.getChainId().catch((error: unknown) => {
+    throw asChainError(error, 'Reading the chain id');
+  });
+  const file = join(addressesDir, `${chainId}.json`);
+  const text = await readFile(file, 'utf8').catch((cause: unknown) => {
+    throw new AutoPayError(
+      'invalid_configuration',
+      `Nothing is known to be deployed on chain ${chainId}: there is no addresses/${chainId}.json. Run autopay deploy.`,
+      { cause },
+    );
+  });
+  try {
+    return deploymentSchema.parse(JSON.parse(text));
+  } catch (cause) {
+    throw new AutoPayError('invalid_configuration', `addresses/${chainId}.json cannot be read: run autopay deploy.`, {
+      cause,
+    });
+  }
+}

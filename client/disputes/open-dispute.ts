@@ -1,0 +1,142 @@
+import { encodeFunctionData, parseEventLogs } from 'viem';
+import { billingDisputesAbi } from '../../protocol/abi/billing-disputes.ts';
+import { fiatTokenAbi } from '../../protocol/abi/fiat-token.ts';
+import { fromHex, type Hex } from '../../protocol/bytes/hex.ts';
+import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
+import { decodeReceipt } from '../../protocol/receipt/decode-receipt.ts';
+import { paymentChannelsAbi } from '../../protocol/abi/payment-channels.ts';
+import { asChainError, type Sender } from '../chain/send-transaction.ts';
+import { unitOfToken, type OpenDeployment } from '../chain/open-deployment.ts';
+import { formatShort } from '../token-amount.ts';
+import { noReceipt, type Evidence } from './evidence-schema.ts';
+
+/** The kinds that a claimant puts up a bond for; the others are judged at once, and cost gas only. */
+const bondedKinds: ReadonlySet<Evidence['kind']> = new Set(['settled-beyond-receipt', 'not-in-log', 'metering']);
+
+/** What opening a dispute takes. */
+export interface DisputeCost {
+  /** The token of the disputed call. */
+  token: Hex;
+  /** What the claimant puts up, atomic units; 0 for one-shot disputes. */
+  bond: bigint;
+}
+
+/**
+ * What opening a dispute costs.
+ * @throws AutoPayError `transaction_failed` if the token has no terms, so that nothing can be disputed in it.
+ */
+export async function readDisputeCost(deployment: OpenDeployment, evidence: Evidence): Promise<DisputeCost> {
+  const { reader, contracts } = deployment;
+  try {
+    const token = await tokenOf(deployment, evidence);
+    if (!bondedKinds.has(evidence.kind)) return { token, bond: 0n };
+    const disputes = { address: contracts.billingDisputes, abi: billingDisputesAbi } as const;
+    const { claimantBond } = await reader.readContract({ ...disputes, functionName: 'termsOf', args: [token] });
+    if (claimantBond > 0n) return { token, bond: claimantBond };
+  } catch (error) {
+    throw asChainError(error, 'Reading the terms of disputes');
+  }
+  throw new AutoPayError(
+    'transaction_failed',
+    'The governance has set no terms for disputes in this token, so none can be opened.',
+  );
+}
+
+/**
+ * Approves the claimant's bond where one is needed, and opens the dispute.
+ * @throws AutoPayError `transaction_failed` with the contract's own error if the evidence does not hold.
+ */
+export async function openDispute(
+  deployment: OpenDeployment,
+  sender: Sender,
+  options: { evidence: Evidence; cost: DisputeCost },
+): Promise<{ disputeId: bigint; transactionHash: Hex }> {
+  const { evidence, cost } = options;
+  const disputes = deployment.contracts.billingDisputes;
+  await approveBond(deployment, sender, cost);
+  const receipt = await sender.send('The dispute', { to: disputes, data: encodeDispute(evidence) });
+  const [opened] = parseEventLogs({ abi: billingDisputesAbi, eventName: 'DisputeOpened', logs: receipt.logs });
+  if (!opened) throw new AutoPayError('transaction_failed', 'No dispute was opened. Is the contract the right one?');
+  return { disputeId: opened.args.disputeId, transactionHash: receipt.transactionHash };
+}
+
+/** The call that opens a dispute, ABI-encoded. */
+export function encodeDispute(evidence: Evidence): Hex {
+  const abi = billingDisputesAbi;
+  switch (evidence.kind) {
+    case 'duplicate-sequence': {
+      const args = [evidence.one, evidence.other] as const;
+      return encodeFunctionData({ abi, functionName: 'disputeDuplicateSequence', args });
+    }
+    case 'wrong-running-total': {
+      const args = [evidence.earlier ?? noReceipt, evidence.later] as const;
+      return encodeFunctionData({ abi, functionName: 'disputeRunningTotal', args });
+    }
+    case 'rewritten-index': {
+      const args = [evidence.earlier, evidence.later] as const;
+      return encodeFunctionData({ abi, functionName: 'disputeRewrittenIndex', args });
+    }
+    case 'overcharge': {
+      const args = [evidence.receipt, evidence.proven] as const;
+      return encodeFunctionData({ abi, functionName: 'disputeOvercharge', args });
+    }
+    case 'unpublished-prices':
+      return encodeFunctionData({ abi, functionName: 'disputeUnpublishedPrices', args: [evidence.receipt] });
+    case 'settled-beyond-receipt': {
+      const args = [evidence.channelId, evidence.last ?? noReceipt] as const;
+      return encodeFunctionData({ abi, functionName: 'challengeSettlement', args });
+    }
+    case 'not-in-log':
+      return encodeFunctionData({ abi, functionName: 'challengeInclusion', args: [evidence.receipt] });
+    case 'metering': {
+      const args = [evidence.receipt, evidence.amount] as const;
+      return encodeFunctionData({ abi, functionName: 'disputeMetering', args });
+    }
+  }
+}
+
+async function approveBond(deployment: OpenDeployment, sender: Sender, { token, bond }: DisputeCost): Promise<void> {
+  if (bond === 0n) return;
+  const { reader, contracts } = deployment;
+  const erc20 = { address: token, abi: fiatTokenAbi } as const;
+  const unit = unitOfToken(deployment, token);
+  const balance = await reader.readContract({ ...erc20, functionName: 'balanceOf', args: [sender.address] });
+  if (balance < bond) {
+    throw new AutoPayError(
+      'transaction_failed',
+      `The wallet holds ${formatShort(balance, unit)}; the dispute's bond is ${formatShort(bond, unit)}. Fund it first.`,
+    );
+  }
+  const parties = [sender.address, contracts.billingDisputes] as const;
+  if ((await reader.readContract({ ...erc20, functionName: 'allowance', args: parties })) >= bond) return;
+  const data = encodeFunctionData({
+    abi: fiatTokenAbi,
+    functionName: 'approve',
+    args: [contracts.billingDisputes, bond],
+  });
+  await sender.send("Approving the claimant's bond", { to: token, data });
+}
+
+async function tokenOf({ reader, contracts }: OpenDeployment, evidence: Evidence): Promise<Hex> {
+  if (evidence.kind === 'settled-beyond-receipt') {
+    const channels = { address: contracts.paymentChannels, abi: paymentChannelsAbi } as const;
+    const args = [evidence.channelId] as const;
+    return (await reader.readContract({ ...channels, functionName: 'getChannel', args })).token;
+  }
+  const { entry } = entryOf(evidence);
+  return decodeReceipt(fromHex(entry)).token;
+}
+
+/** The receipt or entry that a dispute is about. */
+function entryOf(evidence: Exclude<Evidence, { kind: 'settled-beyond-receipt' }>): { entry: Hex } {
+  switch (evidence.kind) {
+    case 'duplicate-sequence':
+      return evidence.one;
+    case 'wrong-running-total':
+      return evidence.later;
+    case 'rewritten-index':
+      return evidence.earlier;
+    default:
+      return evidence.receipt;
+  }
+}

@@ -1,0 +1,96 @@
+import { billingDisputesAbi } from '../../protocol/abi/billing-disputes.ts';
+import type { Hex } from '../../protocol/bytes/hex.ts';
+import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
+import type { OpenDeployment } from '../chain/open-deployment.ts';
+import { asChainError } from '../chain/send-transaction.ts';
+
+/** IBillingDisputes.DisputeKind, in its order; the names are those of evidence files. */
+export const disputeKinds = [
+  'none',
+  'duplicate-sequence',
+  'wrong-running-total',
+  'rewritten-index',
+  'overcharge',
+  'unpublished-prices',
+  'settled-beyond-receipt',
+  'not-in-log',
+  'metering',
+] as const;
+export type DisputeKind = (typeof disputeKinds)[number];
+
+/** IBillingDisputes.DisputeState, in its order. */
+export const disputeStates = ['none', 'open', 'answered', 'upheld', 'rejected', 'expired'] as const;
+export type DisputeState = (typeof disputeStates)[number];
+
+/** A dispute as the chain has it. Amounts are atomic units of `token`. */
+export interface DisputeStatus {
+  id: bigint;
+  kind: DisputeKind;
+  state: DisputeState;
+  /** Unix seconds. */
+  openedAt: number;
+  /** Unix seconds until which the relay may answer, or the governance rule; 0 where nobody need. */
+  decidedBy: number;
+  claimant: Hex;
+  payer: Hex;
+  token: Hex;
+  channelId: Hex;
+  sequence: bigint;
+  /** What is claimed. */
+  amount: bigint;
+  /** What is burned if the claim holds. */
+  penalty: bigint;
+  /** What the claimant put up. */
+  bond: bigint;
+  /** What of the relay's bond is held. */
+  frozen: bigint;
+  /** What is still due of an upheld refund. */
+  outstanding: bigint;
+}
+
+/** Newest disputes that are listed; older ones are asked for by id. */
+export const maxListedDisputes = 100;
+
+/**
+ * The newest disputes, oldest of them first; or one.
+ * @throws AutoPayError `invalid_argument` if there is no dispute with this id; `chain_unavailable`.
+ */
+export async function readDisputes(deployment: OpenDeployment, id?: bigint): Promise<DisputeStatus[]> {
+  const { reader, contracts } = deployment;
+  const disputes = { address: contracts.billingDisputes, abi: billingDisputesAbi } as const;
+  try {
+    const count = await reader.readContract({ ...disputes, functionName: 'disputeCount' });
+    if (id !== undefined && (id === 0n || id > count)) {
+      throw new AutoPayError('invalid_argument', `There is no dispute ${id}; so far there are ${count}.`);
+    }
+    const [answerWindow, rulingWindow] = await Promise.all([
+      reader.readContract({ ...disputes, functionName: 'ANSWER_WINDOW' }),
+      reader.readContract({ ...disputes, functionName: 'RULING_WINDOW' }),
+    ]);
+    const first = id ?? (count > maxListedDisputes ? count - BigInt(maxListedDisputes) + 1n : 1n);
+    const ids = Array.from({ length: id === undefined ? Number(count - first + 1n) : 1 }, (_, i) => first + BigInt(i));
+    return await Promise.all(
+      ids.map(async (each) => {
+        const record = await reader.readContract({ ...disputes, functionName: 'getDispute', args: [each] });
+        const kind = disputeKinds[record.kind] ?? 'none';
+        const state = disputeStates[record.state] ?? 'none';
+        const window = Number(kind === 'metering' ? rulingWindow : answerWindow);
+        const { openedAt, claimant, payer, token, channelId, sequence, amount, penalty, bond, frozen, outstanding } =
+          record;
+        const parties = { claimant, payer, token: token.toLowerCase() as Hex, channelId, sequence };
+        const amounts = { amount, penalty, bond, frozen, outstanding };
+        return {
+          id: each,
+          kind,
+          state,
+          openedAt,
+          decidedBy: state === 'open' ? openedAt + window : 0,
+          ...parties,
+          ...amounts,
+        };
+      }),
+    );
+  } catch (error) {
+    throw asChainError(error, 'Reading the disputes');
+  }
+}
