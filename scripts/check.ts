@@ -28,6 +28,10 @@ const CHECKS: Readonly<Record<string, Check>> = {
     about: 'no warning of solc; sizes of the contracts',
     args: () => [join(root, 'scripts/check-contracts.ts')],
   },
+  trees: {
+    about: 'specifications of the contracts (test/contracts/*.tree) agree with their tests',
+    args: () => [join(root, 'scripts/check-trees.ts')],
+  },
   unused: { about: 'files, exports and dependencies that nothing uses (knip)', args: () => [binOf('knip', 'knip')] },
   generated: {
     about: 'generated files are up to date; npm run generate mends it',

@@ -2,36 +2,19 @@
  * `npm run demo`: two paid calls by an unmodified OpenAI client, collected, booked and anchored on a chain, then verified
  * without the relay and without its database. Exits non-zero and names the step if any of it fails.
  */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { formatAmount } from '../client/token-amount.ts';
 import { callJson, callStreamed, createPayer, openChannel, type PaidCall } from './demo/make-calls.ts';
+import { runDemo, type Demo } from './demo/run-demo.ts';
 import { runJob } from './demo/run-job.ts';
 import { moveDatabaseAway, requireSilence, verifyFromOutside } from './demo/verify-from-outside.ts';
-import { startStack, type RunningStack } from './stack.ts';
+import { startStack, type StackFile } from './stack.ts';
 
 const USDC = { symbol: 'USDC', decimals: 6 };
 /** The demo runs these jobs itself; at their intervals they would get there first. */
 const QUIET_JOBS = { collection: { intervalSeconds: 600 }, audit: { intervalSeconds: 86_400 } };
 
-const say = (line: string): void => void process.stdout.write(`${line}\n`);
-
-let stepNumber = 0;
-let stepName = '';
-
-/** Runs a step, so that a failure can say which it was. */
-async function step<T>(name: string, action: () => Promise<T>): Promise<T> {
-  stepNumber += 1;
-  stepName = name;
-  const startedAt = Date.now();
-  say(`\n${stepNumber}. ${name}`);
-  const result = await action();
-  say(`   (${((Date.now() - startedAt) / 1000).toFixed(1)} s)`);
-  return result;
-}
-
-function showCall({ answer, receipt, leafHash }: PaidCall): void {
+function showCall(say: Demo['say'], { answer, receipt, leafHash }: PaidCall): void {
   const fields: [string, string][] = [
     ['answer', answer.length > 90 ? `${answer.slice(0, 90)}…` : answer],
     ['call', receipt.callId],
@@ -57,7 +40,7 @@ function requireSum(what: string, moved: readonly { amount: string }[], expected
   if (sum !== expected) throw new Error(`${what} ${sum}, but the receipts say ${expected} (atomic units)`);
 }
 
-async function collectAndBook(stack: RunningStack['stack'], calls: readonly PaidCall[]): Promise<string> {
+async function collectAndBook(say: Demo['say'], stack: StackFile, calls: readonly PaidCall[]): Promise<string> {
   const charged = calls.reduce((total, call) => total + call.receipt.amount, 0n);
   const { collected, booked } = await runJob(stack, 'collect');
   requireSum('collected', collected, charged);
@@ -71,7 +54,7 @@ async function collectAndBook(stack: RunningStack['stack'], calls: readonly Paid
   return booked[0]?.transactionHash ?? '';
 }
 
-async function anchorLog(stack: RunningStack['stack'], calls: readonly PaidCall[]): Promise<void> {
+async function anchorLog(say: Demo['say'], stack: StackFile, calls: readonly PaidCall[]): Promise<void> {
   const anchor = await runJob(stack, 'anchor');
   if (anchor.size !== calls.length) throw new Error(`the log has ${anchor.size} entries, not ${calls.length}`);
   if (anchor.transactionHash === null) throw new Error('nothing was anchored');
@@ -80,7 +63,7 @@ async function anchorLog(stack: RunningStack['stack'], calls: readonly PaidCall[
   say(`   anchored ${anchor.transactionHash}`);
 }
 
-function showTable(rows: readonly Record<string, string>[]): void {
+function showTable(say: Demo['say'], rows: readonly Record<string, string>[]): void {
   const names = Object.keys(rows[0] ?? {});
   const widths = names.map((name) => Math.max(name.length, ...rows.map((row) => row[name]?.length ?? 0)));
   const line = (cells: readonly string[]): string =>
@@ -94,11 +77,11 @@ function showTable(rows: readonly Record<string, string>[]): void {
   for (const row of rows) say(line(names.map((name) => row[name] ?? '')));
 }
 
-async function demonstrate(folder: string, signal: AbortSignal, onStack: (stack: RunningStack) => void): Promise<void> {
+async function demonstrate({ folder, signal, say, step, keep }: Demo): Promise<void> {
   const running = await step('start a chain, contracts, a simulated provider and the relay', () =>
     startStack({ dataDir: join(folder, 'stack'), config: QUIET_JOBS, log: (line) => say(`   ${line}`), signal }),
   );
-  onStack(running);
+  keep(running);
   const { stack } = running;
   const payer = await createPayer(stack, join(folder, 'wallet'));
   await step('open a payment channel with USDC (FiatTokenV2_2)', async () => {
@@ -113,12 +96,12 @@ async function demonstrate(folder: string, signal: AbortSignal, onStack: (stack:
   for (const [kind, make, model] of kinds) {
     await step(`make a ${kind} call with the openai client`, async () => {
       const call = await make(payer, model);
-      showCall(call);
+      showCall(say, call);
       calls.push(call);
     });
   }
-  const transaction = await step('collect and book on the chain', () => collectAndBook(stack, calls));
-  await step('anchor the log on the chain', () => anchorLog(stack, calls));
+  const transaction = await step('collect and book on the chain', () => collectAndBook(say, stack, calls));
+  await step('anchor the log on the chain', () => anchorLog(say, stack, calls));
   await step('stop the relay and move its database away', async () => {
     await running.stopRelay();
     await requireSilence(stack.relayUrl);
@@ -133,7 +116,7 @@ async function demonstrate(folder: string, signal: AbortSignal, onStack: (stack:
     }
     return verified;
   });
-  showTable(rows);
+  showTable(say, rows);
 }
 
 function describeRow(
@@ -153,27 +136,4 @@ function describeRow(
   };
 }
 
-const interrupt = new AbortController();
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-  process.on(signal, () => interrupt.abort(new Error(`interrupted by ${signal}`)));
-}
-const startedAt = Date.now();
-const folder = await mkdtemp(join(tmpdir(), 'autopay-demo-'));
-let running: RunningStack | undefined;
-try {
-  const interrupted = new Promise<never>((_, reject) => {
-    interrupt.signal.addEventListener('abort', () => reject(interrupt.signal.reason as Error));
-  });
-  await Promise.race([demonstrate(folder, interrupt.signal, (stack) => (running = stack)), interrupted]);
-  say(`\nAll ${stepNumber} steps passed in ${((Date.now() - startedAt) / 1000).toFixed(1)} s.`);
-} catch (error) {
-  process.stderr.write(
-    `\nstep ${stepNumber} (${stepName}) failed: ${error instanceof Error ? error.message : String(error)}\n`,
-  );
-  process.exitCode = 1;
-} finally {
-  await running?.stop();
-  await rm(folder, { recursive: true, force: true });
-}
-// What was interrupted may still wait for answers that will not come.
-process.exit();
+await runDemo(demonstrate);

@@ -19,6 +19,11 @@ const TASKS = {
   test: { file: 'scripts/test.ts', about: 'contracts, units and end to end' },
   demo: { file: 'scripts/demo.ts', about: 'two paid calls, collected, booked, anchored and verified' },
   check: { file: 'scripts/check.ts', about: 'format, lint, borders, types, dead code, generated files' },
+  'demo:governance': { file: 'scripts/demo-governance.ts', about: 'a model budget changed by vote, and what it stops' },
+  'bench:gas': {
+    file: 'scripts/bench/gas.ts',
+    about: 'gas of each operation, and what 1,000 calls cost by each way to pay',
+  },
   'bench:relay': { file: 'scripts/bench/relay.ts', about: 'throughput and added latency of the relay' },
   format: {
     file: 'node_modules/prettier/bin/prettier.cjs',
@@ -37,7 +42,7 @@ function log(line) {
 }
 
 function describeTasks() {
-  const lines = Object.entries(TASKS).map(([name, task]) => `  ${name.padEnd(12)} ${task.about}`);
+  const lines = Object.entries(TASKS).map(([name, task]) => `  ${name.padEnd(15)} ${task.about}`);
   return `Usage: npm run <task> [-- arguments]   (npm start and npm test work too)\n\n${lines.join('\n')}\n`;
 }
 

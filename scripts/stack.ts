@@ -4,19 +4,21 @@
  */
 import { join, resolve } from 'node:path';
 import { startSidecar } from '../client/sidecar.ts';
+import { zeroHash } from 'viem';
 import type { Hex } from '../protocol/bytes/hex.ts';
-import type { DeployedContracts } from './deploy-contracts.ts';
+import type { Deployment } from '../protocol/deployment/deployment-schema.ts';
+import { addressOfKey } from './stack/address-of-key.ts';
 import { claimDataDir, releaseDataDir } from './stack/claim-data-dir.ts';
 import { Cleanup } from './stack/cleanup.ts';
-import { connectOutsideChain, startOwnChain, type Chain } from './stack/connect-chain.ts';
+import { connectOutsideChain, startOwnChain } from './stack/connect-chain.ts';
 import { connectProvider } from './stack/connect-provider.ts';
-import { addressOfKey, deployAndFund } from './stack/deploy-and-fund.ts';
+import { deployAndFund } from './stack/deploy-and-fund.ts';
 import { ensureKeys, type StackKeys } from './stack/ensure-keys.ts';
 import { requireFreePort } from './stack/find-port.ts';
 import { writeStackFile, type StackFile } from './stack/stack-file.ts';
 import { startRelayPart } from './stack/start-relay-part.ts';
 import { openWorkplace } from './stack/workplace.ts';
-import { writeConfig } from './stack/write-config.ts';
+import { priceRootOfStack, writeConfig } from './stack/write-config.ts';
 
 export type { StackFile } from './stack/stack-file.ts';
 
@@ -26,6 +28,8 @@ export interface StartStackOptions {
   dataDir: string;
   /** The relay's port; the sidecar takes the next. 0 (the default) picks free ones. */
   port?: number;
+  /** When the chain in memory begins, instead of now: its time then runs on from there, and can be moved towards now. */
+  chainStart?: Date;
   /** A chain outside, whose data and this folder's then persist; without it a new chain in memory. */
   rpcUrl?: string;
   /** The account that deploys on a chain outside; on development chains Hardhat's first account by default. */
@@ -98,10 +102,15 @@ async function assemble(options: StartStackOptions, cleanup: Cleanup): Promise<R
   await cleanup.add(() => releaseDataDir({ dataDir, ephemeral }));
   const place = await openWorkplace({ dataDir, cleanup, log });
 
-  const chain = outside ?? (await startOwnChain(place));
+  const chain = outside ?? (await startOwnChain(place, options.chainStart));
   const keys = await ensureKeys(dataDir);
-  const deployed = await deployAndFund(place, { chain, keys, isLocal: ephemeral, usdc: options.usdc });
   const provider = await connectProvider(place, options);
+  const overrides = options.config ?? {};
+  const deployed = await deployAndFund(place, {
+    ...{ chain, keys, isLocal: ephemeral, usdc: options.usdc },
+    // A folder with an autopay.yaml has its deployment already.
+    priceRootOf: (tokens) => (provider === undefined ? zeroHash : priceRootOfStack({ tokens, provider, overrides })),
+  });
   if (provider) {
     await writeConfig({
       dataDir,
@@ -109,7 +118,7 @@ async function assemble(options: StartStackOptions, cleanup: Cleanup): Promise<R
       chain: { id: chain.id, rpcUrl: chain.rpcUrl },
       deployed,
       provider,
-      overrides: options.config ?? {},
+      overrides,
     });
   }
   log('starting the relay and the sidecar');
@@ -130,7 +139,7 @@ async function assemble(options: StartStackOptions, cleanup: Cleanup): Promise<R
     relay: relay.pid,
     ...Object.fromEntries(place.parts.map(({ name, pid }) => [name, pid])),
   };
-  const stack = describeStack({ urls, pids, chain, deployed, keys, dataDir, ephemeral });
+  const stack = describeStack({ urls, pids, deployed, keys, dataDir, ephemeral });
   await writeStackFile(stack);
 
   return {
@@ -152,21 +161,16 @@ async function assemble(options: StartStackOptions, cleanup: Cleanup): Promise<R
 function describeStack(options: {
   urls: Pick<StackFile, 'relayUrl' | 'sidecarUrl' | 'rpcUrl'>;
   pids: Record<string, number>;
-  chain: Chain;
-  deployed: DeployedContracts;
+  deployed: Deployment;
   keys: StackKeys;
   dataDir: string;
   ephemeral: boolean;
 }): StackFile {
   const { deployed, keys, dataDir } = options;
-  const { paymentChannels, autoPayLLM, auditLog, modelBudgets, usdc } = deployed;
   return {
     version: 1,
     ...options.urls,
-    chainId: options.chain.id,
-    deployedAtBlock: Number(deployed.deployedAtBlock),
-    contracts: { paymentChannels, autoPayLLM, auditLog, modelBudgets },
-    tokens: { USDC: { address: usdc, decimals: 6 } },
+    ...deployed,
     wallet: { address: addressOfKey(keys.walletKey), keyFile: keys.walletKeyFile },
     operatorTokenFile: keys.operatorTokenFile,
     blocksDir: join(dataDir, 'blocks'),

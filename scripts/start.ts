@@ -78,12 +78,11 @@ function readOptions(env: NodeJS.ProcessEnv): StartStackOptions | undefined {
 async function findExampleModel(relayUrl: string): Promise<string> {
   const response = await fetch(`${relayUrl}/v1/models`, { signal: AbortSignal.timeout(10_000) });
   const { data } = (await response.json()) as {
-    data: { id: string; free: boolean; pricing: { completion: string } }[];
+    data: { id: string; free: boolean; pricing: { completion: string }[] }[];
   };
   const sold = data.filter((model) => !model.free);
-  const [first] = (sold.length > 0 ? sold : data).toSorted((a, b) =>
-    Number(BigInt(a.pricing.completion) - BigInt(b.pricing.completion)),
-  );
+  const price = ({ pricing }: (typeof data)[number]) => BigInt(pricing[0]?.completion ?? 0);
+  const [first] = (sold.length > 0 ? sold : data).toSorted((a, b) => Number(price(a) - price(b)));
   if (!first) throw new Error('The relay sells no model; add a route to autopay.yaml.');
   return first.id;
 }

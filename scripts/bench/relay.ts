@@ -70,19 +70,21 @@ async function openChannels(running: RunningStack, count: number): Promise<{ pri
   const privateKey = readFileSync(stack.wallet.keyFile, 'utf8').trim() as Hex;
   const terms = await fetchRelayTerms({ relayUrl: stack.relayUrl, fetch });
   const chain = connectWalletChain({ rpcUrl: stack.rpcUrl, privateKey, terms });
+  const [token] = terms.tokens;
+  if (!token) throw new Error('The relay takes no token.');
   const channelIds: Hex[] = [];
   for (let index = 0; index < count; index += 1) {
     const salt = toHex(randomBytes(32));
     const channelId = computeChannelId({
       payer: addressOfPrivateKey(fromHex(privateKey, 32)),
       payee: terms.payee,
-      token: terms.token.address,
+      token: token.address,
       salt,
       authorizedSigner: zeroAddress,
       escrow: terms.escrow,
       chainId: terms.chainId,
     });
-    await chain.openChannel({ deposit: 10_000_000n, salt, channelId });
+    await chain.openChannel({ token, deposit: 10_000_000n, salt, channelId });
     channelIds.push(channelId);
   }
   return { privateKey, channelIds };

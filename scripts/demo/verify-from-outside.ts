@@ -1,6 +1,7 @@
 import { mkdir, readFile, readdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CID } from 'multiformats/cid';
+import { readSettings } from '../../fsck/read-settings.ts';
 import { verifyCall, type CallVerification } from '../../fsck/verify-call.ts';
 import type { StackFile } from '../stack.ts';
 import type { PaidCall } from './make-calls.ts';
@@ -21,7 +22,8 @@ export async function requireSilence(relayUrl: string): Promise<void> {
 }
 
 /**
- * Verifies that a call stands in the anchored log, from the chain, a folder of blocks and the payer's own receipt.
+ * Verifies that a call stands in the anchored log and what it cost, from the chain, a folder of blocks, the payer's own receipt
+ * and the price list.
  *
  * @throws Error naming each claim that does not hold
  */
@@ -35,6 +37,9 @@ export async function verifyFromOutside(
     rpcUrl: stack.rpcUrl,
     auditLog: stack.contracts.auditLog,
     autoPayLLM: stack.contracts.autoPayLLM,
+    priceBook: stack.contracts.priceBook,
+    priceOracle: stack.contracts.priceOracle,
+    priceRows: (await readSettings(stack.dataDir)).rows,
     deployedAtBlock: stack.deployedAtBlock,
     blockSource: { get: (cid: CID) => readFile(join(stack.blocksDir, cid.toString())) },
   });

@@ -11,10 +11,13 @@ export interface Chain {
   deployerKey: Hex;
 }
 
-/** Starts a chain in memory. */
-export async function startOwnChain(place: Workplace): Promise<Chain> {
+/**
+ * Starts a chain in memory.
+ * @param start when it begins, instead of now
+ */
+export async function startOwnChain(place: Workplace, start?: Date): Promise<Chain> {
   place.log('starting a local L2 chain');
-  const part = await place.keep(await startLocalChain(place));
+  const part = await place.keep(await startLocalChain({ ...place, ...(start === undefined ? {} : { start }) }));
   return { id: LOCAL_CHAIN_ID, rpcUrl: part.ready, deployerKey: LOCAL_DEPLOYER_KEY };
 }
 

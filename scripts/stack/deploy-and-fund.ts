@@ -1,53 +1,62 @@
 import { join } from 'node:path';
-import { fromHex, type Hex } from '../../protocol/bytes/hex.ts';
-import { addressOfPrivateKey } from '../../protocol/bytes/secp256k1.ts';
-import type { DeployedContracts } from '../deploy-contracts.ts';
+import type { Hex } from '../../protocol/bytes/hex.ts';
+import type { DeployedTokens, Deployment } from '../../protocol/deployment/deployment-schema.ts';
+import { addressOfKey } from './address-of-key.ts';
 import type { Chain } from './connect-chain.ts';
 import type { StackKeys } from './ensure-keys.ts';
 import { fundAccounts } from './fund-accounts.ts';
 import { runDeployment } from './run-deployment.ts';
 import type { Workplace } from './workplace.ts';
 
-/** As in the blueprint: one hour on the local chain. */
-const DISPUTE_WINDOW_SECONDS = 3600;
+/** AGPT of a stack of one's own, wei: all of it is the demo wallet's, so that votes can be tried. */
+const AGPT_SUPPLY = 1_000_000_000n * 10n ** 18n;
 
-/** The address of an account. */
-export function addressOfKey(privateKey: Hex): Hex {
-  return addressOfPrivateKey(fromHex(privateKey, 32));
+/** How to deploy and fund a stack. */
+export interface DeployAndFundOptions {
+  chain: Chain;
+  keys: StackKeys;
+  /** Whether the chain was started for this stack. */
+  isLocal: boolean;
+  usdc?: Hex | undefined;
+  /** Root of the price table that the relay will publish, by the tokens' addresses. */
+  priceRootOf: (tokens: DeployedTokens) => Hex;
 }
 
-/** Deploys what the chain lacks, and gives the relay and the demo wallet what they need. */
-export async function deployAndFund(
-  place: Workplace,
-  options: { chain: Chain; keys: StackKeys; isLocal: boolean; usdc?: Hex | undefined },
-): Promise<DeployedContracts> {
+/** Deploys what the chain lacks, and gives the relay, its bond and the demo wallet what they need. */
+export async function deployAndFund(place: Workplace, options: DeployAndFundOptions): Promise<Deployment> {
   const { chain, keys, usdc } = options;
   const relay = addressOfKey(keys.relayKey);
-  // What a provider earns goes to the deployer until the operator registers the provider's own address.
+  const wallet = addressOfKey(keys.walletKey);
+  // What a provider earns goes to the deployer until the vote registers the provider's own address.
   const payout = addressOfKey(chain.deployerKey);
   place.log('deploying the contracts');
-  const deployed = await runDeployment({
+  const deployment = await runDeployment({
     root: place.root,
     signal: place.signal,
     rpcUrl: chain.rpcUrl,
     chainId: chain.id,
     deployerPrivateKey: chain.deployerKey,
-    relayAddress: relay,
-    providers: { simulated: payout, openai: payout },
-    disputeWindowSeconds: DISPUTE_WINDOW_SECONDS,
     deploymentDir: join(place.dataDir, 'ignition'),
-    ...(usdc === undefined ? {} : { usdc }),
+    choices: {
+      relay,
+      bondPayout: payout,
+      agptHolder: wallet,
+      agptSupply: AGPT_SUPPLY,
+      providers: { simulated: payout, openai: payout },
+      ...(usdc === undefined ? {} : { usdc }),
+    },
+    priceRootOf: options.priceRootOf,
   });
-  place.log('funding the relay and the demo wallet');
+  place.log('funding the relay, its bond and the demo wallet');
   await fundAccounts({
     rpcUrl: chain.rpcUrl,
-    usdc: deployed.usdc,
-    mintable: usdc === undefined,
+    deployment,
+    isMintable: usdc === undefined,
     deployerKey: chain.deployerKey,
+    walletKey: keys.walletKey,
     relay,
-    wallet: addressOfKey(keys.walletKey),
     chain: options.isLocal ? 'local' : 'outside',
     log: place.log,
   });
-  return deployed;
+  return deployment;
 }

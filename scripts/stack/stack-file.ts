@@ -1,18 +1,14 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Hex } from '../../protocol/bytes/hex.ts';
+import type { Deployment } from '../../protocol/deployment/deployment-schema.ts';
 
 /** What `<data-dir>/stack.json` says about a running stack, for programs. Written when everything is ready. */
-export interface StackFile {
+export interface StackFile extends Deployment {
   version: 1;
   relayUrl: string;
   sidecarUrl: string;
   rpcUrl: string;
-  chainId: number;
-  /** First block that may hold an event of the contracts. */
-  deployedAtBlock: number;
-  contracts: { paymentChannels: Hex; autoPayLLM: Hex; auditLog: Hex; modelBudgets: Hex };
-  tokens: Record<string, { address: Hex; decimals: number }>;
   /** The demo wallet; its private key is in the file, which only the owner can read. */
   wallet: { address: Hex; keyFile: string };
   operatorTokenFile: string;

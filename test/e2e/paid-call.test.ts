@@ -47,7 +47,7 @@ describe('a paid, metered, collected and audited call', () => {
     const model = models.data.find(({ id }) => id === 'sim-small');
     expect(model).toMatchObject({
       object: 'model',
-      pricing: { per_tokens: 1_000_000, prompt: expect.stringMatching(/^\d+$/) },
+      pricing: [{ symbol: 'USDC', per_tokens: 1_000_000, prompt: expect.stringMatching(/^\d+$/) }, { symbol: 'AGPT' }],
     });
   });
 
@@ -59,7 +59,7 @@ describe('a paid, metered, collected and audited call', () => {
     expect(receipt).toMatchObject({ modelAsked: 'sim-small', provider: 'simulated', sequence: 1, usageKind: 'exact' });
     expect(receipt?.usage.prompt).toBe(answer.usage?.prompt_tokens);
     expect(receipt?.usage.completion).toBe(answer.usage?.completion_tokens);
-    expect(receipt?.amount).toBe(costOfUsage(receipt?.usage ?? fail(), stack.prices));
+    expect(receipt?.amount).toBe(costOfUsage(receipt?.usage ?? fail(), { prices: stack.prices, conversion: null }));
     expect(receipt?.runningTotal).toBe(receipt?.amount);
   });
 

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { toHex, zeroAddress, zeroBytes32, type Hex } from '../../protocol/bytes/hex.ts';
 import { createCallId } from '../../protocol/receipt/call-id.ts';
-import type { ChargeResult, Ledger } from '../../server/ledger/ledger.ts';
+import type { BudgetTerms, ChargeResult, Ledger } from '../../server/ledger/ledger.ts';
 import type { TestChannel } from './deploy-stack.ts';
 
 /** One call that a test puts through the ledger as the relay would. */
@@ -16,8 +16,15 @@ export interface TestCall {
   model?: string;
   provider?: string;
   priceRoot?: Hex;
+  /** Now, unless told otherwise. */
+  admittedAtMs?: number;
   /** Prompt tokens; as many as the amount, unless told otherwise. */
   tokens?: number;
+}
+
+/** A budget as the local deployment sets it for USDC: 1,000,000 AGPT per day, and 100 AGPT per USDC. */
+export function localBudget(atMs: number): BudgetTerms {
+  return { day: Math.floor(atMs / 86_400_000), limitAgpt: 10n ** 24n, rate: 10n ** 32n };
 }
 
 /** Reserves and charges a call, and requires that both go well. */
@@ -25,7 +32,7 @@ export async function chargeCall(call: TestCall): Promise<ChargeResult> {
   const { ledger, channel, amount, model = 'sim-small', provider = 'simulated', priceRoot = zeroBytes32 } = call;
   const callId = createCallId();
   const cumulativeAmount = call.cumulativeAmount ?? amount;
-  const now = Date.now();
+  const { admittedAtMs = Date.now() } = call;
   const outcome = await ledger.reserve({
     callId,
     voucher:
@@ -35,8 +42,9 @@ export async function chargeCall(call: TestCall): Promise<ChargeResult> {
     token: call.token,
     quote: amount,
     model,
-    admittedAtMs: now,
-    leaseUntilMs: now + 60_000,
+    budget: channel === null ? null : localBudget(admittedAtMs),
+    admittedAtMs,
+    leaseUntilMs: Date.now() + 60_000,
   });
   if (!outcome.ok) throw new Error(`the call was refused: ${outcome.refusal.code}`);
   await outcome.durable;

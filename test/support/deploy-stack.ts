@@ -1,33 +1,26 @@
-import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
-import { createPublicClient, createWalletClient, defineChain, http, type TransactionReceipt } from 'viem';
+import { createPublicClient, createWalletClient, defineChain, http, zeroHash, type TransactionReceipt } from 'viem';
 import { privateKeyToAccount } from 'viem/accounts';
 import { fiatTokenAbi } from '../../protocol/abi/fiat-token.ts';
 import { paymentChannelsAbi } from '../../protocol/abi/payment-channels.ts';
 import { toHex, zeroAddress, type Hex } from '../../protocol/bytes/hex.ts';
+import type { DeployedTokens, Deployment } from '../../protocol/deployment/deployment-schema.ts';
 import { addressOfPrivateKey, signDigest } from '../../protocol/bytes/secp256k1.ts';
 import { computeChannelId } from '../../protocol/typed-data/channel-id.ts';
 import { voucherDigest, voucherDomainSeparator } from '../../protocol/typed-data/voucher.ts';
-import { fundDemoWallet } from '../../scripts/fund-demo-wallet.ts';
+import { fundAccounts } from '../../scripts/stack/fund-accounts.ts';
+import { runDeployment } from '../../scripts/stack/run-deployment.ts';
 import { LOCAL_DEPLOYER_KEY } from '../../scripts/stack/start-local-chain.ts';
 import { startChain, type LocalChain } from './start-chain.ts';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '../..');
 
 /** Addresses of a deployment, in lower case. */
-export interface Deployment {
-  paymentChannels: Hex;
-  autoPayLLM: Hex;
-  auditLog: Hex;
-  modelBudgets: Hex;
-  usdc: Hex;
-  deployedAtBlock: number;
-}
+export type TestContracts = Deployment['contracts'] & { usdc: Hex; deployedAtBlock: number };
 
 /** A channel that a test opened. */
 export interface TestChannel {
@@ -38,10 +31,11 @@ export interface TestChannel {
   sign(cumulativeAmount: bigint): Hex;
 }
 
-/** A local chain with everything on it, and a payer with 1,000 USDC. */
+/** A local chain with everything on it, a payer with 1,000 USDC and all AGPT, and a bond of 500 USDC and 50,000 AGPT. */
 export interface ChainStack {
   chain: LocalChain;
-  contracts: Deployment;
+  contracts: TestContracts;
+  deployment: Deployment;
   relayKey: Buffer;
   relay: Hex;
   payerKey: Buffer;
@@ -59,8 +53,14 @@ export type PayerCall =
   | { functionName: 'topUp'; args: readonly [Hex, bigint] }
   | { functionName: 'requestClose' | 'withdraw'; args: readonly [Hex] };
 
-/** Starts a chain, deploys with the deployment script, and funds a payer. The provider `simulated` has a payout address. */
-export async function deployStack(): Promise<ChainStack> {
+/**
+ * Starts a chain, deploys with the deployment script, and funds a payer and the relay's bond. The provider `simulated` has a
+ * payout address.
+ * @param options.priceRootOf root of the price table in force; none by default
+ */
+export async function deployStack(
+  options: { priceRootOf?: (tokens: DeployedTokens) => Hex } = {},
+): Promise<ChainStack> {
   const chain = await startChain();
   const folder = await mkdtemp(join(tmpdir(), 'autopay-deploy-'));
   const stop = async (): Promise<void> => {
@@ -72,16 +72,20 @@ export async function deployStack(): Promise<ChainStack> {
     const payerKey = randomBytes(32);
     const relay = addressOfPrivateKey(relayKey);
     const payer = addressOfPrivateKey(payerKey);
-    const contracts = await deploy({ chain, folder, relay });
-    const funds = {
+    const deployment = await deploy({ chain, folder, relay, payer, priceRootOf: () => zeroHash, ...options });
+    await fundAccounts({
       rpcUrl: chain.rpcUrl,
-      usdc: contracts.usdc,
-      deployerPrivateKey: LOCAL_DEPLOYER_KEY,
-      weiAmount: 10n ** 18n,
-    } as const;
-    await fundDemoWallet({ ...funds, to: relay, usdcAtomic: 0n });
-    await fundDemoWallet({ ...funds, to: payer, usdcAtomic: 1_000_000_000n });
-    const stack = { chain, contracts, relayKey, relay, payerKey, payer, stop };
+      deployment,
+      isMintable: true,
+      deployerKey: LOCAL_DEPLOYER_KEY,
+      relay,
+      walletKey: toHex(payerKey),
+      chain: 'local',
+      log: () => undefined,
+    });
+    const usdc = deployment.tokens['USDC']?.address ?? zeroAddress;
+    const contracts = { ...deployment.contracts, usdc, deployedAtBlock: deployment.deployedAtBlock };
+    const stack = { chain, contracts, deployment, relayKey, relay, payerKey, payer, stop };
     return { ...stack, ...payerSide(stack) };
   } catch (error) {
     await stop();
@@ -89,28 +93,32 @@ export async function deployStack(): Promise<ChainStack> {
   }
 }
 
-async function deploy(options: { chain: LocalChain; folder: string; relay: Hex }): Promise<Deployment> {
-  const { chain, folder, relay } = options;
-  const payout = '0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC';
-  const { stdout } = await promisify(execFile)(
-    process.execPath,
-    [
-      join(root, 'scripts/deploy-contracts.ts'),
-      ...['--rpc-url', chain.rpcUrl, '--chain-id', String(chain.chainId), '--deployment-dir', join(folder, 'ignition')],
-      ...['--relay', relay, '--provider', `simulated=${payout}`],
-    ],
-    { cwd: root, env: { ...process.env, DEPLOYER_PRIVATE_KEY: LOCAL_DEPLOYER_KEY }, timeout: 110_000 },
-  );
-  const printed = JSON.parse(stdout.slice(stdout.indexOf('{'))) as Record<keyof Deployment, string>;
-  const address = (name: keyof Deployment) => printed[name].toLowerCase() as Hex;
-  return {
-    paymentChannels: address('paymentChannels'),
-    autoPayLLM: address('autoPayLLM'),
-    auditLog: address('auditLog'),
-    modelBudgets: address('modelBudgets'),
-    usdc: address('usdc'),
-    deployedAtBlock: Number(printed.deployedAtBlock),
-  };
+/** Pays out what providers earn; Hardhat's third account. */
+const payout = '0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC';
+
+function deploy(options: {
+  chain: LocalChain;
+  folder: string;
+  relay: Hex;
+  payer: Hex;
+  priceRootOf: (tokens: DeployedTokens) => Hex;
+}): Promise<Deployment> {
+  const { chain, folder, relay, payer, priceRootOf } = options;
+  return runDeployment({
+    root,
+    rpcUrl: chain.rpcUrl,
+    chainId: chain.chainId,
+    deployerPrivateKey: LOCAL_DEPLOYER_KEY,
+    deploymentDir: join(folder, 'ignition'),
+    choices: {
+      relay,
+      bondPayout: payout,
+      agptHolder: payer,
+      agptSupply: 1_000_000_000n * 10n ** 18n,
+      providers: { simulated: payout },
+    },
+    priceRootOf,
+  });
 }
 
 function payerSide(stack: Pick<ChainStack, 'chain' | 'contracts' | 'payerKey' | 'payer'>) {

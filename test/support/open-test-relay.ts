@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { privateKeyToAccount } from 'viem/accounts';
-import { toHex } from '../../protocol/bytes/hex.ts';
+import { toHex, type Hex } from '../../protocol/bytes/hex.ts';
 import { createBlockStore, type BlockStore } from '../../server/audit/block-store.ts';
 import type { AnchoringDeps } from '../../server/audit/run-anchoring.ts';
 import { createChainClient, type ChainClient } from '../../server/chain/create-chain-client.ts';
@@ -47,7 +47,10 @@ export async function openTestRelay(stack: ChainStack): Promise<TestRelay> {
   const account = privateKeyToAccount(toHex(relayKey));
   const queueOf = (parts: { ledger: BackgroundLedger; client: ChainClient }): TransactionQueue =>
     createTransactionQueue({ ...parts, account, chainId: chain.chainId, log: silentLog, pollingIntervalMs: 20 });
-  const shared = { relay, contracts, auditLog: contracts.auditLog, maxClaims: 100, log: silentLog };
+  const shared = {
+    ...{ relay, contracts, auditLog: contracts.auditLog, maxClaims: 100, log: silentLog },
+    shortBonds: new Map<Hex, bigint>(),
+  };
   const queue = queueOf({ ledger, client });
 
   return {

@@ -5,9 +5,10 @@ import { fiatTokenAbi } from '../../protocol/abi/fiat-token.ts';
 import { paymentChannelsAbi } from '../../protocol/abi/payment-channels.ts';
 import { fromHex, toHex, zeroAddress, type Hex } from '../../protocol/bytes/hex.ts';
 import { signDigest } from '../../protocol/bytes/secp256k1.ts';
+import { decodeBase64UrlJson } from '../../protocol/mpp/base64url-json.ts';
 import { parseChallenges } from '../../protocol/mpp/challenge.ts';
 import { formatCredential } from '../../protocol/mpp/credential.ts';
-import type { ChallengeEcho } from '../../protocol/mpp/session-schemas.ts';
+import { sessionRequestSchema, type ChallengeEcho } from '../../protocol/mpp/session-schemas.ts';
 import { voucherDigest, voucherDomainSeparator } from '../../protocol/typed-data/voucher.ts';
 
 /** What a payer must know of a deployment. */
@@ -76,7 +77,8 @@ export class RawPayer {
   /** A challenge of the relay, from the 402 that a request without payment gets. */
   async challenge(body = chatBody()): Promise<ChallengeEcho> {
     const response = await this.post(body);
-    const [challenge] = parseChallenges(response.headers.get('www-authenticate') ?? '');
+    const challenges = parseChallenges(response.headers.get('www-authenticate') ?? '');
+    const challenge = challenges.find(({ request }) => currencyOf(request) === this.scope.token.toLowerCase());
     if (!challenge) throw new Error(`no challenge: ${response.status} ${await response.text()}`);
     return challenge;
   }
@@ -123,4 +125,9 @@ export class RawPayer {
     const challenge = options.challenge ?? (await this.challenge());
     return this.post(options.body ?? chatBody(), { authorization: this.authorization({ ...options, challenge }) });
   }
+}
+
+/** The token that a challenge asks for. */
+function currencyOf(request: string): string {
+  return sessionRequestSchema.parse(decodeBase64UrlJson(request)).currency;
 }

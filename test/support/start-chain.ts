@@ -7,7 +7,10 @@ import { findFreePort } from '../../scripts/stack/find-port.ts';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '../..');
 
-/** A local L2 of its own: `hardhat node --network l2`. */
+/**
+ * A local L2 of its own: `hardhat node --network l2`; or, where ANVIL_BIN names the program, an independent EVM: anvil as an
+ * OP stack.
+ */
 export interface LocalChain {
   rpcUrl: string;
   chainId: 31337;
@@ -22,11 +25,8 @@ export interface LocalChain {
 export async function startChain(): Promise<LocalChain> {
   const port = await findFreePort();
   const rpcUrl = `http://127.0.0.1:${port}`;
-  const cli = join(root, 'node_modules/hardhat/dist/src/cli.js');
-  const child = spawn(process.execPath, [cli, 'node', '--network', 'l2', '--port', String(port)], {
-    cwd: root,
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
+  const [program, ...args] = chainCommand(port);
+  const child = spawn(program, args, { cwd: root, stdio: ['ignore', 'ignore', 'pipe'] });
   let errors = '';
   child.stderr.on('data', (chunk: Buffer) => {
     errors = (errors + chunk.toString()).slice(-4_000);
@@ -45,14 +45,14 @@ export async function startChain(): Promise<LocalChain> {
 
   const deadline = Date.now() + 90_000;
   while (true) {
-    if (child.exitCode !== null) throw new Error(`hardhat node ended with ${child.exitCode}: ${errors}`);
+    if (child.exitCode !== null) throw new Error(`the chain ended with ${child.exitCode}: ${errors}`);
     try {
       await request('eth_chainId');
       break;
     } catch (error) {
       if (Date.now() > deadline) {
         await stopChild(child);
-        throw new Error(`hardhat node does not answer: ${errors}`, { cause: error });
+        throw new Error(`the chain does not answer: ${errors}`, { cause: error });
       }
       await sleep(150);
     }
@@ -66,6 +66,18 @@ export async function startChain(): Promise<LocalChain> {
     },
     stop: () => stopChild(child),
   };
+}
+
+/** Whether the tests run on anvil instead of Hardhat's chain. */
+export const usesAnvil = (process.env['ANVIL_BIN'] ?? '') !== '';
+
+function chainCommand(port: number): [string, ...string[]] {
+  const anvil = process.env['ANVIL_BIN'] ?? '';
+  if (anvil !== '') {
+    return [anvil, '--optimism', '--chain-id', '31337', '--host', '127.0.0.1', '--port', String(port), '--quiet'];
+  }
+  const cli = join(root, 'node_modules/hardhat/dist/src/cli.js');
+  return [process.execPath, cli, 'node', '--network', 'l2', '--port', String(port)];
 }
 
 async function stopChild(child: ChildProcess): Promise<void> {

@@ -8,6 +8,7 @@ import type { TokenPrices } from '../../protocol/pricing/token-prices.ts';
 import { runJob } from '../../scripts/demo/run-job.ts';
 import { startStack, type RunningStack } from '../../scripts/stack.ts';
 import { RawPayer } from './raw-payer.ts';
+import { startChain, usesAnvil } from './start-chain.ts';
 
 /** What end-to-end tests use of a stack of their own. */
 export interface TestStack extends RunningStack {
@@ -42,9 +43,11 @@ export async function startTestStack(
   const dataDir = await mkdtemp(join(tmpdir(), 'autopay-test-'));
   const price = { prompt: '0.15', completion: '0.60', cachedPrompt: '0.075' };
   const paid = ['sim-small', ...(options.extraRoutes ?? [])];
-  const running = await startStack({
+  const anvil = usesAnvil ? await startChain() : undefined;
+  const starting = startStack({
     dataDir: join(dataDir, 'stack'),
     ...(options.relayEnv ? { relayEnv: options.relayEnv } : {}),
+    ...(anvil ? { rpcUrl: anvil.rpcUrl } : {}),
     config: {
       routes: [
         ...paid.map((model) => ({ model, deployments: simulated(model), price })),
@@ -54,6 +57,10 @@ export async function startTestStack(
       audit: { intervalSeconds: 600 },
       ...options.config,
     },
+  });
+  const running = await starting.catch(async (error: unknown) => {
+    await anvil?.stop();
+    throw error;
   });
   const { stack } = running;
   const privateKey = (await readFile(stack.wallet.keyFile, 'utf8')).trim() as Hex;
@@ -93,6 +100,7 @@ export async function startTestStack(
     runJob: (job) => runJob(stack, job),
     async stop() {
       await running.stop();
+      await anvil?.stop();
       await rm(dataDir, { recursive: true, force: true });
     },
   };
