@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { Command } from 'commander';
+import { escapeText } from '../client/escape-text.ts';
 import type { StoredReceipt } from '../client/receipt-store.ts';
 import type { PayToken } from '../client/fetch-relay-terms.ts';
 import type { Wallet, WalletOptions } from '../client/open-wallet.ts';
@@ -12,7 +13,7 @@ export interface CommandContext {
   /** Print one JSON object instead of text. */
   isJson: boolean;
   dataDir: string;
-  /** Prints a result: `json` with `--json`, else `text`. */
+  /** Prints a result: `json` with `--json`, else `text`, whose control characters are written out. */
   print(result: { json: unknown; text: string }): void;
   /** The stack of the data folder. */
   stack(): Promise<Stack>;
@@ -33,7 +34,7 @@ export function readContext(command: Command): CommandContext {
   return {
     isJson,
     dataDir,
-    print: ({ json, text }) => void process.stdout.write(isJson ? formatJson(json) : text),
+    print: ({ json, text }) => void process.stdout.write(isJson ? formatJson(json) : escapeText(text)),
     stack: () => readStack(dataDir),
   };
 }

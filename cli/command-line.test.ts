@@ -1,47 +1,26 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmod, cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startChainDouble, type ChainDouble } from '../client/testing/chain-double.ts';
 import { doubleCharge, doubleTerms, startRelayDouble, type RelayDouble } from '../client/testing/relay-double.ts';
 import { seedWallet, walletAddress, walletKey } from '../client/testing/seed-wallet.ts';
 
 // Relay and chain are doubles; the command line against the real ones is in test/e2e.
 const root = join(import.meta.dirname, '..');
 let double: RelayDouble;
-let chain: Server;
+let chain: ChainDouble;
 let dataDir: string;
 
 /** Contracts that paying has nothing to do with. */
-const otherContracts = [
-  ...['auditLog', 'modelBudgets', 'priceBook', 'keyRegistry'],
-  ...['billingDisputes', 'agpt', 'governor', 'timelock'],
-];
-
-/** Says the double's chain id, and yes (or one) to every call. */
-function startChainDouble(): Server {
-  const yes = `0x${'1'.padStart(64, '0')}`;
-  return createServer((request, response) => {
-    void (async () => {
-      let text = '';
-      for await (const chunk of request) text += String(chunk);
-      const { id, method } = JSON.parse(text) as { id: number; method: string };
-      const result = method === 'eth_chainId' ? `0x${doubleTerms.chainId.toString(16)}` : yes;
-      response
-        .writeHead(200, { 'content-type': 'application/json' })
-        .end(JSON.stringify({ jsonrpc: '2.0', id, result }));
-    })();
-  }).listen(0, '127.0.0.1');
-}
+const otherContracts = [...['auditLog', 'modelBudgets'], ...['billingDisputes', 'agpt', 'governor', 'timelock']];
 
 beforeAll(async () => {
   double = await startRelayDouble();
-  chain = startChainDouble();
-  await once(chain, 'listening');
+  chain = await startChainDouble();
   dataDir = await mkdtemp(join(tmpdir(), 'autopay-cli-'));
   const seeded = await seedWallet(double);
   await cp(seeded.stateDir, join(dataDir, 'client'), { recursive: true });
@@ -52,7 +31,7 @@ beforeAll(async () => {
     version: 1,
     relayUrl: double.url,
     sidecarUrl: 'http://127.0.0.1:1',
-    rpcUrl: `http://127.0.0.1:${(chain.address() as AddressInfo).port}`,
+    rpcUrl: chain.rpcUrl,
     chainId,
     deployedAtBlock: 1,
     contracts: {
@@ -60,6 +39,8 @@ beforeAll(async () => {
       autoPayLLM: payee,
       ...Object.fromEntries(otherContracts.map((name) => [name, `0x${'bd'.repeat(20)}`])),
       priceOracle: doubleTerms.priceOracle,
+      priceBook: doubleTerms.priceBook,
+      keyRegistry: doubleTerms.keyRegistry,
     },
     tokens: { USDC: { address: token.address, decimals: 6 } },
     wallet: { address: walletAddress, keyFile: 'wallet.key' },
@@ -73,8 +54,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await double.close();
-  chain.closeAllConnections();
-  chain.close();
+  await chain.close();
   await rm(dataDir, { recursive: true, force: true });
 });
 
@@ -223,8 +203,7 @@ describe('autopay against a stack', () => {
   });
 
   it('takes another chain only if something is known to be deployed there', async () => {
-    const { port } = chain.address() as AddressInfo;
-    const { code, stdout } = await run(['budget', 'status', '--json', '--rpc-url', `http://127.0.0.1:${port}`]);
+    const { code, stdout } = await run(['budget', 'status', '--json', '--rpc-url', chain.rpcUrl]);
     expect([code, JSON.parse(stdout)]).toMatchObject([
       1,
       { error: { code: 'invalid_configuration', message: expect.stringContaining('autopay deploy') } },

@@ -12,8 +12,8 @@ const context = (isJson: boolean): CommandContext => ({
 let written = '';
 
 /** Puts a terminal, or a pipe, with this answer in the place of stdin, and asks. */
-async function ask(answer: string, given: { isTTY?: boolean; isJson?: boolean; isYes?: boolean } = {}) {
-  const { isTTY = true, isJson = false, isYes = false } = given;
+async function ask(answer: string, given: { isTTY?: boolean; isJson?: boolean; isYes?: boolean; text?: string } = {}) {
+  const { isTTY = true, isJson = false, isYes = false, text: shown = 'what it does\n' } = given;
   const stdin = Object.assign(new PassThrough(), { isTTY });
   vi.spyOn(process, 'stdin', 'get').mockReturnValue(stdin as never);
   written = '';
@@ -22,7 +22,7 @@ async function ask(answer: string, given: { isTTY?: boolean; isJson?: boolean; i
     return true;
   });
   stdin.write(`${answer}\n`);
-  return confirmSigning(context(isJson), { text: 'what it does\n', account: '0xac', isYes });
+  return confirmSigning(context(isJson), { text: shown, account: '0xac', isYes });
 }
 
 afterEach(() => vi.restoreAllMocks());
@@ -42,6 +42,11 @@ describe('before signing', () => {
   it.each([{ isTTY: false }, { isYes: true }])('nobody is asked with %j, but told', async (given) => {
     expect(await ask('n', given)).toBe(true);
     expect(written).toBe('what it does\n');
+  });
+
+  it('no text of others erases what it stands beside', async () => {
+    await ask('n', { text: 'limit 5\n\x1b[1A\x1b[2Klimit 4\n' });
+    expect(written).toContain(String.raw`limit 5` + '\n' + String.raw`\x1b[1A\x1b[2Klimit 4` + '\n');
   });
 
   it('with --json, one object comes at the end', async () => {

@@ -1,4 +1,5 @@
 import { createInterface } from 'node:readline/promises';
+import { escapeText } from '../client/escape-text.ts';
 import type { CommandContext } from './command-context.ts';
 
 /**
@@ -12,7 +13,8 @@ export async function confirmSigning(
   options: { text: string; account: string; isYes: boolean },
 ): Promise<boolean> {
   if (context.isJson) return true;
-  process.stdout.write(options.text);
+  // Names and titles are whatever somebody wrote on the chain: they must not overwrite what is about to be signed.
+  process.stdout.write(escapeText(options.text));
   if (options.isYes || !process.stdin.isTTY) return true;
   const terminal = createInterface({ input: process.stdin, output: process.stdout });
   try {

@@ -1,4 +1,5 @@
 import { CommanderError, type Command } from 'commander';
+import { escapeText } from '../client/escape-text.ts';
 import { createProgram } from './create-program.ts';
 import { describeCommandError, formatJson, type CommandError } from './output.ts';
 
@@ -44,7 +45,7 @@ function inheritSettings(command: Command, program: Command): void {
 
 function printError(error: CommandError, isJson: boolean): void {
   if (isJson) process.stdout.write(formatJson({ error }));
-  else process.stderr.write(`${error.message} (${error.code})\n`);
+  else process.stderr.write(`${escapeText(error.message)} (${error.code})\n`);
 }
 
 // A reader that has seen enough, such as `head`, closes the pipe.

@@ -13,6 +13,15 @@ describe('output', () => {
     ).toBe('a     bbb  c\naaaa  b\n');
   });
 
+  it('keeps every cell in its line', () => {
+    expect(
+      formatTable([
+        ['a\nb', 'c'],
+        ['d', '\x1b[2K'],
+      ]),
+    ).toBe('a\\x0ab  c\nd       \\x1b[2K\n');
+  });
+
   it('writes amounts exactly', () => {
     expect(formatJson({ charge: 2n ** 100n })).toBe('{"charge":"1267650600228229401496703205376"}\n');
   });

@@ -1,8 +1,10 @@
 import { APIConnectionError, APIError } from 'openai';
+import { escapeLine } from '../client/escape-text.ts';
 import { AutoPayError } from '../protocol/errors/auto-pay-error.ts';
 
-/** Columns, side by side; the last one is not padded. */
-export function formatTable(rows: readonly (readonly string[])[]): string {
+/** Columns, side by side; the last one is not padded. Each cell keeps to its line. */
+export function formatTable(cells: readonly (readonly string[])[]): string {
+  const rows = cells.map((row) => row.map(escapeLine));
   const widths = rows.reduce<number[]>(
     (most, row) => row.map((cell, column) => Math.max(most[column] ?? 0, cell.length)),
     [],

@@ -74,6 +74,9 @@ describe('opening', () => {
       chainId,
     };
     expect(channels[0]?.channelId).toBe(computeChannelId(identity));
+    // What the relay may not change behind this channel's back.
+    const { priceOracle, priceBook, keyRegistry } = doubleTerms;
+    expect(channels[0]).toMatchObject({ priceOracle, priceBook, keyRegistry, tokenDecimals: token.decimals });
   });
 
   it('is taken up again after a failure, with the same channel', async () => {

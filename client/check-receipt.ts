@@ -7,6 +7,9 @@ import { verifySignedReceipt } from '../protocol/receipt/verify-signed-receipt.t
 import type { TypedDataScope } from '../protocol/typed-data/domain-separator.ts';
 import type { ReceiptHistory } from './receipt-history.ts';
 
+/** The clocks of relay and wallet may differ by so much. */
+const clockToleranceMs = 60_000;
+
 /** What the wallet knows of a call, and so can hold the relay's receipt against. */
 export interface ReceiptExpectation {
   /** Chain and AutoPayLLM contract. */
@@ -15,6 +18,10 @@ export interface ReceiptExpectation {
   relay: Hex;
   /** From `x-autopay-call-id`. */
   callId: string | null;
+  /** When the request was sent, by the wallet's clock, in unix milliseconds. */
+  sentAtMs: number;
+  /** When the receipt came. */
+  receivedAtMs: number;
   model: string;
   requestBytes: Uint8Array;
   /** undefined if the answer was too long to be kept; its commitment is then not checked. */
@@ -40,6 +47,7 @@ export interface ReceiptExpectation {
 /** A receipt whose signature is the relay's, with what is wrong in it. */
 export interface CheckedReceipt {
   receipt: CallReceipt;
+  signedAtMs: number;
   /** In words; empty if every check passed. */
   problems: string[];
 }
@@ -65,9 +73,21 @@ export function checkReceipt(encoded: string, expected: ReceiptExpectation): Che
     const commitment = commit({ subject: 'response', salt: signed.responseSalt, bytes: expected.responseBytes });
     check(toHex(commitment) === receipt.responseCommitment, 'it commits to another answer');
   }
+  // Prices, oracle rounds and keys are judged by these times: a relay must not choose them.
+  const isOfCall = (atMs: number) =>
+    atMs >= expected.sentAtMs - clockToleranceMs && atMs <= expected.receivedAtMs + clockToleranceMs;
+  const { admittedAtMs } = receipt;
+  check(isOfCall(admittedAtMs), `its call was admitted at ${formatMs(admittedAtMs)}, and not when it was made`);
+  check(isOfCall(signed.signedAtMs), `it was signed at ${formatMs(signed.signedAtMs)}, and not when it came`);
   problems.push(...priceProblems(receipt, expected.prices));
   problems.push(...paymentProblems(receipt, expected.payment));
-  return { receipt, problems };
+  return { receipt, signedAtMs: signed.signedAtMs, problems };
+}
+
+/** What is no time for a Date is told as a number. */
+function formatMs(atMs: number): string {
+  const time = new Date(atMs);
+  return Number.isNaN(time.getTime()) ? `${atMs} ms` : time.toISOString();
 }
 
 function priceProblems(receipt: CallReceipt, prices: ReceiptExpectation['prices']): string[] {

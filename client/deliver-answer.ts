@@ -1,23 +1,20 @@
-import type { ChannelManager, SpendTicket } from './channel-manager.ts';
+import type { SpendTicket } from './channel-manager.ts';
 import type { ChatCall } from './estimate-quote.ts';
-import type { RelayTerms } from './fetch-relay-terms.ts';
 import { createStreamFilter } from './filter-stream.ts';
-import type { TariffFinder } from './find-tariff.ts';
-import type { Wallet } from './open-wallet.ts';
+import type { Connection, Wallet } from './open-wallet.ts';
 import { settleReceipt } from './settle-receipt.ts';
 
 /** As long as a relay's longest answer. What is longer still is delivered, but its commitment is not checked. */
 const maxRetainedBytes = 33_554_432;
 
 /** An answer of the relay and the call that it answers. */
-export interface Answer {
+export interface Answer extends Connection {
   wallet: Wallet;
-  terms: RelayTerms;
-  channels: ChannelManager;
-  tariffs: TariffFinder;
   response: Response;
   call: ChatCall;
   requestBytes: Uint8Array;
+  /** Unix milliseconds. */
+  sentAtMs: number;
   /** null on a free route. It is released when the call has ended. */
   ticket: SpendTicket | null;
 }

@@ -18,6 +18,10 @@ export interface RelayOffer {
   payee: Hex;
   /** The PriceOracle contract, which converts prices in US dollars. */
   priceOracle: Hex;
+  /** The PriceBook contract, which has the price tables that are in force. */
+  priceBook: Hex;
+  /** The KeyRegistry contract, which has the keys that sign receipts. */
+  keyRegistry: Hex;
   /** The default first; at least one. */
   tokens: readonly PayToken[];
   /** The address that signs the relay's receipts. */
@@ -32,7 +36,13 @@ export interface RelayTerms extends Omit<RelayOffer, 'tokens'> {
 const healthSchema = z.object({
   relay: addressSchema,
   chainId: z.number().int().positive(),
-  contracts: z.object({ paymentChannels: addressSchema, autoPayLLM: addressSchema, priceOracle: addressSchema }),
+  contracts: z.object({
+    paymentChannels: addressSchema,
+    autoPayLLM: addressSchema,
+    priceOracle: addressSchema,
+    priceBook: addressSchema,
+    keyRegistry: addressSchema,
+  }),
   tokens: z
     .array(
       z.object({
@@ -62,8 +72,8 @@ export async function fetchRelayTerms(options: { relayUrl: string; fetch: typeof
     );
   }
   const { relay, chainId, contracts, tokens } = parsed.data;
-  const { paymentChannels: escrow, autoPayLLM: payee, priceOracle } = contracts;
-  return { relay, chainId, escrow, payee, priceOracle, tokens };
+  const { paymentChannels: escrow, autoPayLLM: payee, priceOracle, priceBook, keyRegistry } = contracts;
+  return { relay, chainId, escrow, payee, priceOracle, priceBook, keyRegistry, tokens };
 }
 
 /** What the wallet's owner said, or what earlier channels remember, about a relay; each field is optional. */
@@ -72,19 +82,27 @@ export interface PinnedTerms {
   escrow?: Hex | undefined;
   payee?: Hex | undefined;
   priceOracle?: Hex | undefined;
+  priceBook?: Hex | undefined;
+  keyRegistry?: Hex | undefined;
+  /** Of the token that the wallet pays in. */
+  tokenDecimals?: number | undefined;
 }
 
 /**
  * Holds a relay to terms that were known before. Without this, whoever takes a relay's address over could name an escrow
- * of its own and be sent a deposit.
+ * of its own and be sent a deposit, or an oracle and decimals of its own and be paid many times the price.
+ * @param terms.token what the wallet pays in, once that is chosen
  * @throws AutoPayError `challenge_invalid` on the first difference.
  */
-export function pinTerms(terms: Omit<RelayOffer, 'tokens'>, pinned: PinnedTerms): void {
+export function pinTerms(terms: Omit<RelayTerms, 'token'> & { token?: PayToken }, pinned: PinnedTerms): void {
   const pairs = [
     ['chain', pinned.chainId, terms.chainId],
     ['payment channels contract', pinned.escrow, terms.escrow],
     ['payee', pinned.payee, terms.payee],
     ['price oracle', pinned.priceOracle, terms.priceOracle],
+    ['price book', pinned.priceBook, terms.priceBook],
+    ['key registry', pinned.keyRegistry, terms.keyRegistry],
+    ['number of decimals', terms.token && pinned.tokenDecimals, terms.token?.decimals],
   ] as const;
   for (const [what, expected, actual] of pairs) {
     if (expected !== undefined && String(expected).toLowerCase() !== String(actual)) {

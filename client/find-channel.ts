@@ -112,8 +112,8 @@ async function prepareChannel(
   options: ChannelParties & { chain: ChannelChain; deposit: bigint; isAnother: boolean },
 ): Promise<WalletChannel> {
   const { chain, state, relayUrl, terms, payer } = options;
-  const { chainId, escrow, payee } = terms;
-  const token = terms.token.address;
+  const { chainId, escrow, payee, priceOracle, priceBook, keyRegistry } = terms;
+  const { address: token, decimals: tokenDecimals } = terms.token;
   const saved = await state.read();
   for (let saltIndex = 0; saltIndex < maxProbes; saltIndex += 1) {
     const identity = { payer, payee, token, salt: saltOf(saltIndex), authorizedSigner: zeroAddress, escrow, chainId };
@@ -129,7 +129,8 @@ async function prepareChannel(
       chainId,
       escrow,
       payee,
-      token,
+      ...{ priceOracle, priceBook, keyRegistry },
+      ...{ token, tokenDecimals },
       payer,
       saltIndex,
       channelId,

@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { AutoPayError } from '../protocol/errors/auto-pay-error.ts';
 import type { Hex } from '../protocol/bytes/hex.ts';
 import type { PriceRow } from '../protocol/pricing/price-row.ts';
@@ -43,6 +43,8 @@ beforeEach(() => {
   failure = undefined;
 });
 
+afterEach(() => void vi.useRealTimers());
+
 describe('what a call costs', () => {
   it('is the row of the wallet’s token, without a conversion where it is in the token', async () => {
     const finder = createTariffFinder({ token: usdc, chain });
@@ -59,6 +61,25 @@ describe('what a call costs', () => {
     expect(await finder.current(catalogueAt(1n, 1n), model)).toEqual({ prices: rows[1], conversion });
     await finder.current(catalogueAt(1n), model);
     expect(asked).toHaveLength(1);
+  });
+
+  it('is not converted for ever at a round that was current once', async () => {
+    vi.useFakeTimers();
+    const finder = createTariffFinder({ token: weth, chain });
+    await finder.current(catalogueAt(1n), model);
+    rounds.clear();
+    vi.advanceTimersByTime(59_999);
+    await finder.current(catalogueAt(1n), model);
+    vi.advanceTimersByTime(1);
+    await expect(finder.current(catalogueAt(1n), model)).rejects.toMatchObject({ code: 'verification_failed' });
+    expect(asked).toHaveLength(2);
+  });
+
+  it('goes by the chain again for a round that came in between', async () => {
+    rounds.set(2n, 6n);
+    const finder = createTariffFinder({ token: weth, chain });
+    for (const round of [1n, 2n, 1n, 1n]) await finder.current(catalogueAt(round), model);
+    expect(asked.map(({ roundId }) => roundId)).toEqual([1n, 2n, 1n]);
   });
 
   it('is nothing that is signed for while the chain does not confirm the round, or the relay has none', async () => {

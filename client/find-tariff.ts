@@ -7,6 +7,8 @@ import type { WalletChain } from './open-channel.ts';
 
 /** Rounds that were seen are remembered, so that a receipt that names one can be checked without a chain. */
 const maxRemembered = 64;
+/** For so long a round is taken as current once the chain has said so; then it is asked again. */
+const currentForMs = 60_000;
 
 /** Finds out what calls cost in the wallet's token. */
 export interface TariffFinder {
@@ -37,6 +39,8 @@ export function createTariffFinder(options: {
   const { token, chain } = options;
   /** By round: what is confirmed by the chain, or, without one, what the relay said. */
   const known = new Map<bigint, UsdConversion>();
+  /** The round that the chain confirmed last as current, and when. */
+  let confirmed: { roundId: bigint; atMs: number } | undefined;
 
   const rowOf = (model: CatalogueModel): PriceRow | undefined => model.rows.find((row) => row.token === token.address);
 
@@ -61,9 +65,12 @@ export function createTariffFinder(options: {
       const claimed = catalogue.usdPrices.get(token.address);
       if (!claimed) throw notPayable(model, token);
       const { roundId } = claimed;
-      const remembered = known.get(roundId);
+      const nowMs = Date.now();
+      const isConfirmed = !chain || (confirmed?.roundId === roundId && nowMs - confirmed.atMs < currentForMs);
+      const remembered = isConfirmed ? known.get(roundId) : undefined;
       if (remembered) return { prices: row, conversion: remembered };
-      const conversion = chain ? await readRound(roundId, Date.now()) : remember(roundId, claimed);
+      const conversion = chain ? await readRound(roundId, nowMs) : remember(roundId, claimed);
+      if (chain) confirmed = conversion && { roundId, atMs: nowMs };
       if (conversion) return { prices: row, conversion };
       throw new AutoPayError(
         'verification_failed',

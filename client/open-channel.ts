@@ -10,7 +10,9 @@ import {
 import { privateKeyToAccount } from 'viem/accounts';
 import { autoPayLlmAbi } from '../protocol/abi/auto-pay-llm.ts';
 import { fiatTokenAbi } from '../protocol/abi/fiat-token.ts';
+import { keyRegistryAbi } from '../protocol/abi/key-registry.ts';
 import { paymentChannelsAbi } from '../protocol/abi/payment-channels.ts';
+import { priceBookAbi } from '../protocol/abi/price-book.ts';
 import { priceOracleAbi } from '../protocol/abi/price-oracle.ts';
 import { zeroAddress, type Hex } from '../protocol/bytes/hex.ts';
 import { AutoPayError } from '../protocol/errors/auto-pay-error.ts';
@@ -26,8 +28,14 @@ const simulatedChainId = 31_337;
 export interface WalletChain {
   /** The channel as the chain has it; undefined if there is none. Amounts in atomic units. */
   readChannel(channelId: Hex): Promise<{ deposit: bigint; settled: bigint; isClosing: boolean } | undefined>;
-  /** Whether AutoPayLLM lets this address act, and so sign receipts, as a relay. */
+  /** Whether AutoPayLLM lets this address act as a relay. */
   isRelay(address: Hex): Promise<boolean>;
+  /** Whether KeyRegistry has this address as a key that signs receipts, at a time in unix seconds; without one, now. */
+  isReceiptKey(address: Hex, atSeconds?: number): Promise<boolean>;
+  /** Whether PriceBook had a price table in force at a time, in unix seconds. */
+  isInForce(priceRoot: Hex, atSeconds: number): Promise<boolean>;
+  /** A token's decimals, by its own word. */
+  readDecimals(token: Hex): Promise<number>;
   /**
    * Approves and opens a channel, and returns once it is in a block. The payer signs its own vouchers.
    * @throws AutoPayError `transaction_failed` if the funds do not suffice or a transaction fails.
@@ -43,7 +51,7 @@ export interface WalletChain {
 }
 
 /** What of a relay's offer the chain side needs. */
-type ChainTerms = Pick<RelayOffer, 'chainId' | 'escrow' | 'payee' | 'priceOracle'>;
+type ChainTerms = Pick<RelayOffer, 'chainId' | 'escrow' | 'payee' | 'priceOracle' | 'priceBook' | 'keyRegistry'>;
 
 /**
  * Connects a wallet to the chain of a relay. Every call throws AutoPayError `chain_unavailable` if the node does not
@@ -85,6 +93,19 @@ export function connectWalletChain(options: { rpcUrl: string; privateKey: Hex; t
         const role = await reader.readContract({ ...contract, functionName: 'RELAY_ROLE' });
         return reader.readContract({ ...contract, functionName: 'hasRole', args: [role, address] });
       }),
+    isReceiptKey: (address, atSeconds) =>
+      onRightChain(async () => {
+        const at = atSeconds === undefined ? await readNow(reader) : BigInt(atSeconds);
+        const registry = { address: terms.keyRegistry, abi: keyRegistryAbi } as const;
+        return reader.readContract({ ...registry, functionName: 'isValidAt', args: [address, at] });
+      }),
+    isInForce: (priceRoot, atSeconds) =>
+      onRightChain(() => {
+        const book = { address: terms.priceBook, abi: priceBookAbi } as const;
+        return reader.readContract({ ...book, functionName: 'isInForce', args: [priceRoot, BigInt(atSeconds)] });
+      }),
+    readDecimals: (token) =>
+      onRightChain(() => reader.readContract({ address: token, abi: fiatTokenAbi, functionName: 'decimals' })),
     balanceOf: (token) =>
       onRightChain(() =>
         reader.readContract({ address: token, abi: fiatTokenAbi, functionName: 'balanceOf', args: [account.address] }),
@@ -117,6 +138,13 @@ export function connectWalletChain(options: { rpcUrl: string; privateKey: Hex; t
         }
       }),
   };
+}
+
+/** The later of the chain's clock and ours: a local chain's runs ahead while contracts are deployed. Unix seconds. */
+async function readNow(reader: PublicClient): Promise<bigint> {
+  const { timestamp } = await reader.getBlock();
+  const now = BigInt(Math.floor(Date.now() / 1_000));
+  return timestamp > now ? timestamp : now;
 }
 
 interface Opening {

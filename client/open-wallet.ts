@@ -2,12 +2,14 @@ import { resolve } from 'node:path';
 import type { Hex } from '../protocol/bytes/hex.ts';
 import { addressOfPrivateKey, parsePrivateKey } from '../protocol/bytes/secp256k1.ts';
 import { AutoPayError } from '../protocol/errors/auto-pay-error.ts';
+import { escapeText } from './escape-text.ts';
 import { createChannelManager, type ChannelManager } from './channel-manager.ts';
 import { chooseToken } from './choose-token.ts';
+import { createReceiptConfirmer, type ReceiptConfirmer } from './confirm-receipt.ts';
 import { fetchCatalogue, type Catalogue } from './fetch-catalogue.ts';
-import { fetchRelayTerms, pinTerms, type RelayTerms } from './fetch-relay-terms.ts';
+import { fetchRelayTerms, pinTerms, type PayToken, type RelayOffer, type RelayTerms } from './fetch-relay-terms.ts';
 import { createTariffFinder, type TariffFinder } from './find-tariff.ts';
-import { connectWalletChain } from './open-channel.ts';
+import { connectWalletChain, type WalletChain } from './open-channel.ts';
 import { openReceiptStore, type ReceiptStore, type StoredReceipt } from './receipt-store.ts';
 import { openWalletState, type WalletChannel, type WalletStateFile } from './wallet-state.ts';
 
@@ -20,7 +22,7 @@ const defaultDepositTokens = 5n;
 export interface WalletOptions {
   /** Origin of the relay, such as `http://127.0.0.1:4000`. */
   relayUrl: string;
-  /** JSON-RPC endpoint of the relay's chain. Without it no channel can be opened, and receipts are checked against the address that the relay names. */
+  /** JSON-RPC endpoint of the relay's chain. Without it no channel can be opened, and receipts are checked against the address and the price table that the relay names. */
   rpcUrl?: string;
   /** 0x-hex. Read it with `readKey`. */
   privateKey: Hex;
@@ -32,7 +34,7 @@ export interface WalletOptions {
    */
   token?: Hex;
   /** The contracts that this wallet trusts; a relay that names others is refused. Without them, those of the first channel are kept to. */
-  contracts?: { paymentChannels: Hex; autoPayLLM: Hex; priceOracle?: Hex };
+  contracts?: { paymentChannels: Hex; autoPayLLM: Hex; priceOracle?: Hex; priceBook?: Hex; keyRegistry?: Hex };
   /** Deposit of a new channel. Default: what the relay suggests, at most 5 whole tokens. */
   deposit?: bigint;
   /**
@@ -53,6 +55,7 @@ export interface Connection {
   terms: RelayTerms;
   channels: ChannelManager;
   tariffs: TariffFinder;
+  confirmReceipt: ReceiptConfirmer;
 }
 
 /** The parts of a wallet, for `createPayFetch` and for tools. */
@@ -75,7 +78,8 @@ export function openWallet(options: WalletOptions): Wallet {
   const relayUrl = new URL(options.relayUrl).origin;
   const send = options.fetch ?? fetch;
   const stateDir = resolve(options.stateDir);
-  const warn = options.onWarning ?? ((message: string) => void process.stderr.write(`autopay: ${message}\n`));
+  const warn =
+    options.onWarning ?? ((message: string) => void process.stderr.write(`autopay: ${escapeText(message)}\n`));
   const state = openWalletState(stateDir);
   let connection: Promise<Connection> | undefined;
   let catalogue: { value: Promise<Catalogue>; untilMs: number } | undefined;
@@ -83,22 +87,20 @@ export function openWallet(options: WalletOptions): Wallet {
   async function connect(): Promise<Connection> {
     const { rpcUrl, privateKey, maxCallAmount } = options;
     const offer = await fetchRelayTerms({ relayUrl, fetch: send });
-    const { paymentChannels: escrow, autoPayLLM: payee, priceOracle } = options.contracts ?? {};
-    pinTerms(offer, { escrow, payee, priceOracle });
+    const { paymentChannels: escrow, autoPayLLM: payee, priceOracle, priceBook, keyRegistry } = options.contracts ?? {};
+    pinTerms(offer, { escrow, payee, priceOracle, priceBook, keyRegistry });
+    const open = await findOpenChannels(state, { relayUrl, privateKey });
+    for (const channel of open) pinTerms(offer, channel);
     const chain = rpcUrl === undefined ? undefined : connectWalletChain({ rpcUrl, privateKey, terms: offer });
-    if (chain && !(await chain.isRelay(offer.relay))) {
-      throw new AutoPayError(
-        'challenge_invalid',
-        `${offer.relay} signs the receipts of ${relayUrl}, but the contract ${offer.payee} does not know it as a relay. Nothing was signed.`,
-      );
-    }
+    if (chain) await requireRelay(chain, { offer, relayUrl });
     const { tokens, ...rest } = offer;
     const token = await chooseToken({
       offer: { tokens },
       asked: options.token,
-      channels: await findOpenChannels(state, { relayUrl, privateKey }),
+      channels: open,
       balanceOf: chain && ((address) => chain.balanceOf(address)),
     });
+    if (chain) await requireDecimals(chain, token);
     const terms: RelayTerms = { ...rest, token };
     const channels = createChannelManager({
       relayUrl,
@@ -111,7 +113,8 @@ export function openWallet(options: WalletOptions): Wallet {
       onWarning: warn,
     });
     await channels.current();
-    return { terms, channels, tariffs: createTariffFinder({ token, chain }) };
+    const confirmReceipt = createReceiptConfirmer({ relay: offer.relay, chain, onWarning: warn });
+    return { terms, channels, tariffs: createTariffFinder({ token, chain }), confirmReceipt };
   }
 
   return {
@@ -143,6 +146,31 @@ export function openWallet(options: WalletOptions): Wallet {
       return suggested !== undefined && suggested < most && suggested > 0n ? suggested : most;
     },
   };
+}
+
+/** The address that signs the receipts must be a relay's by the contract, and one whose receipts count as evidence. */
+async function requireRelay(
+  chain: WalletChain,
+  { offer: { relay, payee, keyRegistry }, relayUrl }: { offer: RelayOffer; relayUrl: string },
+): Promise<void> {
+  const refuse = (reason: string) =>
+    new AutoPayError(
+      'challenge_invalid',
+      `${relay} signs the receipts of ${relayUrl}, but ${reason}. Nothing was signed.`,
+    );
+  if (!(await chain.isRelay(relay))) throw refuse(`the contract ${payee} does not know it as a relay`);
+  if (!(await chain.isReceiptKey(relay))) throw refuse(`the key registry ${keyRegistry} does not have it as a key now`);
+}
+
+/** With too many decimals, a price in US dollars would become as many times too high in the token. */
+async function requireDecimals(chain: WalletChain, { symbol, address, decimals }: PayToken): Promise<void> {
+  const actual = await chain.readDecimals(address);
+  if (actual === decimals) return;
+  throw new AutoPayError(
+    'challenge_invalid',
+    `The relay says that ${symbol} (${address}) has ${decimals} decimals; the token itself says ${actual}. Nothing was signed. ` +
+      'Tell its operator.',
+  );
 }
 
 /** This wallet's open channels with a relay, in whatever token. */

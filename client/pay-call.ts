@@ -58,9 +58,11 @@ export function createCallPayer(wallet: Wallet): (request: PreparedRequest, call
     const mended = new Set<Mend>();
     try {
       for (;;) {
+        const sentAtMs = Date.now();
         const response = await sendRequest(wallet, request, formatVoucherCredential(asked, ticket.voucher));
         if (response.status !== 402 && response.status !== 409 && response.status !== 410) {
-          return await deliverAnswer({ wallet, ...connection, response, call, requestBytes: request.body, ticket });
+          const sent = { call, requestBytes: request.body, sentAtMs, ticket };
+          return await deliverAnswer({ wallet, ...connection, response, ...sent });
         }
         const refusal = await readRefusal(response, token);
         challenge = refusal.challenge ?? challenge;

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createPayFetch } from './pay-fetch.ts';
 import type { WalletOptions } from './open-wallet.ts';
 import type { StoredReceipt } from './receipt-store.ts';
+import { startChainDouble } from './testing/chain-double.ts';
 import { doubleCharge, startRelayDouble, type RelayDouble } from './testing/relay-double.ts';
 import { seededChannelId, seedWallet, walletKey } from './testing/seed-wallet.ts';
 
@@ -302,6 +303,18 @@ describe('a relay that does not keep its word', () => {
     ],
     ['signs with another key', { signWith: Buffer.alloc(32, 0x33) }, 'not by the relay'],
     ['gives no receipt', { omitReceipt: true }, 'without a receipt'],
+    [
+      'chooses a time of better prices',
+      { changeReceipt: (receipt) => ({ ...receipt, admittedAtMs: receipt.admittedAtMs - 120_000 }) },
+      'and not when it was made',
+    ],
+    [
+      'chooses a time to come',
+      { changeReceipt: (receipt) => ({ ...receipt, admittedAtMs: receipt.admittedAtMs + 120_000 }) },
+      'and not when it was made',
+    ],
+    ['dates its signature back', { signedAtMs: 1_000 }, 'it was signed at 1970-01-01T00:00:01.000Z'],
+    ['dates its signature ahead', { signedAtMs: 8_640_000_000_000_001 }, 'it was signed at 8640000000000001 ms'],
   ];
 
   it.each(dishonest)('is noticed when it %s', async (_name, mischief, warning) => {
@@ -315,6 +328,23 @@ describe('a relay that does not keep its word', () => {
     for await (const chunk of stream) void chunk;
     expect(warnings.join('\n')).toContain(warning);
     expect((await savedState()).channels[0]).toMatchObject({ spent: '0' });
+  });
+
+  it('is noticed when the chain does not have its price table in force', async () => {
+    const chain = await startChainDouble();
+    try {
+      const client = openai({ rpcUrl: chain.rpcUrl });
+      await client.chat.completions.create({ model: 'paid', ...question });
+      expect(warnings).toEqual([]);
+      double.mischief.priceFactor = 2n;
+      chain.answers.set('isInForce(bytes32,uint64)', 0);
+      await client.chat.completions.create({ model: 'paid', ...question });
+      expect(warnings.join()).toContain('PriceBook did not have its price table');
+      expect(receipts.at(-1)?.problems).toEqual([expect.stringContaining('PriceBook')]);
+      expect((await savedState()).channels[0]).toMatchObject({ sequence: 1 });
+    } finally {
+      await chain.close();
+    }
   });
 
   it('is noticed when running totals do not join', async () => {
@@ -348,6 +378,21 @@ describe('a relay that does not keep its word', () => {
       .chat.completions.create({ model: 'paid', ...question })
       .catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({ status: 402, code: 'challenge_invalid' });
+    expect(double.authorizations).toEqual([]);
+  });
+
+  it.each([
+    ['price oracle', { contracts: { priceOracle: `0x${'66'.repeat(20)}` } }],
+    ['price book', { contracts: { priceBook: `0x${'66'.repeat(20)}` } }],
+    ['key registry', { contracts: { keyRegistry: `0x${'66'.repeat(20)}` } }],
+    ['number of decimals', { decimals: 18 }],
+  ] as const)('gets no voucher when it names another %s than with the first channel', async (what, mischief) => {
+    Object.assign(double.mischief, mischief);
+    const error = await openai()
+      .chat.completions.create({ model: 'paid', ...question })
+      .catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ status: 402, code: 'challenge_invalid' });
+    expect(String(error)).toContain(`another ${what}`);
     expect(double.authorizations).toEqual([]);
   });
 

@@ -29,8 +29,9 @@ export function createPayFetch(options: WalletOptions | Wallet): typeof fetch {
     if (!call || !model) return sendRequest(wallet, request);
     if (!model.free) return payCall(request, call);
     const connection = await wallet.connect();
+    const sentAtMs = Date.now();
     const response = await sendRequest(wallet, request);
-    return deliverAnswer({ wallet, ...connection, response, call, requestBytes: request.body, ticket: null });
+    return deliverAnswer({ wallet, ...connection, response, call, requestBytes: request.body, sentAtMs, ticket: null });
   }
 
   return async (input, init) => {

@@ -42,7 +42,7 @@ export interface ReceiptStore {
   findLast(): Promise<StoredReceipt | undefined>;
   /**
    * The receipt with the highest sequence number of a channel, or undefined. Without a channel: of that whose receipt came
-   * last.
+   * last. Receipts that did not fit do not count: what they say of the channel is only the relay's word.
    */
   findNewestOfChannel(channelId?: string): Promise<StoredReceipt | undefined>;
 }
@@ -74,7 +74,9 @@ export function openReceiptStore(stateDir: string): ReceiptStore {
     },
     async findNewestOfChannel(channelId) {
       const lines = await readLines();
-      const paid = lines.flatMap((line) => parseLine(line) ?? []).filter(({ sequence }) => sequence > 0);
+      const paid = lines
+        .flatMap((line) => parseLine(line) ?? [])
+        .filter(({ sequence, problems }) => sequence > 0 && problems.length === 0);
       const wanted = channelId ?? paid.at(-1)?.channelId;
       const [newest] = paid
         .filter((receipt) => receipt.channelId === wanted)

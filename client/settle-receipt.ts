@@ -29,6 +29,7 @@ export async function settleReceipt(answer: Answer, evidence: Evidence): Promise
       evidence.receipt,
       await expectationOf(answer, evidence.receipt, evidence.responseBytes),
     );
+    checked.problems.push(...(await answer.confirmReceipt(checked)));
     for (const problem of checked.problems) wallet.warn(`The receipt of call ${callId} does not fit: ${problem}.`);
     const stored = describeReceipt(answer, { checked, encoded: evidence.receipt });
     await wallet.receipts.append(stored);
@@ -49,11 +50,13 @@ async function expectationOf(
   encoded: string,
   responseBytes: Uint8Array | undefined,
 ): Promise<ReceiptExpectation> {
-  const { terms, channels, ticket, call, requestBytes, response } = answer;
+  const { terms, channels, ticket, call, requestBytes, sentAtMs, response } = answer;
   return {
     scope: { chainId: terms.chainId, verifyingContract: terms.payee },
     relay: terms.relay,
     callId: response.headers.get('x-autopay-call-id'),
+    sentAtMs,
+    receivedAtMs: Date.now(),
     model: call.model,
     requestBytes,
     responseBytes,

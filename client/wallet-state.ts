@@ -18,7 +18,12 @@ const channelSchema = z.strictObject({
   chainId: z.number().int().positive(),
   escrow: addressSchema,
   payee: addressSchema,
+  /** These contracts and the token's decimals are kept to as they were with the channel; older channels do not have them. */
+  priceOracle: addressSchema.optional(),
+  priceBook: addressSchema.optional(),
+  keyRegistry: addressSchema.optional(),
   token: addressSchema,
+  tokenDecimals: z.number().int().min(0).max(30).optional(),
   payer: addressSchema,
   /** Number from which the salt is derived; from 0, per payer, relay contract and token. */
   saltIndex: z.number().int().min(0),

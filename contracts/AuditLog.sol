@@ -12,6 +12,9 @@ contract AuditLog is IAuditLog, AccessControl {
     bytes32 public constant ANCHOR_ROLE = keccak256("ANCHOR_ROLE");
 
     /// @inheritdoc IAuditLog
+    uint64 public constant MAX_GROWTH = 2 ** 24;
+
+    /// @inheritdoc IAuditLog
     mapping(uint64 size => bytes32 hash) public anchorHash;
 
     /// @inheritdoc IAuditLog
@@ -28,6 +31,8 @@ contract AuditLog is IAuditLog, AccessControl {
     function anchor(uint64 size, bytes32 root, bytes32 cid) external onlyRole(ANCHOR_ROLE) {
         uint64 previousSize = latestSize;
         require(size > previousSize, AuditLog_SizeNotIncreasing(size, previousSize));
+        uint64 growth = size - previousSize;
+        require(growth <= MAX_GROWTH, AuditLog_GrowthTooLarge(growth, MAX_GROWTH));
 
         uint64 anchoredAt = uint64(block.timestamp);
         anchorHash[size] = keccak256(abi.encode(Anchor(size, previousSize, anchoredAt, root, cid)));

@@ -2,7 +2,9 @@
 pragma solidity 0.8.28;
 
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {AllowanceBilling} from "./business/AllowanceBilling.sol";
+import {FixedPayments} from "./business/FixedPayments.sol";
 import {ProviderCredits} from "./business/ProviderCredits.sol";
 import {RelayBond} from "./business/RelayBond.sol";
 import {Anchor, IAuditLog} from "./interfaces/IAuditLog.sol";
@@ -13,9 +15,9 @@ import {ReceiptBatch, ReceiptBatches} from "./types/ReceiptBatch.sol";
 
 /// @title AutoPayLLM
 /// @notice See `IAutoPayLLM`. Here is the way of the money from escrow to credits: collect, book, release. The relay's
-/// bond (with the guardian's stops), the providers' credits and the allowance calls are parts of their own in
-/// `business/`.
-contract AutoPayLLM is RelayBond, AllowanceBilling, EIP712 {
+/// bond (with the guardian's stops), payments at a fixed price, the providers' credits and the allowance calls are parts
+/// of their own in `business/`.
+contract AutoPayLLM is RelayBond, FixedPayments, AllowanceBilling, EIP712 {
     /// @inheritdoc IAutoPayLLM
     uint64 public constant MIN_DISPUTE_WINDOW = 1 hours;
 
@@ -187,10 +189,7 @@ contract AutoPayLLM is RelayBond, AllowanceBilling, EIP712 {
         received = _balance(token) - balanceBefore;
         if (received == 0) return 0;
 
-        uint256 total = _pots[token].unbooked + received;
-        require(total <= type(uint128).max, AutoPayLLM_AmountTooLarge(total, type(uint128).max));
-        _pots[token].unbooked = uint128(total);
-        emit Collected(token, received, total);
+        emit Collected(token, received, _addUnbooked(token, received));
     }
 
     /// @dev Attributes collected money to spends and refunds.
@@ -200,15 +199,16 @@ contract AutoPayLLM is RelayBond, AllowanceBilling, EIP712 {
         Refund[] calldata refunds,
         uint64 logSize
     ) private returns (uint256 batchId) {
-        // Check: bounds, and that the money is there.
+        // Check: bounds.
         require(spends.length + refunds.length != 0, AutoPayLLM_NothingToBook());
         require(spends.length <= MAX_SPENDS, AutoPayLLM_TooManySpends(spends.length, MAX_SPENDS));
         require(refunds.length <= MAX_REFUNDS, AutoPayLLM_TooManyRefunds(refunds.length, MAX_REFUNDS));
-        require(logSize <= type(uint48).max, AutoPayLLM_LogSizeTooLarge(logSize));
+        _requireLogSize(logSize, spends.length != 0);
+
+        // Check, effect: wallets get back no more than they paid here; and the money is there.
+        uint256 refunded = _useRefundable(token, refunds);
         uint256 spent = 0;
         for (uint256 i = 0; i < spends.length; ++i) spent += spends[i].amount;
-        uint256 refunded = 0;
-        for (uint256 i = 0; i < refunds.length; ++i) refunded += refunds[i].amount;
         uint256 available = _pots[token].unbooked;
         require(spent + refunded <= available, AutoPayLLM_ExceedsUnbooked(token, spent + refunded, available));
 
@@ -282,6 +282,16 @@ contract AutoPayLLM is RelayBond, AllowanceBilling, EIP712 {
             total += spend.amount;
         }
         emit Released(batchId, withinBudget, total);
+    }
+
+    /// @dev Requires that spends wait for an anchor, and for one that can come: at most one step from the latest.
+    function _requireLogSize(uint64 logSize, bool hasSpends) private view {
+        uint256 latestSize = auditLog.latestSize();
+        uint256 maximum = Math.min(latestSize + auditLog.MAX_GROWTH(), type(uint48).max);
+        require(logSize <= maximum, AutoPayLLM_LogSizeTooLarge(logSize, maximum));
+        if (!hasSpends) return;
+        uint256 minimum = Math.max(latestSize, 1);
+        require(logSize >= minimum, AutoPayLLM_LogSizeTooSmall(logSize, minimum));
     }
 
     /// @dev Requires that these are the batch's spends and that its dispute window is over.

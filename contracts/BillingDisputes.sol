@@ -4,6 +4,7 @@ pragma solidity 0.8.28;
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {DisputeRecords} from "./disputes/DisputeRecords.sol";
 import {Evidence} from "./disputes/Evidence.sol";
+import {Anchor} from "./interfaces/IAuditLog.sol";
 import {
     AnchoredEntry,
     BillingDisputesConfig,
@@ -30,7 +31,7 @@ contract BillingDisputes is DisputeRecords {
     uint64 public constant RULING_WINDOW = 14 days;
 
     /// @inheritdoc IBillingDisputes
-    uint64 public constant MAX_MERGE_DELAY = 24 hours;
+    uint64 public constant MAX_SEQUENCE = type(uint64).max >> 1;
 
     /// @dev The settled total that the last challenge of the channel asked about: answered, or refunded.
     mapping(bytes32 channelId => uint256 settled) private _challengedUpTo;
@@ -71,8 +72,7 @@ contract BillingDisputes is DisputeRecords {
             require(receipt.sequence == 1, BillingDisputes_NotComparable());
         } else {
             CallReceipt memory before;
-            // Its age is of no matter: what is disputed is the later one.
-            (before, earlierLeaf) = _requireSigned(earlier);
+            (before, earlierLeaf) = _requireRecent(earlier);
             require(
                 before.channelId == receipt.channelId && uint256(before.sequence) + 1 == receipt.sequence,
                 BillingDisputes_NotComparable()
@@ -91,8 +91,8 @@ contract BillingDisputes is DisputeRecords {
         AnchoredEntry calldata later
     ) external nonReentrant returns (uint256 disputeId) {
         // Check: one position, two anchors, two leaves.
-        bytes32 leaf = _requireAnchored(earlier);
-        bytes32 laterLeaf = _requireAnchored(later);
+        bytes32 leaf = _requireAnchored(earlier.entry, earlier.index, earlier.anchor, earlier.path);
+        bytes32 laterLeaf = _requireAnchored(later.entry, later.index, later.anchor, later.path);
         require(
             earlier.index == later.index && earlier.anchor.size < later.anchor.size,
             BillingDisputes_NotComparable()
@@ -151,9 +151,12 @@ contract BillingDisputes is DisputeRecords {
         uint256 accounted = _challengedUpTo[channelId];
         if (last.entry.length != 0) {
             CallReceipt memory receipt;
-            (receipt, dispute.leaf) = _requireSigned(last);
+            (receipt, dispute.leaf) = _requireRecent(last);
             require(receipt.channelId == channelId, BillingDisputes_NotComparable());
+            // Above a sequence number near the end of its range no answer would be left.
+            require(receipt.sequence <= MAX_SEQUENCE, BillingDisputes_SequenceTooLarge(receipt.sequence, MAX_SEQUENCE));
             dispute.sequence = receipt.sequence;
+            dispute.lastTotal = receipt.runningTotal;
             accounted = Math.max(accounted, receipt.runningTotal);
         }
         bytes32 subject = _useSubject(dispute.kind, channelId, bytes32(uint256(channel.settled)));
@@ -174,7 +177,8 @@ contract BillingDisputes is DisputeRecords {
         (CallReceipt memory charged, bytes32 leaf) = _requireRecent(receipt);
         Channel memory channel = _requireChannel(charged);
         require(msg.sender == channel.payer, BillingDisputes_NotPayer(msg.sender, channel.payer));
-        uint256 readyAt = uint256(_toSeconds(charged.chargedAtMs)) + MAX_MERGE_DELAY;
+        uint64 since = _toSeconds(uint64(Math.min(charged.chargedAtMs, receipt.batch.signedAtMs)));
+        uint256 readyAt = uint256(since) + maxMergeDelay;
         require(block.timestamp >= readyAt, BillingDisputes_TooEarly(readyAt));
         Dispute memory dispute = _draft(DisputeKind.NotInLog, charged.channelId, channel);
         bytes32 subject = _useSubject(dispute.kind, leaf, 0);
@@ -210,28 +214,40 @@ contract BillingDisputes is DisputeRecords {
 
     /// @inheritdoc IBillingDisputes
     function answerChallenge(uint256 disputeId, AnchoredEntry calldata entry) external nonReentrant {
-        // Check: in time, and the entry accounts for what was asked.
-        Dispute storage dispute = _requireOpen(disputeId, false);
-        uint256 endsAt = uint256(dispute.openedAt) + ANSWER_WINDOW;
-        require(block.timestamp < endsAt, BillingDisputes_TooLate(endsAt));
-        bytes32 leaf = _requireAnchored(entry);
-        if (dispute.kind == DisputeKind.NotInLog) {
-            require(leaf == dispute.leaf && entry.anchor.anchoredAt < dispute.openedAt, BillingDisputes_NotAnAnswer());
-        } else {
-            CallReceipt memory receipt = _decode(entry.entry);
-            require(
-                receipt.channelId == dispute.channelId &&
-                    receipt.sequence > dispute.sequence &&
-                    receipt.runningTotal >= dispute.settled,
-                BillingDisputes_NotAnAnswer()
-            );
-        }
+        // Check: in time, and the very entry was in the log when it was asked for.
+        Dispute storage dispute = _requireAnswerable(disputeId, DisputeKind.NotInLog);
+        bytes32 leaf = _requireAnchored(entry.entry, entry.index, entry.anchor, entry.path);
+        require(leaf == dispute.leaf && entry.anchor.anchoredAt < dispute.openedAt, BillingDisputes_NotAnAnswer());
 
-        // Effect, interaction: the claim ends; the claimant pays for the trouble.
-        if (dispute.kind == DisputeKind.NotInLog) claimedOf[dispute.channelId][dispute.sequence] -= dispute.amount;
-        _end(dispute, DisputeState.Answered);
-        emit DisputeAnswered(disputeId, leaf);
-        _returnBond(disputeId, dispute, address(autoPayLLM));
+        // Effect, interaction: the receipt's amount can be claimed again, on other grounds.
+        claimedOf[dispute.channelId][dispute.sequence] -= dispute.amount;
+        _answer(disputeId, dispute, leaf);
+    }
+
+    /// @inheritdoc IBillingDisputes
+    function answerSettlement(
+        uint256 disputeId,
+        SignedReceipt calldata receipt,
+        uint64 logIndex,
+        Anchor calldata anchor,
+        bytes32[] calldata logPath
+    ) external nonReentrant {
+        // Check: in time, and a receipt that binds the relay and is in its log accounts for what was settled. An entry
+        // that nobody signed would be evidence of nothing, and could say anything.
+        Dispute storage dispute = _requireAnswerable(disputeId, DisputeKind.SettledBeyondReceipt);
+        (CallReceipt memory later, bytes32 leaf) = _requireSigned(receipt);
+        _requireChannel(later);
+        _requireAnchored(receipt.entry, logIndex, anchor, logPath);
+        require(
+            later.channelId == dispute.channelId &&
+                later.sequence > dispute.sequence &&
+                later.runningTotal >= dispute.settled &&
+                later.runningTotal >= uint256(later.amount) + dispute.lastTotal,
+            BillingDisputes_NotAnAnswer()
+        );
+
+        // Effect, interaction.
+        _answer(disputeId, dispute, leaf);
     }
 
     /// @inheritdoc IBillingDisputes
@@ -283,5 +299,20 @@ contract BillingDisputes is DisputeRecords {
         _end(dispute, DisputeState.Expired);
         emit DisputeExpired(disputeId);
         _returnBond(disputeId, dispute, dispute.claimant);
+    }
+
+    /// @dev Ends a challenge that was answered: the claimant pays for the trouble.
+    function _answer(uint256 disputeId, Dispute storage dispute, bytes32 leaf) private {
+        _end(dispute, DisputeState.Answered);
+        emit DisputeAnswered(disputeId, leaf);
+        _returnBond(disputeId, dispute, address(autoPayLLM));
+    }
+
+    /// @dev An open challenge of a kind, in time.
+    function _requireAnswerable(uint256 disputeId, DisputeKind kind) private view returns (Dispute storage dispute) {
+        dispute = _requireOpen(disputeId, false);
+        require(dispute.kind == kind, BillingDisputes_WrongState(disputeId, dispute.kind, dispute.state));
+        uint256 endsAt = uint256(dispute.openedAt) + ANSWER_WINDOW;
+        require(block.timestamp < endsAt, BillingDisputes_TooLate(endsAt));
     }
 }

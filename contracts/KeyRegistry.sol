@@ -11,6 +11,9 @@ contract KeyRegistry is IKeyRegistry, AccessControl {
     bytes32 public constant KEYS_ROLE = keccak256("KEYS_ROLE");
 
     /// @inheritdoc IKeyRegistry
+    uint64 public constant RETIREMENT_OVERLAP = 1 hours;
+
+    /// @inheritdoc IKeyRegistry
     mapping(bytes32 fingerprint => uint64 at) public revokedAt;
 
     mapping(address key => Period period) private _periods;
@@ -32,7 +35,7 @@ contract KeyRegistry is IKeyRegistry, AccessControl {
     function retireKey(address key) external onlyRole(KEYS_ROLE) {
         Period storage period = _periods[key];
         require(period.from != 0 && period.until == 0, KeyRegistry_NotActive(key));
-        period.until = uint64(block.timestamp);
+        period.until = uint64(block.timestamp) + RETIREMENT_OVERLAP;
         emit KeyRetired(key, period.until);
     }
 

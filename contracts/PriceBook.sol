@@ -8,6 +8,9 @@ import {IPriceBook} from "./interfaces/IPriceBook.sol";
 /// @notice See `IPriceBook`.
 contract PriceBook is IPriceBook {
     /// @inheritdoc IPriceBook
+    uint64 public constant MIN_NOTICE = 10 minutes;
+
+    /// @inheritdoc IPriceBook
     uint64 public constant MAX_NOTICE = 365 days;
 
     /// @inheritdoc IPriceBook
@@ -33,7 +36,7 @@ contract PriceBook is IPriceBook {
     function publishPriceRoot(bytes32 root, uint64 from) external onlyGovernance {
         require(root != 0, PriceBook_ZeroRoot());
         require(_periods[root].from == 0, PriceBook_AlreadyPublished(root));
-        _publish(root, _timeOrNow(from, block.timestamp));
+        _publish(root, _timeOrEarliest(from, block.timestamp));
     }
 
     /// @inheritdoc IPriceBook
@@ -41,7 +44,7 @@ contract PriceBook is IPriceBook {
         Period storage period = _periods[root];
         require(period.from != 0, PriceBook_Unknown(root));
         require(period.until == 0, PriceBook_AlreadyRetired(root, period.until));
-        until = _timeOrNow(until, Math.max(block.timestamp, period.from));
+        until = _timeOrEarliest(until, Math.max(block.timestamp + MIN_NOTICE, period.from));
         period.until = until;
         emit PriceRootRetired(root, until);
     }
@@ -63,9 +66,9 @@ contract PriceBook is IPriceBook {
     }
 
     /// @dev The time that was asked for, or the earliest possible where none was.
-    function _timeOrNow(uint64 time, uint256 earliest) private view returns (uint64) {
+    function _timeOrEarliest(uint64 time, uint256 earliest) private view returns (uint64) {
         if (time == 0) return uint64(earliest);
-        require(time >= earliest, PriceBook_InThePast(time, earliest));
+        require(time >= earliest, PriceBook_TooEarly(time, earliest));
         uint256 latest = block.timestamp + MAX_NOTICE;
         require(time <= latest, PriceBook_TooFarAhead(time, latest));
         return time;

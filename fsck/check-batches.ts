@@ -7,17 +7,23 @@ import { Differences, type Claim } from './claims.ts';
 import type { Books } from './open-books.ts';
 import type { ChargeFacts } from './scan-charges.ts';
 
+/** Between which times a key signed, unix milliseconds. */
+export interface SigningTime {
+  firstMs: number;
+  lastMs: number;
+}
+
 /**
  * Every receipt has a place in a batch whose signed root is that of its receipts; its path follows from its place.
- * @returns the claim, and who signed; the chain says whether that is the relay.
+ * @returns the claim, and who signed when; the chain says whether that was the relay's key.
  */
 export function checkBatches(
   books: Books,
   facts: ChargeFacts,
   scope: TypedDataScope,
-): { claim: Claim; signers: Set<Hex> } {
+): { claim: Claim; signers: Map<Hex, SigningTime> } {
   const differences = new Differences();
-  const signers = new Set<Hex>();
+  const signers = new Map<Hex, SigningTime>();
   const separator = receiptDomainSeparator(scope);
   const unseen = new Set(facts.batches.keys());
   let batches = 0;
@@ -35,8 +41,9 @@ export function checkBatches(
     const root = merkleRoot(leafHashes);
     differences.require(toHex(root) === row.hex('root'), () => `batch ${id} has another root than its receipts`);
     try {
-      const digest = receiptBatchDigest(separator, { root, size, signedAtMs: row.number('signed_at_ms') });
-      signers.add(recoverSigner(digest, fromHex(row.hex('signature'))));
+      const signedAtMs = row.number('signed_at_ms');
+      const digest = receiptBatchDigest(separator, { root, size, signedAtMs });
+      noteSigner(signers, { signer: recoverSigner(digest, fromHex(row.hex('signature'))), signedAtMs });
     } catch {
       differences.add(`batch ${id} has no valid signature`);
     }
@@ -44,11 +51,17 @@ export function checkBatches(
   for (const id of unseen) differences.add(`receipts name batch ${id}, which does not exist`);
   differences.require(
     signers.size <= 1 || batches === 0,
-    () => `the batches are signed by ${[...signers].join(' and ')}`,
+    () => `the batches are signed by ${[...signers.keys()].join(' and ')}`,
   );
   const claim = differences.toClaim(
     'receipts_signed',
-    `${facts.leafHashes.length} receipts lie under ${batches} batch signatures${signers.size === 1 ? ` of ${[...signers].join()}` : ''}`,
+    `${facts.leafHashes.length} receipts lie under ${batches} batch signatures${signers.size === 1 ? ` of ${[...signers.keys()].join()}` : ''}`,
   );
   return { claim, signers };
+}
+
+function noteSigner(signers: Map<Hex, SigningTime>, { signer, signedAtMs }: { signer: Hex; signedAtMs: number }): void {
+  const known = signers.get(signer) ?? { firstMs: signedAtMs, lastMs: signedAtMs };
+  const { firstMs, lastMs } = known;
+  signers.set(signer, { firstMs: Math.min(firstMs, signedAtMs), lastMs: Math.max(lastMs, signedAtMs) });
 }

@@ -6,14 +6,18 @@ import { DatabaseSync } from 'node:sqlite';
 import { promisify } from 'node:util';
 import { stringify } from 'yaml';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Hex } from '../protocol/bytes/hex.ts';
 import { createCallId } from '../protocol/receipt/call-id.ts';
 import { runAnchoring } from '../server/audit/run-anchoring.ts';
 import { runCollection } from '../server/collection/run-collection.ts';
 import { chargeCall, localBudget } from '../test/support/charge-calls.ts';
 import { deployStack, type ChainStack, type TestChannel } from '../test/support/deploy-stack.ts';
 import { openTestRelay, type TestRelay } from '../test/support/open-test-relay.ts';
+import { signDigest } from '../protocol/bytes/secp256k1.ts';
+import { receiptBatchDigest, receiptDomainSeparator } from '../protocol/typed-data/receipt-batch.ts';
 import { checkBooks } from './check-books.ts';
 import { rootOfPrices } from '../protocol/pricing/price-tree.ts';
+import { readPriceRows } from './read-prices.ts';
 import { readSettings } from './read-settings.ts';
 
 let stack: ChainStack;
@@ -23,7 +27,15 @@ let copy: string;
 const deposit = 1_000_000n;
 
 /** Prices under which `chargeCall` charges right: one atomic unit per prompt token. */
-async function writeConfig(dataDir: string, price = '1'): Promise<void> {
+const pricesIn = (usdc: Hex, price = '1') => ({
+  tokens: [{ symbol: 'USDC', address: usdc, decimals: 6 }],
+  routes: [
+    { model: 'sim-small', price: { prompt: price, completion: '2.50' } },
+    { model: 'sim-free', free: true },
+  ],
+});
+
+async function writeConfig(dataDir: string, price?: string): Promise<void> {
   const { chain, contracts } = stack;
   const config = {
     chain: { id: chain.chainId, rpcUrl: chain.rpcUrl, deployedAtBlock: contracts.deployedAtBlock },
@@ -31,13 +43,11 @@ async function writeConfig(dataDir: string, price = '1'): Promise<void> {
       paymentChannels: contracts.paymentChannels,
       autoPayLLM: contracts.autoPayLLM,
       auditLog: contracts.auditLog,
+      priceBook: contracts.priceBook,
       priceOracle: contracts.priceOracle,
+      keyRegistry: contracts.keyRegistry,
     },
-    tokens: [{ symbol: 'USDC', address: contracts.usdc, decimals: 6 }],
-    routes: [
-      { model: 'sim-small', price: { prompt: price, completion: '2.50' } },
-      { model: 'sim-free', free: true },
-    ],
+    ...pricesIn(contracts.usdc, price),
   };
   await writeFile(join(dataDir, 'autopay.yaml'), stringify(config));
 }
@@ -48,7 +58,9 @@ async function charge(amount: bigint, cumulativeAmount: bigint): Promise<void> {
 }
 
 beforeAll(async () => {
-  stack = await deployStack();
+  stack = await deployStack({
+    priceRootOf: ({ USDC }) => rootOfPrices(readPriceRows(pricesIn(USDC?.address ?? '0x')).rows),
+  });
   relay = await openTestRelay(stack);
   await writeConfig(relay.dataDir);
   channel = await stack.openChannel({ deposit });
@@ -116,6 +128,7 @@ describe('checkBooks', () => {
       'anchors_match',
       'escrow_matches',
       'bookings_match',
+      'tables_in_force',
       'conversions_recomputed',
       'budgets_kept',
     ]);
@@ -248,6 +261,27 @@ describe('checkBooks', () => {
     expect(await failuresAfter({ files: async (folder) => rm(await firstBlock(folder)) }, true)).toEqual([
       'blocks_hold_log',
     ]);
+  });
+
+  it('finds a signature from before its key was one', async () => {
+    const backdate = async (folder: string): Promise<void> => {
+      const db = new DatabaseSync(join(folder, 'ledger.sqlite'));
+      const row = db.prepare('SELECT root, size FROM receipt_batches WHERE batch_id = 1').get();
+      const batch = { root: row?.['root'] as Uint8Array, size: Number(row?.['size']), signedAtMs: 1_000 };
+      const scope = { chainId: stack.chain.chainId, verifyingContract: stack.contracts.autoPayLLM };
+      const signature = signDigest(receiptBatchDigest(receiptDomainSeparator(scope), batch), stack.relayKey);
+      db.prepare('UPDATE receipt_batches SET signed_at_ms = 1000, signature = ? WHERE batch_id = 1').run(signature);
+      db.close();
+    };
+    expect(await failuresAfter({ files: backdate })).toEqual(['signers_are_relay']);
+  });
+
+  it('finds a price table that was never published', async () => {
+    await chargeCall({
+      ...{ ledger: relay.ledger, channel, amount: 1n, cumulativeAmount: 2_500n, token: stack.contracts.usdc },
+      priceRoot: `0x${'77'.repeat(32)}`,
+    });
+    expect(await failuresAfter({})).toEqual(['tables_in_force']);
   });
 
   it('finds amounts that are not price times usage, but only under the table that the receipts name', async () => {

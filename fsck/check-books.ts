@@ -6,7 +6,7 @@ import { checkBlocks, createFolderSource, readBlockRows } from './check-blocks.t
 import { checkBudgets, checkModelDays } from './check-budgets.ts';
 import { checkAnchors, checkBookings, checkEscrow, checkScope, checkSigners, type ChainCheck } from './check-chain.ts';
 import { checkChannels } from './check-channels.ts';
-import { checkConversions } from './check-prices.ts';
+import { checkConversions, checkTables } from './check-prices.ts';
 import { checkCollections, readCollections } from './check-collections.ts';
 import { failedClaim, type Claim } from './claims.ts';
 import { openBooks } from './open-books.ts';
@@ -77,6 +77,7 @@ async function readOnce(dataDir: string, settings: Settings, client: PublicClien
         Array.isArray(anchors) ? checkAnchors(check, anchors, blocks) : anchors,
         await attempt('escrow_matches', () => checkEscrow(check)),
         await attempt('bookings_match', () => checkBookings(check)),
+        await attempt('tables_in_force', () => checkTables({ client, settings, tables: facts.tables })),
         await attempt('conversions_recomputed', () =>
           checkConversions({ client, settings, converted: facts.converted }),
         ),

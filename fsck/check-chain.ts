@@ -1,10 +1,12 @@
 import { CID } from 'multiformats/cid';
 import type { PublicClient } from 'viem';
 import { autoPayLlmAbi } from '../protocol/abi/auto-pay-llm.ts';
+import { keyRegistryAbi } from '../protocol/abi/key-registry.ts';
 import { paymentChannelsAbi } from '../protocol/abi/payment-channels.ts';
 import { toHex, type Hex } from '../protocol/bytes/hex.ts';
 import { keccak256 } from '../protocol/bytes/keccak256.ts';
 import { blockRanges, type ChainAnchor } from './chain-reader.ts';
+import type { SigningTime } from './check-batches.ts';
 import type { BlockRow } from './check-blocks.ts';
 import { isTaken, type CollectionRows } from './check-collections.ts';
 import { Differences, type Claim } from './claims.ts';
@@ -43,16 +45,27 @@ export async function checkScope({ client, settings, books }: ChainCheck): Promi
   );
 }
 
-/** Whoever signed the receipts holds the relay's role. */
-export async function checkSigners({ client, settings }: ChainCheck, signers: ReadonlySet<Hex>): Promise<Claim> {
+/**
+ * Whoever signed the receipts had a key for it at that time, or they are no evidence. A key has one time, without gaps, so its
+ * first and last signature speak for all.
+ */
+export async function checkSigners(
+  { client, settings }: ChainCheck,
+  signers: ReadonlyMap<Hex, SigningTime>,
+): Promise<Claim> {
   const differences = new Differences();
-  const contract = { address: settings.contracts.autoPayLLM, abi: autoPayLlmAbi } as const;
-  const role = await client.readContract({ ...contract, functionName: 'RELAY_ROLE' });
-  for (const signer of signers) {
-    const holds = await client.readContract({ ...contract, functionName: 'hasRole', args: [role, signer] });
-    differences.require(holds, () => `${signer} signed receipts and does not hold RELAY_ROLE`);
+  const registry = { address: settings.contracts.keyRegistry, abi: keyRegistryAbi } as const;
+  for (const [signer, { firstMs, lastMs }] of signers) {
+    for (const atMs of [firstMs, lastMs]) {
+      const args = [signer, BigInt(Math.floor(atMs / 1_000))] as const;
+      const isKey = await client.readContract({ ...registry, functionName: 'isValidAt', args });
+      differences.require(isKey, () => `${signer} signed receipts at ${atMs} ms and was no receipt key then`);
+    }
   }
-  return differences.toClaim('signers_are_relay', `${signers.size} receipt signer(s) hold RELAY_ROLE of AutoPayLLM`);
+  return differences.toClaim(
+    'signers_are_relay',
+    `${signers.size} receipt signer(s) had a key in KeyRegistry from their first signature to their last`,
+  );
 }
 
 /** Every anchor is the root of the log at its size and names the block that ends there; every recorded one exists. */

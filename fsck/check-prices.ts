@@ -1,4 +1,5 @@
 import type { Hex } from '../protocol/bytes/hex.ts';
+import { priceBookAbi } from '../protocol/abi/price-book.ts';
 import { priceOracleAbi } from '../protocol/abi/price-oracle.ts';
 import type { PriceRow } from '../protocol/pricing/price-row.ts';
 import { rootOfPrices } from '../protocol/pricing/price-tree.ts';
@@ -17,12 +18,20 @@ export interface ConvertedCharge {
   quote: bigint | null;
 }
 
+/** The charges under one price table that were admitted first and last: entry and unix milliseconds. */
+export interface TableUse {
+  first: { index: number; atMs: number };
+  last: { index: number; atMs: number };
+}
+
 /** What one pass over the charges says of prices. */
 export interface PriceCheck {
   /** Recomputes one charge, or leaves it to `checkConversions`. */
   check(charge: { index: number; receipt: CallReceipt; quote: bigint | null }): void;
   /** Charges that are left to `checkConversions`. */
   converted: ConvertedCharge[];
+  /** By root: each price table that something was charged under. */
+  tables: Map<Hex, TableUse>;
   toClaim(): Claim;
 }
 
@@ -33,11 +42,14 @@ export function createPriceCheck({ rows, tokens }: Pick<Settings, 'rows' | 'toke
   const sold = new Set(rows.map(({ model }) => model));
   const differences = new Differences();
   const converted: ConvertedCharge[] = [];
+  const tables = new Map<Hex, TableUse>();
   let checked = 0;
   let others = 0;
   return {
     converted,
+    tables,
     check({ index, receipt, quote }) {
+      if (receipt.amount > 0n) noteTable(tables, { index, receipt });
       if (receipt.priceRoot !== root) {
         others += 1;
         return;
@@ -72,6 +84,44 @@ export function createPriceCheck({ rows, tokens }: Pick<Settings, 'rows' | 'toke
     );
     checked += 1;
   }
+}
+
+function noteTable(
+  tables: Map<Hex, TableUse>,
+  { index, receipt: { priceRoot, admittedAtMs: atMs } }: { index: number; receipt: CallReceipt },
+): void {
+  const use = tables.get(priceRoot) ?? { first: { index, atMs }, last: { index, atMs } };
+  if (atMs < use.first.atMs) use.first = { index, atMs };
+  if (atMs > use.last.atMs) use.last = { index, atMs };
+  tables.set(priceRoot, use);
+}
+
+/**
+ * Each price table was in force while calls were admitted under it. A table has one time, without gaps, so the first and the
+ * last call speak for all.
+ */
+export async function checkTables(options: {
+  client: PublicClient;
+  settings: { contracts: { priceBook: Hex } };
+  tables: ReadonlyMap<Hex, TableUse>;
+}): Promise<Claim> {
+  const { client, settings, tables } = options;
+  const differences = new Differences();
+  const book = { address: settings.contracts.priceBook, abi: priceBookAbi } as const;
+  for (const [root, { first, last }] of tables) {
+    for (const { index, atMs } of [first, last]) {
+      const args = [root, BigInt(Math.floor(atMs / 1_000))] as const;
+      const isInForce = await client.readContract({ ...book, functionName: 'isInForce', args });
+      differences.require(
+        isInForce,
+        () => `entry ${index} names the price table ${root}, which was not in force when it was admitted`,
+      );
+    }
+  }
+  return differences.toClaim(
+    'tables_in_force',
+    `${tables.size} price table(s) were in force from the first call admitted under them to the last`,
+  );
 }
 
 /** A charge is what its tokens cost, or, if that is less, what was reserved. */

@@ -12,7 +12,9 @@ export interface ContractAddresses {
   paymentChannels: Hex;
   autoPayLLM: Hex;
   auditLog: Hex;
+  priceBook: Hex;
   priceOracle: Hex;
+  keyRegistry: Hex;
 }
 
 /** What the checker takes from `autopay.yaml`. */
@@ -44,7 +46,9 @@ export async function readSettings(dataDir: string): Promise<Settings> {
         paymentChannels: address(contracts['paymentChannels']),
         autoPayLLM: address(contracts['autoPayLLM']),
         auditLog: address(contracts['auditLog']),
+        priceBook: address(contracts['priceBook']),
         priceOracle: address(contracts['priceOracle']),
+        keyRegistry: address(contracts['keyRegistry']),
       },
       ...readPriceRows(yaml),
     };

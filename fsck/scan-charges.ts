@@ -4,7 +4,7 @@ import { hashLeaf } from '../protocol/merkle/hashes.ts';
 import { formatCallId } from '../protocol/receipt/call-id.ts';
 import type { CallReceipt } from '../protocol/receipt/call-receipt.ts';
 import { decodeReceipt } from '../protocol/receipt/decode-receipt.ts';
-import { createPriceCheck, type ConvertedCharge } from './check-prices.ts';
+import { createPriceCheck, type ConvertedCharge, type TableUse } from './check-prices.ts';
 import { Differences, type Claim } from './claims.ts';
 import type { Books, Row } from './open-books.ts';
 import type { Settings } from './read-settings.ts';
@@ -31,6 +31,8 @@ export interface ChargeFacts {
   batches: Map<number, number[]>;
   /** Charges whose prices were in US dollars, which need the chain to be checked. */
   converted: readonly ConvertedCharge[];
+  /** By root: each price table that something was charged under. */
+  tables: ReadonlyMap<Hex, TableUse>;
   /** Roots and frontiers at the sizes that were asked for. */
   trees: Map<number, Frontier>;
 }
@@ -70,7 +72,14 @@ const dayMs = 86_400_000;
 export function scanCharges(books: Books, options: ScanOptions): ChargeFacts {
   const prices = createPriceCheck(options.settings);
   const facts: ChargeFacts = {
-    ...{ claims: [], converted: prices.converted, leafHashes: [], channels: new Map(), spends: new Map() },
+    ...{
+      claims: [],
+      converted: prices.converted,
+      tables: prices.tables,
+      leafHashes: [],
+      channels: new Map(),
+      spends: new Map(),
+    },
     ...{ logSizes: new Map(), batches: new Map(), trees: new Map() },
   };
   const decoding = new Differences();

@@ -49,12 +49,12 @@ async function anchor(): Promise<void> {
 }
 
 function verify(call: ChargeResult, overrides: Partial<VerifyCallOptions> = {}) {
-  const { auditLog, autoPayLLM, priceBook, priceOracle, deployedAtBlock } = stack.contracts;
+  const { auditLog, autoPayLLM, priceBook, priceOracle, keyRegistry, deployedAtBlock } = stack.contracts;
   return verifyCall({
     callId: call.receipt.callId,
     signedReceipt: call.signed,
     rpcUrl: stack.chain.rpcUrl,
-    ...{ auditLog, autoPayLLM, priceBook, priceOracle, deployedAtBlock, blockSource: source },
+    ...{ auditLog, autoPayLLM, priceBook, priceOracle, keyRegistry, deployedAtBlock, blockSource: source },
     ...overrides,
   });
 }
@@ -94,13 +94,13 @@ describe('verifyCall', () => {
   });
 
   it('says less without the client’s receipt', async () => {
-    const { auditLog, autoPayLLM, priceBook, priceOracle, deployedAtBlock } = stack.contracts;
+    const { auditLog, autoPayLLM, priceBook, priceOracle, keyRegistry, deployedAtBlock } = stack.contracts;
     const { rpcUrl } = stack.chain;
     const { callId } = at(2).receipt;
     const verification = await verifyCall({
       callId,
       rpcUrl,
-      ...{ auditLog, autoPayLLM, priceBook, priceOracle, deployedAtBlock },
+      ...{ auditLog, autoPayLLM, priceBook, priceOracle, keyRegistry, deployedAtBlock },
       blockSource: source,
     });
     expect(verification).toMatchObject({ ok: true, call: { index: 2 } });
@@ -140,15 +140,18 @@ describe('verifyCall', () => {
       size: 1,
       signedAtMs: 1,
     });
-    const forged: SignedReceipt = {
+    const forged = (key: Uint8Array): SignedReceipt => ({
       ...signed,
       index: 0,
       size: 1,
       path: [],
       signedAtMs: 1,
-      signature: signDigest(digest, randomBytes(32)),
-    };
-    expect(await failureOf(verify(at(1), { signedReceipt: forged }))).toMatch(/does not hold RELAY_ROLE/);
+      signature: signDigest(digest, key),
+    });
+    const failure = (key: Uint8Array) => failureOf(verify(at(1), { signedReceipt: forged(key) }));
+    expect(await failure(randomBytes(32))).toMatch(/which was not a receipt key of KeyRegistry/);
+    // The relay's own key, at a time before it was one: no evidence, whatever role the relay has now.
+    expect(await failure(stack.relayKey)).toMatch(new RegExp(`signed by ${stack.relay}, which was not a receipt key`));
     const pathless: SignedReceipt = { ...signed, size: 2, path: [] };
     expect(await failureOf(verify(at(1), { signedReceipt: pathless }))).toMatch(/^relay_signed: the path/);
   });

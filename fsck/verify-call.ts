@@ -1,6 +1,6 @@
 import type { PublicClient } from 'viem';
 import { auditLogAbi } from '../protocol/abi/audit-log.ts';
-import { autoPayLlmAbi } from '../protocol/abi/auto-pay-llm.ts';
+import { keyRegistryAbi } from '../protocol/abi/key-registry.ts';
 import { fromHex, toHex, type Hex } from '../protocol/bytes/hex.ts';
 import { cidOfDigest } from '../protocol/log/batch-block.ts';
 import { verifyInclusion } from '../protocol/merkle/inclusion.ts';
@@ -28,6 +28,7 @@ export interface VerifyCallOptions {
   autoPayLLM: Hex;
   priceBook: Hex;
   priceOracle: Hex;
+  keyRegistry: Hex;
   /** The price table, from anywhere; with it, the amount of the charge is checked too. */
   priceRows?: readonly PriceRow[];
   blockSource: BlockSource;
@@ -220,7 +221,7 @@ async function checkSignature(
   facts: VerifyCallOptions & { signedReceipt: SignedReceipt; entry: Uint8Array },
   claims: Claim[],
 ): Promise<void> {
-  const { signedReceipt, entry, autoPayLLM } = facts;
+  const { signedReceipt, entry, autoPayLLM, keyRegistry } = facts;
   demand(claims, {
     name: 'receipt_logged',
     ok: Buffer.compare(signedReceipt.entry, entry) === 0,
@@ -229,13 +230,19 @@ async function checkSignature(
   });
   const chainId = await client.getChainId();
   const signer = recoverReceiptSigner(signedReceipt, { chainId, verifyingContract: autoPayLLM });
-  const contract = { address: autoPayLLM, abi: autoPayLlmAbi } as const;
-  const role = await client.readContract({ ...contract, functionName: 'RELAY_ROLE' });
-  const isRelay = await client.readContract({ ...contract, functionName: 'hasRole', args: [role, signer] });
+  // As BillingDisputes judges: by the key of the signature's time, whoever the relay is today.
+  const { signedAtMs } = signedReceipt;
+  const isKey = await client.readContract({
+    address: keyRegistry,
+    abi: keyRegistryAbi,
+    functionName: 'isValidAt',
+    args: [signer, BigInt(Math.floor(signedAtMs / 1_000))],
+  });
+  const what = `a receipt key of KeyRegistry ${keyRegistry} at the time of the signature, ${signedAtMs} ms`;
   demand(claims, {
     name: 'relay_signed',
-    ok: isRelay,
-    detail: `the receipt is signed by ${signer}, which holds RELAY_ROLE of AutoPayLLM ${autoPayLLM}`,
-    otherwise: `the receipt is signed by ${signer}, which does not hold RELAY_ROLE of AutoPayLLM ${autoPayLLM}`,
+    ok: isKey,
+    detail: `the receipt is signed by ${signer}, ${what}`,
+    otherwise: `the receipt is signed by ${signer}, which was not ${what}`,
   });
 }

@@ -4,7 +4,7 @@ import type { Hex } from '../protocol/bytes/hex.ts';
 import type { PriceRow } from '../protocol/pricing/price-row.ts';
 import { rootOfPrices } from '../protocol/pricing/price-tree.ts';
 import { receiptOfVector, readVectors } from '../protocol/vectors/read-vectors.ts';
-import { checkConversions, createPriceCheck } from './check-prices.ts';
+import { checkConversions, checkTables, createPriceCheck } from './check-prices.ts';
 import { verifyPrice } from './verify-price.ts';
 
 const usdc: Hex = `0x${'c1'.repeat(20)}`;
@@ -103,11 +103,33 @@ describe('the prices of all calls', () => {
     expect(check({ priceRoot: `0x${'00'.repeat(32)}`, amount: 21n }).claim.detail).toContain('1 name other tables');
   });
 
+  it('are those of tables that were in force from the first call to the last', async () => {
+    const pass = createPriceCheck({ rows, tokens });
+    const other: Hex = `0x${'00'.repeat(32)}`;
+    for (const [index, atMs] of [2_000, 1_999, 3_000].entries())
+      pass.check({ index, receipt: { ...receipt, admittedAtMs: atMs }, quote: null });
+    pass.check({ index: 3, receipt: { ...receipt, admittedAtMs: 9_000, amount: 0n }, quote: null });
+    pass.check({ index: 4, receipt: { ...receipt, admittedAtMs: 9_000, priceRoot: other }, quote: null });
+    /** A chain that has each table in force from one second to another. */
+    const verdict = async (from: bigint, to: bigint) => {
+      const readContract = ({ args: [root, at] }: { args: [Hex, bigint] }) =>
+        Promise.resolve(root === other || (at >= from && at <= to));
+      const client = { readContract } as unknown as PublicClient;
+      return checkTables({ client, settings: { contracts }, tables: pass.tables });
+    };
+    expect(await verdict(1n, 3n)).toMatchObject({ ok: true, detail: expect.stringContaining('2 price table(s)') });
+    expect((await verdict(2n, 3n)).detail).toBe(
+      `entry 1 names the price table ${receipt.priceRoot}, which was not in force when it was admitted`,
+    );
+    expect((await verdict(1n, 2n)).detail).toContain('entry 2 names');
+  });
+
   it('in US dollars are converted at the round of their time', async () => {
     const verdict = async (changed: Partial<typeof receipt>, quote: bigint | null = null) => {
       const left = check({ ...converted, ...changed }, quote).converted;
       expect(left).toHaveLength(1);
-      const settings = { contracts: { ...contracts, paymentChannels: usdc, autoPayLLM: usdc, auditLog: usdc }, tokens };
+      const others = { paymentChannels: usdc, autoPayLLM: usdc, auditLog: usdc, keyRegistry: usdc };
+      const settings = { contracts: { ...contracts, ...others }, tokens };
       return (await checkConversions({ client: chainWith(), settings, converted: left })).ok;
     };
     expect(await verdict({})).toBe(true);

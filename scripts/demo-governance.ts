@@ -82,6 +82,8 @@ async function callUntilRefused(say: Demo['say'], payer: Payer): Promise<bigint>
 /** The relay's own booking, which fits. */
 async function collectAndBook(say: Demo['say'], stack: StackFile, charged: bigint): Promise<void> {
   const { booked } = await runJob(stack, 'collect');
+  // What is booked is released once the log that covers it is anchored.
+  await runJob(stack, 'anchor');
   const sum = booked.reduce((total, { amount }) => total + BigInt(amount), 0n);
   if (sum !== charged) throw new Error(`booked ${sum}, but the receipts say ${charged} (atomic units)`);
   for (const { amount, transactionHash } of booked) {

@@ -94,10 +94,10 @@ async function runMutants(
   const work = async (): Promise<void> => {
     const project = await createScratchProject();
     try {
-      const viaIr = await needsIr(project, target);
+      if ((await judge(project, target)) !== 'survived') throw new Error(`${target.source} fails without any mutant`);
       for (let mutant = waiting.shift(); mutant; mutant = waiting.shift()) {
         await project.write(target.source, applyMutant(source, mutant));
-        const outcome = await judge(project, target, viaIr);
+        const outcome = await judge(project, target);
         outcomes.set(mutant.id, outcome);
         if (outcome === 'survived') say(`survived ${mutant.id} ${target.source}:${mutant.line} ${describe(mutant)}`);
       }
@@ -110,24 +110,10 @@ async function runMutants(
   return outcomes;
 }
 
-/** Without the intermediate representation solc is faster, but some functions do not fit its stack. */
-async function needsIr(project: ScratchProject, target: MutationTarget): Promise<ReadonlyMap<string, boolean>> {
-  const viaIr = new Map<string, boolean>();
+async function judge(project: ScratchProject, target: MutationTarget): Promise<MutantOutcome> {
+  if (!(await project.build())) return 'invalid';
   for (const file of target.tests) {
-    if ((await project.runTests(file, { viaIr: false })) === 'survived') viaIr.set(file, false);
-    else if ((await project.runTests(file, { viaIr: true })) === 'survived') viaIr.set(file, true);
-    else throw new Error(`${file} fails without any mutant`);
-  }
-  return viaIr;
-}
-
-async function judge(
-  project: ScratchProject,
-  target: MutationTarget,
-  viaIr: ReadonlyMap<string, boolean>,
-): Promise<MutantOutcome> {
-  for (const file of target.tests) {
-    const outcome = await project.runTests(file, { viaIr: viaIr.get(file) ?? true });
+    const outcome = await project.runTests(file);
     if (outcome !== 'survived') return outcome;
   }
   return 'survived';

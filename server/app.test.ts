@@ -396,6 +396,11 @@ describe('the operator’s routes', () => {
     const post = (authorization: string) =>
       fetch(`${url}/v1/operator/jobs/collect`, { method: 'POST', headers: { authorization } });
     expect(await (await post('Bearer secret')).json()).toEqual({ ran: 'collect' });
+    const released = await fetch(`${url}/v1/operator/jobs/release`, {
+      method: 'POST',
+      headers: { authorization: 'Bearer secret' },
+    });
+    expect(await released.json()).toEqual({ ran: 'release' });
     for (const wrong of ['', 'Bearer', 'Bearer secre', 'Bearer secrets', 'Basic secret']) {
       expect(await codeOf(await post(wrong)), wrong).toEqual({ status: 403, code: 'forbidden' });
     }

@@ -10,6 +10,10 @@ import { requireOperator } from './http/require-operator.ts';
 import { sendError } from './http/send-error.ts';
 import type { Ledger } from './ledger/ledger.ts';
 
+/** The jobs that the operator may ask for. */
+const operatorJobs = ['collect', 'anchor', 'release'] as const;
+type OperatorJob = (typeof operatorJobs)[number];
+
 /** What the relay's HTTP side works with. */
 export interface AppDeps extends AnswerChatDeps {
   models: () => ModelsAnswer;
@@ -18,7 +22,7 @@ export interface AppDeps extends AnswerChatDeps {
   ledger: Pick<Ledger, 'getSignedReceipt'>;
   blocks: Pick<BlockStore, 'get'>;
   /** Runs a background job to its end. */
-  runJob(name: 'collect' | 'anchor'): Promise<object>;
+  runJob(name: OperatorJob): Promise<object>;
   operatorToken: string;
 }
 
@@ -56,9 +60,9 @@ export function createApp(deps: AppDeps): Express {
 function runOperatorJob(deps: Pick<AppDeps, 'operatorToken' | 'runJob'>): RequestHandler<{ job: string }> {
   return async (request, response) => {
     requireOperator(request, deps.operatorToken);
-    const { job } = request.params;
-    if (job !== 'collect' && job !== 'anchor') {
-      throw new AutoPayError('not_found', 'There is no such job. There are "collect" and "anchor".');
+    const job = operatorJobs.find((name) => name === request.params.job);
+    if (job === undefined) {
+      throw new AutoPayError('not_found', `There is no such job. There are ${operatorJobs.join(', ')}.`);
     }
     const result = await deps.runJob(job);
     response.setHeader('x-autopay-call-id', createCallId()).json(result);

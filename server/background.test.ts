@@ -30,9 +30,13 @@ function backgroundOf(rpcUrl: string): Background {
   const { contracts, chain, relayKey } = stack;
   return createBackground({
     config: {
-      chain: { id: chain.chainId, rpcUrl, deployedAtBlock: contracts.deployedAtBlock },
+      chain: {
+        ...{ id: chain.chainId, rpcUrl, deployedAtBlock: contracts.deployedAtBlock },
+        ...{ reorgMarginBlocks: 512, maxBlocksPerQuery: 10_000, maxHeadAgeSeconds: 120 },
+      },
       contracts,
       tokens: [{ symbol: 'USDC', address: contracts.usdc }],
+      routes: [],
       budgets: { maxStalenessSeconds: 60 },
       collection: { intervalSeconds: 3_600, maxClaims: 100 },
       audit: { intervalSeconds: 3_600 },
@@ -76,6 +80,8 @@ describe('the background', () => {
       root: expect.stringMatching(/^0x/),
       cid: expect.stringMatching(/^baf/),
     });
+    // The dispute window has only begun.
+    expect(await background.runJob('release')).toEqual({ released: [], waiting: 0, nothingToDo: true });
     expect(errors).toEqual([]);
   });
 

@@ -1,20 +1,24 @@
 import { join } from 'node:path';
 import { privateKeyToAccount } from 'viem/accounts';
 import { toHex, type Hex } from '../protocol/bytes/hex.ts';
-import type { ModelBudgets } from './call/types.ts';
+import type { ModelBudgets, RelayAuthority } from './call/types.ts';
 import { createBlockStore, type BlockStore } from './audit/block-store.ts';
-import { runAnchoring, type AnchoringResult } from './audit/run-anchoring.ts';
+import { runAnchoring, type AnchoringDeps, type AnchoringResult } from './audit/run-anchoring.ts';
 import { createChainClient, type ChainClient } from './chain/create-chain-client.ts';
 import { createChannelReader, type ChannelReader } from './chain/create-channel-reader.ts';
+import { createHeadReader, type HeadReader } from './chain/create-head-reader.ts';
 import { createJob, describeError, type Job } from './chain/create-job.ts';
 import type { JobLog } from './chain/job-log.ts';
 import { createTransactionQueue } from './chain/send-queued-transactions.ts';
 import { createBondWatcher, type BondState } from './chain/watch-bond.ts';
 import { createBudgetWatcher } from './chain/watch-budgets.ts';
 import { createChannelWatcher } from './chain/watch-channels.ts';
+import { createRoleWatcher } from './chain/watch-roles.ts';
 import type { CollectionDeps } from './collection/collection-deps.ts';
 import { runCollection, type CollectionResult } from './collection/run-collection.ts';
-import type { RelayConfig, TokenConfig } from './config/relay-config.ts';
+import { runReleases, type ReleaseDeps, type ReleaseResult } from './collection/run-releases.ts';
+import type { RelayConfig, RouteConfig, TokenConfig } from './config/relay-config.ts';
+import { createDisputeWatcher, type DisputesState, type DisputeWatcherOptions } from './disputes/watch-disputes.ts';
 import type { BackgroundLedger } from './ledger/background-ledger.ts';
 import type { Ledger } from './ledger/ledger.ts';
 
@@ -22,6 +26,7 @@ import type { Ledger } from './ledger/ledger.ts';
 export interface BackgroundOptions {
   config: Pick<RelayConfig, 'chain' | 'contracts' | 'budgets' | 'collection' | 'audit'> & {
     tokens: readonly Pick<TokenConfig, 'symbol' | 'address'>[];
+    routes: readonly Pick<RouteConfig, 'model' | 'prices'>[];
   };
   ledger: Ledger & BackgroundLedger;
   /** The 32-byte private key of the relay's account, which pays for gas. */
@@ -41,6 +46,7 @@ export interface BackgroundOptions {
 export interface JobResults {
   collect: CollectionResult;
   anchor: AnchoringResult;
+  release: ReleaseResult;
 }
 
 /** The relay's work besides calls. */
@@ -48,6 +54,8 @@ export interface Background {
   channelReader: ChannelReader;
   blocks: BlockStore;
   client: ChainClient;
+  /** The chain's newest block, for all that has to know how old its knowledge is. */
+  head: HeadReader;
   /** What votes allow models to spend; `budgets_unknown` before the first `readBudgets`. */
   budgets: ModelBudgets;
   /**
@@ -55,6 +63,10 @@ export interface Background {
    * @throws AutoPayError `chain_unavailable`.
    */
   readBudgets(): Promise<void>;
+  /** Whether governance lets the relay do business, as last read. */
+  authority: RelayAuthority;
+  /** The disputes that are not decided, as last read. */
+  disputes(): DisputesState;
   /** The relay's bond by token symbol, as last read; empty before. */
   bond(): Readonly<Record<string, BondState>>;
   /**
@@ -62,14 +74,17 @@ export interface Background {
    * @throws AutoPayError of the step that failed; the job is tried again at its interval.
    */
   runJob<Name extends keyof JobResults>(name: Name): Promise<JobResults[Name]>;
-  /** Begins to watch, collect, anchor and sweep. What fails is logged and tried again; it never ends the process. */
+  /** Begins to watch, collect, anchor, release and sweep. What fails is logged and tried again; it never ends the process. */
   start(): void;
   /** Ends all of it. What is under way on the chain is stored, and taken up after the next start. */
   stop(): Promise<void>;
 }
 
-/** How often the relay's bond is looked at. */
-const bondIntervalMs = 60_000;
+/** How often bond, disputes and roles are looked at, also after failures: a challenge has to be answered within a day. */
+const minuteMs = 60_000;
+
+/** How often bookings whose dispute window is over are looked for. */
+const releaseIntervalMs = 600_000;
 
 /** After failures, collections are tried again at least this often: an hour after its request a close takes the rest. */
 const maxCollectRetryMs = 600_000;
@@ -81,6 +96,8 @@ export function createBackground(options: BackgroundOptions): Background {
   const { chain, contracts } = config;
   const account = privateKeyToAccount(toHex(relayKey));
   const client = createChainClient({ rpcUrl: chain.rpcUrl, chainId: chain.id });
+  const { maxHeadAgeSeconds } = chain;
+  const head = createHeadReader({ client, chainId: chain.id, maxHeadAgeSeconds, log, nowMs: () => Date.now() });
   const blocks = createBlockStore(join(dataDir, 'blocks'));
   const stopping = new AbortController();
   const queue = createTransactionQueue({ client, ledger, account, chainId: chain.id, log, signal: stopping.signal });
@@ -89,6 +106,8 @@ export function createBackground(options: BackgroundOptions): Background {
     paymentChannels: contracts.paymentChannels,
     payee: contracts.autoPayLLM,
     deployedAtBlock: chain.deployedAtBlock,
+    reorgMarginBlocks: chain.reorgMarginBlocks,
+    maxBlocksPerQuery: chain.maxBlocksPerQuery,
   };
   const findSalt = async (channelId: Hex) => (await ledger.getChannel(channelId))?.salt;
   const channelReader = createChannelReader({ ...escrow, chainId: chain.id, findSalt });
@@ -101,6 +120,7 @@ export function createBackground(options: BackgroundOptions): Background {
     contracts,
     maxClaims: config.collection.maxClaims,
     shortBonds: new Map<Hex, bigint>(),
+    toldBatches: new Set<string>(),
     log,
   };
   const { collect, collectClosing } = createCollectJobs({
@@ -109,12 +129,8 @@ export function createBackground(options: BackgroundOptions): Background {
     intervalMs: config.collection.intervalSeconds * 1_000,
     closingIntervalMs: options.closingIntervalMs ?? 60_000,
   });
-  const anchor = createJob({
-    name: 'anchor',
-    intervalMs: config.audit.intervalSeconds * 1_000,
-    work: () => runAnchoring({ ledger, blocks, queue, auditLog: contracts.auditLog, log }),
-    log,
-  });
+  const anchor = createAnchorJob({ ledger, blocks, queue, auditLog: contracts.auditLog, log }, config.audit);
+  const release = createReleaseJob({ ledger, queue, client, contracts, ...chain, log });
   const watcher = createChannelWatcher({
     ...escrow,
     tokens: config.tokens.map((token) => token.address),
@@ -124,24 +140,17 @@ export function createBackground(options: BackgroundOptions): Background {
     onCloseRequested: (channelId) => collectForClose({ channelId, collect, log }),
   });
   const watch = createJob({ name: 'watch', intervalMs: watchIntervalMs, work: () => watcher.poll(), log });
-  const { budgets, watchBudgets, bond, watchBond } = createContractJobs({
-    config,
-    ledger,
-    client,
-    log,
-    watchIntervalMs,
+  const views = createContractViews({
+    ...{ config, ledger, client, head, log, watchIntervalMs, queue, relay: account.address },
+    anchor: () => anchor.run(),
   });
   const sweep = createSweepJob({ ledger, log, intervalMs: sweepIntervalMs });
-  const jobs = [watch, watchBudgets, watchBond, collect, collectClosing, anchor, sweep];
-  const onDemand = { collect, anchor };
+  const jobs = [watch, ...views.jobs, collect, collectClosing, anchor, release, sweep];
+  const onDemand = { collect, anchor, release };
 
   return {
-    channelReader,
-    blocks,
-    client,
-    budgets,
-    readBudgets: () => watchBudgets.run(),
-    bond,
+    ...{ channelReader, blocks, client, head },
+    ...views.known,
     // TypeScript cannot see that the job and its result go by the same name.
     runJob: <Name extends keyof JobResults>(name: Name) => onDemand[name].run() as Promise<JobResults[Name]>,
     start() {
@@ -156,20 +165,29 @@ export function createBackground(options: BackgroundOptions): Background {
   };
 }
 
-/** The jobs that follow what votes and disputes change: budgets at every new block, the bond now and then. */
-function createContractJobs(
-  options: Pick<BackgroundOptions, 'config' | 'ledger' | 'log'> & {
-    client: ChainClient;
-    watchIntervalMs: number;
-  },
-): { budgets: ModelBudgets; watchBudgets: Job<void>; bond: Background['bond']; watchBond: Job<void> } {
-  const { config, ledger, log, client, watchIntervalMs } = options;
-  const { chain, contracts, tokens } = config;
+type ContractViews = Pick<Background, 'authority' | 'bond' | 'budgets' | 'disputes' | 'readBudgets'>;
+
+/** The jobs that follow what votes and disputes change: budgets at every new block, the rest each minute. */
+function createContractViews(
+  options: Pick<BackgroundOptions, 'config' | 'ledger' | 'log'> &
+    Pick<DisputeWatcherOptions, 'anchor' | 'queue'> & {
+      client: ChainClient;
+      head: HeadReader;
+      relay: Hex;
+      watchIntervalMs: number;
+    },
+): { known: ContractViews; jobs: readonly Job<void>[] } {
+  const { config, ledger, log, client, head, relay, queue, anchor, watchIntervalMs } = options;
+  const { chain, contracts, tokens, routes } = config;
   const maxStalenessMs = config.budgets.maxStalenessSeconds * 1_000;
   const budgets = createBudgetWatcher({
-    ...{ client, ledger, log, maxStalenessMs, clock: { nowMs: () => Date.now() } },
+    ...{ client, head, ledger, log, maxStalenessMs, clock: { nowMs: () => Date.now() } },
     modelBudgets: contracts.modelBudgets,
+    models: routes.filter((route) => route.prices !== null).map((route) => route.model),
+    tokens: tokens.map((token) => token.address),
     deployedAtBlock: chain.deployedAtBlock,
+    reorgMarginBlocks: chain.reorgMarginBlocks,
+    maxBlocksPerQuery: chain.maxBlocksPerQuery,
   });
   const watchBudgets = createJob({
     name: 'watch budgets',
@@ -179,9 +197,23 @@ function createContractJobs(
     work: () => budgets.poll(),
     log,
   });
+  const { auditLog, billingDisputes } = contracts;
   const bond = createBondWatcher({ client, autoPayLLM: contracts.autoPayLLM, tokens, log });
-  const watchBond = createJob({ name: 'watch bond', intervalMs: bondIntervalMs, work: () => bond.poll(), log });
-  return { budgets, watchBudgets, bond: () => bond.state(), watchBond };
+  const disputes = createDisputeWatcher({ client, ledger, queue, auditLog, billingDisputes, anchor, log });
+  const authority = createRoleWatcher({ client, contracts, relay, log });
+  const eachMinute = { 'watch bond': bond, 'watch disputes': disputes, 'watch roles': authority };
+  return {
+    known: {
+      ...{ authority, budgets, bond: () => bond.state(), disputes: () => disputes.state() },
+      readBudgets: () => watchBudgets.run(),
+    },
+    jobs: [
+      watchBudgets,
+      ...Object.entries(eachMinute).map(([name, watcher]) =>
+        createJob({ name, intervalMs: minuteMs, maxRetryMs: minuteMs, work: () => watcher.poll(), log }),
+      ),
+    ],
+  };
 }
 
 /** A payer wants its deposit back: what it owes is collected at once, in the background. */
@@ -189,6 +221,17 @@ function collectForClose(options: { channelId: Hex; collect: Job<CollectionResul
   const { channelId, collect, log } = options;
   log.info({ channelId }, 'a payer wants to close its channel; collecting now');
   collect.run().catch((error: unknown) => log.error({ channelId, ...describeError(error) }, 'the collection failed'));
+}
+
+function createAnchorJob(deps: AnchoringDeps, { intervalSeconds }: RelayConfig['audit']): Job<AnchoringResult> {
+  const { log } = deps;
+  return createJob({ name: 'anchor', intervalMs: intervalSeconds * 1_000, work: () => runAnchoring(deps), log });
+}
+
+/** Bookings whose dispute window is over become the providers' credits, which frees the relay's bond. */
+function createReleaseJob(deps: ReleaseDeps): Job<ReleaseResult> {
+  const { log } = deps;
+  return createJob({ name: 'release', intervalMs: releaseIntervalMs, work: () => runReleases(deps), log });
 }
 
 function createSweepJob(options: { ledger: Pick<Ledger, 'sweep'>; log: JobLog; intervalMs: number }): Job<void> {

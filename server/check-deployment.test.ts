@@ -13,11 +13,11 @@ let honest: CheckDeploymentOptions;
 beforeAll(async () => {
   stack = await deployStack();
   const { chain, relay } = stack;
-  const { contracts, deployedAtBlock, tokens } = stack.deployment;
+  const { contracts, tokens } = stack.deployment;
   honest = {
     client: createChainClient({ rpcUrl: chain.rpcUrl, chainId: chain.chainId }),
     config: {
-      chain: { id: chain.chainId, rpcUrl: chain.rpcUrl, deployedAtBlock },
+      chain: { id: chain.chainId },
       contracts,
       tokens: Object.entries(tokens).map(([symbol, token]) => ({ symbol, ...token })),
     },

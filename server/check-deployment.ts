@@ -1,18 +1,17 @@
-import { autoPayLlmAbi } from '../protocol/abi/auto-pay-llm.ts';
 import { fiatTokenAbi } from '../protocol/abi/fiat-token.ts';
-import { keyRegistryAbi } from '../protocol/abi/key-registry.ts';
 import type { Hex } from '../protocol/bytes/hex.ts';
-import { nameId } from '../protocol/bytes/name-id.ts';
 import type { ContractAddresses } from '../protocol/deployment/deployment-schema.ts';
 import { AutoPayError } from '../protocol/errors/auto-pay-error.ts';
 import { callChain } from './chain/call-chain.ts';
 import type { ChainClient } from './chain/create-chain-client.ts';
+import { holdsRole, isReceiptKeyNow } from './chain/read-authority.ts';
 import type { RelayConfig, TokenConfig } from './config/relay-config.ts';
 
 /** What is compared with the chain. */
 export interface CheckDeploymentOptions {
   client: ChainClient;
-  config: Pick<RelayConfig, 'chain' | 'contracts'> & {
+  config: Pick<RelayConfig, 'contracts'> & {
+    chain: Pick<RelayConfig['chain'], 'id'>;
     tokens: readonly Pick<TokenConfig, 'symbol' | 'address' | 'decimals'>[];
   };
   /** The relay's account. */
@@ -103,15 +102,7 @@ async function requireRole(
 ): Promise<void> {
   const { at, role, holder } = check;
   const account = holder === 'relay' ? check.relay : check.contracts[holder];
-  const holds = await callChain(`${role} of contracts.${at}`, () =>
-    client.readContract({
-      address: check.contracts[at],
-      // All of these have the AccessControl of OpenZeppelin.
-      abi: autoPayLlmAbi,
-      functionName: 'hasRole',
-      args: [nameId(role), account],
-    }),
-  );
+  const holds = await holdsRole(client, { contract: check.contracts[at], role, account });
   const remedy =
     holder === 'relay'
       ? `${account} (keys/relay.key) lacks ${role} of contracts.${at}. Grant it, or use the key that has it.`
@@ -127,18 +118,9 @@ async function requireDecimals(client: ChainClient, token: Pick<TokenConfig, 'sy
   require(decimals === token.decimals, `${symbol} has ${decimals} decimals, not ${token.decimals} as tokens says.`);
 }
 
-/** By the later of the chain's clock and ours: a local chain's runs ahead while it deploys. */
-async function requireReceiptKey(
-  client: ChainClient,
-  { keyRegistry, relay }: { keyRegistry: Hex; relay: Hex },
-): Promise<void> {
-  const newest = await callChain('the newest block', () => client.getBlock());
-  const nowSeconds = BigInt(Math.floor(Date.now() / 1_000));
-  const at = newest.timestamp > nowSeconds ? newest.timestamp : nowSeconds;
-  const isValid = await callChain('the receipt key', () =>
-    client.readContract({ address: keyRegistry, abi: keyRegistryAbi, functionName: 'isValidAt', args: [relay, at] }),
-  );
-  require(isValid, `${relay} (keys/relay.key) is no receipt key of contracts.keyRegistry now. Add it there, or use the key that is.`);
+async function requireReceiptKey(client: ChainClient, keys: { keyRegistry: Hex; relay: Hex }): Promise<void> {
+  const isValid = await isReceiptKeyNow(client, keys);
+  require(isValid, `${keys.relay} (keys/relay.key) is no receipt key of contracts.keyRegistry now. Add it there, or use the key that is.`);
 }
 
 function require(condition: boolean, message: string): asserts condition {

@@ -1,5 +1,5 @@
 import { AutoPayError } from '../protocol/errors/auto-pay-error.ts';
-import type { CallDeps, CallSummary, Clock, ModelBudgets } from './call/types.ts';
+import type { CallDeps, CallSummary, Clock, ModelBudgets, RelayAuthority } from './call/types.ts';
 import type { RelayConfig } from './config/relay-config.ts';
 import type { Ledger } from './ledger/ledger.ts';
 import { describeError, type Log } from './log.ts';
@@ -25,12 +25,13 @@ export function createCallDeps(options: {
   config: RelayConfig;
   ledger: Ledger;
   budgets: ModelBudgets;
+  authority: RelayAuthority;
   prices: PriceList;
   clock: Clock;
   log: Log;
   env: Readonly<Record<string, string | undefined>>;
 }): CallSetup {
-  const { config, ledger, budgets, prices, clock, log, env } = options;
+  const { config, ledger, budgets, authority, prices, clock, log, env } = options;
   const { limits, routes } = config;
   const transport = createTransport({
     providers: config.providers.map((provider) => readProvider(provider, env)),
@@ -44,6 +45,7 @@ export function createCallDeps(options: {
       ledger,
       routes: new Map(routes.map((route) => [route.model, route])),
       budgets,
+      authority,
       router: createRouter({ transport, clock }),
       clock,
       limits,

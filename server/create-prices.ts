@@ -1,4 +1,5 @@
 import type { ChainClient } from './chain/create-chain-client.ts';
+import type { HeadReader } from './chain/create-head-reader.ts';
 import { createJob } from './chain/create-job.ts';
 import type { JobLog } from './chain/job-log.ts';
 import { createOracleWatcher } from './chain/watch-oracle-prices.ts';
@@ -27,17 +28,18 @@ const tableIntervalMs = 60_000;
 export function createPrices(options: {
   config: Pick<RelayConfig, 'contracts' | 'routes' | 'tokens'>;
   client: Pick<ChainClient, 'readContract'>;
+  head: HeadReader;
   log: JobLog;
   /** Unix milliseconds. */
   nowMs: () => number;
 }): Prices {
-  const { config, client, log, nowMs } = options;
+  const { config, client, head, log, nowMs } = options;
   const { contracts, routes, tokens } = config;
   const rows = routes.flatMap((route) => route.prices ?? []);
   const root = rows.length === 0 ? null : rootOfPrices(rows);
-  const table = createPriceTableWatcher({ client, priceBook: contracts.priceBook, root, log, nowMs });
+  const table = createPriceTableWatcher({ client, head, priceBook: contracts.priceBook, root, log, nowMs });
   const ofOracle = tokens.filter((token) => token.oracle);
-  const oracle = createOracleWatcher({ client, priceOracle: contracts.priceOracle, tokens: ofOracle, log, nowMs });
+  const oracle = createOracleWatcher({ client, head, priceOracle: contracts.priceOracle, tokens: ofOracle, log });
   const watchTable = createJob({
     ...{ name: 'watch price table', intervalMs: tableIntervalMs, maxRetryMs: tableIntervalMs },
     work: () => table.poll(),

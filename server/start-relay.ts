@@ -92,7 +92,7 @@ export async function startRelay(options: StartRelayOptions): Promise<Relay> {
     const background = createBackground({ config, ledger, relayKey: keys.relayKey, dataDir, log });
     closers.push(() => background.stop());
     await background.readBudgets();
-    const prices = createPrices({ config, client, log, ...clock });
+    const prices = createPrices({ config, client, head: background.head, log, ...clock });
     closers.push(() => prices.stop());
     await prices.prepare();
     const { challengeKey, operatorToken } = keys;
@@ -100,7 +100,8 @@ export async function startRelay(options: StartRelayOptions): Promise<Relay> {
     const books = { config, ledger, prices: prices.list };
     const payments = createPayments({ ...books, challengeKey, reader, ...clock, onFatal: fatal });
     closers.push(() => payments.close());
-    const calls = createCallDeps({ ...books, budgets: background.budgets, clock, log, env });
+    const { authority, budgets } = background;
+    const calls = createCallDeps({ ...books, authority, budgets, clock, log, env });
     closers.push(() => calls.closeTransport());
 
     const { deps } = calls;
@@ -113,7 +114,10 @@ export async function startRelay(options: StartRelayOptions): Promise<Relay> {
       maxBodyBytes: limits.maxBodyBytes,
       log,
       models: describeModels({ routes: deps.routes, prices: prices.list, ...clock }),
-      health: () => ({ relay, ...describeTerms(config), bond: background.bond() }),
+      health: () => ({
+        ...{ relay, ...describeTerms(config) },
+        ...{ bond: background.bond(), disputes: background.disputes() },
+      }),
       ledger,
       blocks: background.blocks,
       runJob: (name) => background.runJob(name),

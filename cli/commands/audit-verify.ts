@@ -46,6 +46,7 @@ export async function runAuditVerify(context: CommandContext, options: AuditVeri
     autoPayLLM: contracts.autoPayLLM,
     priceBook: contracts.priceBook,
     priceOracle: contracts.priceOracle,
+    keyRegistry: contracts.keyRegistry,
     ...(await findPriceRows(stack)),
     blockSource:
       options.ipfs === undefined

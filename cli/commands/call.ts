@@ -1,4 +1,5 @@
 import OpenAI from 'openai';
+import { escapeText } from '../../client/escape-text.ts';
 import { createPayFetch } from '../../client/pay-fetch.ts';
 import type { Wallet } from '../../client/open-wallet.ts';
 import type { StoredReceipt } from '../../client/receipt-store.ts';
@@ -37,7 +38,7 @@ export async function runCall(context: CommandContext, options: CallOptions): Pr
     apiKey: 'unused',
     maxRetries: 0,
   });
-  const show = context.isJson ? () => undefined : (piece: string) => void process.stdout.write(piece);
+  const show = context.isJson ? () => undefined : (piece: string) => void process.stdout.write(escapeText(piece));
   const answer = await ask(client, { ...options, model, show });
   show('\n');
   const isVerified = receipt?.problems.length === 0;

@@ -8,6 +8,7 @@ import {
 } from '../../client/disputes/build-evidence.ts';
 import { endDispute, type DisputeEnding } from '../../client/disputes/end-dispute.ts';
 import type { Evidence } from '../../client/disputes/evidence-schema.ts';
+import { readClaim, type DisputeClaim } from '../../client/disputes/read-claim.ts';
 import { openDispute, readDisputeCost, type DisputeCost } from '../../client/disputes/open-dispute.ts';
 import { readDisputes, type DisputeStatus } from '../../client/disputes/read-disputes.ts';
 import { formatTime } from '../../client/governance/describe-call.ts';
@@ -42,8 +43,9 @@ export async function runDisputeOpen(
   const deployment = await openCommandDeployment(context, options);
   const sender = await openCommandSender(context, options, deployment);
   const evidence = await collectEvidence(context, deployment, input);
-  const cost = await readDisputeCost(deployment, evidence);
-  const text = describeOpening(deployment, { evidence, cost });
+  const claim = await readClaim(deployment, evidence);
+  const cost = await readDisputeCost(deployment, { evidence, token: claim.token });
+  const text = describeOpening(deployment, { kind: evidence.kind, claim, cost });
   if (!(await confirmSigning(context, { text, account: sender.address, isYes: options.yes === true }))) return false;
   const { disputeId, transactionHash } = await openDispute(deployment, sender, { evidence, cost });
   const [dispute] = await readDisputes(deployment, disputeId);
@@ -120,13 +122,17 @@ async function collectEvidence(
 
 function describeOpening(
   deployment: OpenDeployment,
-  { evidence, cost }: { evidence: Evidence; cost: DisputeCost },
+  { kind, claim, cost }: { kind: Evidence['kind']; claim: DisputeClaim; cost: DisputeCost },
 ): string {
-  const what = `Opening a dispute: ${evidence.kind}\n`;
+  const { channelId, call, refund, token } = claim;
+  const money = (amount: bigint): string => formatShort(amount, unitOfToken(deployment, token));
+  const what =
+    `Opening a dispute: ${kind}\n  channel ${channelId}\n` +
+    (call === null ? '' : `  call    ${call.callId}, charged ${money(call.amount)}\n`) +
+    `  refund  at most ${money(refund)} to the channel's payer\n`;
   if (cost.bond === 0n) return `${what}  cost    gas only: the chain judges the evidence at once\n`;
-  const bond = formatShort(cost.bond, unitOfToken(deployment, cost.token));
   return (
-    `${what}  cost    ${bond} as the claimant's bond: it comes back if the claim holds or nobody decides in time,\n` +
+    `${what}  cost    ${money(cost.bond)} as the claimant's bond: it comes back if the claim holds or nobody decides in time,\n` +
     "          and goes to the relay's bond if the claim is answered or rejected\n"
   );
 }

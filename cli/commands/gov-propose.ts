@@ -1,6 +1,7 @@
 import { isAddress } from 'viem';
-import { unitOfToken, type OpenDeployment } from '../../client/chain/open-deployment.ts';
+import type { OpenDeployment } from '../../client/chain/open-deployment.ts';
 import { asChainError } from '../../client/chain/send-transaction.ts';
+import { escapeLine } from '../../client/escape-text.ts';
 import {
   proposeBudgetRemoval,
   proposeDefaultBudget,
@@ -18,18 +19,14 @@ import { formatTime } from '../../client/governance/describe-call.ts';
 import { shortId } from '../../client/governance/describe-next-step.ts';
 import { reviewCalls } from '../../client/governance/review-calls.ts';
 import { sendProposal } from '../../client/governance/send-proposal.ts';
-import { formatShort } from '../../client/token-amount.ts';
 import { isHex, type Hex } from '../../protocol/bytes/hex.ts';
 import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
 import type { CommandContext } from '../command-context.ts';
 import { confirmSigning } from '../confirm-signing.ts';
 import { openCommandDeployment, openCommandSender, type SigningOptions } from '../open-command-deployment.ts';
+import { formatPrices } from '../format-prices.ts';
 import { formatReview } from '../format-review.ts';
-import { formatTable } from '../output.ts';
 import { readPriceTable, type PriceTable } from '../read-price-table.ts';
-
-/** Prices in US dollars have 8 decimals (contracts/types/PriceRow.sol). */
-const usdUnit = { symbol: 'USD', decimals: 8 };
 
 /** What `autopay gov propose` was given: an action with its arguments, as they were typed. */
 export type ProposeInput =
@@ -60,7 +57,7 @@ export async function runPropose(
   if (failed) {
     throw new AutoPayError('transaction_failed', `${failed.text} would fail: ${failed.failure}. Nothing was signed.`);
   }
-  const text = `${draft.title}\n${formatReview(calls)}${draft.details ?? ''}`;
+  const text = `${escapeLine(draft.title)}\n${formatReview(calls)}${draft.details ?? ''}`;
   if (!(await confirmSigning(context, { text, account: sender.address, isYes: options.yes === true }))) return false;
   const sent = await sendProposal(deployment, sender, draft);
   context.print({
@@ -114,17 +111,7 @@ async function buildDraft(
 
 /** A root says nothing to a reader: the prices that it stands for are listed. */
 function draftPrices(deployment: OpenDeployment, { root, rows }: PriceTable): DetailedDraft {
-  const listed = rows.map((row) => {
-    const unit = row.inUsd ? usdUnit : unitOfToken(deployment, row.token);
-    const paidIn = unitOfToken(deployment, row.token).symbol;
-    const [prompt, completion, request] = [row.prompt, row.completion, row.request].map((price) =>
-      formatShort(price, unit),
-    );
-    return [row.model, paidIn, prompt ?? '', completion ?? '', request ?? ''];
-  });
-  const heads = ['  model', 'paid in', 'prompt / 1M tokens', 'completion / 1M tokens', 'per call'];
-  const table = formatTable([heads, ...listed.map(([model = '', ...rest]) => [`  ${model}`, ...rest])]);
-  return { ...proposePriceRoot(deployment, root), details: table };
+  return { ...proposePriceRoot(deployment, root), details: formatPrices(deployment, rows) };
 }
 
 /**

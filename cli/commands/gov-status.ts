@@ -1,4 +1,5 @@
 import { agptUnit, type OpenDeployment } from '../../client/chain/open-deployment.ts';
+import { escapeLine } from '../../client/escape-text.ts';
 import { formatTime } from '../../client/governance/describe-call.ts';
 import { describeNextStep, shortId } from '../../client/governance/describe-next-step.ts';
 import {
@@ -72,7 +73,7 @@ function formatVotes({ votes, quorum }: ProposalStatus): string {
 
 function formatListed(status: ProposalStatus, now: number): string {
   return (
-    `${shortId(status.id)}…  ${status.state}: ${status.title}\n` +
+    `${shortId(status.id)}…  ${status.state}: ${escapeLine(status.title)}\n` +
     `  votes  ${formatVotes(status)}\n` +
     `  next   ${describeNextStep(status, now)}\n`
   );

@@ -1,4 +1,5 @@
 import { agptUnit } from '../../client/chain/open-deployment.ts';
+import { escapeLine } from '../../client/escape-text.ts';
 import { describeNextStep } from '../../client/governance/describe-next-step.ts';
 import {
   findProposal,
@@ -98,7 +99,7 @@ interface Step {
 async function signStep(context: CommandContext, options: SigningOptions, step: Step): Promise<boolean> {
   const { deployment, proposal, account } = step;
   const calls = await reviewCalls(deployment, proposal.calls, proposal);
-  const text = `${step.doing}: ${proposal.title}\n${formatReview(calls)}`;
+  const text = `${step.doing}: ${escapeLine(proposal.title)}\n${formatReview(calls)}`;
   if (!(await confirmSigning(context, { text, account, isYes: options.yes === true }))) return false;
   const { transactionHash } = await step.send();
   const after = await readProposalStatus(deployment, proposal);

@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { decodeFunctionData } from 'viem';
+import { BaseError, decodeFunctionData, encodeErrorResult } from 'viem';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { billingDisputesAbi } from '../../protocol/abi/billing-disputes.ts';
 import { toHex, zeroBytes32, type Hex } from '../../protocol/bytes/hex.ts';
@@ -22,6 +22,7 @@ import {
 } from './build-evidence.ts';
 import type { Evidence, SignedReceiptStruct } from './evidence-schema.ts';
 import { encodeDispute, openDispute, readDisputeCost } from './open-dispute.ts';
+import { readClaim } from './read-claim.ts';
 import { readDisputes } from './read-disputes.ts';
 
 const usdc: Hex = `0x${'dc'.repeat(20)}`;
@@ -125,6 +126,10 @@ describe("a wallet's receipt", () => {
       await receipts.append(storedOf(channel(id), sequence));
     }
     expect((await receipts.findNewestOfChannel(channel('c1')))?.sequence).toBe(3);
+    // What did not fit when it came proves nothing of what was paid.
+    for (const id of ['c1', 'c3'])
+      await receipts.append({ ...storedOf(channel(id), 99), problems: ['its running total is above what was signed'] });
+    expect((await receipts.findNewestOfChannel(channel('c1')))?.sequence).toBe(3);
     expect(await buildSettlementEvidence(receipts)).toMatchObject({ channelId: channel('c2') });
     const stranger = await buildSettlementEvidence(receipts, channel('c3'));
     expect(stranger).toEqual({ kind: 'settled-beyond-receipt', channelId: channel('c3'), last: null });
@@ -175,26 +180,97 @@ describe('an evidence file', () => {
   });
 });
 
+describe('what evidence claims', () => {
+  const signed = (changes: Partial<CallReceipt> = {}): SignedReceiptStruct => ({
+    ...toSignedReceiptStruct(storedOf(channel('c1'), 1)),
+    entry: toHex(encodeReceipt({ ...receiptOf(channel('c1'), 1), ...changes })),
+  });
+  const prices = { prompt: 3n, cachedPrompt: 3n, cacheWrite: 3n, audioPrompt: 3n, completion: 3n, audioCompletion: 3n };
+  const row = { ...prices, model: 'm', token: usdc, inUsd: false, request: 2n };
+  const place = { index: 0n, size: 1n, path: [] };
+  const anchor = { size: 1n, previousSize: 0n, anchoredAt: 0n, root: zeroBytes32, cid: zeroBytes32 };
+  const anchored = (changes: Partial<CallReceipt> = {}) => ({
+    entry: signed(changes).entry,
+    index: 0n,
+    anchor,
+    path: [],
+  });
+
+  it.each<[Evidence, bigint]>([
+    [{ kind: 'duplicate-sequence', one: signed(), other: signed({ amount: 12n }) }, 12n],
+    [{ kind: 'duplicate-sequence', one: signed({ amount: 13n }), other: signed() }, 13n],
+    [{ kind: 'wrong-running-total', earlier: null, later: signed({ runningTotal: 17n }) }, 7n],
+    [{ kind: 'wrong-running-total', earlier: signed({ runningTotal: 4n }), later: signed({ runningTotal: 17n }) }, 3n],
+    [{ kind: 'wrong-running-total', earlier: signed(), later: signed() }, 0n],
+    [{ kind: 'rewritten-index', earlier: anchored(), later: anchored({ amount: 99n }) }, 10n],
+    // A unit for the tokens, rounded up, and two for the call.
+    [{ kind: 'overcharge', receipt: signed(), proven: { row, ...place } }, 7n],
+    [{ kind: 'overcharge', receipt: signed(), proven: { row: { ...row, inUsd: true }, ...place } }, 10n],
+    [{ kind: 'overcharge', receipt: signed({ amount: 1n }), proven: { row, ...place } }, 0n],
+    [{ kind: 'unpublished-prices', receipt: signed() }, 10n],
+    [{ kind: 'not-in-log', receipt: signed() }, 10n],
+    [{ kind: 'metering', receipt: signed(), amount: 4n }, 4n],
+  ])('of a call is known before anything is signed (%#)', async (evidence, refund) => {
+    const claim = await readClaim(fakeDeployment(), evidence);
+    expect(claim).toMatchObject({ channelId: channel('c1'), token: usdc, refund });
+    expect(claim.call?.callId).toMatch(/^[0-9a-f-]{36}$/);
+  });
+
+  it('of a channel is what it paid beyond the last receipt', async () => {
+    const deployment = fakeDeployment({ getChannel: { token: usdc, settled: 25n } });
+    const claimed = async (last: SignedReceiptStruct | null) =>
+      readClaim(deployment, { kind: 'settled-beyond-receipt', channelId: channel('c1'), last });
+    expect(await claimed(signed())).toEqual({ channelId: channel('c1'), token: usdc, call: null, refund: 15n });
+    expect(await claimed(null)).toMatchObject({ refund: 25n });
+    expect(await claimed(signed({ runningTotal: 30n }))).toMatchObject({ refund: 0n });
+  });
+});
+
 describe('a dispute', () => {
   const evidence: Evidence = { kind: 'not-in-log', receipt: toSignedReceiptStruct(storedOf(channel('c1'), 1)) };
   const sender = { address: usdc, send: () => Promise.reject(new Error('signed')) };
 
   it("costs the claimant's bond where it is a challenge, and only gas where the evidence speaks for itself", async () => {
     const deployment = fakeDeployment({ termsOf: { claimantBond: 5n, minPenalty: 1n } });
-    expect(await readDisputeCost(deployment, evidence)).toEqual({ token: usdc, bond: 5n });
-    const { receipt } = evidence;
-    expect(await readDisputeCost(deployment, { kind: 'unpublished-prices', receipt })).toMatchObject({ bond: 0n });
+    expect(await readDisputeCost(deployment, { evidence, token: usdc })).toEqual({ token: usdc, bond: 5n });
+    const oneShot: Evidence = { kind: 'unpublished-prices', receipt: evidence.receipt };
+    expect(await readDisputeCost(deployment, { evidence: oneShot, token: usdc })).toMatchObject({ bond: 0n });
   });
 
   it('cannot be opened in a token without terms', async () => {
     const deployment = fakeDeployment({ termsOf: { claimantBond: 0n, minPenalty: 0n } });
-    await expect(readDisputeCost(deployment, evidence)).rejects.toThrow('no terms');
+    await expect(readDisputeCost(deployment, { evidence, token: usdc })).rejects.toThrow('no terms');
   });
 
   it('signs nothing if the wallet cannot put up the bond', async () => {
     const deployment = fakeDeployment({ balanceOf: 4n });
     const opening = openDispute(deployment, sender, { evidence, cost: { token: usdc, bond: 5n } });
     await expect(opening).rejects.toThrow("the dispute's bond is 0.000005 USDC");
+  });
+
+  it('whose evidence does not hold has no bond approved for it', async () => {
+    const sent: string[] = [];
+    const counting = {
+      address: usdc,
+      send: (what: string) => {
+        sent.push(what);
+        return Promise.reject(new Error(`sent ${what}`));
+      },
+    };
+    const open = (errorName: string, error: Hex) => {
+      const deployment = fakeDeployment({ balanceOf: 5n, allowance: 0n });
+      const reverted = new BaseError(errorName, { cause: Object.assign(new BaseError('reverted'), { data: error }) });
+      const reader = { ...deployment.reader, call: () => Promise.reject(reverted) } as never;
+      return openDispute({ ...deployment, reader }, counting, { evidence, cost: { token: usdc, bond: 5n } });
+    };
+    const tooEarly = encodeErrorResult({ abi: billingDisputesAbi, errorName: 'BillingDisputes_TooEarly', args: [9n] });
+    await expect(open('TooEarly', tooEarly)).rejects.toThrow(
+      'The dispute is refused by the chain: BillingDisputes_TooEarly',
+    );
+    expect(sent).toEqual([]);
+    // The token's own refusal: the bond is not approved yet.
+    await expect(open('no allowance', '0xfb8f41b2')).rejects.toThrow('sent Approving');
+    expect(sent).toEqual(["Approving the claimant's bond"]);
   });
 
   it('is listed with who has how long', async () => {

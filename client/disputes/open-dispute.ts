@@ -1,10 +1,9 @@
-import { encodeFunctionData, parseEventLogs } from 'viem';
+import { BaseError, encodeFunctionData, parseEventLogs } from 'viem';
 import { billingDisputesAbi } from '../../protocol/abi/billing-disputes.ts';
 import { fiatTokenAbi } from '../../protocol/abi/fiat-token.ts';
-import { fromHex, type Hex } from '../../protocol/bytes/hex.ts';
+import type { Hex } from '../../protocol/bytes/hex.ts';
 import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
-import { decodeReceipt } from '../../protocol/receipt/decode-receipt.ts';
-import { paymentChannelsAbi } from '../../protocol/abi/payment-channels.ts';
+import { explainRevert } from '../chain/explain-revert.ts';
 import { asChainError, type Sender } from '../chain/send-transaction.ts';
 import { unitOfToken, type OpenDeployment } from '../chain/open-deployment.ts';
 import { formatShort } from '../token-amount.ts';
@@ -23,12 +22,15 @@ export interface DisputeCost {
 
 /**
  * What opening a dispute costs.
+ * @param options.token of the disputed call, by its claim.
  * @throws AutoPayError `transaction_failed` if the token has no terms, so that nothing can be disputed in it.
  */
-export async function readDisputeCost(deployment: OpenDeployment, evidence: Evidence): Promise<DisputeCost> {
+export async function readDisputeCost(
+  deployment: OpenDeployment,
+  { evidence, token }: { evidence: Evidence; token: Hex },
+): Promise<DisputeCost> {
   const { reader, contracts } = deployment;
   try {
-    const token = await tokenOf(deployment, evidence);
     if (!bondedKinds.has(evidence.kind)) return { token, bond: 0n };
     const disputes = { address: contracts.billingDisputes, abi: billingDisputesAbi } as const;
     const { claimantBond } = await reader.readContract({ ...disputes, functionName: 'termsOf', args: [token] });
@@ -53,8 +55,10 @@ export async function openDispute(
 ): Promise<{ disputeId: bigint; transactionHash: Hex }> {
   const { evidence, cost } = options;
   const disputes = deployment.contracts.billingDisputes;
+  const call = { to: disputes, data: encodeDispute(evidence) };
+  if (cost.bond > 0n) await requireHolding(deployment, { account: sender.address, ...call });
   await approveBond(deployment, sender, cost);
-  const receipt = await sender.send('The dispute', { to: disputes, data: encodeDispute(evidence) });
+  const receipt = await sender.send('The dispute', call);
   const [opened] = parseEventLogs({ abi: billingDisputesAbi, eventName: 'DisputeOpened', logs: receipt.logs });
   if (!opened) throw new AutoPayError('transaction_failed', 'No dispute was opened. Is the contract the right one?');
   return { disputeId: opened.args.disputeId, transactionHash: receipt.transactionHash };
@@ -95,6 +99,22 @@ export function encodeDispute(evidence: Evidence): Hex {
   }
 }
 
+/**
+ * Requires that evidence holds before a bond is approved for it. The bond is taken last: that it cannot be taken yet is the
+ * token's refusal, and no fault of the evidence.
+ */
+async function requireHolding({ reader }: OpenDeployment, call: { account: Hex; to: Hex; data: Hex }): Promise<void> {
+  try {
+    await reader.call({ ...call, blockTag: 'pending' });
+  } catch (error) {
+    const refusal = asChainError(error, 'The dispute');
+    const isRevert = refusal instanceof AutoPayError && refusal.code === 'transaction_failed';
+    const reason = error instanceof BaseError ? explainRevert(error) : '';
+    if (isRevert && !reason.startsWith('BillingDisputes_')) return;
+    throw refusal;
+  }
+}
+
 async function approveBond(deployment: OpenDeployment, sender: Sender, { token, bond }: DisputeCost): Promise<void> {
   if (bond === 0n) return;
   const { reader, contracts } = deployment;
@@ -115,28 +135,4 @@ async function approveBond(deployment: OpenDeployment, sender: Sender, { token, 
     args: [contracts.billingDisputes, bond],
   });
   await sender.send("Approving the claimant's bond", { to: token, data });
-}
-
-async function tokenOf({ reader, contracts }: OpenDeployment, evidence: Evidence): Promise<Hex> {
-  if (evidence.kind === 'settled-beyond-receipt') {
-    const channels = { address: contracts.paymentChannels, abi: paymentChannelsAbi } as const;
-    const args = [evidence.channelId] as const;
-    return (await reader.readContract({ ...channels, functionName: 'getChannel', args })).token;
-  }
-  const { entry } = entryOf(evidence);
-  return decodeReceipt(fromHex(entry)).token;
-}
-
-/** The receipt or entry that a dispute is about. */
-function entryOf(evidence: Exclude<Evidence, { kind: 'settled-beyond-receipt' }>): { entry: Hex } {
-  switch (evidence.kind) {
-    case 'duplicate-sequence':
-      return evidence.one;
-    case 'wrong-running-total':
-      return evidence.later;
-    case 'rewritten-index':
-      return evidence.earlier;
-    default:
-      return evidence.receipt;
-  }
 }

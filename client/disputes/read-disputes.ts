@@ -1,26 +1,14 @@
 import { billingDisputesAbi } from '../../protocol/abi/billing-disputes.ts';
 import type { Hex } from '../../protocol/bytes/hex.ts';
+import {
+  disputeKinds,
+  disputeStates,
+  type DisputeKind,
+  type DisputeState,
+} from '../../protocol/disputes/dispute-kinds.ts';
 import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
 import type { OpenDeployment } from '../chain/open-deployment.ts';
 import { asChainError } from '../chain/send-transaction.ts';
-
-/** IBillingDisputes.DisputeKind, in its order; the names are those of evidence files. */
-export const disputeKinds = [
-  'none',
-  'duplicate-sequence',
-  'wrong-running-total',
-  'rewritten-index',
-  'overcharge',
-  'unpublished-prices',
-  'settled-beyond-receipt',
-  'not-in-log',
-  'metering',
-] as const;
-export type DisputeKind = (typeof disputeKinds)[number];
-
-/** IBillingDisputes.DisputeState, in its order. */
-export const disputeStates = ['none', 'open', 'answered', 'upheld', 'rejected', 'expired'] as const;
-export type DisputeState = (typeof disputeStates)[number];
 
 /** A dispute as the chain has it. Amounts are atomic units of `token`. */
 export interface DisputeStatus {

@@ -109,10 +109,15 @@ async function describeArgument(
   }
 }
 
+/** Decimals of an accounting rate: AGPT wei per atomic unit of the token, times 10^18. */
+const rateDecimals = 18;
+
 /** What a token counts against budgets, per whole token. */
 export function describeRate(rate: bigint, unit: TokenUnit): string {
   if (rate === 0n) return 'nothing (its spends are over budget)';
-  return `${formatShort((rate * 10n ** BigInt(unit.decimals)) / 10n ** 18n, agptUnit)} per ${unit.symbol}`;
+  // Exact, with as many digits as it takes: a small rate is not none.
+  const exact = { ...agptUnit, decimals: agptUnit.decimals + rateDecimals };
+  return `${formatShort(rate * 10n ** BigInt(unit.decimals), exact)} per ${unit.symbol}`;
 }
 
 function describeSpends(spends: readonly BookedSpend[], unit: TokenUnit, words: CallWords): string {

@@ -5,6 +5,7 @@ import { billingDisputesAbi } from '../../protocol/abi/billing-disputes.ts';
 import { zeroAddress, type Hex } from '../../protocol/bytes/hex.ts';
 import { nameId } from '../../protocol/bytes/name-id.ts';
 import { agptUnit, unitOfToken, type OpenDeployment } from '../chain/open-deployment.ts';
+import { readEvents } from '../chain/read-events.ts';
 import { formatShort } from '../token-amount.ts';
 import { decodeCall, describeRate, formatDay, formatTime, type CallWords } from './describe-call.ts';
 import type { GovernanceCall } from './governance-call.ts';
@@ -116,8 +117,15 @@ async function previewRate(context: PreviewContext, [token, rate]: readonly unkn
     subject: `one ${unit.symbol} against budgets`,
     before: describeRate(before, unit),
     after: describeRate(rate as bigint, unit),
-    from: before === 0n ? fromExecution(context) : fromNextDay(context),
+    from: before !== 0n || (await hadRate(context, String(token))) ? fromNextDay(context) : fromExecution(context),
   };
+}
+
+/** Only a token's first rate holds at once; a rate that was set to zero is one too. */
+async function hadRate({ deployment }: PreviewContext, token: string): Promise<boolean> {
+  const address = deployment.contracts.modelBudgets;
+  const events = await readEvents(deployment, { address, abi: modelBudgetsAbi, eventName: 'AccountingRateSet' });
+  return events.some(({ args }) => args.token.toLowerCase() === token.toLowerCase());
 }
 
 async function readPeriod({ deployment }: PreviewContext, root: Hex): Promise<string> {

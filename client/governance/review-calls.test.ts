@@ -15,6 +15,7 @@ import {
   proposeRuling,
   type ProposalDraft,
 } from './build-proposal.ts';
+import { describeRate } from './describe-call.ts';
 import { formatEffect } from './preview-effects.ts';
 import { reviewCalls } from './review-calls.ts';
 import type { OpenDeployment } from '../chain/open-deployment.ts';
@@ -167,6 +168,23 @@ describe('what a signer is shown', () => {
     const reviewed = await reviewCalls(deployment, draft.calls);
     expect(reviewed.map(({ text, effect }) => [text, effect && formatEffect(effect)])).toEqual(calls);
     expect(reviewed.every(({ failure, isSimulated }) => isSimulated && failure === null)).toBe(true);
+  });
+
+  it.each([
+    ['was never set', [], 'from its execution, at the earliest 2026-11-21T14:01:00Z'],
+    ['was set for another token', [payout], 'from its execution, at the earliest 2026-11-21T14:01:00Z'],
+    ['was set, and is zero', [usdc], 'from the UTC day after its execution, at the earliest 2026-11-22'],
+  ] as const)('knows from when a rate holds that %s', async (_what, tokens, from) => {
+    const AccountingRateSet = tokens.map((token) => ({ args: { token, rate: 0n, fromDay: 1 } }));
+    const deployment = fakeDeployment({ ...answers, rateOf: 0n, AccountingRateSet });
+    const [call] = await reviewCalls(deployment, proposeRate(deployment, 'USDC', '250').calls);
+    expect(call?.effect).toMatchObject({ before: 'nothing (its spends are over budget)', from });
+  });
+
+  it('does not take a small rate for none', () => {
+    const unit = { symbol: 'USDC', decimals: 6 };
+    expect(describeRate(1n, unit)).toBe(`0.${'0'.repeat(29)}1 AGPT per USDC`);
+    expect(describeRate(0n, unit)).toContain('nothing');
   });
 
   it('does not register a name twice', async () => {

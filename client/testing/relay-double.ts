@@ -19,6 +19,7 @@ import { encodeReceipt } from '../../protocol/receipt/encode-receipt.ts';
 import { encodeSignedReceipt } from '../../protocol/receipt/signed-receipt.ts';
 import { receiptBatchDigest, receiptDomainSeparator } from '../../protocol/typed-data/receipt-batch.ts';
 import { voucherDigest, voucherDomainSeparator } from '../../protocol/typed-data/voucher.ts';
+import type { PayToken } from '../fetch-relay-terms.ts';
 
 const relayKey = Buffer.alloc(32, 0x11);
 const address = (byte: string): Hex => `0x${byte.repeat(20)}`;
@@ -29,6 +30,8 @@ export const doubleTerms = {
   escrow: address('ec'),
   payee: address('a1'),
   priceOracle: address('c0'),
+  priceBook: address('b0'),
+  keyRegistry: address('4e'),
   token: { symbol: 'USDC', address: address('dc'), decimals: 6 },
   relay: addressOfPrivateKey(relayKey),
 };
@@ -61,6 +64,14 @@ interface Mischief {
   omitReceipt?: boolean;
   signWith?: Uint8Array;
   escrow?: Hex;
+  /** Other contracts than those of its terms. */
+  contracts?: { priceOracle?: Hex; priceBook?: Hex; keyRegistry?: Hex };
+  /** Another number of its token's decimals. */
+  decimals?: number;
+  /** Tokens that it takes besides its own. */
+  moreTokens?: PayToken[];
+  /** When it says that it signed, unix milliseconds. */
+  signedAtMs?: number;
   changeFacts?: (facts: Record<string, string>) => Record<string, string>;
   /** Refuses every voucher as too small. */
   refuseVouchers?: boolean;
@@ -144,9 +155,17 @@ function sendJson(response: ServerResponse, status: number, body: unknown, heade
 
 async function serve(double: Double, request: IncomingMessage, response: ServerResponse): Promise<void> {
   if (request.url === '/healthz') {
-    const { relay, chainId, escrow, payee, priceOracle, token } = doubleTerms;
-    const contracts = { paymentChannels: double.mischief.escrow ?? escrow, autoPayLLM: payee, priceOracle };
-    return sendJson(response, 200, { status: 'ok', relay, chainId, contracts, tokens: [token] });
+    const { relay, chainId, escrow, payee, priceOracle, priceBook, keyRegistry, token } = doubleTerms;
+    const others = { autoPayLLM: payee, priceOracle, priceBook, keyRegistry, ...double.mischief.contracts };
+    const contracts = { paymentChannels: double.mischief.escrow ?? escrow, ...others };
+    const { decimals = token.decimals, moreTokens = [] } = double.mischief;
+    return sendJson(response, 200, {
+      status: 'ok',
+      relay,
+      chainId,
+      contracts,
+      tokens: [{ ...token, decimals }, ...moreTokens],
+    });
   }
   if (request.url === '/v1/models')
     return sendJson(response, 200, {
@@ -380,7 +399,7 @@ function chargeAndSign({ double, callId, model, body, payment }: Answer, respons
   };
   if (double.mischief.omitReceipt) return undefined;
   const entry = encodeReceipt(double.mischief.changeReceipt?.(honest) ?? honest);
-  const batch = { root: hashLeaf(entry), size: 1, signedAtMs: Date.now() };
+  const batch = { root: hashLeaf(entry), size: 1, signedAtMs: double.mischief.signedAtMs ?? Date.now() };
   const separator = receiptDomainSeparator({ chainId: doubleTerms.chainId, verifyingContract: doubleTerms.payee });
   const signature = signDigest(receiptBatchDigest(separator, batch), double.mischief.signWith ?? relayKey);
   return encodeSignedReceipt({

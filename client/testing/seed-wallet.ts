@@ -20,13 +20,15 @@ export async function seedWallet(
 ): Promise<{ stateDir: string; remove: () => Promise<void> }> {
   const deposit = options.deposit ?? 1_000_000n;
   const stateDir = await mkdtemp(join(tmpdir(), 'autopay-wallet-'));
-  const { chainId, escrow, payee, token } = doubleTerms;
+  const { chainId, escrow, payee, priceOracle, priceBook, keyRegistry, token } = doubleTerms;
   const identity = {
     relayUrl: double.url,
     chainId,
     escrow,
     payee,
+    ...{ priceOracle, priceBook, keyRegistry },
     token: token.address,
+    tokenDecimals: token.decimals,
     payer: walletAddress,
     saltIndex: 0,
     channelId: seededChannelId,

@@ -53,6 +53,13 @@ abstract contract HeldFunds is IAutoPayLLM, ReentrancyGuardTransient {
         return _pots[token].unreleased;
     }
 
+    /// @dev Counts money that arrived and is not anyone's yet; answers the new total.
+    function _addUnbooked(address token, uint256 amount) internal returns (uint256 total) {
+        total = _pots[token].unbooked + amount;
+        require(total <= type(uint128).max, AutoPayLLM_AmountTooLarge(total, type(uint128).max));
+        _pots[token].unbooked = uint128(total);
+    }
+
     /// @dev Pays out.
     function _pay(address token, address to, uint256 amount) internal {
         uint256 balanceBefore = _balance(token);

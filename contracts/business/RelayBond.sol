@@ -42,10 +42,10 @@ abstract contract RelayBond is HeldFunds, GuardianStops {
 
     /// @inheritdoc IAutoPayLLM
     function withdrawBond(address token, uint256 amount) external nonReentrant onlyActiveRelay {
-        // Check: neither disputes nor unreleased bookings need it.
+        // Check: neither disputes, nor what they left to be paid, nor unreleased bookings need it.
         require(amount != 0, AutoPayLLM_ZeroAmount());
         Bond storage bond = _bonds[token];
-        uint256 free = Math.saturatingSub(_freeOf(bond), _pots[token].unreleased);
+        uint256 free = Math.saturatingSub(_freeOf(bond), bond.owed + _pots[token].unreleased);
         require(amount <= free, AutoPayLLM_BondNotFree(token, amount, free));
 
         // Effect: the bond falls.
@@ -109,13 +109,29 @@ abstract contract RelayBond is HeldFunds, GuardianStops {
     }
 
     /// @inheritdoc IAutoPayLLM
+    function oweBond(address token, uint256 amount) external nonReentrant onlyRole(DISPUTES_ROLE) {
+        uint256 owed = _bonds[token].owed + amount;
+        _bonds[token].owed = owed;
+        emit BondOwed(token, owed);
+    }
+
+    /// @inheritdoc IAutoPayLLM
+    function settleOwed(address token, uint256 amount) external nonReentrant onlyRole(DISPUTES_ROLE) {
+        uint256 owed = _bonds[token].owed;
+        require(amount <= owed, AutoPayLLM_BondNotOwed(token, amount, owed));
+        _bonds[token].owed = owed - amount;
+        emit BondOwed(token, owed - amount);
+    }
+
+    /// @inheritdoc IAutoPayLLM
     function bondOf(address token) external view returns (Bond memory) {
         return _bonds[token];
     }
 
-    /// @dev Requires that the bond covers what is booked and not released.
+    /// @dev Requires that the bond covers what is booked and not released, besides what disputes hold and are owed.
     function _requireBond(address token, uint256 required) internal view {
-        uint256 free = _freeOf(_bonds[token]);
+        Bond storage bond = _bonds[token];
+        uint256 free = Math.saturatingSub(_freeOf(bond), bond.owed);
         require(free >= required, AutoPayLLM_BondTooLow(token, free, required));
     }
 

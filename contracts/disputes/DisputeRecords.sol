@@ -51,6 +51,9 @@ abstract contract DisputeRecords is Evidence, ReentrancyGuardTransient {
     mapping(address token => mapping(address to => uint256 amount)) public claimableBonds;
 
     mapping(uint256 disputeId => Dispute dispute) private _disputes;
+    /// @dev What the upheld disputes of a channel still owe its payer, and for what of it the relay's bond is kept.
+    mapping(bytes32 channelId => uint256 amount) private _outstandingOf;
+    mapping(bytes32 channelId => uint256 amount) private _owedOf;
     mapping(address token => TokenTerms terms) private _terms;
 
     modifier onlyGovernance() {
@@ -76,12 +79,18 @@ abstract contract DisputeRecords is Evidence, ReentrancyGuardTransient {
             BillingDisputes_WrongState(disputeId, dispute.kind, dispute.state)
         );
 
-        // Effect, interaction: no penalty on top; that was for the contradiction.
+        // Effect, interaction: the penalty follows the refund, so that disputing before collecting avoids none of it.
         uint256 due = dispute.outstanding;
-        (paid, ) = _slash(dispute, _payable(dispute.channelId, due), 0);
-        require(paid != 0, BillingDisputes_NothingToPay());
+        uint256 penalty = dispute.penaltyOutstanding;
+        uint256 refund = _payable(dispute.channelId, due);
+        uint256 burned;
+        (paid, burned) = _slash(dispute, refund, refund == due ? penalty : Math.mulDiv(penalty, refund, due));
         dispute.outstanding = uint128(due - paid);
-        emit OutstandingPaid(disputeId, paid, due - paid);
+        dispute.penaltyOutstanding = uint128(penalty - burned);
+        _outstandingOf[dispute.channelId] -= paid;
+        bool isLetGo = _updateOwed(dispute);
+        require(paid + burned != 0 || isLetGo, BillingDisputes_NothingToPay());
+        emit OutstandingPaid(disputeId, paid, burned, due - paid);
     }
 
     /// @inheritdoc IBillingDisputes
@@ -145,11 +154,12 @@ abstract contract DisputeRecords is Evidence, ReentrancyGuardTransient {
         dispute.sequence = receipt.sequence;
         dispute.leaf = leaf;
         dispute.amount = kind == DisputeKind.WrongRunningTotal ? uint128(amount) : _claim(receipt, amount);
-        dispute.penalty = _penaltyOf(dispute.token, _payable(dispute.channelId, dispute.amount));
+        dispute.penalty = _penaltyOf(dispute.token, dispute.amount);
         disputeId = _record(dispute, subject);
 
-        // Interaction: refund and penalty.
-        _refund(disputeId, _disputes[disputeId], dispute.amount, dispute.penalty);
+        // Interaction: the refund as far as the channel has paid, and its part of the penalty.
+        uint256 penalty = _penaltyOf(dispute.token, _payable(dispute.channelId, dispute.amount));
+        _refund(disputeId, _disputes[disputeId], dispute.amount, penalty);
     }
 
     /// @dev Opens a dispute that is not decided yet: holds what it is about, and takes the claimant's bond.
@@ -197,12 +207,31 @@ abstract contract DisputeRecords is Evidence, ReentrancyGuardTransient {
         if (frozen != 0) autoPayLLM.thawBond(dispute.token, frozen);
     }
 
-    /// @dev Pays an upheld claim as far as the channel has paid and the bond has it, and burns the penalty.
+    /// @dev Pays an upheld claim as far as the channel has paid and the bond has it, and burns of the penalty what is
+    /// due with it; the rest of both is recorded.
     function _refund(uint256 disputeId, Dispute storage dispute, uint256 refund, uint256 penalty) internal {
         (uint256 paid, uint256 burned) = _slash(dispute, _payable(dispute.channelId, refund), penalty);
         uint256 outstanding = refund - paid;
         dispute.outstanding = uint128(outstanding);
+        dispute.penaltyOutstanding = uint128(dispute.penalty - burned);
+        _outstandingOf[dispute.channelId] += outstanding;
         emit DisputeUpheld(disputeId, paid, burned, outstanding);
+        _updateOwed(dispute);
+    }
+
+    /// @dev Keeps of the relay's bond what a channel's payer is still owed, as far as the channel can ever pay it: a
+    /// claim beyond that must not hold the bond for good.
+    function _updateOwed(Dispute storage dispute) private returns (bool isChanged) {
+        bytes32 channelId = dispute.channelId;
+        Channel memory channel = paymentChannels.getChannel(ChannelId.wrap(channelId));
+        uint256 most = (channel.finalized ? channel.settled : channel.deposit) - refundedOf[channelId];
+        uint256 owed = Math.min(_outstandingOf[channelId], most);
+        uint256 before = _owedOf[channelId];
+        if (owed == before) return false;
+        _owedOf[channelId] = owed;
+        if (owed > before) autoPayLLM.oweBond(dispute.token, owed - before);
+        else autoPayLLM.settleOwed(dispute.token, before - owed);
+        return true;
     }
 
     /// @dev Takes from the relay's bond. The refund counts in full while the token is called.
@@ -282,7 +311,7 @@ abstract contract DisputeRecords is Evidence, ReentrancyGuardTransient {
         return Math.saturatingSub(receipt.amount, claimedOf[receipt.channelId][receipt.sequence]);
     }
 
-    /// @dev Half of the refund, and not less than the token's least.
+    /// @dev Half of what is refunded, and not less than the token's least.
     function _penaltyOf(address token, uint256 refund) internal view returns (uint128) {
         return uint128(Math.max(refund / 2, _terms[token].minPenalty));
     }

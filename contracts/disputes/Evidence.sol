@@ -4,15 +4,9 @@ pragma solidity 0.8.28;
 import {IERC20Metadata} from "@openzeppelin/contracts/token/ERC20/extensions/IERC20Metadata.sol";
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
-import {IAuditLog} from "../interfaces/IAuditLog.sol";
+import {Anchor, IAuditLog} from "../interfaces/IAuditLog.sol";
 import {IAutoPayLLM} from "../interfaces/IAutoPayLLM.sol";
-import {
-    AnchoredEntry,
-    BillingDisputesConfig,
-    IBillingDisputes,
-    ProvenRow,
-    SignedReceipt
-} from "../interfaces/IBillingDisputes.sol";
+import {BillingDisputesConfig, IBillingDisputes, ProvenRow, SignedReceipt} from "../interfaces/IBillingDisputes.sol";
 import {IKeyRegistry} from "../interfaces/IKeyRegistry.sol";
 import {Channel, IPaymentChannels} from "../interfaces/IPaymentChannels.sol";
 import {IPriceBook} from "../interfaces/IPriceBook.sol";
@@ -50,8 +44,15 @@ abstract contract Evidence is IBillingDisputes {
     /// @inheritdoc IBillingDisputes
     IKeyRegistry public immutable keyRegistry;
 
+    /// @inheritdoc IBillingDisputes
+    uint64 public immutable maxMergeDelay;
+
     /// @dev The layout of `CallReceipt` that is judged here.
     uint16 private constant RECEIPT_VERSION = 1;
+    /// @dev The least merge delay: a relay that anchors every few seconds has to be able to keep it.
+    uint64 private constant MIN_MERGE_DELAY = 1 minutes;
+    /// @dev What the dispute window leaves after the merge delay: time to miss an entry and to challenge.
+    uint64 private constant CHALLENGE_TIME = 10 minutes;
 
     constructor(BillingDisputesConfig memory config) {
         autoPayLLM = config.autoPayLLM;
@@ -60,6 +61,13 @@ abstract contract Evidence is IBillingDisputes {
         priceBook = config.priceBook;
         priceOracle = config.priceOracle;
         keyRegistry = config.keyRegistry;
+        uint64 delay = config.mergeDelay;
+        uint256 maximum = Math.saturatingSub(config.autoPayLLM.disputeWindow(), CHALLENGE_TIME);
+        require(
+            delay >= MIN_MERGE_DELAY && delay <= maximum,
+            BillingDisputes_MergeDelayOutOfRange(delay, MIN_MERGE_DELAY, maximum)
+        );
+        maxMergeDelay = delay;
     }
 
     /// @dev A receipt that the relay signed, of any age: its leaf is in the batch, and the batch is signed by a key
@@ -83,7 +91,7 @@ abstract contract Evidence is IBillingDisputes {
     }
 
     /// @dev A receipt that the relay signed within `MAX_RECEIPT_AGE`. The signature's time counts, not the call's: so
-    /// a key that leaked proves nothing once it has been retired for that long.
+    /// a key that leaked proves nothing once it has been retired for that long. Whatever a claim rests on is this.
     function _requireRecent(
         SignedReceipt calldata signed
     ) internal view returns (CallReceipt memory receipt, bytes32 leaf) {
@@ -92,12 +100,14 @@ abstract contract Evidence is IBillingDisputes {
     }
 
     /// @dev Bytes that are in the log as anchored; returns their leaf hash.
-    function _requireAnchored(AnchoredEntry calldata anchored) internal view returns (bytes32 leaf) {
-        leaf = CallReceipts.leafHash(anchored.entry);
-        require(
-            auditLog.verifyInclusion(anchored.anchor, anchored.index, leaf, anchored.path),
-            BillingDisputes_NotInAnchor(leaf, anchored.index)
-        );
+    function _requireAnchored(
+        bytes calldata entry,
+        uint64 index,
+        Anchor calldata anchor,
+        bytes32[] calldata path
+    ) internal view returns (bytes32 leaf) {
+        leaf = CallReceipts.leafHash(entry);
+        require(auditLog.verifyInclusion(anchor, index, leaf, path), BillingDisputes_NotInAnchor(leaf, index));
     }
 
     /// @dev A time within `MAX_RECEIPT_AGE`, unix seconds.

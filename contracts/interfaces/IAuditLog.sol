@@ -31,12 +31,16 @@ interface IAuditLog {
 
     /// @notice A log only grows: the new size must exceed the latest.
     error AuditLog_SizeNotIncreasing(uint64 size, uint64 latestSize);
+    /// @notice The anchor adds more than `MAX_GROWTH` entries; anchor in steps.
+    error AuditLog_GrowthTooLarge(uint64 growth, uint64 maximum);
     /// @notice No such anchor was stored; take its fields from the `Anchored` event.
     error AuditLog_AnchorUnknown(uint64 size);
 
     /// @notice Anchors the log at a size. Needs `ANCHOR_ROLE`.
-    /// @dev Errors: `AuditLog_SizeNotIncreasing`, OpenZeppelin's `AccessControlUnauthorizedAccount`.
-    /// @param size Number of entries that the root covers; above `latestSize`
+    /// @dev Growth is bounded, so that one anchor by a stolen key cannot use up all sizes.
+    /// Errors: `AuditLog_SizeNotIncreasing`, `AuditLog_GrowthTooLarge`, OpenZeppelin's
+    /// `AccessControlUnauthorizedAccount`.
+    /// @param size Number of entries that the root covers; above `latestSize` by 1 … `MAX_GROWTH`
     /// @param root RFC 6962 root over the first `size` entries
     /// @param cid SHA-256 digest of the newest batch block (dag-cbor)
     function anchor(uint64 size, bytes32 root, bytes32 cid) external;
@@ -92,6 +96,9 @@ interface IAuditLog {
 
     /// @notice Size of the newest anchor; 0 before the first.
     function latestSize() external view returns (uint64);
+
+    /// @notice Most entries that one anchor may add.
+    function MAX_GROWTH() external view returns (uint64);
 
     /// @notice Role that may anchor.
     function ANCHOR_ROLE() external view returns (bytes32);

@@ -54,7 +54,7 @@ struct Batch {
     address token;
     /// @dev Unix seconds of the booking
     uint40 bookedAt;
-    /// @dev Entries that the log must have, anchored, to cover the batch; 0 if none are needed
+    /// @dev Entries that the log must have, anchored, to cover the batch; 0 only without spends
     uint48 logSize;
     /// @dev Whether the spends within budget became credits
     bool released;
@@ -78,6 +78,8 @@ struct Bond {
     uint128 amount;
     /// @dev The part of it that open disputes hold, atomic units; never above `amount`
     uint128 frozen;
+    /// @dev What upheld disputes could not take of it yet, atomic units; may be above `amount`
+    uint256 owed;
 }
 
 /// @notice Where a provider is paid from the deployment on.
@@ -119,8 +121,8 @@ struct AutoPayLLMConfig {
 /// through it.
 /// @dev Warning: `RELAY_ROLE` says what collected money was for. It can take from escrow only what payers signed, and it
 /// can pay only addresses that the admin registered, or refund; it is trusted to book truthfully, and the log is there to
-/// check it. A refund is paid at once to the wallet that the booking names, before any dispute: whoever steals the key
-/// of a relay can send away what is unbooked, so little should stay unbooked; `suspendRelay` stops it.
+/// check it. A refund is paid at once, before any dispute, but never more than the wallet paid here at a fixed price:
+/// whoever steals the key of a relay can give such payments back and delay bookings, and can send nothing elsewhere.
 /// @dev Warning: `DEFAULT_ADMIN_ROLE` registers payout addresses and grants roles. It is meant to be a timelock.
 ///
 /// What is held. For each token the balance is at least unbooked + unreleased + withheld over budget + credits + bond +
@@ -134,6 +136,20 @@ interface IAutoPayLLM {
     /// @param amount What arrived, atomic units
     /// @param unbooked The new unbooked total of the token, atomic units
     event Collected(address indexed token, uint256 amount, uint256 unbooked);
+
+    /// @notice A payment at a fixed price arrived.
+    /// @param token ERC-20 token
+    /// @param from The wallet that paid
+    /// @param nonce Nonce of its authorization
+    /// @param amount What arrived, atomic units; that much more may go back to the wallet
+    /// @param unbooked The new unbooked total of the token, atomic units
+    event PaymentAccepted(
+        address indexed token,
+        address indexed from,
+        bytes32 indexed nonce,
+        uint256 amount,
+        uint256 unbooked
+    );
 
     /// @notice A name got its identifier.
     /// @param id keccak256 of the name's bytes
@@ -231,6 +247,11 @@ interface IAutoPayLLM {
     /// @param bond The new bond, atomic units
     event BondSlashed(address indexed token, address indexed to, uint256 refund, uint256 penalty, uint256 bond);
 
+    /// @notice What upheld disputes could not take of the bond has changed.
+    /// @param token ERC-20 token
+    /// @param owed All that is now owed, atomic units
+    event BondOwed(address indexed token, uint256 owed);
+
     /// @notice The address to which the bond goes back was set.
     /// @param payout The address
     event BondPayoutSet(address indexed payout);
@@ -273,13 +294,15 @@ interface IAutoPayLLM {
     /// @param until Unix seconds; 0 if it is reinstated
     event RelaySuspended(address indexed relay, uint64 until);
 
-    /// @notice The part of the bond that no dispute holds does not cover what would be booked and not released; deposit
+    /// @notice The part of the bond that disputes neither hold nor are owed does not cover what would be booked and not released; deposit
     /// more with `depositBond`.
     error AutoPayLLM_BondTooLow(address token, uint256 bond, uint256 required);
     /// @notice More was to be withdrawn from the bond than is free.
     error AutoPayLLM_BondNotFree(address token, uint256 amount, uint256 free);
     /// @notice More was to be let go than disputes hold.
     error AutoPayLLM_BondNotFrozen(address token, uint256 amount, uint256 frozen);
+    /// @notice More was to be settled than is owed.
+    error AutoPayLLM_BondNotOwed(address token, uint256 amount, uint256 owed);
     /// @notice The amount must be above zero.
     error AutoPayLLM_ZeroAmount();
     /// @notice The zero address cannot hold this place.
@@ -313,12 +336,16 @@ interface IAutoPayLLM {
     error AutoPayLLM_TooManyRefunds(uint256 count, uint256 maximum);
     /// @notice More was to be booked than collected.
     error AutoPayLLM_ExceedsUnbooked(address token, uint256 amount, uint256 unbooked);
+    /// @notice The refund is above what the wallet paid at a fixed price and did not get back, see `refundableOf`.
+    error AutoPayLLM_NotRefundable(address token, address to, uint256 amount, uint256 refundable);
     /// @notice The provider has no payout address; the admin sets it with `setProvider`.
     error AutoPayLLM_ProviderUnknown(bytes32 provider);
     /// @notice The day of a spend has not begun.
     error AutoPayLLM_DayInFuture(uint32 day, uint256 today);
-    /// @notice The log size is beyond 2^48 − 1.
-    error AutoPayLLM_LogSizeTooLarge(uint64 logSize);
+    /// @notice The log size is more than `IAuditLog.MAX_GROWTH` above the latest anchor's, or beyond 2^48 − 1.
+    error AutoPayLLM_LogSizeTooLarge(uint64 logSize, uint256 maximum);
+    /// @notice Spends wait for an anchor: the log size must be above zero, and not below the latest anchor's.
+    error AutoPayLLM_LogSizeTooSmall(uint64 logSize, uint256 minimum);
     /// @notice There is no such batch.
     error AutoPayLLM_BatchUnknown(uint256 batchId);
     /// @notice This part of the batch was released before.
@@ -356,6 +383,8 @@ interface IAutoPayLLM {
 
     /// @notice Settles one channel by the specification's `settle`: for signers that are contracts. Needs `RELAY_ROLE`.
     /// @dev As `collect`. Errors: those of `IPaymentChannels.settle`.
+    /// @dev Warning: it takes all that the voucher allows, where `collect` takes what is claimed. Charge all of it
+    /// first: what no signed receipt accounts for loses a settlement challenge.
     /// @param channelId The channel
     /// @param cumulativeAmount The voucher's amount, atomic units
     /// @param signature Its signature
@@ -368,6 +397,7 @@ interface IAutoPayLLM {
 
     /// @notice Closes one channel by the specification's `close`. Needs `RELAY_ROLE`.
     /// @dev As `closeChannels`. Errors: those of `IPaymentChannels.close`, `AutoPayLLM_RelaySuspended`.
+    /// @dev Warning: as `settleChannel`, it takes all that the voucher allows. Charge all of it first.
     /// @param channelId The channel
     /// @param cumulativeAmount The final voucher's amount, atomic units; not above what is settled to take nothing more
     /// @param signature Its signature; may be empty where nothing more is taken
@@ -378,19 +408,46 @@ interface IAutoPayLLM {
         bytes calldata signature
     ) external returns (uint256 received);
 
+    /// @notice Takes a payment at a fixed price (x402 `exact`, MPP `charge`) by the wallet's EIP-3009 authorization.
+    /// Needs `RELAY_ROLE`.
+    /// @dev As `collect`, no freeze or suspension stops it. What arrives is what counts: it is unbooked, and may go back
+    /// to the wallet by a refund of `book`. Errors: those of the token, `AutoPayLLM_ZeroAmount`,
+    /// `AutoPayLLM_AmountTooLarge`.
+    /// @dev Warning: anyone who sees the authorization can submit it to the token first. The money is then here
+    /// uncounted, and this call reverts with the token's error of a used nonce.
+    /// @param token ERC-20 token with EIP-3009, in the overload that takes the signature as bytes
+    /// @param from The wallet that pays, and signed
+    /// @param amount Atomic units
+    /// @param validAfter Unix seconds after which the authorization holds
+    /// @param validBefore Unix seconds before which it holds
+    /// @param nonce Used once by `from`
+    /// @param signature Over `TransferWithAuthorization` to this contract
+    /// @return received What arrived, atomic units
+    function acceptPayment(
+        address token,
+        address from,
+        uint256 amount,
+        uint256 validAfter,
+        uint256 validBefore,
+        bytes32 nonce,
+        bytes calldata signature
+    ) external returns (uint256 received);
+
     /// @notice Says what collected money was for, and returns unused parts of payments. Needs `RELAY_ROLE`.
     /// @dev A spend that exceeds its model's budget, or is older than yesterday, is booked all the same and withheld
     /// until `releaseOverBudget`. For the others the bond must cover all that is unreleased; a booking without them
-    /// needs none. A refund is pushed with at most `REFUND_GAS_LIMIT` gas; if that fails it can be claimed with
+    /// needs none. A refund goes to a wallet that paid at a fixed price (`acceptPayment`), and is at most what it paid
+    /// and did not get back. It is pushed with at most `REFUND_GAS_LIMIT` gas; if that fails it can be claimed with
     /// `claimRefund`.
     /// Errors: `AutoPayLLM_NothingToBook`, `AutoPayLLM_TooManySpends`, `AutoPayLLM_TooManyRefunds`,
-    /// `AutoPayLLM_ExceedsUnbooked`, `AutoPayLLM_ProviderUnknown`, `AutoPayLLM_DayInFuture`,
-    /// `AutoPayLLM_LogSizeTooLarge`, `AutoPayLLM_BondTooLow`, `AutoPayLLM_PayoutExceeded`, `AutoPayLLM_Frozen`,
-    /// `AutoPayLLM_RelaySuspended`, `BoundedTransfer_GasTooLow`.
+    /// `AutoPayLLM_ExceedsUnbooked`, `AutoPayLLM_NotRefundable`, `AutoPayLLM_ProviderUnknown`,
+    /// `AutoPayLLM_DayInFuture`, `AutoPayLLM_LogSizeTooSmall`, `AutoPayLLM_LogSizeTooLarge`, `AutoPayLLM_BondTooLow`,
+    /// `AutoPayLLM_PayoutExceeded`, `AutoPayLLM_Frozen`, `AutoPayLLM_RelaySuspended`, `BoundedTransfer_GasTooLow`.
     /// @param token ERC-20 token of all amounts
     /// @param spends What was spent, at most `MAX_SPENDS`
     /// @param refunds What goes back, at most `MAX_REFUNDS`
-    /// @param logSize Size of the log that covers all calls of the batch; 0 if none is needed
+    /// @param logSize Size of the log that covers all calls of the batch. With spends from the latest anchor's size (at
+    /// least 1) to `IAuditLog.MAX_GROWTH` above it; may be 0 without
     /// @return batchId The new batch, from 1
     function book(
         address token,
@@ -507,7 +564,7 @@ interface IAutoPayLLM {
     function depositBond(address token, uint256 amount) external;
 
     /// @notice Pays a free part of the bond to the registered address. Needs `RELAY_ROLE`.
-    /// @dev Free is what neither disputes hold nor unreleased bookings need.
+    /// @dev Free is what disputes neither hold nor are owed, and unreleased bookings do not need.
     /// Errors: `AutoPayLLM_BondNotFree`, `AutoPayLLM_ZeroAmount`, `AutoPayLLM_Frozen`, `AutoPayLLM_RelaySuspended`,
     /// `AutoPayLLM_PayoutExceeded`.
     /// @param token ERC-20 token
@@ -549,9 +606,23 @@ interface IAutoPayLLM {
         uint256 penalty
     ) external returns (uint256 refunded, uint256 burned);
 
+    /// @notice Counts what a dispute could not take of the bond as owed: it stays in the bond, now or once deposited,
+    /// before withdrawals and new bookings. Needs `DISPUTES_ROLE`.
+    /// @param token ERC-20 token
+    /// @param amount Atomic units
+    function oweBond(address token, uint256 amount) external;
+
+    /// @notice Counts less as owed: it was slashed meanwhile, or is not due any more. Needs `DISPUTES_ROLE`.
+    /// @dev Errors: `AutoPayLLM_BondNotOwed`.
+    /// @param token ERC-20 token
+    /// @param amount Atomic units, at most what is owed
+    function settleOwed(address token, uint256 amount) external;
+
     /// @notice Stops booking, release, allowance calls and bond withdrawals. Needs `GUARDIAN_ROLE`. Never stops
-    /// collecting, closing, refunds that wait, withdrawals of credits, or disputes.
-    /// @dev Errors: `AutoPayLLM_GuardianLimit`.
+    /// collecting, payments at a fixed price, closing, refunds that wait, withdrawals of credits, or disputes.
+    /// @dev Freezes and suspensions count separately, each with its own `GUARDIAN_PERIOD`: after a freeze a relay may
+    /// still be suspended at once, so that one relay can be stopped for two times `MAX_GUARDIAN_STOP` in a period.
+    /// Errors: `AutoPayLLM_GuardianLimit`.
     /// @param durationSeconds 1 … `MAX_GUARDIAN_STOP`; once in `GUARDIAN_PERIOD`
     function freeze(uint64 durationSeconds) external;
 
@@ -559,8 +630,9 @@ interface IAutoPayLLM {
     function unfreeze() external;
 
     /// @notice Stops a relay's account from booking, closing, charging allowances and withdrawing the bond. Needs
-    /// `GUARDIAN_ROLE`. It may still collect: that only brings money here, and waiting could lose it.
-    /// @dev Errors: `AutoPayLLM_GuardianLimit`.
+    /// `GUARDIAN_ROLE`. It may still collect and accept payments: that only brings money here, and waiting could lose
+    /// it.
+    /// @dev Suspensions count for each account, and apart from freezes. Errors: `AutoPayLLM_GuardianLimit`.
     /// @param relay The relay's account
     /// @param durationSeconds 1 … `MAX_GUARDIAN_STOP`; once in `GUARDIAN_PERIOD` for each account
     function suspendRelay(address relay, uint64 durationSeconds) external;
@@ -622,6 +694,12 @@ interface IAutoPayLLM {
     /// @notice Collected and not yet booked, atomic units.
     /// @param token ERC-20 token
     function unbooked(address token) external view returns (uint256);
+
+    /// @notice What a wallet paid at a fixed price and was not refunded, atomic units: the most that bookings may still
+    /// refund it. What was spent of it stays counted.
+    /// @param token ERC-20 token
+    /// @param wallet The wallet
+    function refundableOf(address token, address wallet) external view returns (uint256);
 
     /// @notice Refunds that could not be pushed, atomic units.
     /// @param token ERC-20 token

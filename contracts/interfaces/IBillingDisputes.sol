@@ -71,7 +71,7 @@ enum DisputeState {
 }
 
 /// @notice The record of a dispute.
-/// @dev `frozen` and `outstanding` are what they are now; the rest stays as it was when the dispute was opened.
+/// @dev `frozen`, `outstanding` and `penaltyOutstanding` are what they are now; the rest stays as it was when the dispute was opened.
 struct Dispute {
     DisputeKind kind;
     DisputeState state;
@@ -99,9 +99,13 @@ struct Dispute {
     uint128 frozen;
     /// @dev `SettledBeyondReceipt`: the channel's settled total that has to be accounted for, atomic units
     uint128 settled;
+    /// @dev `SettledBeyondReceipt`: running total of the payer's last receipt, atomic units; 0 if it has none
+    uint128 lastTotal;
     /// @dev What is still due of an upheld refund, atomic units: the bond lacked it, or the channel has not paid that
     /// much yet; see `payOutstanding`
     uint128 outstanding;
+    /// @dev What is still to be burned of the penalty of an upheld claim, atomic units
+    uint128 penaltyOutstanding;
 }
 
 /// @notice What disputes in one token cost.
@@ -135,6 +139,9 @@ struct BillingDisputesConfig {
     IKeyRegistry keyRegistry;
     /// @dev Who rules and sets terms (the timelock)
     address governance;
+    /// @dev Time that a receipt may take into the anchored log, seconds: 1 minute up to 10 minutes less than
+    /// AutoPayLLM's dispute window, so that a missing entry can be challenged before its money is released
+    uint64 mergeDelay;
     /// @dev The tokens in which disputes are possible at first
     InitialTerms[] terms;
 }
@@ -153,8 +160,10 @@ struct BillingDisputesConfig {
 /// (`refundedOf`). Nothing is lost by a dispute that comes before the money: what the bond lacks, or the channel has
 /// not paid yet, stays `outstanding`. So a relay cannot use up a payer's claim by raising it first, before it
 /// collects.
-/// Penalties: half of what the channel is refunded at once, at least `minPenalty`, burned. So a relay that plays both
-/// sides pays itself its own bond, and burns a part of it.
+/// Penalties: half of what is claimed, at least `minPenalty`, burned. The part of a refund that comes later brings its
+/// part of the penalty. So a relay that plays both sides pays itself its own bond and burns a part of it, whether it
+/// disputes before it collects or after. No penalty runs ahead of the money: else a leaked key could burn the whole
+/// bond over a channel that never paid.
 /// Repetition. Each contradiction counts once. Two different signed leaves with one (channel, sequence) are two
 /// receipts even if they decode alike: the relay signs bytes, and has to sign one encoding only.
 /// @dev Warning: it judges calls that channels paid for. What evidence cannot show (a call that never happened) is
@@ -163,7 +172,7 @@ struct BillingDisputesConfig {
 /// @dev Warning: a relay can empty its bond by disputes against itself, at the cost of the penalties and of what its
 /// own channels paid. What is frozen for open disputes is not in reach; later claims wait as `outstanding`.
 /// @dev Warning: who holds a leaked receipt-signing key can claim back what its own channels paid, with the penalty
-/// on top, until `MAX_RECEIPT_AGE` after the key was retired.
+/// on top, until `MAX_RECEIPT_AGE` after the key's end (`KeyRegistry`).
 /// @dev Warning: tokens are trusted as far as governance sets terms for them; one that takes a fee is refused when a
 /// claimant's bond is paid in.
 interface IBillingDisputes {
@@ -196,11 +205,12 @@ interface IBillingDisputes {
     /// @notice Nobody ruled in time; the claimant's bond is its own again.
     /// @param disputeId The dispute
     event DisputeExpired(uint256 indexed disputeId);
-    /// @notice A part of an outstanding refund was paid.
+    /// @notice A part of an outstanding refund or penalty was paid.
     /// @param disputeId The dispute
     /// @param amount What the payer got, atomic units
-    /// @param outstanding What is still due, atomic units
-    event OutstandingPaid(uint256 indexed disputeId, uint256 amount, uint256 outstanding);
+    /// @param penalty What was burned, atomic units
+    /// @param outstanding What is still due to the payer, atomic units
+    event OutstandingPaid(uint256 indexed disputeId, uint256 amount, uint256 penalty, uint256 outstanding);
     /// @notice The claimant's bond of a dispute that ended went to the side that it is owed to.
     /// @param disputeId The dispute
     /// @param to The claimant, or AutoPayLLM: then it is for the relay's bond
@@ -250,10 +260,14 @@ interface IBillingDisputes {
     error BillingDisputes_AmountOutOfRange(uint256 amount, uint256 maximum);
     /// @notice The dispute is not of a kind and state in which this can be done.
     error BillingDisputes_WrongState(uint256 disputeId, DisputeKind kind, DisputeState state);
-    /// @notice The anchored entry does not answer the challenge.
+    /// @notice The entry or receipt does not answer the challenge.
     error BillingDisputes_NotAnAnswer();
     /// @notice Time for this is over since then (unix seconds).
     error BillingDisputes_TooLate(uint256 endedAt);
+    /// @notice No receipt of an honest relay has such a sequence number.
+    error BillingDisputes_SequenceTooLarge(uint64 sequence, uint64 maximum);
+    /// @notice The merge delay is too short to keep, or too long to challenge before the money is released.
+    error BillingDisputes_MergeDelayOutOfRange(uint64 delay, uint64 minimum, uint256 maximum);
     /// @notice Only the governance may do this.
     error BillingDisputes_NotGovernance(address caller);
     /// @notice The zero address cannot hold this place.
@@ -280,7 +294,8 @@ interface IBillingDisputes {
 
     /// @notice One-shot: consecutive receipts whose running totals do not add up. Refunds what the later one counts
     /// too much.
-    /// @dev A running total that is too low harms nobody, and is none of it. Errors: those of evidence,
+    /// @dev A running total that is too low harms nobody, and is none of it. Both receipts must be recent: else an old
+    /// key that leaks could forge the earlier one, and convict over an honest later one. Errors: those of evidence,
     /// `NotComparable`, `NoContradiction`, `AlreadyDisputed`.
     /// @param earlier The receipt before; ignored (its entry empty) where `later` is the channel's first
     /// @param later The receipt whose running total is above `earlier.runningTotal + later.amount`
@@ -324,30 +339,51 @@ interface IBillingDisputes {
 
     /// @notice Challenge: the channel was settled beyond its payer's last receipt. Payer only; puts up `claimantBond`.
     /// @dev Claims what is settled above the receipt's running total, and above what an earlier challenge asked
-    /// about. The receipt may be of any age: a relay could settle long after it. Errors: those of evidence but
-    /// `TooOld`, `NotPayer`, `NotComparable` (a receipt of another channel), `NoContradiction`, `AlreadyDisputed`
-    /// (nothing was settled since), `BondNotReceived`, those of the token.
+    /// about. A payer whose last receipt is too old gives none: it then claims all, and the relay's answer decides.
+    /// Errors: those of evidence, `NotPayer`, `NotComparable` (a receipt of another channel), `SequenceTooLarge`,
+    /// `NoContradiction`, `AlreadyDisputed` (nothing was settled since), `BondNotReceived`, those of the token.
     /// @param channelId The channel
-    /// @param last The payer's last receipt; its entry empty if it never got one
+    /// @param last The payer's last receipt; its entry empty if it has no recent one
     /// @return disputeId The dispute
     function challengeSettlement(bytes32 channelId, SignedReceipt calldata last) external returns (uint256 disputeId);
 
-    /// @notice Challenge: a receipt is not in the log `MAX_MERGE_DELAY` after its charge. Payer only; puts up
+    /// @notice Challenge: a receipt is not in the log `maxMergeDelay` after its charge. Payer only; puts up
     /// `claimantBond`.
-    /// @dev Errors: those of evidence, `NotPayer`, `TooEarly`, `AlreadyDisputed`, `BondNotReceived`, those of the
+    /// @dev The charge counts from the receipt's time of charge or of signature, whichever is earlier: a charge that is
+    /// dated far ahead delays nothing. Errors: those of evidence, `NotPayer`, `TooEarly`, `AlreadyDisputed`, `BondNotReceived`, those of the
     /// token.
     /// @param receipt The receipt
     /// @return disputeId The dispute
     function challengeInclusion(SignedReceipt calldata receipt) external returns (uint256 disputeId);
 
-    /// @notice Answers a challenge with the anchored entry; anyone may, within `ANSWER_WINDOW`.
-    /// @dev `NotInLog`: the very entry, under an anchor older than the challenge (a log that is mended only for who
-    /// complains is no answer). `SettledBeyondReceipt`: an entry of the channel with a higher sequence number than
-    /// the payer's last and a running total that covers what was settled, under any anchor. Errors: `WrongState`,
-    /// `TooLate`, `NotInAnchor`, `AuditLog_AnchorUnknown`, `VersionUnknown`, `NotAnAnswer`.
+    /// @notice Answers a `NotInLog` challenge with the anchored entry; anyone may, within `ANSWER_WINDOW`.
+    /// @dev The very entry, under an anchor older than the challenge: a log that is mended only for who complains is no
+    /// answer. Errors: `WrongState`, `TooLate`, `NotInAnchor`, `AuditLog_AnchorUnknown`, `NotAnAnswer`.
     /// @param disputeId The challenge
     /// @param entry The entry
     function answerChallenge(uint256 disputeId, AnchoredEntry calldata entry) external;
+
+    /// @notice Answers a `SettledBeyondReceipt` challenge with a receipt that is in the log; anyone may, within
+    /// `ANSWER_WINDOW`.
+    /// @dev The receipt is one that the relay signed, of the channel, its payer and its token, so that it is evidence
+    /// against the relay in turn. Its sequence number is above that of the payer's last, its running total covers what
+    /// was settled, and what it counts before its own amount covers `lastTotal`. It may be of any age and under any
+    /// anchor. Errors: `WrongState`, `TooLate`, `NotInBatch`, `NotSignedByRelay`, `VersionUnknown`, `NotAChannelCall`,
+    /// `NotInAnchor`, `AuditLog_AnchorUnknown`, `NotAnAnswer`.
+    /// @dev Warning: receipts between the payer's last and this one are not shown. A relay that signs a running total
+    /// with a gap below it answers too.
+    /// @param disputeId The challenge
+    /// @param receipt The receipt
+    /// @param logIndex Position of its entry in the log
+    /// @param anchor An anchor that covers it, as in its event
+    /// @param logPath RFC 6962 inclusion proof under the anchor, from the leaf up
+    function answerSettlement(
+        uint256 disputeId,
+        SignedReceipt calldata receipt,
+        uint64 logIndex,
+        Anchor calldata anchor,
+        bytes32[] calldata logPath
+    ) external;
 
     /// @notice Ends a challenge that was not answered within `ANSWER_WINDOW`: refund and penalty; anyone may.
     /// @dev Errors: `WrongState`, `TooEarly`.
@@ -376,11 +412,12 @@ interface IBillingDisputes {
     /// @param disputeId The dispute
     function expire(uint256 disputeId) external;
 
-    /// @notice Pays what is still due of an upheld refund; anyone may, as soon as the bond has some and the channel
-    /// paid it.
-    /// @dev Errors: `WrongState`, `NothingToPay`.
+    /// @notice Pays what is still due of an upheld refund, and burns the part of the penalty that goes with it; anyone
+    /// may, as soon as the bond has some and the channel paid it.
+    /// @dev Until then the relay cannot withdraw its bond below what is due and the channel can still pay; once a channel
+    /// is closed, this lets go of what it never will. Errors: `WrongState`, `NothingToPay`.
     /// @param disputeId The dispute
-    /// @return paid Atomic units
+    /// @return paid What the payer got, atomic units
     function payOutstanding(uint256 disputeId) external returns (uint256 paid);
 
     /// @notice Pays a side the bonds that it is owed and that could not be paid when the disputes ended. Anyone may
@@ -459,8 +496,11 @@ interface IBillingDisputes {
     /// @notice Time to rule on a metering dispute, seconds.
     function RULING_WINDOW() external view returns (uint64);
 
+    /// @notice Largest sequence number of a receipt that a challenge may rest on.
+    function MAX_SEQUENCE() external view returns (uint64);
+
     /// @notice Time that a receipt may take into the anchored log, seconds.
-    function MAX_MERGE_DELAY() external view returns (uint64);
+    function maxMergeDelay() external view returns (uint64);
 
     /// @notice Age up to which evidence counts, from its signature (from its anchor, for a rewritten index), seconds.
     function MAX_RECEIPT_AGE() external view returns (uint64);

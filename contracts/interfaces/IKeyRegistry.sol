@@ -42,8 +42,10 @@ interface IKeyRegistry {
     /// @dev Errors of all three: OpenZeppelin's `AccessControlUnauthorizedAccount`.
     function addKey(address key) external;
 
-    /// @notice Ends a key, from now on. Needs `KEYS_ROLE`.
-    /// @dev What the key signed before stays evidence.
+    /// @notice Ends a key, `RETIREMENT_OVERLAP` from now. Needs `KEYS_ROLE`.
+    /// @dev What the key signed before stays evidence; so does what it dated a little ahead, which an end at once would
+    /// wipe out.
+    /// @dev Warning: who holds a leaked key signs evidence until then, dated up to then.
     function retireKey(address key) external;
 
     /// @notice Says that a key leaked. Needs `KEYS_ROLE`.
@@ -59,6 +61,9 @@ interface IKeyRegistry {
 
     /// @notice Unix seconds at which a fingerprint was revoked; 0 if it was not.
     function revokedAt(bytes32 fingerprint) external view returns (uint64);
+
+    /// @notice How long a key still signs after it was retired, seconds.
+    function RETIREMENT_OVERLAP() external view returns (uint64);
 
     /// @notice Role that keeps the keys.
     function KEYS_ROLE() external view returns (bytes32);

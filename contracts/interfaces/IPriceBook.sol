@@ -35,8 +35,9 @@ interface IPriceBook {
     error PriceBook_Unknown(bytes32 root);
     /// @notice An empty root publishes nothing.
     error PriceBook_ZeroRoot();
-    /// @notice What a table says of the past cannot be changed: the time must not lie before now (or before `from`).
-    error PriceBook_InThePast(uint64 time, uint256 earliest);
+    /// @notice What a table says of the past cannot be changed, and an end needs notice: the time must not lie before
+    /// `earliest`.
+    error PriceBook_TooEarly(uint64 time, uint256 earliest);
     /// @notice The time is more than `MAX_NOTICE` ahead, so it is likely in another unit.
     error PriceBook_TooFarAhead(uint64 time, uint256 latest);
     /// @notice The table's end is set already.
@@ -48,9 +49,11 @@ interface IPriceBook {
     function publishPriceRoot(bytes32 root, uint64 from) external;
 
     /// @notice Sets a table's end, once. Governance only.
+    /// @dev The notice is there because the relay learns of it a little later: calls that it admits meanwhile name
+    /// this table, and must not count as priced by none.
     /// @param root Root over its rows
-    /// @param until Unix seconds from which it no longer holds, not in the past and not before `from`, at most `MAX_NOTICE`
-    /// ahead; 0 means as soon as possible
+    /// @param until Unix seconds from which it no longer holds: at least `MIN_NOTICE` ahead and not before `from`, at
+    /// most `MAX_NOTICE` ahead; 0 means as soon as possible
     function retirePriceRoot(bytes32 root, uint64 until) external;
 
     /// @notice Whether a table holds at a time.
@@ -63,6 +66,9 @@ interface IPriceBook {
 
     /// @notice Who publishes: the timelock.
     function governance() external view returns (address);
+
+    /// @notice How far ahead a table's end is at least, seconds.
+    function MIN_NOTICE() external view returns (uint64);
 
     /// @notice How far ahead a table's start or end can be set, seconds.
     function MAX_NOTICE() external view returns (uint64);

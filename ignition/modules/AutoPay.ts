@@ -15,6 +15,8 @@ export interface AutoPayPlan {
   bondPayout: Address;
   providers: readonly { name: string; payout: Address }[];
   disputeWindow: bigint;
+  /** Time that a receipt may take into the anchored log. */
+  mergeDelay: bigint;
   governance: {
     votingDelay: bigint;
     votingPeriod: bigint;
@@ -68,6 +70,7 @@ export function autoPayModule(plan: AutoPayPlan) {
         autoPayLLM,
         ...{ priceBook: rules.priceBook, priceOracle: rules.priceOracle, keyRegistry: rules.keyRegistry },
         governance: timelock,
+        mergeDelay: plan.mergeDelay,
         terms: [
           { token: plan.usdc, ...plan.disputeTerms.USDC },
           { token: agpt, ...plan.disputeTerms.AGPT },

@@ -22,6 +22,14 @@ export const auditLogAbi = [
   { inputs: [{ internalType: 'uint64', name: 'size', type: 'uint64' }], name: 'AuditLog_AnchorUnknown', type: 'error' },
   {
     inputs: [
+      { internalType: 'uint64', name: 'growth', type: 'uint64' },
+      { internalType: 'uint64', name: 'maximum', type: 'uint64' },
+    ],
+    name: 'AuditLog_GrowthTooLarge',
+    type: 'error',
+  },
+  {
+    inputs: [
       { internalType: 'uint64', name: 'size', type: 'uint64' },
       { internalType: 'uint64', name: 'latestSize', type: 'uint64' },
     ],
@@ -81,6 +89,13 @@ export const auditLogAbi = [
     inputs: [],
     name: 'DEFAULT_ADMIN_ROLE',
     outputs: [{ internalType: 'bytes32', name: '', type: 'bytes32' }],
+    stateMutability: 'view',
+    type: 'function',
+  },
+  {
+    inputs: [],
+    name: 'MAX_GROWTH',
+    outputs: [{ internalType: 'uint64', name: '', type: 'uint64' }],
     stateMutability: 'view',
     type: 'function',
   },

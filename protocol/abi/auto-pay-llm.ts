@@ -95,6 +95,15 @@ export const autoPayLlmAbi = [
   {
     inputs: [
       { internalType: 'address', name: 'token', type: 'address' },
+      { internalType: 'uint256', name: 'amount', type: 'uint256' },
+      { internalType: 'uint256', name: 'owed', type: 'uint256' },
+    ],
+    name: 'AutoPayLLM_BondNotOwed',
+    type: 'error',
+  },
+  {
+    inputs: [
+      { internalType: 'address', name: 'token', type: 'address' },
       { internalType: 'uint256', name: 'bond', type: 'uint256' },
       { internalType: 'uint256', name: 'required', type: 'uint256' },
     ],
@@ -159,8 +168,19 @@ export const autoPayLlmAbi = [
     type: 'error',
   },
   {
-    inputs: [{ internalType: 'uint64', name: 'logSize', type: 'uint64' }],
+    inputs: [
+      { internalType: 'uint64', name: 'logSize', type: 'uint64' },
+      { internalType: 'uint256', name: 'maximum', type: 'uint256' },
+    ],
     name: 'AutoPayLLM_LogSizeTooLarge',
+    type: 'error',
+  },
+  {
+    inputs: [
+      { internalType: 'uint64', name: 'logSize', type: 'uint64' },
+      { internalType: 'uint256', name: 'minimum', type: 'uint256' },
+    ],
+    name: 'AutoPayLLM_LogSizeTooSmall',
     type: 'error',
   },
   {
@@ -169,6 +189,16 @@ export const autoPayLlmAbi = [
       { internalType: 'uint256', name: 'maximum', type: 'uint256' },
     ],
     name: 'AutoPayLLM_NameLength',
+    type: 'error',
+  },
+  {
+    inputs: [
+      { internalType: 'address', name: 'token', type: 'address' },
+      { internalType: 'address', name: 'to', type: 'address' },
+      { internalType: 'uint256', name: 'amount', type: 'uint256' },
+      { internalType: 'uint256', name: 'refundable', type: 'uint256' },
+    ],
+    name: 'AutoPayLLM_NotRefundable',
     type: 'error',
   },
   { inputs: [], name: 'AutoPayLLM_NothingToBook', type: 'error' },
@@ -282,6 +312,15 @@ export const autoPayLlmAbi = [
       { indexed: false, internalType: 'uint256', name: 'frozen', type: 'uint256' },
     ],
     name: 'BondFrozen',
+    type: 'event',
+  },
+  {
+    anonymous: false,
+    inputs: [
+      { indexed: true, internalType: 'address', name: 'token', type: 'address' },
+      { indexed: false, internalType: 'uint256', name: 'owed', type: 'uint256' },
+    ],
+    name: 'BondOwed',
     type: 'event',
   },
   {
@@ -409,6 +448,18 @@ export const autoPayLlmAbi = [
       { indexed: false, internalType: 'string', name: 'name', type: 'string' },
     ],
     name: 'NameRegistered',
+    type: 'event',
+  },
+  {
+    anonymous: false,
+    inputs: [
+      { indexed: true, internalType: 'address', name: 'token', type: 'address' },
+      { indexed: true, internalType: 'address', name: 'from', type: 'address' },
+      { indexed: true, internalType: 'bytes32', name: 'nonce', type: 'bytes32' },
+      { indexed: false, internalType: 'uint256', name: 'amount', type: 'uint256' },
+      { indexed: false, internalType: 'uint256', name: 'unbooked', type: 'uint256' },
+    ],
+    name: 'PaymentAccepted',
     type: 'event',
   },
   {
@@ -591,6 +642,21 @@ export const autoPayLlmAbi = [
     type: 'function',
   },
   {
+    inputs: [
+      { internalType: 'address', name: 'token', type: 'address' },
+      { internalType: 'address', name: 'from', type: 'address' },
+      { internalType: 'uint256', name: 'amount', type: 'uint256' },
+      { internalType: 'uint256', name: 'validAfter', type: 'uint256' },
+      { internalType: 'uint256', name: 'validBefore', type: 'uint256' },
+      { internalType: 'bytes32', name: 'nonce', type: 'bytes32' },
+      { internalType: 'bytes', name: 'signature', type: 'bytes' },
+    ],
+    name: 'acceptPayment',
+    outputs: [{ internalType: 'uint256', name: 'received', type: 'uint256' }],
+    stateMutability: 'nonpayable',
+    type: 'function',
+  },
+  {
     inputs: [],
     name: 'agpt',
     outputs: [{ internalType: 'contract IERC20', name: '', type: 'address' }],
@@ -626,6 +692,7 @@ export const autoPayLlmAbi = [
         components: [
           { internalType: 'uint128', name: 'amount', type: 'uint128' },
           { internalType: 'uint128', name: 'frozen', type: 'uint128' },
+          { internalType: 'uint256', name: 'owed', type: 'uint256' },
         ],
         internalType: 'struct Bond',
         name: '',
@@ -931,6 +998,16 @@ export const autoPayLlmAbi = [
     type: 'function',
   },
   {
+    inputs: [
+      { internalType: 'address', name: 'token', type: 'address' },
+      { internalType: 'uint256', name: 'amount', type: 'uint256' },
+    ],
+    name: 'oweBond',
+    outputs: [],
+    stateMutability: 'nonpayable',
+    type: 'function',
+  },
+  {
     inputs: [],
     name: 'paymentChannels',
     outputs: [{ internalType: 'contract IPaymentChannels', name: '', type: 'address' }],
@@ -941,6 +1018,16 @@ export const autoPayLlmAbi = [
     inputs: [{ internalType: 'bytes32', name: 'provider', type: 'bytes32' }],
     name: 'payoutOf',
     outputs: [{ internalType: 'address', name: 'payout', type: 'address' }],
+    stateMutability: 'view',
+    type: 'function',
+  },
+  {
+    inputs: [
+      { internalType: 'address', name: 'token', type: 'address' },
+      { internalType: 'address', name: 'wallet', type: 'address' },
+    ],
+    name: 'refundableOf',
+    outputs: [{ internalType: 'uint256', name: 'amount', type: 'uint256' }],
     stateMutability: 'view',
     type: 'function',
   },
@@ -1110,6 +1197,16 @@ export const autoPayLlmAbi = [
     ],
     name: 'settleChannel',
     outputs: [{ internalType: 'uint256', name: 'received', type: 'uint256' }],
+    stateMutability: 'nonpayable',
+    type: 'function',
+  },
+  {
+    inputs: [
+      { internalType: 'address', name: 'token', type: 'address' },
+      { internalType: 'uint256', name: 'amount', type: 'uint256' },
+    ],
+    name: 'settleOwed',
+    outputs: [],
     stateMutability: 'nonpayable',
     type: 'function',
   },

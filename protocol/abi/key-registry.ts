@@ -103,6 +103,13 @@ export const keyRegistryAbi = [
     type: 'function',
   },
   {
+    inputs: [],
+    name: 'RETIREMENT_OVERLAP',
+    outputs: [{ internalType: 'uint64', name: '', type: 'uint64' }],
+    stateMutability: 'view',
+    type: 'function',
+  },
+  {
     inputs: [{ internalType: 'address', name: 'key', type: 'address' }],
     name: 'addKey',
     outputs: [],

@@ -24,16 +24,16 @@ export const priceBookAbi = [
     type: 'error',
   },
   {
+    inputs: [{ internalType: 'address', name: 'caller', type: 'address' }],
+    name: 'PriceBook_NotGovernance',
+    type: 'error',
+  },
+  {
     inputs: [
       { internalType: 'uint64', name: 'time', type: 'uint64' },
       { internalType: 'uint256', name: 'earliest', type: 'uint256' },
     ],
-    name: 'PriceBook_InThePast',
-    type: 'error',
-  },
-  {
-    inputs: [{ internalType: 'address', name: 'caller', type: 'address' }],
-    name: 'PriceBook_NotGovernance',
+    name: 'PriceBook_TooEarly',
     type: 'error',
   },
   {
@@ -68,6 +68,13 @@ export const priceBookAbi = [
   {
     inputs: [],
     name: 'MAX_NOTICE',
+    outputs: [{ internalType: 'uint64', name: '', type: 'uint64' }],
+    stateMutability: 'view',
+    type: 'function',
+  },
+  {
+    inputs: [],
+    name: 'MIN_NOTICE',
     outputs: [{ internalType: 'uint64', name: '', type: 'uint64' }],
     stateMutability: 'view',
     type: 'function',

@@ -40,6 +40,9 @@ export const errorCodes = {
   token_without_rate: { status: 403, type: 'budget_exceeded' },
   budgets_unknown: { status: 503, type: 'server_error' },
 
+  // What governance allows the relay
+  relay_not_authorized: { status: 503, type: 'server_error' },
+
   // What the chain says of prices
   price_table_unpublished: { status: 503, type: 'server_error' },
   price_unavailable: { status: 503, type: 'server_error' },

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { encodeFunctionData, parseEventLogs } from 'viem';
 import { openSender, type OpenDeployment } from '../../client/chain/open-deployment.ts';
 import { signVoucher } from '../../client/sign-voucher.ts';
+import { auditLogAbi } from '../../protocol/abi/audit-log.ts';
 import { autoPayLlmAbi } from '../../protocol/abi/auto-pay-llm.ts';
 import { nameId } from '../../protocol/bytes/name-id.ts';
 import { fromHex, type Hex } from '../../protocol/bytes/hex.ts';
@@ -57,9 +58,11 @@ export async function bookBeyondBudget(
   });
   const spends = amounts.map((amount) => ({ day, model: nameId(model), provider: nameId(provider), amount }));
   const token = deployment.tokens['USDC']?.address ?? '0x';
+  const log = { address: deployment.contracts.auditLog, abi: auditLogAbi } as const;
+  const logSize = await deployment.reader.readContract({ ...log, functionName: 'latestSize' });
   const booked = await relay.send('Booking', {
     to: autoPayLLM,
-    data: encodeFunctionData({ abi: autoPayLlmAbi, functionName: 'book', args: [token, spends, [], 0n] }),
+    data: encodeFunctionData({ abi: autoPayLlmAbi, functionName: 'book', args: [token, spends, [], logSize] }),
   });
   const [event] = parseEventLogs({ abi: autoPayLlmAbi, eventName: 'Booked', logs: booked.logs });
   if (!event) throw new Error('nothing was booked');

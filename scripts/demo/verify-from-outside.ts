@@ -39,6 +39,7 @@ export async function verifyFromOutside(
     autoPayLLM: stack.contracts.autoPayLLM,
     priceBook: stack.contracts.priceBook,
     priceOracle: stack.contracts.priceOracle,
+    keyRegistry: stack.contracts.keyRegistry,
     priceRows: (await readSettings(stack.dataDir)).rows,
     deployedAtBlock: stack.deployedAtBlock,
     blockSource: { get: (cid: CID) => readFile(join(stack.blocksDir, cid.toString())) },

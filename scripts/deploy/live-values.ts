@@ -47,6 +47,7 @@ export function expectedValues(deployment: Deployment, plan: AutoPayPlan): LiveV
     'billingDisputes.priceOracle': at('priceOracle'),
     'billingDisputes.keyRegistry': at('keyRegistry'),
     'billingDisputes.governance': at('timelock'),
+    'billingDisputes.mergeDelay': plan.mergeDelay,
     'billingDisputes.terms': [disputeTerms.USDC, disputeTerms.AGPT],
     'timelock.delay': vote.timelockDelay,
     'governor.timelock': at('timelock'),
@@ -154,6 +155,7 @@ async function readDisputes(reader: PublicClient, { deployment, plan }: Source):
     'billingDisputes.priceOracle': await reader.readContract({ ...disputes, functionName: 'priceOracle' }),
     'billingDisputes.keyRegistry': await reader.readContract({ ...disputes, functionName: 'keyRegistry' }),
     'billingDisputes.governance': await reader.readContract({ ...disputes, functionName: 'governance' }),
+    'billingDisputes.mergeDelay': await reader.readContract({ ...disputes, functionName: 'maxMergeDelay' }),
     'billingDisputes.terms': [await termsOf(plan.usdc), await termsOf(contracts.agpt)],
   };
 }

@@ -22,8 +22,9 @@ describe('network parameters', () => {
   });
 
   it.each(live)('of %s decide slowly and wait a day for disputes', (network) => {
-    const { governance, disputeWindowSeconds } = readNetworkParameters(network);
+    const { governance, disputeWindowSeconds, mergeDelaySeconds } = readNetworkParameters(network);
     expect(disputeWindowSeconds).toBe(86_400);
+    expect(mergeDelaySeconds).toBe(43_200);
     expect(governance).toEqual({
       votingDelaySeconds: 86_400,
       votingPeriodSeconds: 432_000,

@@ -45,6 +45,8 @@ const networkParametersSchema = z.strictObject({
     timelockDelaySeconds: seconds,
   }),
   disputeWindowSeconds: seconds,
+  /** Time that a receipt may take into the anchored log: a missing one can be challenged from then on. */
+  mergeDelaySeconds: seconds,
   budgets: z.strictObject({
     /** What a model that nobody named may spend per UTC day. */
     defaultDailyAgpt: wholeTokensSchema,

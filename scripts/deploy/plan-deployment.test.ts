@@ -46,6 +46,14 @@ describe('requireConsistentTimes', () => {
     expect(change({ timelockDelaySeconds: 600 + 3600 + 86_401 })).not.toThrow();
   });
 
+  it('wants a missing receipt challenged before its money is released', () => {
+    const delay = (mergeDelaySeconds: number) => () => requireConsistentTimes({ ...network, mergeDelaySeconds });
+    expect(delay(59)).toThrow(/mergeDelaySeconds is 59, but must be from 60 to 85800/);
+    expect(delay(85_801)).toThrow(/mergeDelaySeconds is 85801/);
+    expect(delay(60)).not.toThrow();
+    expect(delay(85_800)).not.toThrow();
+  });
+
   it('wants a decision to fit into the time for rulings', () => {
     expect(change({ timelockDelaySeconds: 7 * 86_400 })).toThrow(/A decision takes 1209600 s/);
     expect(change({ timelockDelaySeconds: 7 * 86_400 - 1 })).not.toThrow();

@@ -13,6 +13,9 @@ const CLOSE_GRACE_SECONDS = 3600;
 const MAX_COLLECTION_INTERVAL_SECONDS = 600;
 /** Time to rule on a metering dispute, a constant of `BillingDisputes`: a vote must fit into it. */
 const RULING_WINDOW_SECONDS = 14 * 86_400;
+/** Least merge delay, and what the dispute window leaves after it; both are constants of `BillingDisputes`. */
+const MIN_MERGE_DELAY_SECONDS = 60;
+const CHALLENGE_TIME_SECONDS = 600;
 
 /**
  * Computes what to deploy from what the network has and what the operator chose.
@@ -36,6 +39,7 @@ export function planDeployment(
     bondPayout: choices.bondPayout,
     providers: Object.entries(choices.providers).map(([name, payout]) => ({ name, payout })),
     disputeWindow: BigInt(network.disputeWindowSeconds),
+    mergeDelay: BigInt(network.mergeDelaySeconds),
     governance: {
       votingDelay: BigInt(governance.votingDelaySeconds),
       votingPeriod: BigInt(governance.votingPeriodSeconds),
@@ -59,12 +63,23 @@ export function planDeployment(
  * Says before anything is paid for what the contracts would refuse, or what would make rulings impossible.
  * @throws AutoPayError `invalid_configuration` if the times contradict each other
  */
-export function requireConsistentTimes({ governance, disputeWindowSeconds }: NetworkParameters): void {
+export function requireConsistentTimes({
+  governance,
+  disputeWindowSeconds,
+  mergeDelaySeconds,
+}: NetworkParameters): void {
   const floor = MAX_COLLECTION_INTERVAL_SECONDS + CLOSE_GRACE_SECONDS + disputeWindowSeconds;
   if (governance.timelockDelaySeconds <= floor) {
     throw new AutoPayError(
       'invalid_configuration',
       `timelockDelaySeconds is ${governance.timelockDelaySeconds}, but must exceed ${floor}: collection, close grace and dispute window together.`,
+    );
+  }
+  const longest = disputeWindowSeconds - CHALLENGE_TIME_SECONDS;
+  if (mergeDelaySeconds < MIN_MERGE_DELAY_SECONDS || mergeDelaySeconds > longest) {
+    throw new AutoPayError(
+      'invalid_configuration',
+      `mergeDelaySeconds is ${mergeDelaySeconds}, but must be from ${MIN_MERGE_DELAY_SECONDS} to ${longest}: a missing receipt must be challenged before its money is released.`,
     );
   }
   const decision =

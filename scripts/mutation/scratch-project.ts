@@ -10,8 +10,10 @@ export type MutantOutcome = 'killed' | 'survived' | 'invalid';
 /** A copy of the contracts and their tests in which one file after another is changed. */
 export interface ScratchProject {
   write(file: string, text: string): Promise<void>;
-  /** Compiles and runs one test file. Code that does not compile is `invalid`. */
-  runTests(file: string, options: { viaIr: boolean }): Promise<MutantOutcome>;
+  /** Compiles the contracts as they are now; false if they do not compile. */
+  build(): Promise<boolean>;
+  /** Runs one test file over what was built. */
+  runTests(file: string): Promise<MutantOutcome>;
   remove(): Promise<void>;
 }
 
@@ -22,12 +24,12 @@ const TIMEOUT_MS = 240_000;
 const CONFIG = `
 import { defineConfig } from 'hardhat/config';
 import base from './base.config.ts';
-const { compilers } = base.solidity as { compilers: object[] };
-const settings = { evmVersion: 'cancun', viaIR: process.env.MUTATION_VIA_IR === '1', optimizer: { enabled: false } };
+const { compilers, npmFilesToBuild } = base.solidity as { compilers: object[]; npmFilesToBuild: string[] };
+const settings = { evmVersion: 'cancun', viaIR: false, optimizer: { enabled: false } };
 const { solidity } = base.test ?? {};
 export default defineConfig({
   ...base,
-  solidity: { compilers: compilers.map((compiler) => ({ ...compiler, settings })) as never },
+  solidity: { compilers: compilers.map((compiler) => ({ ...compiler, settings })) as never, npmFilesToBuild },
   test: { solidity: { ...solidity, fuzz: { ...solidity?.fuzz, runs: 64 }, invariant: { ...solidity?.invariant, runs: 4 } } },
 });
 `;
@@ -35,42 +37,25 @@ export default defineConfig({
 /** Makes a scratch project; `remove` MUST be called. */
 export async function createScratchProject(): Promise<ScratchProject> {
   const folder = await mkdtemp(join(tmpdir(), 'autopay-mutants-'));
-  for (const part of [
-    'contracts',
-    'test/contracts',
-    'protocol/vectors',
-    'scripts/tooling/soljson.cjs',
-    'package.json',
-    'tsconfig.json',
-  ]) {
-    await cp(join(root, part), join(folder, part), { recursive: true });
-  }
+  const parts = ['contracts', 'test/contracts', 'protocol/vectors', 'scripts/tooling', 'package.json', 'tsconfig.json'];
+  for (const part of parts) await cp(join(root, part), join(folder, part), { recursive: true });
   await cp(join(root, 'hardhat.config.ts'), join(folder, 'base.config.ts'));
   await writeFile(join(folder, 'hardhat.config.ts'), CONFIG);
   await symlink(join(root, 'node_modules'), join(folder, 'node_modules'));
   return {
     write: (file, text) => writeFile(join(folder, file), text),
-    runTests: (file, { viaIr }) => runHardhat(folder, file, viaIr),
+    build: async () => (await runHardhat(folder, ['build', '--no-tests', '--quiet'])) === 0,
+    runTests: async (file) => ((await runHardhat(folder, ['test', 'solidity', file])) === 0 ? 'survived' : 'killed'),
     remove: () => rm(folder, { recursive: true, force: true }),
   };
 }
 
-function runHardhat(folder: string, file: string, viaIr: boolean): Promise<MutantOutcome> {
-  const child = spawn(process.execPath, [binOf('hardhat', 'hardhat'), 'test', 'solidity', file], {
-    cwd: folder,
-    env: { ...process.env, MUTATION_VIA_IR: viaIr ? '1' : '0' },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let output = '';
-  const take = (chunk: Buffer): void => void (output = (output + chunk.toString()).slice(-20_000));
-  child.stdout.on('data', take);
-  child.stderr.on('data', take);
+/** Runs Hardhat and answers its exit code; 1 for a run that had to be ended. */
+function runHardhat(folder: string, args: readonly string[]): Promise<number> {
+  const child = spawn(process.execPath, [binOf('hardhat', 'hardhat'), ...args], { cwd: folder, stdio: 'ignore' });
   const timeout = setTimeout(() => child.kill('SIGKILL'), TIMEOUT_MS);
-  return new Promise<MutantOutcome>((resolve, reject) => {
+  return new Promise<number>((resolve, reject) => {
     child.once('error', reject);
-    child.once('close', (code) => {
-      if (code === 0) resolve('survived');
-      else resolve(/HHE9\d\d|CompilerError|Compilation failed/.test(output) ? 'invalid' : 'killed');
-    });
+    child.once('close', (code) => resolve(code ?? 1));
   }).finally(() => clearTimeout(timeout));
 }

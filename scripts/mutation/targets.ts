@@ -1,5 +1,5 @@
-import { existsSync, globSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { globSync } from 'node:fs';
+import { basename } from 'node:path';
 import { root } from '../tooling/run-command.ts';
 
 /** A source file whose mutants some of the tests must notice. */
@@ -12,16 +12,23 @@ export interface MutationTarget {
 
 /** Parts that have no test file of their own name are tested through those of the contracts that they are part of. */
 const TESTED_THROUGH: Readonly<Record<string, readonly string[]>> = {
-  BoundedTransfer: ['AutoPayLLM', 'PaymentChannels'],
-  VoucherSignatures: ['PaymentChannels'],
+  AllowanceBilling: ['AutoPayLLMAllowance', 'AutoPayLLM'],
+  BoundedTransfer: ['PaymentChannelsCloseBatch', 'AutoPayLLM'],
+  CallReceipt: ['BillingDisputes'],
   ChannelId: ['PaymentChannels', 'Vectors'],
   ChannelState: ['PaymentChannels'],
-  Claim: ['PaymentChannels'],
-  ReceiptBatch: ['AutoPayLLM', 'Vectors'],
-  RelayBond: ['AutoPayLLM'],
-  AllowanceBilling: ['AutoPayLLM'],
-  GuardianStops: ['AutoPayLLM'],
-  Credits: ['AutoPayLLM'],
+  Claim: ['PaymentChannelsBatch', 'PaymentChannels'],
+  ClaimBuffer: ['PaymentChannelsBatch', 'PaymentChannels'],
+  DisputeRecords: ['BillingDisputes'],
+  Evidence: ['BillingDisputes'],
+  FixedPayments: ['AutoPayLLM'],
+  GuardianStops: ['AutoPayLLMGuardian', 'AutoPayLLM'],
+  HeldFunds: ['AutoPayLLM'],
+  PackedEntries: ['PaymentChannelsBatch', 'PaymentChannelsCloseBatch'],
+  ProviderCredits: ['AutoPayLLM'],
+  ReceiptBatch: ['Vectors', 'AutoPayLLM'],
+  RelayBond: ['AutoPayLLMBond', 'AutoPayLLM'],
+  VoucherSignatures: ['PaymentChannels'],
 };
 
 /** The contracts of our own and what they are made of; interfaces have no code. */
@@ -36,5 +43,5 @@ function testsOf(name: string): string[] {
   // Invariants take longest, so they come last.
   const isInvariant = (file: string): boolean => file.includes('/invariants/');
   const tests = [...unit.filter((file) => !isInvariant(file)), ...unit.filter(isInvariant)];
-  return tests.filter((file) => existsSync(join(root, file)));
+  return [...new Set(tests)];
 }

@@ -13,7 +13,16 @@ import type {
   VerifiedVoucher,
 } from '../ledger/ledger.ts';
 import type { Transport, UpstreamResponse } from './transport.ts';
-import type { CallDeps, CallLimits, CallRequest, CallSummary, ModelBudgets, ResponseSink, Route } from './types.ts';
+import type {
+  CallDeps,
+  CallLimits,
+  CallRequest,
+  CallSummary,
+  ModelBudgets,
+  RelayAuthority,
+  ResponseSink,
+  Route,
+} from './types.ts';
 
 /** Test support for the life of a call: sinks, ledgers and upstreams in memory. */
 
@@ -235,6 +244,9 @@ export const wideBudgets: ModelBudgets = {
   terms: ({ atMs }) => ({ day: Math.floor(atMs / 86_400_000), limitAgpt: 2n ** 128n - 1n, rate: 10n ** 18n }),
 };
 
+/** A relay from which nothing was taken. */
+const authority: RelayAuthority = { require: () => undefined };
+
 /** A price list of the two tokens; the second costs half a US dollar unless said otherwise. */
 export function makePriceList(changes: { round?: OraclePrice | undefined; isInForce?: boolean } = {}): PriceList {
   const round = { answer: 50_000_000n, decimals: 8, roundId: 77n, updatedAt: 1 };
@@ -262,6 +274,7 @@ export function makeCallDeps(
     ledger: new FakeLedger(),
     routes: new Map([[route.model, route]]),
     budgets: wideBudgets,
+    authority,
     clock,
     limits,
     prices: makePriceList(),

@@ -62,6 +62,22 @@ describe('the reservation of a call', () => {
     expect(ledger.reserved).toEqual([]);
   });
 
+  it('is not made, nor paid for, while governance has taken away what the relay needs', async () => {
+    const authority = {
+      require() {
+        throw new AutoPayError('relay_not_authorized', 'It has no role.');
+      },
+    };
+    const { ledger, outcome } = reserve({ authority });
+    await expect(outcome).rejects.toMatchObject({ code: 'relay_not_authorized', status: 503 });
+    expect(ledger.reserved).toEqual([]);
+    const unpaid = makeRequest(body, { voucher: null, channel: null });
+    const deps = makeCallDeps({ router, authority });
+    await expect(reserveCall(deps, unpaid, prepareCall(deps, unpaid.body))).rejects.toMatchObject({ status: 503 });
+    const route = makeRoute({ prices: null });
+    await expect(reserve({ authority, routes: new Map([[route.model, route]]) }).outcome).resolves.toBeDefined();
+  });
+
   it('says of a budget that is spent whose it is, how much is left, and when it begins anew', async () => {
     const ledger = new FakeLedger();
     ledger.onReserve = () => ({

@@ -38,7 +38,7 @@ const dayMs = 86_400_000;
 /**
  * Holds the quote against the payer's headroom and the model's budget of the day, in the token of the channel that pays.
  * Where the client set no output limit, the quote shrinks to the headroom.
- * @throws AutoPayError `payment_required`, what `PriceList.termsFor` and `ModelBudgets.terms` throw, or the ledger's refusal,
+ * @throws AutoPayError `relay_not_authorized`, `payment_required`, what `PriceList.termsFor` and `ModelBudgets.terms` throw, or the ledger's refusal,
  * with the numbers that mend it.
  */
 export async function reserveCall(deps: CallDeps, request: CallRequest, call: PreparedCall): Promise<ReservedCall> {
@@ -49,6 +49,8 @@ export async function reserveCall(deps: CallDeps, request: CallRequest, call: Pr
   if (rows === null) {
     return hold(deps, { request, call, quote: quoteCall(call.quoteInput, null), paid: null, admittedAtMs: atMs });
   }
+  // Before payment is asked for: it could not be collected, or the receipt would be no evidence.
+  deps.authority.require();
   if (voucher === null || channel === null) {
     // What can be paid in no token at present is not for sale: that is said before payment is asked for.
     quoteTokens(deps, call);

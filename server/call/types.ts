@@ -130,12 +130,19 @@ export interface ModelBudgets {
   terms(ask: { model: string; token: Hex; atMs: number }): BudgetTerms;
 }
 
+/** Whether the relay may do business at all: it needs roles and a key that governance can take away. */
+export interface RelayAuthority {
+  /** @throws AutoPayError `relay_not_authorized`, naming what is missing. */
+  require(): void;
+}
+
 /** What the life of a call works with. */
 export interface CallDeps {
   ledger: Pick<Ledger, 'reserve' | 'charge' | 'release'>;
   /** By the name that clients ask for. */
   routes: ReadonlyMap<string, Route>;
   budgets: ModelBudgets;
+  authority: RelayAuthority;
   router: Router;
   clock: Clock;
   limits: CallLimits;

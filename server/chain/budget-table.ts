@@ -9,11 +9,19 @@ const dayMs = 86_400_000;
 /** Answers that are kept, so that a call need not hash its model's name; all are forgotten at more. */
 const maxAnswers = 10_000;
 
+/** What holds on any day. */
+export interface BudgetTable extends ModelBudgets {
+  /** A model's limit, AGPT wei; undefined if no change is known that says. */
+  limitOf(model: string, day: number): bigint | undefined;
+  /** A token's rate, AGPT wei per atomic unit, times 10^18; 0 if it has none. */
+  rateOf(token: Hex, day: number): bigint;
+}
+
 /**
  * What holds on any day by the changes that ModelBudgets told of, in the order of the chain: of the changes of one subject,
  * the last that holds from that day or earlier.
  */
-export function createBudgetTable(changes: readonly BudgetChange[]): ModelBudgets {
+export function createBudgetTable(changes: readonly BudgetChange[]): BudgetTable {
   const subjects = new Map<string, BudgetChange[]>();
   for (const change of changes) {
     const key = change.kind + change.subject;
@@ -25,9 +33,13 @@ export function createBudgetTable(changes: readonly BudgetChange[]): ModelBudget
     return subjects.get(kind + subject)?.findLast((change) => change.fromDay <= day)?.value;
   }
 
+  const limitOf: BudgetTable['limitOf'] = (model, day) =>
+    valueOn(day, 'model', nameId(model)) ?? valueOn(day, 'default', '0x') ?? undefined;
+  const rateOf: BudgetTable['rateOf'] = (token, day) => valueOn(day, 'rate', token.toLowerCase() as Hex) ?? 0n;
+
   function find(ask: { model: string; token: Hex; day: number }): BudgetTerms {
     const { day } = ask;
-    const limitAgpt = valueOn(day, 'model', nameId(ask.model)) ?? valueOn(day, 'default', '0x') ?? undefined;
+    const limitAgpt = limitOf(ask.model, day);
     if (limitAgpt === undefined) {
       throw new AutoPayError(
         'budgets_unknown',
@@ -35,7 +47,7 @@ export function createBudgetTable(changes: readonly BudgetChange[]): ModelBudget
       );
     }
     const token = ask.token.toLowerCase() as Hex;
-    const rate = valueOn(day, 'rate', token) ?? 0n;
+    const rate = rateOf(token, day);
     if (rate === 0n) {
       throw new AutoPayError(
         'token_without_rate',
@@ -47,6 +59,8 @@ export function createBudgetTable(changes: readonly BudgetChange[]): ModelBudget
   }
 
   return {
+    limitOf,
+    rateOf,
     terms({ model, token, atMs }) {
       const day = Math.floor(atMs / dayMs);
       const key = `${day} ${token} ${model}`;

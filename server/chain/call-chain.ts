@@ -1,6 +1,7 @@
 import { BaseError, decodeErrorResult, type Hex } from 'viem';
 import { auditLogAbi } from '../../protocol/abi/audit-log.ts';
 import { autoPayLlmAbi } from '../../protocol/abi/auto-pay-llm.ts';
+import { billingDisputesAbi } from '../../protocol/abi/billing-disputes.ts';
 import { keyRegistryAbi } from '../../protocol/abi/key-registry.ts';
 import { modelBudgetsAbi } from '../../protocol/abi/model-budgets.ts';
 import { paymentChannelsAbi } from '../../protocol/abi/payment-channels.ts';
@@ -12,7 +13,7 @@ import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
 /** Every custom error that a call to one of our contracts can bubble up. */
 const contractErrors = [
   ...[...autoPayLlmAbi, ...paymentChannelsAbi, ...auditLogAbi, ...modelBudgetsAbi],
-  ...[...priceBookAbi, ...priceOracleAbi, ...keyRegistryAbi],
+  ...[...priceBookAbi, ...priceOracleAbi, ...keyRegistryAbi, ...billingDisputesAbi],
 ].filter((entry) => entry.type === 'error');
 
 /**

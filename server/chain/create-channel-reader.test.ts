@@ -20,6 +20,7 @@ function readerOf(
     paymentChannels: contracts.paymentChannels,
     payee: contracts.autoPayLLM,
     deployedAtBlock: contracts.deployedAtBlock,
+    maxBlocksPerQuery: 10_000,
     findSalt: async () => undefined,
     ...rest,
   });

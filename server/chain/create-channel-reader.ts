@@ -38,7 +38,7 @@ export interface ChannelReaderOptions {
   /** Salt of a channel that was seen before; saves the search. */
   findSalt: (channelId: Hex) => Promise<Hex | undefined>;
   /** The most blocks that the endpoint takes in one log query. */
-  maxBlocksPerQuery?: number;
+  maxBlocksPerQuery: number;
 }
 
 /** A reader of the escrow's channels. */
@@ -85,7 +85,7 @@ export function createChannelReader(options: ChannelReaderOptions): ChannelReade
 
   /** Newest blocks first: a channel that is asked for was most likely just opened. */
   async function searchSalt(channelId: Hex, newest: number): Promise<Hex> {
-    const { deployedAtBlock, maxBlocksPerQuery = 10_000 } = options;
+    const { deployedAtBlock, maxBlocksPerQuery } = options;
     for (let end = newest; end >= deployedAtBlock; end -= maxBlocksPerQuery) {
       const start = Math.max(deployedAtBlock, end - maxBlocksPerQuery + 1);
       const events = await callChain(`the opening of channel ${channelId}`, () =>

@@ -74,6 +74,22 @@ describe('a block follower', () => {
     expect(read).toEqual([{ from: 103, to: 109, settledTo: 106 }]);
   });
 
+  it('takes the newest block that it is given, and asks for none', async () => {
+    expect(await follow().poll({ number: 104n })).toEqual({ newestBlock: 104, nextBlock: 105 });
+    expect(read).toEqual([{ from: 100, to: 104, settledTo: 101 }]);
+  });
+
+  it('begins anew when it is told to, and so does the next process', async () => {
+    const follower = follow();
+    await follower.poll();
+    await follower.rewind();
+    expect(state.get('next')).toBe('100');
+    read = [];
+    await follower.poll();
+    expect(read[0]?.from).toBe(100);
+    expect(state.get('next')).toBe('121');
+  });
+
   it('keeps its place while the chain is shorter than it was, and says so', async () => {
     const follower = follow();
     await follower.poll();

@@ -10,10 +10,13 @@ export interface BlockFollowerOptions {
   stateKey: string;
   /** The first block that may hold anything. */
   deployedAtBlock: number;
-  /** Blocks that are read again each time, because a reorganisation may have changed them; below `maxBlocksPerQuery`. */
-  reorgMarginBlocks?: number;
+  /**
+   * Blocks that are read again each time: a reorganisation may have changed them, or the node that answered may not have had
+   * them yet, although another one behind the same endpoint told of them. Below `maxBlocksPerQuery`.
+   */
+  reorgMarginBlocks: number;
   /** The most blocks that the endpoint takes in one log query. */
-  maxBlocksPerQuery?: number;
+  maxBlocksPerQuery: number;
   /** Takes in blocks `from` to `to`, both included; MUST be repeatable. Blocks above `settledTo` are given again. */
   readRange: (range: { from: number; to: number; settledTo: number }) => Promise<void>;
 }
@@ -22,24 +25,25 @@ export interface BlockFollowerOptions {
 export interface BlockFollower {
   /**
    * Reads what is new, and the margin behind it once more. It MUST NOT run twice at the same time.
+   * @param head the newest block, if it was asked for already
    * @returns the newest block, and the first one that no poll has read: far behind it, the endpoint has lost track.
    */
-  poll(): Promise<{ newestBlock: number; nextBlock: number }>;
+  poll(head?: { number: bigint }): Promise<{ newestBlock: number; nextBlock: number }>;
+  /** Makes the next poll read all blocks again. It MUST NOT run during a poll. */
+  rewind(): Promise<void>;
 }
-
-/** The most blocks that a reorganisation is expected to undo. */
-export const defaultReorgMarginBlocks = 12;
 
 /** Makes a follower of the part of the chain that `readRange` takes in. */
 export function createBlockFollower(options: BlockFollowerOptions): BlockFollower {
   const { client, ledger, stateKey, deployedAtBlock, readRange } = options;
-  const { reorgMarginBlocks = defaultReorgMarginBlocks, maxBlocksPerQuery = 10_000 } = options;
+  const { reorgMarginBlocks, maxBlocksPerQuery } = options;
   let nextBlock = 0;
 
   return {
-    async poll() {
+    async poll(head) {
       nextBlock ||= Number((await ledger.getState(stateKey)) ?? deployedAtBlock);
-      const newestBlock = Number(await callChain('the newest block', () => client.getBlockNumber()));
+      const newest = head?.number ?? (await callChain('the newest block', () => client.getBlockNumber()));
+      const newestBlock = Number(newest);
       const first = Math.max(deployedAtBlock, Math.min(nextBlock, newestBlock + 1) - reorgMarginBlocks);
       for (let from = first; from <= newestBlock; from += maxBlocksPerQuery) {
         const to = Math.min(newestBlock, from + maxBlocksPerQuery - 1);
@@ -49,6 +53,10 @@ export function createBlockFollower(options: BlockFollowerOptions): BlockFollowe
         await ledger.setState(stateKey, String(nextBlock));
       }
       return { newestBlock, nextBlock };
+    },
+    async rewind() {
+      await ledger.setState(stateKey, String(deployedAtBlock));
+      nextBlock = deployedAtBlock;
     },
   };
 }

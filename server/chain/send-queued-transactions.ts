@@ -170,12 +170,11 @@ async function finish(
 ): Promise<TransactionReceipt> {
   const { id, purpose, hash } = transaction;
   const status = receipt.status === 'success' ? 'succeeded' : 'reverted';
-  if (transaction.status === 'signed') await ledger.finishTransaction({ id, status });
+  const isNews = transaction.status === 'signed';
+  if (isNews) await ledger.finishTransaction({ id, status });
   if (status === 'succeeded') {
-    log.info(
-      { purpose, hash, gasUsed: Number(receipt.gasUsed), block: Number(receipt.blockNumber) },
-      'a transaction succeeded',
-    );
+    const facts = { purpose, hash, gasUsed: Number(receipt.gasUsed), block: Number(receipt.blockNumber) };
+    if (isNews) log.info(facts, 'a transaction succeeded');
     return receipt;
   }
   throw new AutoPayError(
@@ -232,6 +231,6 @@ async function broadcast(options: TransactionQueueOptions, transaction: QueuedTr
 }
 
 /** Whether an error of `send` means that nothing happened and nothing is under way. */
-export function isReverted(error: unknown): boolean {
+export function isReverted(error: unknown): error is AutoPayError {
   return error instanceof AutoPayError && error.code === 'transaction_reverted';
 }

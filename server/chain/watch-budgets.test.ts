@@ -7,7 +7,8 @@ import { localBudget } from '../../test/support/charge-calls.ts';
 import { deployStack, type ChainStack } from '../../test/support/deploy-stack.ts';
 import { openTestRelay, silentLog, type TestRelay } from '../../test/support/open-test-relay.ts';
 import { sendAs } from '../../test/support/send-as.ts';
-import { createChainClient } from './create-chain-client.ts';
+import { createChainClient, type ChainClient } from './create-chain-client.ts';
+import { createHeadReader } from './create-head-reader.ts';
 import { createBudgetWatcher, type BudgetWatcher, type BudgetWatcherOptions } from './watch-budgets.ts';
 
 const dayMs = 86_400_000;
@@ -29,11 +30,16 @@ beforeEach(async () => {
 afterEach(() => relay.close());
 
 function watch(overrides: Partial<BudgetWatcherOptions> = {}): BudgetWatcher {
-  const { contracts } = stack;
-  const { client, ledger } = relay;
+  const { contracts, chain } = stack;
+  const { ledger } = relay;
+  const { client = relay.client } = overrides;
+  const clock = { nowMs: () => nowMs };
+  const head = createHeadReader({ client, chainId: chain.chainId, maxHeadAgeSeconds: 120, log: silentLog, ...clock });
   return createBudgetWatcher({
-    ...{ client, ledger, maxStalenessMs, log: silentLog, clock: { nowMs: () => nowMs } },
+    ...{ client, head, ledger, maxStalenessMs, log: silentLog, clock },
+    ...{ reorgMarginBlocks: 12, maxBlocksPerQuery: 10_000, models: ['sim-small', 'sim-large'] },
     modelBudgets: contracts.modelBudgets,
+    tokens: [contracts.usdc, contracts.agpt],
     deployedAtBlock: contracts.deployedAtBlock,
     ...overrides,
   });
@@ -63,6 +69,21 @@ const codeOf = (action: () => unknown): string => {
     return (error as { code: string }).code;
   }
 };
+
+/** An endpoint that answers, but can keep back what was set for models. */
+function keepBack(client: ChainClient): { client: ChainClient; isKeeping: boolean } {
+  const kept = { client, isKeeping: false };
+  kept.client = new Proxy(client, {
+    get(target, property, receiver) {
+      if (property !== 'getLogs' || !kept.isKeeping) return Reflect.get(target, property, receiver) as unknown;
+      return async (filter: Parameters<typeof target.getLogs>[0]) => {
+        const logs = await target.getLogs(filter);
+        return logs.filter((event) => (event as { eventName?: string }).eventName !== 'ModelBudgetSet');
+      };
+    },
+  });
+  return kept;
+}
 
 describe('a budget watcher', () => {
   it('knows what the deployment set, and follows votes from the day on which they hold', async () => {
@@ -181,8 +202,60 @@ describe('a budget watcher', () => {
     expect(codeOf(() => behind.terms(ask))).toBe('budgets_unknown');
   });
 
+  it('decides nothing by what is from an old block, however often the endpoint answers', async () => {
+    const ask = { model: 'sim-small', token: stack.contracts.usdc, atMs: nowMs };
+    const number = await relay.client.getBlockNumber();
+    const asOfMs = nowMs;
+    const watcher = watch({ head: { read: () => Promise.resolve({ number, asOfMs }) } });
+    nowMs += maxStalenessMs;
+    await watcher.poll();
+    expect(codeOf(() => watcher.terms(ask))).toBe('ok');
+    nowMs += 1;
+    await watcher.poll();
+    expect(codeOf(() => watcher.terms(ask))).toBe('budgets_unknown');
+  });
+
+  it('asks the contract itself each hour, and reads all again if an event was kept back', async () => {
+    const kept = keepBack(relay.client);
+    const errors: string[] = [];
+    const log = { ...silentLog, error: (_: object, message: string) => void errors.push(message) };
+    const watcher = watch({ client: kept.client, log });
+    await watcher.poll();
+    kept.isKeeping = true;
+    await decide({ functionName: 'setModelBudget', args: ['sim-small', 77n] });
+    await watcher.poll();
+    // More blocks than the margin: no poll looks at the event again by itself.
+    await stack.chain.mine(20);
+    await watcher.poll();
+    kept.isKeeping = false;
+    const ask = { model: 'sim-small', token: stack.contracts.usdc, atMs: nowMs + dayMs };
+    nowMs += 3_599_999;
+    await watcher.poll();
+    expect(watcher.terms(ask).limitAgpt).not.toBe(77n);
+    expect(errors).toEqual([]);
+    nowMs += 1;
+    await watcher.poll();
+    expect(watcher.terms(ask).limitAgpt).toBe(77n);
+    expect(errors).toEqual([expect.stringContaining('kept back events')]);
+  });
+
+  it('sells nothing while the events do not explain what the contract says', async () => {
+    const kept = keepBack(relay.client);
+    const watcher = watch({ client: kept.client, maxStalenessMs: 2 * 3_600_000 });
+    await watcher.poll();
+    kept.isKeeping = true;
+    await decide({ functionName: 'setModelBudget', args: ['sim-small', 78n] });
+    nowMs += 3_600_000;
+    await expect(watcher.poll()).rejects.toThrow('do not explain the limit of sim-small on day');
+    const ask = { model: 'sim-small', token: stack.contracts.usdc, atMs: nowMs };
+    expect(codeOf(() => watcher.terms(ask))).toBe('budgets_unknown');
+    kept.isKeeping = false;
+    await watcher.poll();
+    expect(codeOf(() => watcher.terms(ask))).toBe('ok');
+  });
+
   it('knows no budgets of a contract that has none', async () => {
-    const watcher = watch({ modelBudgets: zeroAddress });
+    const watcher = watch({ modelBudgets: zeroAddress, models: [], tokens: [] });
     await watcher.poll();
     expect(codeOf(() => watcher.terms({ model: 'a', token: stack.contracts.usdc, atMs: nowMs }))).toBe(
       'budgets_unknown',

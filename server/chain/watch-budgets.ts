@@ -5,8 +5,10 @@ import type { Clock, ModelBudgets } from '../call/types.ts';
 import type { BackgroundLedger, BudgetChange } from '../ledger/background-ledger.ts';
 import { createBudgetTable } from './budget-table.ts';
 import { callChain } from './call-chain.ts';
+import { compareBudgets } from './compare-budgets.ts';
 import type { ChainClient } from './create-chain-client.ts';
-import { createBlockFollower, defaultReorgMarginBlocks, type BlockFollowerOptions } from './follow-blocks.ts';
+import type { Head, HeadReader } from './create-head-reader.ts';
+import { createBlockFollower, type BlockFollowerOptions } from './follow-blocks.ts';
 import type { JobLog } from './job-log.ts';
 
 /** What watching budgets works with. */
@@ -15,10 +17,14 @@ export interface BudgetWatcherOptions extends Pick<
   'deployedAtBlock' | 'reorgMarginBlocks' | 'maxBlocksPerQuery'
 > {
   client: ChainClient;
+  head: HeadReader;
   ledger: Pick<BackgroundLedger, 'listBudgetChanges' | 'replaceBudgetChanges' | 'getState' | 'setState'>;
   /** The ModelBudgets contract. */
   modelBudgets: Hex;
-  /** What was read of the chain longer ago than this decides nothing. */
+  /** The models that are sold, and the tokens that they are sold for: of these the contract itself is asked now and then. */
+  models: readonly string[];
+  tokens: readonly Hex[];
+  /** What is from a block that is older than this decides nothing. */
   maxStalenessMs: number;
   clock: Clock;
   log: JobLog;
@@ -31,17 +37,24 @@ export interface BudgetWatcherOptions extends Pick<
 export interface BudgetWatcher extends ModelBudgets {
   /**
    * Reads the blocks since the last call. It MUST NOT run twice at the same time.
-   * @throws AutoPayError `chain_unavailable`, also if the endpoint is further behind than a reorganisation explains.
+   * @throws AutoPayError `chain_unavailable`, also if the endpoint is further behind than a reorganisation explains, or its
+   * events are not what the contract says.
    */
   poll(): Promise<void>;
 }
 
+/** How often the contract itself is asked. An event that an endpoint kept back would else be missed for good. */
+const compareIntervalMs = 3_600_000;
+
+const dayMs = 86_400_000;
+
 /** A watcher that continues at the block where an earlier process stopped. It knows nothing before its first poll. */
 export function createBudgetWatcher(options: BudgetWatcherOptions): BudgetWatcher {
-  const { ledger, clock, maxStalenessMs, log, reorgMarginBlocks = defaultReorgMarginBlocks } = options;
+  const { head, ledger, clock, maxStalenessMs, log, reorgMarginBlocks } = options;
   let changes: readonly BudgetChange[] | undefined;
   let table = createBudgetTable([]);
-  let readAtMs = Number.NEGATIVE_INFINITY;
+  let asOfMs = Number.NEGATIVE_INFINITY;
+  let comparedAtMs = Number.NEGATIVE_INFINITY;
 
   /** All changes so far; at first, those that an earlier process stored. */
   async function knownChanges(): Promise<readonly BudgetChange[]> {
@@ -64,20 +77,46 @@ export function createBudgetWatcher(options: BudgetWatcherOptions): BudgetWatche
   }
 
   const follower = createBlockFollower({ ...options, stateKey: 'watch_budgets.next_block', readRange });
+
+  async function compare(newest: Head): Promise<string[]> {
+    const today = Math.floor(clock.nowMs() / dayMs);
+    return compareBudgets({ ...options, table, days: [today, today + 1], blockNumber: newest.number });
+  }
+
+  /** Reads everything again if events are missing, and sells nothing until they are there. */
+  async function requireAgreement(newest: Head): Promise<void> {
+    const missing = await compare(newest);
+    if (missing.length === 0) return;
+    asOfMs = Number.NEGATIVE_INFINITY;
+    log.error({ missing: missing.slice(0, 8) }, 'the endpoint kept back events of budgets; reading all of them again');
+    await follower.rewind();
+    await follower.poll(newest);
+    const [still] = await compare(newest);
+    if (still === undefined) return;
+    throw new AutoPayError(
+      'chain_unavailable',
+      `The events of ModelBudgets do not explain ${still}. Check chain.deployedAtBlock, and the endpoint of chain.rpcUrl.`,
+    );
+  }
+
   return {
     async poll() {
-      const startedAtMs = clock.nowMs();
-      const { newestBlock, nextBlock } = await follower.poll();
+      const newest = await head.read();
+      const { newestBlock, nextBlock } = await follower.poll(newest);
       if (newestBlock + reorgMarginBlocks < nextBlock - 1) {
         throw new AutoPayError(
           'chain_unavailable',
           `The endpoint is at block ${newestBlock}, and block ${nextBlock - 1} was read before. Check chain.rpcUrl.`,
         );
       }
-      readAtMs = startedAtMs;
+      if (clock.nowMs() - comparedAtMs >= compareIntervalMs) {
+        await requireAgreement(newest);
+        comparedAtMs = clock.nowMs();
+      }
+      asOfMs = newest.asOfMs;
     },
     terms(ask) {
-      if (clock.nowMs() - readAtMs > maxStalenessMs) {
+      if (clock.nowMs() - asOfMs > maxStalenessMs) {
         throw new AutoPayError(
           'budgets_unknown',
           'The relay has not heard from the chain for too long to know what this model may spend. Try again soon.',

@@ -32,6 +32,8 @@ function watch(
     paymentChannels: contracts.paymentChannels,
     payee: contracts.autoPayLLM,
     deployedAtBlock: contracts.deployedAtBlock,
+    reorgMarginBlocks: 12,
+    maxBlocksPerQuery: 10_000,
   };
   const findSalt = async (channelId: Hex) => (await ledger.getChannel(channelId))?.salt;
   const reader = createChannelReader({ ...escrow, chainId: chain.chainId, findSalt });

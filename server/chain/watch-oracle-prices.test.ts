@@ -10,10 +10,16 @@ const start = 1_800_000_000_000;
 const at = start / 1_000;
 
 let nowMs: number;
+/** When the newest block was the present. */
+let asOfMs: () => number;
 let answer: { price: { answer: bigint; decimals: number; roundId: bigint; updatedAt: bigint } } | { error: Error };
 let logged: string[];
+/** The blocks at which the oracle was asked. */
+let asked: (bigint | undefined)[];
 beforeEach(() => {
   nowMs = start;
+  asOfMs = () => nowMs;
+  asked = [];
   answer = priceOf(1n, at - 100);
   logged = [];
 });
@@ -24,7 +30,8 @@ const priceOf = (roundId: bigint, updatedAt: number) => ({
 
 /** A chain in memory, because a feed that goes stale or down takes days on a real one. */
 const client = {
-  readContract: ({ functionName }: { functionName: string }) => {
+  readContract: ({ functionName, blockNumber }: { functionName: string; blockNumber?: bigint }) => {
+    asked.push(blockNumber);
     if ('error' in answer) return Promise.reject(answer.error);
     return Promise.resolve(functionName === 'latestPrice' ? answer.price : [token, 3_600]);
   },
@@ -34,10 +41,10 @@ const create = () => {
   const log = (level: string) => (_: object, message: string) => void logged.push(`${level}: ${message}`);
   return createOracleWatcher({
     client,
+    head: { read: () => Promise.resolve({ number: 7n, asOfMs: asOfMs() }) },
     priceOracle: token,
     tokens: [{ address: token, symbol: 'WETH' }],
     log: { info: log('info'), warn: log('warn'), error: log('error') },
-    nowMs: () => nowMs,
   });
 };
 const stale = () =>
@@ -76,6 +83,35 @@ test('uses no round beyond its heartbeat, and nothing that was read more than a 
   await watcher.poll();
   expect(watcher.oraclePrice(token, nowMs + 60_000)?.roundId).toBe(2n);
   expect(watcher.oraclePrice(token, nowMs + 60_001)).toBeUndefined();
+});
+
+test('reads at one block, and uses nothing once that block is a minute old, however often it is asked', async () => {
+  const watcher = create();
+  asOfMs = () => start - 20_000;
+  await watcher.poll();
+  expect(asked).toEqual([7n, 7n]);
+  nowMs = start + 40_000;
+  await watcher.poll();
+  expect(watcher.oraclePrice(token, nowMs)?.roundId).toBe(1n);
+  nowMs += 1;
+  await watcher.poll();
+  expect(watcher.oraclePrice(token, nowMs)).toBeUndefined();
+});
+
+test('keeps the round before only if there is no gap in which another one may have been', async () => {
+  for (const [gapMs, before] of [
+    [60_000, 1n],
+    [60_001, undefined],
+  ] as const) {
+    nowMs = start;
+    answer = priceOf(1n, at - 100);
+    const watcher = create();
+    await watcher.poll();
+    nowMs += gapMs;
+    answer = priceOf(2n, at + 100);
+    await watcher.poll();
+    expect(watcher.oraclePrice(token, nowMs)?.roundId).toBe(before);
+  }
 });
 
 test('forgets a price that the oracle refuses, says so once, and takes the next', async () => {

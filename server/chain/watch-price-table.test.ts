@@ -8,8 +8,11 @@ const now = Date.now();
 const at = Math.floor(now / 1_000);
 
 let period: { from: bigint; until: bigint };
+/** When the newest block was the present. */
+let asOfMs: () => number;
 let errors: string[];
 beforeEach(() => {
+  asOfMs = () => Date.now();
   period = { from: BigInt(at - 10), until: 0n };
   errors = [];
 });
@@ -20,7 +23,8 @@ const client = { readContract: () => Promise.resolve(period) } as unknown as Pic
 function create(table: Hex | null = root) {
   const ignore = () => undefined;
   const log = { info: ignore, warn: ignore, error: (_: object, message: string) => void errors.push(message) };
-  return createPriceTableWatcher({ client, priceBook: root, root: table, log, nowMs: () => Date.now() });
+  const head = { read: () => Promise.resolve({ number: 1n, asOfMs: asOfMs() }) };
+  return createPriceTableWatcher({ client, head, priceBook: root, root: table, log, nowMs: () => Date.now() });
 }
 
 test('a table that was never published stops the start, with root and remedy', async () => {
@@ -60,6 +64,27 @@ test('a table that is retired while the relay runs is reported once', async () =
   await watcher.poll();
   expect(watcher.isInForce(Date.now())).toBe(false);
   expect(errors).toEqual([expect.stringContaining('no longer in force')]);
+});
+
+test('a retirement that is announced ends the table at its time, without another look', async () => {
+  period = { ...period, until: BigInt(at + 240) };
+  const watcher = create();
+  await watcher.requireInForce();
+  const endMs = (at + 240) * 1_000;
+  expect([endMs - 1, endMs].map((ms) => watcher.isInForce(ms))).toEqual([true, false]);
+});
+
+test('a table does not hold once the block that told of it is five minutes old', async () => {
+  asOfMs = () => now - 60_000;
+  const watcher = create();
+  await watcher.requireInForce();
+  expect([now + 240_000, now + 240_001].map((ms) => watcher.isInForce(ms))).toEqual([true, false]);
+  // An endpoint that is stuck answers every time, and says nothing new.
+  await watcher.poll();
+  expect(watcher.isInForce(now + 240_001)).toBe(false);
+  asOfMs = () => now;
+  await watcher.poll();
+  expect(watcher.isInForce(now + 300_000)).toBe(true);
 });
 
 test('without a price there is no table to publish', async () => {

@@ -5,11 +5,13 @@ import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
 import type { PriceSources } from '../metering/price-list.ts';
 import { callChain } from './call-chain.ts';
 import type { ChainClient } from './create-chain-client.ts';
+import type { HeadReader } from './create-head-reader.ts';
 import type { JobLog } from './job-log.ts';
 
 /** What watching works with. */
 export interface PriceTableWatcherOptions {
   client: Pick<ChainClient, 'readContract'>;
+  head: HeadReader;
   priceBook: Hex;
   /** The root of the relay's table; null if nothing costs anything, so that there is no table. */
   root: Hex | null;
@@ -18,9 +20,12 @@ export interface PriceTableWatcherOptions {
   nowMs: () => number;
 }
 
-/** Knows for how long the relay's price table holds. */
+/** Knows for how long the relay's price table holds; not for longer than a vote may take to end it. */
 export interface PriceTableWatcher extends Pick<PriceSources, 'isInForce'> {
-  /** Reads the table's period anew. */
+  /**
+   * Reads the table's period anew.
+   * @throws AutoPayError `chain_unavailable`; what is known is then used until it is five minutes old.
+   */
   poll(): Promise<void>;
   /**
    * Reads it, and returns once the table holds.
@@ -32,25 +37,42 @@ export interface PriceTableWatcher extends Pick<PriceSources, 'isInForce'> {
 /** A chain's clock may be ahead of this machine's by so much. */
 const maxWaitMs = 60_000;
 
+/**
+ * What is from an older block decides nothing. This is less than the notice that a retirement needs
+ * (`PriceBook.retirePriceRoot`, 10 minutes): each end is known before it comes.
+ */
+const maxAgeMs = 300_000;
+
 /** Makes a watcher; it takes the table for unpublished before the first poll. */
 export function createPriceTableWatcher(options: PriceTableWatcherOptions): PriceTableWatcher {
-  const { client, priceBook, root, log, nowMs } = options;
+  const { client, head, priceBook, root, log, nowMs } = options;
   /** Unix seconds; 0: never published, or no end. */
   let period = { from: 0, until: 0 };
+  /** Time of the block that told of it, or of asking, whichever is older. */
+  let asOfMs = Number.NEGATIVE_INFINITY;
   let wasInForce: boolean | undefined;
 
   const isInForce = (atMs: number): boolean => {
     if (root === null) return true;
+    if (atMs - asOfMs > maxAgeMs) return false;
     const at = Math.floor(atMs / 1_000);
     return period.from !== 0 && period.from <= at && (period.until === 0 || at < period.until);
   };
 
   async function poll(): Promise<void> {
     if (root === null) return;
+    const newest = await head.read();
     const { from, until } = await callChain('the period of the price table', () =>
-      client.readContract({ address: priceBook, abi: priceBookAbi, functionName: 'periodOf', args: [root] }),
+      client.readContract({
+        address: priceBook,
+        abi: priceBookAbi,
+        functionName: 'periodOf',
+        args: [root],
+        blockNumber: newest.number,
+      }),
     );
     period = { from: Number(from), until: Number(until) };
+    asOfMs = newest.asOfMs;
     const isNow = isInForce(nowMs());
     if (wasInForce === true && !isNow) {
       log.error({ root, ...period }, `the price table is no longer in force; paid calls are refused. ${remedy}`);

@@ -11,9 +11,11 @@ export interface CollectionDeps {
   client: ChainClient;
   /** The relay's account, for simulated calls. */
   relay: Hex;
-  contracts: { paymentChannels: Hex; autoPayLLM: Hex };
+  contracts: { paymentChannels: Hex; autoPayLLM: Hex; auditLog: Hex };
   /** What the bond lacked when the log last heard of it, by token: it hears of changes only. */
   shortBonds: Map<Hex, bigint>;
+  /** Batches of unfinished bookings whose spends over budget the log has heard of. */
+  toldBatches: Set<string>;
   /** The most channels in one transaction. */
   maxClaims: number;
   log: JobLog;

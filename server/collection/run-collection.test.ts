@@ -153,21 +153,29 @@ describe('a collection run', () => {
     expect(await relay.ledger.listPendingBookings()).toMatchObject([{ spends: [{ provider: 'nobody', amount: 3n }] }]);
   });
 
-  it('collects all the same while the bond is too small to book, says so once, and books later, in order', async () => {
+  it('collects all the same while the bond is too small, books what it covers, says so once, and the rest later, in order', async () => {
     const warnings: object[] = [];
     const deps = { ...relay.deps(), log: { ...silentLog, warn: (facts: object) => warnings.push(facts) } };
     const { usdc } = stack.contracts;
     const [large, small] = [await open(), await open()];
-    await charge(large, 900n);
+    const today = Math.floor(Date.now() / 86_400_000);
+    await chargeCall({
+      ...{ ledger: relay.ledger, channel: large, amount: 10n, token: usdc },
+      admittedAtMs: (today - 3) * 86_400_000,
+    });
+    await charge(large, 900n, 1_000n);
     const { amount, frozen } = await bond();
-    const held = amount - frozen - (await unreleased()) - 600n;
+    const held = amount - frozen - (await unreleased()) - 700n;
     await freeze(held);
-    const short = { token: usdc, missingBond: '300' };
+    const { batches, unbooked } = await moneyOnChain();
+    // What the bond covers is booked, oldest first; the 10 over budget take no bond.
+    const short = { token: usdc, missingBond: '200' };
     expect(await runCollection(deps)).toMatchObject({
-      collected: [{ amount: '900' }],
+      collected: [{ amount: '910' }],
       booked: [],
       postponed: [{ ...short, bookings: 1 }],
     });
+    expect(await moneyOnChain()).toMatchObject({ unbooked: unbooked + 210n, batches: batches + 1n });
     // It would fit, and waits its turn.
     await charge(small, 5n);
     expect(await runCollection(deps)).toMatchObject({
@@ -175,14 +183,16 @@ describe('a collection run', () => {
       booked: [],
       postponed: [{ ...short, bookings: 2 }],
     });
-    expect(warnings).toEqual([short]);
     await freeze(-held);
+    const overBudget = [{ day: today - 3, model: 'sim-small', provider: 'simulated', amount: '10' }];
     expect(await runCollection(deps)).toMatchObject({
       collected: [],
-      booked: [{ amount: '900', overBudget: [] }, { amount: '5' }],
+      booked: [{ amount: '700', overBudget }, { amount: '210', overBudget: [] }, { amount: '5' }],
       postponed: [],
     });
-    expect(warnings).toHaveLength(1);
+    expect(await moneyOnChain()).toMatchObject({ unbooked, batches: batches + 3n });
+    // Each is told once, though every run came by the part that was booked.
+    expect(warnings).toEqual([{ batchId: String(batches + 1n), ...overBudget[0] }, short]);
   });
 
   it('tells the log of what a budget did not cover, and what releases it', async () => {

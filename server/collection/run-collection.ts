@@ -185,7 +185,7 @@ function postpone({ log, shortBonds }: CollectionDeps, token: Hex, missing: bigi
     shortBonds.set(token, missing);
     log.warn(
       { token, missingBond },
-      'bookings wait: deposit the missing bond with AutoPayLLM.depositBond, or wait for releases',
+      'bookings wait: deposit the missing bond with AutoPayLLM.depositBond, or wait for releases; what is booked later than the UTC day after its calls is over budget, and only a vote releases it',
     );
   }
   return { token, bookings: 1, missingBond };

@@ -91,6 +91,14 @@ export const configFileSchema = z.strictObject({
     id: count(Number.MAX_SAFE_INTEGER),
     rpcUrl: httpUrl,
     deployedAtBlock: z.number().int().min(0),
+    // Read again at each poll, for reorganisations, and for nodes behind one endpoint that are not equally far. 512 blocks are two
+    // minutes where a block takes 250 ms (Arbitrum), and more elsewhere; set more where blocks are faster.
+    reorgMarginBlocks: count(100_000).default(512),
+    // Of one log query. Endpoints that take fewer blocks refuse the query, so that nothing is lost; set then what they take.
+    maxBlocksPerQuery: count(1_000_000).default(10_000),
+    // An endpoint whose newest block is older counts as unreachable: no prices, then no budgets. Not applied to chain 31337, which
+    // makes blocks on demand. Tokens with an oracle need a block at least every minute, whatever is set here.
+    maxHeadAgeSeconds: z.number().int().min(10).max(3600).default(120),
   }),
   contracts: z.strictObject(contractAddressesSchema.shape),
   tokens: z.array(tokenSchema).min(1).max(8),

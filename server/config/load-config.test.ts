@@ -54,6 +54,7 @@ describe('a configuration', () => {
     const config = parseConfig(minimal, 'autopay.yaml');
     expect(config.listen).toEqual({ host: '127.0.0.1', port: 4000 });
     expect(config.chain.rpcUrl).toBe('http://127.0.0.1:8545');
+    expect(config.chain).toMatchObject({ reorgMarginBlocks: 512, maxBlocksPerQuery: 10_000, maxHeadAgeSeconds: 120 });
     expect(config.payment).toEqual({ challengeTtlSeconds: 3600 });
     expect(config.tokens).toMatchObject([{ symbol: 'USDC', oracle: false, suggestedDeposit: 5_000_000n }]);
     expect(config.budgets).toEqual({ maxStalenessSeconds: 300 });
@@ -61,6 +62,16 @@ describe('a configuration', () => {
     expect(config.audit).toEqual({ intervalSeconds: 30 });
     expect(config.limits.maxBodyBytes).toBe(4_194_304);
     expect(config.limits.maxConcurrentCalls).toBe(1024);
+  });
+
+  it('takes no margin that one log query cannot hold', () => {
+    const chainOf = (margin: number, most: number) =>
+      replaced(
+        'deployedAtBlock: 1 }',
+        `deployedAtBlock: 1, reorgMarginBlocks: ${margin}, maxBlocksPerQuery: ${most} }`,
+      );
+    expect(parseConfig(chainOf(499, 500), 'x').chain).toMatchObject({ reorgMarginBlocks: 499, maxBlocksPerQuery: 500 });
+    expect(faultOf(chainOf(500, 500))).toContain('reorgMarginBlocks');
   });
 
   it('keeps unquoted addresses as text, in lower case', () => {

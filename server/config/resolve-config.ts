@@ -21,6 +21,9 @@ export function resolveConfig(file: ConfigFile, issues: ConfigIssue[]): RelayCon
     (index) => ({ path: ['routes', index, 'model'], message: 'is the model of another route already' }),
     issues,
   );
+  if (file.chain.reorgMarginBlocks >= file.chain.maxBlocksPerQuery) {
+    issues.push({ path: ['chain', 'reorgMarginBlocks'], message: 'has to be below chain.maxBlocksPerQuery' });
+  }
   const { suggestedDeposit: deposit, challengeTtlSeconds } = file.payment;
   const depositPath = ['payment', 'suggestedDeposit'];
   const suggestedDeposit = currency.read(deposit, depositPath);

@@ -25,6 +25,7 @@ const retryAfterSeconds: Partial<Record<AutoPayError['code'], string>> = {
   budgets_unknown: '5',
   price_unavailable: '15',
   price_table_unpublished: '60',
+  relay_not_authorized: '60',
 };
 
 /**

@@ -44,7 +44,10 @@ export type TransactionStatus = 'signed' | 'succeeded' | 'reverted';
 /** A transaction in the durable queue: signed before it is sent, so that a restart sends the same one again. */
 export interface QueuedTransaction {
   id: number;
-  /** `collect:<id>`, `book:<id>`, `anchor:<size>` or `register:<name>`: unique, so that a job is sent once. */
+  /**
+   * `collect:<id>`, `book:<id>`, `anchor:<size>`, `release:<batchId>`, `register:<name>` or `answer:<disputeId>`: unique, so
+   * that a job is sent once.
+   */
   purpose: string;
   nonce: number;
   hash: Hex;
@@ -58,6 +61,23 @@ export interface LoggedEntry {
   index: number;
   callId: string;
   entry: Uint8Array;
+}
+
+/** A charge of a channel, as the log holds it. */
+export interface LoggedCharge {
+  /** Position in the log. */
+  index: number;
+  sequence: number;
+  runningTotal: bigint;
+  /** RFC 6962 hash of `entry`. */
+  leafHash: Uint8Array;
+  entry: Uint8Array;
+}
+
+/** An anchor that succeeded. */
+export interface StoredAnchor {
+  size: number;
+  transactionHash: Hex;
 }
 
 /** A block that was written. */
@@ -95,6 +115,16 @@ export interface BackgroundLedger {
   /** The newest log size whose anchor succeeded; 0 before the first. */
   anchoredSize(): Promise<number>;
   recordAnchor(anchor: { size: number; transactionHash: Hex }): Promise<void>;
+  /** The oldest anchor that covers a position of the log; undefined if none does yet. */
+  findAnchorOf(index: number): Promise<StoredAnchor | undefined>;
+  /** The block that holds a position of the log; undefined if none does yet. */
+  findBlockOf(index: number): Promise<StoredBlock | undefined>;
+  /** RFC 6962 leaf hashes from log index `from`, in order, at most 10,000 at a time. */
+  listLeafHashes(options: { from: number; limit: number }): Promise<Uint8Array[]>;
+  /** A channel's charge with this sequence number. */
+  findCharge(place: { channelId: Hex; sequence: number }): Promise<LoggedCharge | undefined>;
+  /** A channel's newest charge; with `belowIndex`, the newest that stands below that position of the log. */
+  findLastCharge(options: { channelId: Hex; belowIndex?: number }): Promise<LoggedCharge | undefined>;
 
   /** Assigns uncollected charges to a new collection for one token, at most `maxClaims` channels; undefined if there are none. */
   openCollection(options: { maxClaims: number }): Promise<Collection | undefined>;

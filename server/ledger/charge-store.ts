@@ -1,14 +1,15 @@
 import type { DatabaseSync } from 'node:sqlite';
-import { fromHex } from '../../protocol/bytes/hex.ts';
+import { fromHex, type Hex } from '../../protocol/bytes/hex.ts';
 import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
 import { parseCallId } from '../../protocol/receipt/call-id.ts';
 import type { CallReceipt } from '../../protocol/receipt/call-receipt.ts';
 import { decodeReceipt } from '../../protocol/receipt/decode-receipt.ts';
 import type { SignedReceipt } from '../../protocol/receipt/signed-receipt.ts';
 import { encodeAmount } from './amount-blob.ts';
+import type { LoggedCharge } from './background-ledger.ts';
 import { batchPaths } from './batch-paths.ts';
 import type { PendingCharge } from './group-context.ts';
-import { bytesOf, numberOf } from './rows.ts';
+import { amountOf, bytesOf, numberOf, type Row } from './rows.ts';
 
 const dayMs = 86_400_000;
 
@@ -28,8 +29,22 @@ export interface ChargeStore {
   insertBatch(batch: ReceiptBatchRow): void;
   /** A durable receipt with its path, rebuilt from the leaf hashes of its batch. */
   find(callId: string): { receipt: CallReceipt; signed: SignedReceipt } | undefined;
+  findBySequence(channelId: Hex, sequence: number): LoggedCharge | undefined;
+  /** A channel's newest charge below a position of the log. */
+  findLast(channelId: Hex, belowIndex: number): LoggedCharge | undefined;
   /** Number of charges: the size of the log. */
   count(): number;
+}
+
+function loggedCharge(row: Row | undefined): LoggedCharge | undefined {
+  if (row === undefined) return undefined;
+  return {
+    index: numberOf(row, 'log_index'),
+    sequence: numberOf(row, 'sequence'),
+    runningTotal: amountOf(row, 'running_total'),
+    leafHash: bytesOf(row, 'leaf_hash'),
+    entry: bytesOf(row, 'entry'),
+  };
 }
 
 /** Prepares the statements once. */
@@ -48,11 +63,17 @@ export function createChargeStore(db: DatabaseSync): ChargeStore {
     `SELECT entry, batch_id, batch_index, request_salt, response_salt, signed_at_ms, signature
      FROM charges JOIN receipt_batches USING (batch_id) WHERE call_id = ?`,
   );
+  const logged = 'SELECT log_index, sequence, running_total, leaf_hash, entry FROM charges WHERE channel_id = ?';
+  const bySequence = db.prepare(`${logged} AND sequence = ?`);
+  // Sequence and log index of a channel grow together: this steps over what is not below, and no further.
+  const lastBelow = db.prepare(`${logged} AND log_index < ? ORDER BY sequence DESC LIMIT 1`);
   const selectLeaves = db.prepare('SELECT leaf_hash FROM charges WHERE batch_id = ? ORDER BY batch_index');
 
   return {
     nextBatchId: () => numberOf(nextBatch.get() ?? {}, 'id'),
     count: () => numberOf(count.get() ?? {}, 'size'),
+    findBySequence: (channelId, sequence) => loggedCharge(bySequence.get(fromHex(channelId, 32), sequence)),
+    findLast: (channelId, belowIndex) => loggedCharge(lastBelow.get(fromHex(channelId, 32), belowIndex)),
     insert({ receipt, entry, leafHash, requestSalt, responseSalt }, { batchId, batchIndex }) {
       insert.run(
         parseCallId(receipt.callId),

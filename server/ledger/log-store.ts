@@ -1,26 +1,25 @@
 import type { DatabaseSync } from 'node:sqlite';
-import { fromHex, toHex, type Hex } from '../../protocol/bytes/hex.ts';
+import { fromHex, toHex } from '../../protocol/bytes/hex.ts';
 import { formatCallId } from '../../protocol/receipt/call-id.ts';
-import type { LoggedEntry, StoredBlock } from './background-ledger.ts';
+import type { LoggedEntry, StoredAnchor, StoredBlock } from './background-ledger.ts';
 import { bytesOf, numberOf, textOf, type Row } from './rows.ts';
 
 const hashBytes = 32;
 
-/** An anchor that succeeded. */
-export interface StoredAnchor {
-  size: number;
-  transactionHash: Hex;
-}
-
 /** Reads and writes what the audit log has beyond the charges themselves: `blocks` and `anchors`. */
 export interface LogStore {
   listEntries(from: number, limit: number): LoggedEntry[];
+  listLeafHashes(from: number, limit: number): Uint8Array[];
   lastBlock(): StoredBlock | undefined;
   findBlockByStart(start: number): StoredBlock | undefined;
+  /** The block that holds this position. */
+  findBlockOf(index: number): StoredBlock | undefined;
   hasBlockOfSize(size: number): boolean;
   insertBlock(block: StoredBlock): void;
   lastAnchor(): StoredAnchor | undefined;
   findAnchor(size: number): StoredAnchor | undefined;
+  /** The oldest anchor that covers this position. */
+  findAnchorOf(index: number): StoredAnchor | undefined;
   insertAnchor(anchor: StoredAnchor): void;
 }
 
@@ -46,12 +45,15 @@ export function createLogStore(db: DatabaseSync): LogStore {
   const entries = db.prepare(
     'SELECT log_index, call_id, entry FROM charges WHERE log_index >= ? ORDER BY log_index LIMIT ?',
   );
+  const leafHashes = db.prepare('SELECT leaf_hash FROM charges WHERE log_index >= ? ORDER BY log_index LIMIT ?');
   const lastBlock = db.prepare('SELECT * FROM blocks ORDER BY start DESC LIMIT 1');
   const blockByStart = db.prepare('SELECT * FROM blocks WHERE start = ?');
   const blockBySize = db.prepare('SELECT 1 FROM blocks WHERE size = ?');
+  const blockAround = db.prepare('SELECT * FROM blocks WHERE start <= ?1 AND size > ?1 ORDER BY start DESC LIMIT 1');
   const insertBlock = db.prepare('INSERT INTO blocks (start, size, cid, root, frontier) VALUES (?, ?, ?, ?, ?)');
   const lastAnchor = db.prepare('SELECT * FROM anchors ORDER BY size DESC LIMIT 1');
   const anchorBySize = db.prepare('SELECT * FROM anchors WHERE size = ?');
+  const anchorAbove = db.prepare('SELECT * FROM anchors WHERE size > ? ORDER BY size LIMIT 1');
   const insertAnchor = db.prepare('INSERT INTO anchors (size, transaction_hash) VALUES (?, ?)');
 
   function one<T>(row: Row | undefined, read: (row: Row) => T): T | undefined {
@@ -65,14 +67,17 @@ export function createLogStore(db: DatabaseSync): LogStore {
         callId: formatCallId(bytesOf(row, 'call_id')),
         entry: bytesOf(row, 'entry'),
       })),
+    listLeafHashes: (from, limit) => leafHashes.all(from, limit).map((row) => bytesOf(row, 'leaf_hash')),
     lastBlock: () => one(lastBlock.get(), blockOf),
     findBlockByStart: (start) => one(blockByStart.get(start), blockOf),
+    findBlockOf: (index) => one(blockAround.get(index), blockOf),
     hasBlockOfSize: (size) => blockBySize.get(size) !== undefined,
     insertBlock({ start, size, cid, root, frontier }) {
       insertBlock.run(start, size, cid, root, Buffer.concat(frontier));
     },
     lastAnchor: () => one(lastAnchor.get(), anchorOf),
     findAnchor: (size) => one(anchorBySize.get(size), anchorOf),
+    findAnchorOf: (index) => one(anchorAbove.get(index), anchorOf),
     insertAnchor({ size, transactionHash }) {
       insertAnchor.run(size, fromHex(transactionHash, 32));
     },

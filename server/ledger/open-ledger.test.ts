@@ -197,6 +197,16 @@ test("a ledger of another deployment or of a newer version is refused, and the f
   expect(existsSync(join(folder.dataDir, 'relay.lock'))).toBe(false);
 });
 
+test('a ledger that an earlier build wrote is refused by name, not by the first statement that misses a column', async () => {
+  const db = new DatabaseSync(join(folder.dataDir, 'ledger.sqlite'));
+  db.exec('CREATE TABLE channels (channel_id BLOB); PRAGMA user_version = 1');
+  db.close();
+  await expect(open()).rejects.toMatchObject({
+    code: 'invalid_configuration',
+    message: expect.stringMatching(/another build.*channels.*move the data folder/) as string,
+  });
+});
+
 test('the file is for its owner only: it holds the salts of the commitments', async () => {
   await open();
   for (const name of ['ledger.sqlite', 'ledger.sqlite-wal']) {

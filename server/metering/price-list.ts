@@ -29,7 +29,7 @@ export interface OraclePrice {
 export interface PriceSources {
   /** The price of a token at a time; undefined if none may be used. */
   oraclePrice(token: Hex, atMs: number): OraclePrice | undefined;
-  /** Whether the published table holds at a time. */
+  /** Whether the published table is known to hold at a time. */
   isInForce(atMs: number): boolean;
 }
 
@@ -102,7 +102,8 @@ export function createPriceList(options: {
 function tableUnpublished(root: Hex): AutoPayError {
   return new AutoPayError(
     'price_table_unpublished',
-    'The price table of this relay is not in force, so it sells nothing that costs. Its operator has to publish it by vote.',
+    'The price table of this relay is not in force, or it has not heard from the chain for too long to know, so it sells ' +
+      'nothing that costs. Try again soon; if this lasts, its operator has to publish the table by vote.',
     { facts: { priceRoot: root } },
   );
 }

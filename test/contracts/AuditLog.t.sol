@@ -16,11 +16,11 @@ contract AuditLogTest is TestBase {
     function setUp() external {
         vm.warp(START);
         _relay = wallet("relay");
-        _log = new AuditLog(address(this), _relay);
+        _log = AuditLog(create("AuditLog", abi.encode(address(this), _relay)));
     }
 
     function test_Constructor_GrantsTheTwoRoles() external {
-        AuditLog log = new AuditLog(wallet("timelock"), _relay);
+        AuditLog log = AuditLog(create("AuditLog", abi.encode(wallet("timelock"), _relay)));
         assertTrue(log.hasRole(log.DEFAULT_ADMIN_ROLE(), wallet("timelock")), "admin");
         assertTrue(log.hasRole(log.ANCHOR_ROLE(), _relay), "anchorer");
         assertEq(log.hasRole(log.ANCHOR_ROLE(), wallet("timelock")), false, "the admin anchors nothing");
@@ -64,12 +64,23 @@ contract AuditLogTest is TestBase {
     }
 
     function testFuzz_RevertWhen_SizeDoesNotGrow(uint64 size, uint64 next) external {
-        size = uint64(bound(size, 1, type(uint64).max));
+        size = uint64(bound(size, 1, 2 ** 24));
         next = uint64(bound(next, 0, size));
         _anchor(START, size, "r", "c");
         vm.expectRevert(abi.encodeWithSelector(IAuditLog.AuditLog_SizeNotIncreasing.selector, next, size));
         vm.prank(_relay);
         _log.anchor(next, "r", "c");
+    }
+
+    /// @dev Closes the audit's M6: one anchor by a stolen key cannot use up all sizes.
+    function test_RevertWhen_GrowthIsTooLarge() external {
+        uint64 most = 2 ** 24;
+        assertEq(_log.MAX_GROWTH(), most, "MAX_GROWTH");
+        _expectGrowthRefused(type(uint64).max, type(uint64).max);
+        _expectGrowthRefused(most + 1, most + 1);
+        _anchor(START, most, "r", "c");
+        _expectGrowthRefused(2 * most + 1, most + 1);
+        _anchor(START + 1, 2 * most, "r", "c");
     }
 
     function test_VerifyReceipt_AgainstItsAnchor() external {
@@ -124,6 +135,12 @@ contract AuditLogTest is TestBase {
         _log.verifyInclusion(never, 0, "leaf", proof);
         vm.expectRevert(abi.encodeWithSelector(IAuditLog.AuditLog_AnchorUnknown.selector, uint64(1)));
         _log.verifyReceipt(never, 0, "entry", proof);
+    }
+
+    function _expectGrowthRefused(uint64 size, uint64 growth) private {
+        vm.expectRevert(abi.encodeWithSelector(IAuditLog.AuditLog_GrowthTooLarge.selector, growth, uint64(2 ** 24)));
+        vm.prank(_relay);
+        _log.anchor(size, "r", "c");
     }
 
     /// @dev Takes the time as an argument, because the optimizer reads `block.timestamp` out of order.

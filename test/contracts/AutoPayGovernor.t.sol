@@ -77,9 +77,9 @@ contract AutoPayGovernorTest is TestBase {
         _whale = wallet("whale");
         _minnow = wallet("minnow");
         _proposer = wallet("proposer");
-        _agpt = new AGPT(_whale, SUPPLY);
+        _agpt = AGPT(create("AGPT", abi.encode(_whale, SUPPLY)));
         _timelock = _newTimelock(DELAY);
-        _governor = new AutoPayGovernor(_config());
+        _governor = AutoPayGovernor(create("AutoPayGovernor", abi.encode(_config())));
         _timelock.grantRole(_timelock.PROPOSER_ROLE(), address(_governor));
         _timelock.grantRole(_timelock.CANCELLER_ROLE(), address(_governor));
         _timelock.renounceRole(_timelock.DEFAULT_ADMIN_ROLE(), address(this));
@@ -118,9 +118,9 @@ contract AutoPayGovernorTest is TestBase {
         vm.expectRevert(
             abi.encodeWithSelector(IAutoPayGovernor.AutoPayGovernor_TimelockDelayTooShort.selector, FLOOR, FLOOR)
         );
-        new AutoPayGovernor(config);
+        AutoPayGovernor(create("AutoPayGovernor", abi.encode(config)));
         config.timelock = _newTimelock(FLOOR + 1);
-        new AutoPayGovernor(config);
+        AutoPayGovernor(create("AutoPayGovernor", abi.encode(config)));
     }
 
     function test_RevertWhen_TheThresholdIsOutOfRange() external {
@@ -129,7 +129,7 @@ contract AutoPayGovernorTest is TestBase {
         vm.expectRevert(
             abi.encodeWithSelector(IAutoPayGovernor.AutoPayGovernor_ThresholdOutOfRange.selector, 0, SUPPLY / 100)
         );
-        new AutoPayGovernor(config);
+        AutoPayGovernor(create("AutoPayGovernor", abi.encode(config)));
         config.proposalThreshold = SUPPLY / 100 + 1;
         vm.expectRevert(
             abi.encodeWithSelector(
@@ -138,11 +138,15 @@ contract AutoPayGovernorTest is TestBase {
                 SUPPLY / 100
             )
         );
-        new AutoPayGovernor(config);
+        AutoPayGovernor(create("AutoPayGovernor", abi.encode(config)));
         config.proposalThreshold = SUPPLY / 100;
-        assertEq(new AutoPayGovernor(config).proposalThreshold(), SUPPLY / 100, "the highest");
+        assertEq(
+            AutoPayGovernor(create("AutoPayGovernor", abi.encode(config))).proposalThreshold(),
+            SUPPLY / 100,
+            "the highest"
+        );
         config.proposalThreshold = 1;
-        assertEq(new AutoPayGovernor(config).proposalThreshold(), 1, "the lowest");
+        assertEq(AutoPayGovernor(create("AutoPayGovernor", abi.encode(config))).proposalThreshold(), 1, "the lowest");
     }
 
     function test_RevertWhen_TheVotingDelayIsTooLong() external {
@@ -151,9 +155,9 @@ contract AutoPayGovernorTest is TestBase {
         vm.expectRevert(
             abi.encodeWithSelector(IAutoPayGovernor.AutoPayGovernor_VotingDelayTooLong.selector, 7 days + 1, 7 days)
         );
-        new AutoPayGovernor(config);
+        AutoPayGovernor(create("AutoPayGovernor", abi.encode(config)));
         config.votingDelay = 7 days;
-        assertEq(new AutoPayGovernor(config).votingDelay(), 7 days, "the longest");
+        assertEq(AutoPayGovernor(create("AutoPayGovernor", abi.encode(config))).votingDelay(), 7 days, "the longest");
     }
 
     function test_RevertWhen_TheVotingPeriodIsOutOfRange() external {
@@ -162,24 +166,24 @@ contract AutoPayGovernorTest is TestBase {
         vm.expectRevert(
             abi.encodeWithSelector(IAutoPayGovernor.AutoPayGovernor_VotingPeriodTooLong.selector, 14 days + 1, 14 days)
         );
-        new AutoPayGovernor(config);
+        AutoPayGovernor(create("AutoPayGovernor", abi.encode(config)));
         config.votingPeriod = 0;
         vm.expectRevert(abi.encodeWithSelector(IGovernor.GovernorInvalidVotingPeriod.selector, 0));
-        new AutoPayGovernor(config);
+        AutoPayGovernor(create("AutoPayGovernor", abi.encode(config)));
         config.votingPeriod = 14 days;
-        assertEq(new AutoPayGovernor(config).votingPeriod(), 14 days, "the longest");
+        assertEq(AutoPayGovernor(create("AutoPayGovernor", abi.encode(config))).votingPeriod(), 14 days, "the longest");
     }
 
     function test_RevertWhen_TheQuorumIsOutOfRange() external {
         GovernorConfig memory config = _config();
         config.quorumPercent = 0;
         vm.expectRevert(abi.encodeWithSelector(IAutoPayGovernor.AutoPayGovernor_QuorumOutOfRange.selector, 0, 50));
-        new AutoPayGovernor(config);
+        AutoPayGovernor(create("AutoPayGovernor", abi.encode(config)));
         config.quorumPercent = 51;
         vm.expectRevert(abi.encodeWithSelector(IAutoPayGovernor.AutoPayGovernor_QuorumOutOfRange.selector, 51, 50));
-        new AutoPayGovernor(config);
+        AutoPayGovernor(create("AutoPayGovernor", abi.encode(config)));
         config.quorumPercent = 50;
-        assertEq(new AutoPayGovernor(config).quorumNumerator(), 50, "the highest");
+        assertEq(AutoPayGovernor(create("AutoPayGovernor", abi.encode(config))).quorumNumerator(), 50, "the highest");
     }
 
     function test_RevertWhen_TheExtensionExceedsThePeriod() external {
@@ -192,7 +196,7 @@ contract AutoPayGovernorTest is TestBase {
                 VOTING_PERIOD
             )
         );
-        new AutoPayGovernor(config);
+        AutoPayGovernor(create("AutoPayGovernor", abi.encode(config)));
     }
 
     // --- The life of a proposal ---
@@ -410,7 +414,10 @@ contract AutoPayGovernorTest is TestBase {
     }
 
     function _newTimelock(uint256 delay) private returns (TimelockController) {
-        return new TimelockController(delay, new address[](0), new address[](1), address(this));
+        return
+            TimelockController(
+                create("TimelockController", abi.encode(delay, new address[](0), new address[](1), address(this)))
+            );
     }
 
     /// @dev Gives votes that count: delegated.

@@ -32,7 +32,7 @@ contract AutoPayLLMDeploymentTest is BusinessFixture {
     function test_Constructor_WithoutAGuardianGrantsNobodyTheRole() external {
         AutoPayLLMConfig memory lonely = config();
         lonely.guardian = address(0);
-        AutoPayLLM deployed = new AutoPayLLM(lonely);
+        AutoPayLLM deployed = AutoPayLLM(create("AutoPayLLM", abi.encode(lonely)));
         assertEq(deployed.hasRole(deployed.GUARDIAN_ROLE(), address(0)), false, "not even the zero address");
     }
 
@@ -49,11 +49,15 @@ contract AutoPayLLMDeploymentTest is BusinessFixture {
                     uint256(30 days)
                 )
             );
-            new AutoPayLLM(wrong);
+            AutoPayLLM(create("AutoPayLLM", abi.encode(wrong)));
         }
         AutoPayLLMConfig memory longest = config();
         longest.disputeWindow = 30 days;
-        assertEq(new AutoPayLLM(longest).disputeWindow(), 30 days, "the longest is allowed");
+        assertEq(
+            AutoPayLLM(create("AutoPayLLM", abi.encode(longest))).disputeWindow(),
+            30 days,
+            "the longest is allowed"
+        );
     }
 
     function test_RevertWhen_DeployedWithAZeroAddress() external {
@@ -67,7 +71,7 @@ contract AutoPayLLMDeploymentTest is BusinessFixture {
         wrong[6].bondPayout = address(0);
         for (uint256 i = 0; i < wrong.length; ++i) {
             vm.expectRevert(abi.encodeWithSelector(IAutoPayLLM.AutoPayLLM_ZeroAddress.selector));
-            new AutoPayLLM(wrong[i]);
+            AutoPayLLM(create("AutoPayLLM", abi.encode(wrong[i])));
         }
     }
 

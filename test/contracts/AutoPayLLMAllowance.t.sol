@@ -365,7 +365,7 @@ contract AutoPayLLMAllowanceTest is BusinessFixture {
     function _useAgpt(TestToken weird) private {
         AutoPayLLMConfig memory other = config();
         other.agpt = weird;
-        useAutoPay(new AutoPayLLM(other));
+        useAutoPay(AutoPayLLM(create("AutoPayLLM", abi.encode(other))));
         allow(weird, _user, 1 ether);
     }
 

@@ -98,7 +98,7 @@ contract AutoPayLLMBondTest is BusinessFixture {
     function test_RevertWhen_WithdrawnBondIsNeeded() external {
         depositBondChecked(token, 1000);
         collectChecked(token, "a", 300);
-        bookChecked(token, 300, 0);
+        bookChecked(token, 300, 1);
         vm.prank(disputes);
         autoPay.freezeBond(address(token), 200);
         vm.expectRevert(
@@ -119,7 +119,7 @@ contract AutoPayLLMBondTest is BusinessFixture {
     function test_RevertWhen_SlashingLeftTooLittleToWithdraw() external {
         depositBondChecked(token, 300);
         collectChecked(token, "a", 300);
-        bookChecked(token, 300, 0);
+        bookChecked(token, 300, 1);
         _slash(token, payer, 100, 0);
         vm.expectRevert(
             abi.encodeWithSelector(IAutoPayLLM.AutoPayLLM_BondNotFree.selector, address(token), uint256(1), uint256(0))
@@ -167,15 +167,15 @@ contract AutoPayLLMBondTest is BusinessFixture {
     function test_WithdrawBond_NothingCanBeReenteredMeanwhile() external {
         ReentrantToken evil = new ReentrantToken();
         depositBondChecked(evil, 100);
-        bytes[17] memory payloads = [
+        bytes[20] memory payloads = [
             abi.encodeCall(autoPay.collect, (address(evil), "")),
             abi.encodeCall(autoPay.settleChannel, (ChannelId.wrap(0), 1, "")),
             abi.encodeCall(autoPay.closeChannel, (ChannelId.wrap(0), 1, "")),
             abi.encodeCall(autoPay.closeChannels, (address(evil), "")),
             abi.encodeCall(autoPay.book, (address(evil), noSpends, noRefunds, 0)),
             abi.encodeCall(autoPay.settle, (address(evil), "", noSpends, noRefunds, 0)),
-            abi.encodeCall(autoPay.release, (1, booked(1, true), noAnchor)),
-            abi.encodeCall(autoPay.releaseOverBudget, (1, booked(1, true), noAnchor)),
+            abi.encodeCall(autoPay.release, (1, booked(1, true), firstAnchor)),
+            abi.encodeCall(autoPay.releaseOverBudget, (1, booked(1, true), firstAnchor)),
             abi.encodeCall(autoPay.withdrawCredits, ("")),
             abi.encodeCall(autoPay.claimRefund, (address(evil), payer)),
             abi.encodeCall(autoPay.depositBond, (address(evil), 1)),
@@ -183,6 +183,9 @@ contract AutoPayLLMBondTest is BusinessFixture {
             abi.encodeCall(autoPay.freezeBond, (address(evil), 1)),
             abi.encodeCall(autoPay.thawBond, (address(evil), 1)),
             abi.encodeCall(autoPay.slashBond, (address(evil), payer, 1, 1)),
+            abi.encodeCall(autoPay.oweBond, (address(evil), 1)),
+            abi.encodeCall(autoPay.settleOwed, (address(evil), 1)),
+            abi.encodeCall(autoPay.acceptPayment, (address(evil), payer, 1, 0, START + 1 days, "nonce", "")),
             abi.encodeWithSignature("executeLLMCall(address,string,uint256)", payer, "simulated", 1),
             abi.encodeWithSignature(
                 "executeLLMCall(address,string,string,uint256,bytes16)",
@@ -230,6 +233,12 @@ contract AutoPayLLMBondTest is BusinessFixture {
         vm.expectRevert(missingRole(relay, roles[2]));
         vm.prank(relay);
         autoPay.slashBond(address(token), relay, 1, 1);
+        vm.expectRevert(missingRole(relay, roles[2]));
+        vm.prank(relay);
+        autoPay.oweBond(address(token), 1);
+        vm.expectRevert(missingRole(relay, roles[2]));
+        vm.prank(relay);
+        autoPay.settleOwed(address(token), 1);
     }
 
     function test_FreezeBond_AtMostWhatIsFree() external {
@@ -296,7 +305,7 @@ contract AutoPayLLMBondTest is BusinessFixture {
     function test_SlashBond_TouchesNothingElse() external {
         depositBondChecked(token, 100);
         collectChecked(token, "a", 1000);
-        bookChecked(token, 90, 0);
+        bookChecked(token, 90, 1);
         vm.prank(disputes);
         autoPay.freezeBond(address(token), 60);
         (uint256 refunded, uint256 burned) = _slash(token, payer, 500, 500);
@@ -431,6 +440,108 @@ contract AutoPayLLMBondTest is BusinessFixture {
             assertTrue(bond.frozen <= bond.amount, "frozen <= amount");
             assertEq(token.balanceOf(address(autoPay)), bond.amount, "held");
         }
+    }
+
+    /// @dev Closes the audit's M3: what is owed stays, whatever is thawed, until it is settled.
+    function test_RevertWhen_WithdrawnBondIsOwed() external {
+        depositBondChecked(token, 1000);
+        collectChecked(token, "a", 300);
+        bookChecked(token, 300, 1);
+        vm.prank(disputes);
+        autoPay.freezeBond(address(token), 200);
+        _owe(token, 124);
+        vm.prank(disputes);
+        autoPay.thawBond(address(token), 200);
+        vm.expectRevert(_bondNotFree(577, 576));
+        vm.prank(relay);
+        autoPay.withdrawBond(address(token), 577);
+        vm.prank(relay);
+        autoPay.withdrawBond(address(token), 576);
+        _slash(token, payer, 124, 0);
+        _settleOwed(token, 124);
+        assertEq(token.balanceOf(payer), 124, "the payer got it after all");
+        vm.expectRevert(_bondNotFree(1, 0));
+        vm.prank(relay);
+        autoPay.withdrawBond(address(token), 1);
+    }
+
+    function test_OweBond_BeyondTheBond() external {
+        _owe(token, type(uint128).max);
+        _owe(token, type(uint128).max);
+        depositBondChecked(token, 1000);
+        vm.expectRevert(_bondNotFree(1, 0));
+        vm.prank(relay);
+        autoPay.withdrawBond(address(token), 1);
+        _settleOwed(token, type(uint128).max);
+        _settleOwed(token, type(uint128).max);
+        vm.prank(relay);
+        autoPay.withdrawBond(address(token), 1000);
+    }
+
+    function test_RevertWhen_TheBondForABookingIsOwed() external {
+        depositBondChecked(token, 400);
+        collectChecked(token, "a", 1000);
+        _owe(token, 100);
+        bookChecked(token, 300, 1);
+        vm.expectRevert(_bondTooLow(300, 301));
+        vm.prank(relay);
+        autoPay.book(address(token), spendOf(TODAY, MODEL, 1), noRefunds, 1);
+        _owe(token, 301);
+        vm.expectRevert(_bondTooLow(0, 301));
+        vm.prank(relay);
+        autoPay.book(address(token), spendOf(TODAY, MODEL, 1), noRefunds, 1);
+    }
+
+    function test_RevertWhen_MoreIsSettledThanOwed() external {
+        _owe(token, 70);
+        vm.expectRevert(
+            abi.encodeWithSelector(
+                IAutoPayLLM.AutoPayLLM_BondNotOwed.selector,
+                address(token),
+                uint256(71),
+                uint256(70)
+            )
+        );
+        vm.prank(disputes);
+        autoPay.settleOwed(address(token), 71);
+    }
+
+    function test_OweBond_ChangesNeitherFreezingNorSlashing() external {
+        depositBondChecked(token, 100);
+        _owe(token, 80);
+        vm.prank(disputes);
+        assertEq(autoPay.freezeBond(address(token), 60), 60, "held");
+        (uint256 refunded, ) = _slash(token, payer, 60, 0);
+        assertEq(refunded, 40, "what no dispute holds");
+        assertEq(autoPay.bondOf(address(token)).owed, 80, "still owed");
+    }
+
+    /// @dev Owes as the disputes contract; checks the record.
+    function _owe(TestToken currency, uint256 amount) private {
+        uint256 owed = autoPay.bondOf(address(currency)).owed;
+        vm.expectEmit(address(autoPay));
+        emit IAutoPayLLM.BondOwed(address(currency), owed + amount);
+        vm.prank(disputes);
+        autoPay.oweBond(address(currency), amount);
+        assertEq(autoPay.bondOf(address(currency)).owed, owed + amount, "owed");
+    }
+
+    /// @dev Settles as the disputes contract; checks the record.
+    function _settleOwed(TestToken currency, uint256 amount) private {
+        uint256 owed = autoPay.bondOf(address(currency)).owed;
+        vm.expectEmit(address(autoPay));
+        emit IAutoPayLLM.BondOwed(address(currency), owed - amount);
+        vm.prank(disputes);
+        autoPay.settleOwed(address(currency), amount);
+        assertEq(autoPay.bondOf(address(currency)).owed, owed - amount, "owed");
+    }
+
+    function _bondNotFree(uint256 amount, uint256 free) private view returns (bytes memory) {
+        return abi.encodeWithSelector(IAutoPayLLM.AutoPayLLM_BondNotFree.selector, address(token), amount, free);
+    }
+
+    function _bondTooLow(uint256 bond, uint256 required) private view returns (bytes memory) {
+        return abi.encodeWithSelector(IAutoPayLLM.AutoPayLLM_BondTooLow.selector, address(token), bond, required);
     }
 
     /// @dev Slashes as the disputes contract; checks that the bond fell by exactly that.

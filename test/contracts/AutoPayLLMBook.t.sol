@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.28;
 
-import {BookedSpend, IAutoPayLLM, Refund, Spend} from "../../contracts/interfaces/IAutoPayLLM.sol";
+import {AuditLog} from "../../contracts/AuditLog.sol";
+import {AutoPayLLM} from "../../contracts/AutoPayLLM.sol";
+import {Anchor} from "../../contracts/interfaces/IAuditLog.sol";
+import {AutoPayLLMConfig, BookedSpend, IAutoPayLLM, Refund, Spend} from "../../contracts/interfaces/IAutoPayLLM.sol";
 import {BoundedTransfer} from "../../contracts/libraries/BoundedTransfer.sol";
 import {ChannelId} from "../../contracts/types/ChannelId.sol";
 import {ClaimFault} from "../../contracts/types/Claim.sol";
@@ -40,7 +43,7 @@ contract AutoPayLLMBookTest is BusinessFixture {
         Spend[] memory spends = new Spend[](1);
         spends[0] = Spend(TODAY - 2, MODEL, PROVIDER, 10);
         vm.prank(relay);
-        autoPay.book(address(token), spends, noRefunds, 0);
+        autoPay.book(address(token), spends, noRefunds, 1);
         BookedSpend[] memory expected = new BookedSpend[](1);
         expected[0] = BookedSpend(TODAY - 2, MODEL, PROVIDER, payout, 10, false);
         assertEq(autoPay.getBatch(1).spendsHash, keccak256(abi.encode(expected)), "spendsHash");
@@ -61,7 +64,7 @@ contract AutoPayLLMBookTest is BusinessFixture {
         vm.expectEmit(address(autoPay));
         emit IAutoPayLLM.Collected(address(token), 60, 1060);
         vm.prank(relay);
-        uint256 batchId = autoPay.settle(address(token), claims, spendOf(TODAY, MODEL, 1060), noRefunds, 0);
+        uint256 batchId = autoPay.settle(address(token), claims, spendOf(TODAY, MODEL, 1060), noRefunds, 1);
         assertEq(
             autoPay.getBatch(batchId).spendsHash,
             keccak256(abi.encode(booked(1060, true))),
@@ -71,13 +74,14 @@ contract AutoPayLLMBookTest is BusinessFixture {
 
     function test_Book_NeedsNoBondForWhatIsWithheld() external {
         TestToken other = new TestToken();
-        collectChecked(other, "other", 100);
+        collectChecked(other, "other", 90);
         budgets.exhaust(keccak256("sim-large"));
         Spend[] memory spends = new Spend[](2);
         spends[0] = Spend(TODAY, keccak256("sim-large"), PROVIDER, 60);
         spends[1] = Spend(TODAY - 2, MODEL, PROVIDER, 30);
+        acceptChecked(other, payer, 10);
         vm.prank(relay);
-        autoPay.book(address(other), spends, refundTo(payer, 10), 0);
+        autoPay.book(address(other), spends, refundTo(payer, 10), 1);
         assertEq(autoPay.unbooked(address(other)), 0, "booked");
         assertEq(autoPay.unreleased(address(other)), 0, "withheld");
     }
@@ -88,8 +92,8 @@ contract AutoPayLLMBookTest is BusinessFixture {
         depositBondChecked(other, 500);
         vm.prank(disputes);
         autoPay.freezeBond(address(other), 100);
-        bookChecked(other, 300, 0);
-        bookChecked(other, 100, 0);
+        bookChecked(other, 300, 1);
+        bookChecked(other, 100, 1);
         vm.expectRevert(
             abi.encodeWithSelector(
                 IAutoPayLLM.AutoPayLLM_BondTooLow.selector,
@@ -99,18 +103,18 @@ contract AutoPayLLMBookTest is BusinessFixture {
             )
         );
         vm.prank(relay);
-        autoPay.book(address(other), spendOf(TODAY, MODEL, 1), noRefunds, 0);
+        autoPay.book(address(other), spendOf(TODAY, MODEL, 1), noRefunds, 1);
     }
 
     function test_Book_AgainOnceReleased() external {
         TestToken other = new TestToken();
         collectChecked(other, "other", 1000);
         depositBondChecked(other, 400);
-        uint256 batchId = bookChecked(other, 400, 0);
+        uint256 batchId = bookChecked(other, 400, 1);
         vm.warp(START + WINDOW);
-        autoPay.release(batchId, booked(400, true), noAnchor);
+        autoPay.release(batchId, booked(400, true), firstAnchor);
         assertEq(autoPay.unreleased(address(other)), 0, "released");
-        bookChecked(other, 400, 0);
+        bookChecked(other, 400, 1);
     }
 
     function test_RevertWhen_ThereIsNoBond() external {
@@ -120,13 +124,14 @@ contract AutoPayLLMBookTest is BusinessFixture {
             abi.encodeWithSelector(IAutoPayLLM.AutoPayLLM_BondTooLow.selector, address(other), uint256(0), uint256(7))
         );
         vm.prank(relay);
-        autoPay.book(address(other), spendOf(TODAY, MODEL, 7), noRefunds, 0);
+        autoPay.book(address(other), spendOf(TODAY, MODEL, 7), noRefunds, 1);
         assertEq(budgets.consumed(MODEL, TODAY), 0, "nothing was consumed");
     }
 
     /// @dev Whoever sends the transaction cannot make a refund fail by sending too little gas.
     function test_RevertWhen_GasIsTooLowForARefund() external {
         address customer = wallet("customer");
+        acceptChecked(token, customer, 1000);
         bytes memory booking = abi.encodeCall(autoPay.book, (address(token), noSpends, refundTo(customer, 1), 0));
         uint256 refused = 0;
         uint256 paid = 0;
@@ -142,6 +147,7 @@ contract AutoPayLLMBookTest is BusinessFixture {
     }
 
     function test_Refund_OfATokenThatReturnsNothing() external {
+        acceptChecked(token, wallet("customer"), 30);
         vm.etch(address(token), address(new NoReturnToken()).code);
         NoReturnToken(address(token)).mint(address(autoPay), 1000);
         uint256 had = NoReturnToken(address(token)).balanceOf(wallet("customer"));
@@ -156,7 +162,7 @@ contract AutoPayLLMBookTest is BusinessFixture {
         Spend[] memory spends = new Spend[](1);
         spends[0] = Spend(TODAY, MODEL, PROVIDER, 1050);
         vm.prank(relay);
-        assertEq(autoPay.settle(address(token), claims, spends, noRefunds, 0), 1, "batch");
+        assertEq(autoPay.settle(address(token), claims, spends, noRefunds, 1), 1, "batch");
         assertEq(autoPay.unbooked(address(token)), 0, "all booked");
     }
 
@@ -169,12 +175,12 @@ contract AutoPayLLMBookTest is BusinessFixture {
     function test_RevertWhen_MoreIsBookedThanCollected() external {
         Spend[] memory spends = new Spend[](1);
         spends[0] = Spend(TODAY, MODEL, PROVIDER, 990);
-        Refund[] memory refunds = new Refund[](1);
-        refunds[0] = Refund("call", payer, 11);
+        acceptChecked(token, payer, 11);
+        bookChecked(token, 11, 1);
         _expectBookRevert(
             spends,
-            refunds,
-            0,
+            refundTo(payer, 11),
+            1,
             abi.encodeWithSelector(
                 IAutoPayLLM.AutoPayLLM_ExceedsUnbooked.selector,
                 address(token),
@@ -190,7 +196,7 @@ contract AutoPayLLMBookTest is BusinessFixture {
         _expectBookRevert(
             spends,
             noRefunds,
-            0,
+            1,
             abi.encodeWithSelector(IAutoPayLLM.AutoPayLLM_ProviderUnknown.selector, keccak256("nobody"))
         );
     }
@@ -201,7 +207,7 @@ contract AutoPayLLMBookTest is BusinessFixture {
         _expectBookRevert(
             spends,
             noRefunds,
-            0,
+            1,
             abi.encodeWithSelector(IAutoPayLLM.AutoPayLLM_DayInFuture.selector, TODAY + 1, uint256(TODAY))
         );
     }
@@ -221,18 +227,49 @@ contract AutoPayLLMBookTest is BusinessFixture {
         );
     }
 
+    /// @dev No booking waits for an anchor that one step from the latest cannot bring.
     function test_RevertWhen_LogSizeIsTooLarge() external {
-        Spend[] memory spends = new Spend[](1);
-        spends[0] = Spend(TODAY, MODEL, PROVIDER, 1);
-        _expectBookRevert(
-            spends,
-            noRefunds,
-            1 << 48,
-            abi.encodeWithSelector(IAutoPayLLM.AutoPayLLM_LogSizeTooLarge.selector, uint64(1 << 48))
-        );
+        uint64 most = 1 + auditLog.MAX_GROWTH();
+        bytes memory refused = _logSizeTooLarge(most + 1, most);
+        _expectBookRevert(spendOf(TODAY, MODEL, 1), noRefunds, most + 1, refused);
+        acceptChecked(token, payer, 1);
+        _expectBookRevert(noSpends, refundTo(payer, 1), most + 1, refused);
+        uint256 batchId = bookChecked(token, 1, most);
+        Anchor memory covering = anchorChecked(START + 1, most);
+        vm.warp(START + 1 + WINDOW);
+        autoPay.release(batchId, booked(1, true), covering);
+    }
+
+    function test_RevertWhen_LogSizeIsBeyondItsRecord() external {
+        vm.etch(address(auditLog), address(new EndlessLog()).code);
+        uint64 most = type(uint48).max;
+        _expectBookRevert(spendOf(TODAY, MODEL, 1), noRefunds, most + 1, _logSizeTooLarge(most + 1, most));
+        bookChecked(token, 1, most);
+    }
+
+    /// @dev Spends cannot skip the anchor: neither without a log size, nor with one that was anchored long ago.
+    function test_RevertWhen_LogSizeIsTooSmallForSpends() external {
+        anchorChecked(START + 1, 5);
+        _expectBookRevert(spendOf(TODAY, MODEL, 1), noRefunds, 0, _logSizeTooSmall(0, 5));
+        _expectBookRevert(spendOf(TODAY, MODEL, 1), noRefunds, 4, _logSizeTooSmall(4, 5));
+        bookChecked(token, 1, 5);
+        acceptChecked(token, payer, 1);
+        vm.prank(relay);
+        assertEq(autoPay.book(address(token), noSpends, refundTo(payer, 1), 0), 2, "refunds need no anchor");
+    }
+
+    function test_RevertWhen_SpendsNameNoLogSizeBeforeTheFirstAnchor() external {
+        AutoPayLLMConfig memory fresh = config();
+        fresh.auditLog = AuditLog(create("AuditLog", abi.encode(address(this), relay)));
+        useAutoPay(AutoPayLLM(create("AutoPayLLM", abi.encode(fresh))));
+        depositBondChecked(token, 1);
+        collectChecked(token, "fresh", 1);
+        _expectBookRevert(spendOf(TODAY, MODEL, 1), noRefunds, 0, _logSizeTooSmall(0, 1));
+        bookChecked(token, 1, 1);
     }
 
     function test_Refund_IsPushed() external {
+        acceptChecked(token, wallet("customer"), 40);
         Refund[] memory refunds = new Refund[](1);
         refunds[0] = Refund("call", wallet("customer"), 30);
         vm.expectEmit(address(autoPay));
@@ -240,7 +277,55 @@ contract AutoPayLLMBookTest is BusinessFixture {
         vm.prank(relay);
         autoPay.book(address(token), noSpends, refunds, 0);
         assertEq(token.balanceOf(wallet("customer")), 30, "paid");
-        assertEq(autoPay.unbooked(address(token)), 970, "unbooked");
+        assertEq(autoPay.unbooked(address(token)), 1010, "unbooked");
+        assertEq(autoPay.refundableOf(address(token), wallet("customer")), 10, "refundable");
+    }
+
+    /// @dev Closes the audit's H1: a relay that books what came from escrow as a refund to itself.
+    function test_RevertWhen_ARefundWasNotPaidFor() external {
+        _expectBookRevert(noSpends, refundTo(relay, 1000), 0, _notRefundable(relay, 1000, 0));
+        acceptChecked(token, payer, 50);
+        _expectBookRevert(noSpends, refundTo(relay, 50), 0, _notRefundable(relay, 50, 0));
+        _expectBookRevert(noSpends, refundTo(payer, 51), 0, _notRefundable(payer, 51, 50));
+    }
+
+    function test_RevertWhen_RefundsOfOneWalletAddUpToMoreThanItPaid() external {
+        acceptChecked(token, payer, 50);
+        Refund[] memory refunds = new Refund[](2);
+        refunds[0] = Refund("one", payer, 30);
+        refunds[1] = Refund("two", payer, 21);
+        _expectBookRevert(noSpends, refunds, 0, _notRefundable(payer, 21, 20));
+        refunds[1].amount = 20;
+        vm.prank(relay);
+        autoPay.book(address(token), noSpends, refunds, 0);
+        assertEq(token.balanceOf(payer), 50, "all of it is back");
+        _expectBookRevert(noSpends, refundTo(payer, 1), 0, _notRefundable(payer, 1, 0));
+    }
+
+    function test_RevertWhen_ARefundIsInAnotherToken() external {
+        TestToken other = new TestToken();
+        acceptChecked(other, payer, 50);
+        _expectBookRevert(noSpends, refundTo(payer, 50), 0, _notRefundable(payer, 50, 0));
+    }
+
+    /// @dev Whatever is paid and booked, no wallet gets back more than it paid.
+    function testFuzz_Refund_NeverBeyondWhatTheWalletPaid(uint64[6] calldata amounts, uint8 kinds) external {
+        uint256 paid = 0;
+        for (uint256 i = 0; i < amounts.length; ++i) {
+            uint128 amount = uint128(bound(amounts[i], 1, 1000));
+            if ((kinds >> i) & 1 == 0) {
+                acceptChecked(token, wallet("customer"), amount);
+                paid += amount;
+            } else if (amount <= paid) {
+                vm.prank(relay);
+                autoPay.book(address(token), noSpends, refundTo(wallet("customer"), amount), 0);
+                paid -= amount;
+            } else {
+                bytes memory refused = _notRefundable(wallet("customer"), amount, paid);
+                _expectBookRevert(noSpends, refundTo(wallet("customer"), amount), 0, refused);
+            }
+            assertEq(autoPay.refundableOf(address(token), wallet("customer")), paid, "refundable");
+        }
     }
 
     function test_Refund_ThatFailsWaitsAndStopsNoOther() external {
@@ -254,6 +339,8 @@ contract AutoPayLLMBookTest is BusinessFixture {
         ];
         for (uint256 i = 0; i < moods.length; ++i) {
             address customer = wallet(vm.toString(i));
+            acceptChecked(moody, customer, 10);
+            acceptChecked(moody, wallet("good"), 5);
             moody.setMood(customer, moods[i]);
             Refund[] memory refunds = new Refund[](2);
             refunds[0] = Refund("bad", customer, 10);
@@ -305,7 +392,7 @@ contract AutoPayLLMBookTest is BusinessFixture {
 
     function test_Refund_SurvivesAReturnBomb() external {
         MoodyToken moody = new MoodyToken();
-        collectChecked(moody, "moody", 1000);
+        acceptChecked(moody, payer, 1000);
         moody.setMood(payer, MoodyToken.Mood.ReturnBomb);
         Refund[] memory refunds = new Refund[](1);
         refunds[0] = Refund("call", payer, 10);
@@ -316,7 +403,7 @@ contract AutoPayLLMBookTest is BusinessFixture {
 
     function test_RevertWhen_RefundOvercharges() external {
         OverchargingToken evil = new OverchargingToken();
-        collectChecked(evil, "evil", 1000);
+        acceptChecked(evil, payer, 1000);
         evil.arm();
         Refund[] memory refunds = new Refund[](1);
         refunds[0] = Refund("call", payer, 10);
@@ -334,7 +421,7 @@ contract AutoPayLLMBookTest is BusinessFixture {
 
     function test_Refund_CannotBeReentered() external {
         ReentrantToken evil = new ReentrantToken();
-        collectChecked(evil, "evil", 1000);
+        acceptChecked(evil, payer, 1000);
         Refund[] memory refunds = new Refund[](1);
         refunds[0] = Refund("call", payer, 10);
         evil.arm(address(autoPay), abi.encodeCall(autoPay.book, (address(evil), noSpends, refunds, 0)));
@@ -349,7 +436,7 @@ contract AutoPayLLMBookTest is BusinessFixture {
         for (uint256 i = 0; i < amounts.length; ++i) {
             uint128 amount = uint128(bound(amounts[i], 0, 1500));
             if (amount <= left) {
-                bookChecked(token, amount, 0);
+                bookChecked(token, amount, 1);
                 left -= amount;
             } else {
                 Spend[] memory spends = new Spend[](1);
@@ -357,7 +444,7 @@ contract AutoPayLLMBookTest is BusinessFixture {
                 _expectBookRevert(
                     spends,
                     noRefunds,
-                    0,
+                    1,
                     abi.encodeWithSelector(
                         IAutoPayLLM.AutoPayLLM_ExceedsUnbooked.selector,
                         address(token),
@@ -373,12 +460,31 @@ contract AutoPayLLMBookTest is BusinessFixture {
     /// @dev A refund of 10 for the payer that waits, in a token whose code may be changed afterwards.
     function _bookAFailingRefund() private returns (MoodyToken moody) {
         moody = new MoodyToken();
-        collectChecked(moody, "moody", 1000);
+        acceptChecked(moody, payer, 1000);
         moody.setMood(payer, MoodyToken.Mood.Blocked);
         vm.prank(relay);
         autoPay.book(address(moody), noSpends, refundTo(payer, 10), 0);
         assertEq(autoPay.claimableRefunds(address(moody), payer), 10, "waits");
         moody.setMood(payer, MoodyToken.Mood.Good);
+    }
+
+    function _notRefundable(address to, uint256 amount, uint256 refundable) private view returns (bytes memory) {
+        return
+            abi.encodeWithSelector(
+                IAutoPayLLM.AutoPayLLM_NotRefundable.selector,
+                address(token),
+                to,
+                amount,
+                refundable
+            );
+    }
+
+    function _logSizeTooLarge(uint64 logSize, uint256 maximum) private pure returns (bytes memory) {
+        return abi.encodeWithSelector(IAutoPayLLM.AutoPayLLM_LogSizeTooLarge.selector, logSize, maximum);
+    }
+
+    function _logSizeTooSmall(uint64 logSize, uint256 minimum) private pure returns (bytes memory) {
+        return abi.encodeWithSelector(IAutoPayLLM.AutoPayLLM_LogSizeTooSmall.selector, logSize, minimum);
     }
 
     function _expectBookRevert(
@@ -391,4 +497,10 @@ contract AutoPayLLMBookTest is BusinessFixture {
         vm.prank(relay);
         autoPay.book(address(token), spends, refunds, logSize);
     }
+}
+
+/// @notice A log that has as many entries as a booking's record can name.
+contract EndlessLog {
+    uint64 public constant latestSize = type(uint48).max;
+    uint64 public constant MAX_GROWTH = 2 ** 24;
 }

@@ -13,7 +13,7 @@ contract AutoPayLLMGuardianTest is BusinessFixture {
     }
 
     function test_Freeze_StopsBookingReleaseAllowanceCallsAndBondWithdrawals() external {
-        uint256 batchId = bookChecked(token, 400, 0);
+        uint256 batchId = bookChecked(token, 400, 1);
         vm.expectEmit(address(autoPay));
         emit IAutoPayLLM.Frozen(uint64(START + 7 days));
         vm.prank(guardian);
@@ -24,23 +24,24 @@ contract AutoPayLLMGuardianTest is BusinessFixture {
         bytes memory refused = abi.encodeWithSelector(IAutoPayLLM.AutoPayLLM_Frozen.selector, uint64(START + 7 days));
         _expectRelayRefused(relay, refused);
         vm.expectRevert(refused);
-        autoPay.release(batchId, booked(400, true), noAnchor);
+        autoPay.release(batchId, booked(400, true), firstAnchor);
         vm.expectRevert(refused);
-        autoPay.releaseOverBudget(batchId, booked(400, true), noAnchor);
+        autoPay.releaseOverBudget(batchId, booked(400, true), firstAnchor);
 
         // It ends by itself, and the dispute window went on meanwhile.
         vm.warp(START + 7 days);
-        autoPay.release(batchId, booked(400, true), noAnchor);
+        autoPay.release(batchId, booked(400, true), firstAnchor);
         _expectRelayWorks(relay, 7);
     }
 
     function test_Freeze_StopsNeitherCollectingNorWithdrawals() external {
-        uint256 batchId = bookChecked(token, 400, 0);
+        uint256 batchId = bookChecked(token, 400, 1);
         vm.warp(START + WINDOW);
-        autoPay.release(batchId, booked(400, true), noAnchor);
+        autoPay.release(batchId, booked(400, true), firstAnchor);
         vm.prank(guardian);
         autoPay.freeze(1);
         collectChecked(token, "b", 10);
+        acceptChecked(token, payer, 10);
         assertEq(autoPay.withdrawCredits(autoPay.creditId(address(token), PROVIDER, payout)), 400, "withdrawn");
         depositBondChecked(token, 10);
         autoPay.setProvider(PROVIDER, payer);
@@ -135,6 +136,7 @@ contract AutoPayLLMGuardianTest is BusinessFixture {
         vm.prank(guardian);
         autoPay.suspendRelay(relay, 7 days);
         collectChecked(token, "b", 10);
+        acceptChecked(token, payer, 10);
     }
 
     function test_ReinstateRelay_ByGuardianOrAdmin() external {
@@ -190,14 +192,23 @@ contract AutoPayLLMGuardianTest is BusinessFixture {
         autoPay.suspendRelay(relay, 1);
     }
 
+    function test_SuspendRelay_CountsApartFromAFreeze() external {
+        vm.prank(guardian);
+        autoPay.freeze(7 days);
+        vm.warp(START + 7 days);
+        vm.prank(guardian);
+        autoPay.suspendRelay(relay, 7 days);
+        _expectRelayRefused(relay, _suspended(relay, START + 14 days));
+    }
+
     /// @dev Everything that a stop refuses a relay.
     function _expectRelayRefused(address caller, bytes memory refused) private {
         vm.expectRevert(refused);
         vm.prank(caller);
-        autoPay.book(address(token), spendOf(TODAY, MODEL, 1), noRefunds, 0);
+        autoPay.book(address(token), spendOf(TODAY, MODEL, 1), noRefunds, 1);
         vm.expectRevert(refused);
         vm.prank(caller);
-        autoPay.settle(address(token), "", spendOf(TODAY, MODEL, 1), noRefunds, 0);
+        autoPay.settle(address(token), "", spendOf(TODAY, MODEL, 1), noRefunds, 1);
         vm.expectRevert(refused);
         vm.prank(caller);
         autoPay.executeLLMCall(payer, "simulated", 1);
@@ -212,9 +223,9 @@ contract AutoPayLLMGuardianTest is BusinessFixture {
     /// @dev All of that is done, so many days after the start.
     function _expectRelayWorks(address caller, uint32 daysLater) private {
         vm.prank(caller);
-        autoPay.book(address(token), spendOf(TODAY + daysLater, MODEL, 1), noRefunds, 0);
+        autoPay.book(address(token), spendOf(TODAY + daysLater, MODEL, 1), noRefunds, 1);
         vm.prank(caller);
-        autoPay.settle(address(token), "", spendOf(TODAY + daysLater, MODEL, 1), noRefunds, 0);
+        autoPay.settle(address(token), "", spendOf(TODAY + daysLater, MODEL, 1), noRefunds, 1);
         vm.prank(caller);
         autoPay.executeLLMCall(payer, "simulated", 1);
         vm.prank(caller);

@@ -19,14 +19,14 @@ contract AutoPayLLMReleaseTest is BusinessFixture {
     }
 
     function test_Release_AfterTheWindow() external {
-        uint256 batchId = bookChecked(token, 400, 0);
-        _expectWindowOpen(batchId, START + WINDOW - 1, START + WINDOW, noAnchor);
+        uint256 batchId = bookChecked(token, 400, 1);
+        _expectWindowOpen(batchId, START + WINDOW - 1, START + WINDOW, firstAnchor);
         vm.warp(START + WINDOW);
         vm.expectEmit(address(autoPay));
         emit IAutoPayLLM.CreditAdded(_creditId, address(token), PROVIDER, payout, 400);
         vm.expectEmit(address(autoPay));
         emit IAutoPayLLM.Released(batchId, true, 400);
-        autoPay.release(batchId, booked(400, true), noAnchor);
+        autoPay.release(batchId, booked(400, true), firstAnchor);
         Credit memory credit = autoPay.getCredit(_creditId);
         assertEq(credit.token, address(token), "token");
         assertEq(credit.payout, payout, "payout");
@@ -35,20 +35,20 @@ contract AutoPayLLMReleaseTest is BusinessFixture {
     }
 
     function test_RevertGiven_AlreadyReleased() external {
-        uint256 batchId = bookChecked(token, 400, 0);
+        uint256 batchId = bookChecked(token, 400, 1);
         vm.warp(START + WINDOW);
-        autoPay.release(batchId, booked(400, true), noAnchor);
+        autoPay.release(batchId, booked(400, true), firstAnchor);
         vm.expectRevert(abi.encodeWithSelector(IAutoPayLLM.AutoPayLLM_AlreadyReleased.selector, batchId));
-        autoPay.release(batchId, booked(400, true), noAnchor);
+        autoPay.release(batchId, booked(400, true), firstAnchor);
     }
 
     function test_RevertWhen_BatchIsUnknown() external {
         vm.expectRevert(abi.encodeWithSelector(IAutoPayLLM.AutoPayLLM_BatchUnknown.selector, uint256(1)));
-        autoPay.release(1, booked(400, true), noAnchor);
+        autoPay.release(1, booked(400, true), firstAnchor);
     }
 
     function test_RevertWhen_SpendsAreNotThoseBooked() external {
-        uint256 batchId = bookChecked(token, 400, 0);
+        uint256 batchId = bookChecked(token, 400, 1);
         vm.warp(START + WINDOW);
         BookedSpend[] memory forged = booked(400, true);
         forged[0].payout = wallet("thief");
@@ -59,16 +59,16 @@ contract AutoPayLLMReleaseTest is BusinessFixture {
                 keccak256(abi.encode(booked(400, true)))
             )
         );
-        autoPay.release(batchId, forged, noAnchor);
+        autoPay.release(batchId, forged, firstAnchor);
     }
 
     function test_Release_WaitsForTheCoveringAnchor() external {
         uint256 batchId = bookChecked(token, 400, 10);
         vm.warp(START + WINDOW);
         vm.expectRevert(
-            abi.encodeWithSelector(IAutoPayLLM.AutoPayLLM_AnchorNotCovering.selector, uint64(0), uint64(0), uint64(10))
+            abi.encodeWithSelector(IAutoPayLLM.AutoPayLLM_AnchorNotCovering.selector, uint64(0), uint64(1), uint64(10))
         );
-        autoPay.release(batchId, booked(400, true), noAnchor);
+        autoPay.release(batchId, booked(400, true), firstAnchor);
 
         Anchor memory early = anchorChecked(START + WINDOW, 9);
         _expectNotCovering(batchId, early);
@@ -82,7 +82,7 @@ contract AutoPayLLMReleaseTest is BusinessFixture {
     }
 
     function test_Release_CountsFromBookingIfTheAnchorIsOlder() external {
-        Anchor memory first = anchorChecked(START, 20);
+        Anchor memory first = anchorChecked(START, 10);
         vm.warp(START + 500);
         uint256 batchId = bookChecked(token, 400, 10);
         _expectWindowOpen(batchId, START + 499 + WINDOW, START + 500 + WINDOW, first);
@@ -94,7 +94,7 @@ contract AutoPayLLMReleaseTest is BusinessFixture {
         uint256 batchId = bookChecked(token, 400, 10);
         anchorChecked(START + 1, 10);
         vm.warp(START + 2 * WINDOW);
-        Anchor memory forged = Anchor(10, 0, uint64(START - WINDOW), "root", "cid");
+        Anchor memory forged = Anchor(10, 1, uint64(START - WINDOW), "root", "cid");
         vm.expectRevert(abi.encodeWithSelector(IAutoPayLLM.AutoPayLLM_AnchorUnknown.selector, uint64(10)));
         autoPay.release(batchId, booked(400, true), forged);
     }
@@ -105,33 +105,33 @@ contract AutoPayLLMReleaseTest is BusinessFixture {
         spends[0] = Spend(TODAY, MODEL, PROVIDER, 600);
         spends[1] = Spend(TODAY, keccak256("sim-large"), PROVIDER, 300);
         vm.prank(relay);
-        uint256 batchId = autoPay.book(address(token), spends, noRefunds, 0);
+        uint256 batchId = autoPay.book(address(token), spends, noRefunds, 1);
         BookedSpend[] memory all = new BookedSpend[](2);
         all[0] = BookedSpend(TODAY, MODEL, PROVIDER, payout, 600, true);
         all[1] = BookedSpend(TODAY, keccak256("sim-large"), PROVIDER, payout, 300, false);
         vm.warp(START + WINDOW);
-        autoPay.release(batchId, all, noAnchor);
+        autoPay.release(batchId, all, firstAnchor);
         assertEq(autoPay.getCredit(_creditId).amount, 600, "the rest is withheld");
 
         vm.expectRevert(missingRole(relay, bytes32(0)));
         vm.prank(relay);
-        autoPay.releaseOverBudget(batchId, all, noAnchor);
+        autoPay.releaseOverBudget(batchId, all, firstAnchor);
         vm.expectEmit(address(autoPay));
         emit IAutoPayLLM.CreditAdded(_creditId, address(token), PROVIDER, payout, 300);
         vm.expectEmit(address(autoPay));
         emit IAutoPayLLM.Released(batchId, false, 300);
-        autoPay.releaseOverBudget(batchId, all, noAnchor);
+        autoPay.releaseOverBudget(batchId, all, firstAnchor);
         assertEq(autoPay.getCredit(_creditId).amount, 900, "all");
         assertEq(autoPay.unreleased(address(token)), 0, "withheld money never was unreleased");
         vm.expectRevert(abi.encodeWithSelector(IAutoPayLLM.AutoPayLLM_AlreadyReleased.selector, batchId));
-        autoPay.releaseOverBudget(batchId, all, noAnchor);
+        autoPay.releaseOverBudget(batchId, all, firstAnchor);
     }
 
     function test_WithdrawCredits_PaysTheAddressOfTheBooking() external {
-        uint256 batchId = bookChecked(token, 400, 0);
+        uint256 batchId = bookChecked(token, 400, 1);
         autoPay.setProvider(PROVIDER, wallet("new payout"));
         vm.warp(START + WINDOW);
-        autoPay.release(batchId, booked(400, true), noAnchor);
+        autoPay.release(batchId, booked(400, true), firstAnchor);
         vm.expectEmit(address(autoPay));
         emit IAutoPayLLM.CreditsWithdrawn(_creditId, address(token), payout, 400);
         vm.prank(wallet("anyone"));
@@ -151,16 +151,16 @@ contract AutoPayLLMReleaseTest is BusinessFixture {
         ReentrantToken evil = new ReentrantToken();
         collectChecked(evil, "evil", 1000);
         depositBondChecked(evil, BOND);
-        uint256 first = bookChecked(evil, 400, 0);
-        uint256 second = bookChecked(evil, 600, 0);
+        uint256 first = bookChecked(evil, 400, 1);
+        uint256 second = bookChecked(evil, 600, 1);
         vm.warp(START + WINDOW);
-        autoPay.release(first, booked(400, true), noAnchor);
+        autoPay.release(first, booked(400, true), firstAnchor);
         bytes32 id = autoPay.creditId(address(evil), PROVIDER, payout);
         evil.arm(address(autoPay), abi.encodeCall(autoPay.withdrawCredits, (id)));
         autoPay.withdrawCredits(id);
         assertReentryRefused(evil);
         assertEq(evil.balanceOf(payout), 400, "paid once");
-        autoPay.release(second, booked(600, true), noAnchor);
+        autoPay.release(second, booked(600, true), firstAnchor);
         autoPay.withdrawCredits(id);
         assertEq(evil.balanceOf(payout), 1000, "the second batch is not lost");
     }
@@ -169,9 +169,9 @@ contract AutoPayLLMReleaseTest is BusinessFixture {
         OverchargingToken evil = new OverchargingToken();
         collectChecked(evil, "evil", 1000);
         depositBondChecked(evil, BOND);
-        uint256 batchId = bookChecked(evil, 400, 0);
+        uint256 batchId = bookChecked(evil, 400, 1);
         vm.warp(START + WINDOW);
-        autoPay.release(batchId, booked(400, true), noAnchor);
+        autoPay.release(batchId, booked(400, true), firstAnchor);
         evil.arm();
         bytes32 id = autoPay.creditId(address(evil), PROVIDER, payout);
         vm.expectRevert(
@@ -186,9 +186,9 @@ contract AutoPayLLMReleaseTest is BusinessFixture {
     }
 
     function test_WithdrawCredits_OfATokenThatReturnsNothing() external {
-        uint256 batchId = bookChecked(token, 400, 0);
+        uint256 batchId = bookChecked(token, 400, 1);
         vm.warp(START + WINDOW);
-        autoPay.release(batchId, booked(400, true), noAnchor);
+        autoPay.release(batchId, booked(400, true), firstAnchor);
         vm.etch(address(token), address(new NoReturnToken()).code);
         NoReturnToken(address(token)).mint(address(autoPay), 1000);
         autoPay.withdrawCredits(_creditId);
@@ -199,9 +199,9 @@ contract AutoPayLLMReleaseTest is BusinessFixture {
         MoodyToken moody = new MoodyToken();
         collectChecked(moody, "moody", 400);
         depositBondChecked(moody, BOND);
-        uint256 batchId = bookChecked(moody, 400, 0);
+        uint256 batchId = bookChecked(moody, 400, 1);
         vm.warp(START + WINDOW);
-        autoPay.release(batchId, booked(400, true), noAnchor);
+        autoPay.release(batchId, booked(400, true), firstAnchor);
         bytes32 id = autoPay.creditId(address(moody), PROVIDER, payout);
         moody.setMood(payout, MoodyToken.Mood.Blocked);
         vm.expectRevert(abi.encodeWithSignature("Error(string)", "blocked"));
@@ -217,11 +217,11 @@ contract AutoPayLLMReleaseTest is BusinessFixture {
         ReentrantToken evil = new ReentrantToken();
         collectChecked(evil, "evil", 1000);
         depositBondChecked(evil, BOND);
-        uint256 first = bookChecked(evil, 400, 0);
-        uint256 second = bookChecked(evil, 600, 0);
+        uint256 first = bookChecked(evil, 400, 1);
+        uint256 second = bookChecked(evil, 600, 1);
         vm.warp(START + WINDOW);
-        autoPay.release(first, booked(400, true), noAnchor);
-        evil.arm(address(autoPay), abi.encodeCall(autoPay.release, (second, booked(600, true), noAnchor)));
+        autoPay.release(first, booked(400, true), firstAnchor);
+        evil.arm(address(autoPay), abi.encodeCall(autoPay.release, (second, booked(600, true), firstAnchor)));
         autoPay.withdrawCredits(autoPay.creditId(address(evil), PROVIDER, payout));
         assertReentryRefused(evil);
     }
@@ -245,13 +245,13 @@ contract AutoPayLLMReleaseTest is BusinessFixture {
         collectChecked(other, "fuzz", uint96(total + 1));
         depositBondChecked(other, within + 1);
         vm.prank(relay);
-        uint256 batchId = autoPay.book(address(other), spends, noRefunds, 0);
+        uint256 batchId = autoPay.book(address(other), spends, noRefunds, 1);
         assertEq(autoPay.unreleased(address(other)), within, "unreleased");
         vm.warp(START + WINDOW);
         bytes32 id = autoPay.creditId(address(other), PROVIDER, payout);
-        autoPay.release(batchId, all, noAnchor);
+        autoPay.release(batchId, all, firstAnchor);
         assertEq(autoPay.getCredit(id).amount, within, "within budget");
-        autoPay.releaseOverBudget(batchId, all, noAnchor);
+        autoPay.releaseOverBudget(batchId, all, firstAnchor);
         assertEq(autoPay.getCredit(id).amount, total, "all");
     }
 

@@ -155,14 +155,20 @@ contract BillingDisputesTest is DisputeFixture {
         checkPaid(before, 1, MIN_PENALTY, 0);
     }
 
-    function test_DisputeRunningTotal_AfterAnOldReceipt() external {
-        SignedReceipt memory earlier = signed(receiptOf(4, 500, FAIR));
-        vm.warp(NOW + 60 days);
-        CallReceipt memory late = receiptOf(5, 500 + FAIR + 90, FAIR);
-        SignedReceipt memory later = signedWith(late, keyOf("relay"), NOW + 60 days);
-        Money memory before = money();
-        disputes.disputeRunningTotal(earlier, later);
-        checkPaid(before, 90, 45, 0);
+    /// @dev A key that was retired long ago and then leaked convicts over no honest receipt.
+    function test_RevertWhen_TheEarlierIsTooOld() external {
+        uint64 today = CHARGED_AT + 30 days + 1;
+        vm.prank(relay);
+        keys.addKey(wallet("fresh"));
+        vm.prank(relay);
+        keys.retireKey(relay);
+        vm.warp(today);
+        SignedReceipt memory forged = signed(receiptOf(99, 0, 0));
+        SignedReceipt memory honest = signedWith(receiptOf(100, 1000, FAIR), keyOf("fresh"), today - 10);
+        vm.expectRevert(
+            abi.encodeWithSelector(IBillingDisputes.BillingDisputes_TooOld.selector, CHARGED_AT, CHARGED_AT + 1)
+        );
+        disputes.disputeRunningTotal(forged, honest);
     }
 
     function testFuzz_RevertWhen_NothingIsCountedTooMuch(uint128 total) external {
@@ -384,11 +390,17 @@ contract BillingDisputesTest is DisputeFixture {
         SignedReceipt memory honest = signed(receiptOf(2, FAIR, FAIR));
         vm.expectRevert(noContradiction());
         disputes.disputeUnpublishedPrices(honest);
+        // Admitted right after the retirement, by a relay that has not heard of it.
+        CallReceipt memory inNotice = receiptOf(2, FAIR, FAIR);
+        inNotice.admittedAtMs = (NOW + 1) * 1000;
+        honest = signed(inNotice);
+        vm.expectRevert(noContradiction());
+        disputes.disputeUnpublishedPrices(honest);
         Money memory before = money();
         disputes.disputeUnpublishedPrices(signed(early));
         checkPaid(before, FAIR, FAIR / 2, 0);
         CallReceipt memory late = receiptOf(3, FAIR, FAIR);
-        late.admittedAtMs = NOW * 1000;
+        late.admittedAtMs = (NOW + 10 minutes) * 1000;
         before = money();
         disputes.disputeUnpublishedPrices(signed(late));
         checkPaid(before, FAIR, FAIR / 2, 0);
@@ -484,8 +496,13 @@ contract BillingDisputesTest is DisputeFixture {
         Money memory before = money();
         disputes.disputeUnpublishedPrices(signed(_receipt));
         checkPaid(before, 300, 150, 0);
+        // What it dated a little ahead is not wiped out.
         _receipt.sequence = 2;
-        refuse(signedWith(_receipt, keyOf("relay"), NOW), notSigned(relay, NOW));
+        before = money();
+        disputes.disputeUnpublishedPrices(signedWith(_receipt, keyOf("relay"), NOW + 10));
+        checkPaid(before, 300, 150, 0);
+        _receipt.sequence = 3;
+        refuse(signedWith(_receipt, keyOf("relay"), NOW + 1 hours), notSigned(relay, NOW + 1 hours));
     }
 
     function test_RevertWhen_TheKeyWasNotYetAdded() external {
@@ -595,6 +612,7 @@ contract BillingDisputesTest is DisputeFixture {
         assertEq(address(disputes.keyRegistry()), address(keys), "keyRegistry");
         assertTrue(address(disputes.priceOracle()) != address(0), "priceOracle");
         assertEq(disputes.governance(), governance, "governance");
+        assertEq(disputes.maxMergeDelay(), MERGE_DELAY, "maxMergeDelay");
         TokenTerms memory terms = disputes.termsOf(address(token));
         assertEq(terms.claimantBond, CLAIMANT_BOND, "claimantBond");
         assertEq(terms.minPenalty, MIN_PENALTY, "minPenalty");
@@ -607,7 +625,29 @@ contract BillingDisputesTest is DisputeFixture {
             address(token)
         );
         vm.expectRevert(abi.encodeWithSelector(IBillingDisputes.BillingDisputes_ZeroAddress.selector));
-        new BillingDisputes(config);
+        BillingDisputes(create("BillingDisputes", abi.encode(config)));
+    }
+
+    /// @dev The fixture's delay is the longest; a missing entry can be challenged before its money is released.
+    function test_RevertWhen_TheMergeDelayIsOutOfRange() external {
+        PriceOracle oracle = PriceOracle(address(disputes.priceOracle()));
+        BillingDisputesConfig memory config = configOf(oracle, governance, address(token));
+        uint64[3] memory bad = [0, 1 minutes - 1, MERGE_DELAY + 1];
+        for (uint256 i = 0; i < bad.length; ++i) {
+            config.mergeDelay = bad[i];
+            vm.expectRevert(
+                abi.encodeWithSelector(
+                    IBillingDisputes.BillingDisputes_MergeDelayOutOfRange.selector,
+                    bad[i],
+                    uint64(1 minutes),
+                    uint256(MERGE_DELAY)
+                )
+            );
+            BillingDisputes(create("BillingDisputes", abi.encode(config)));
+        }
+        config.mergeDelay = 1 minutes;
+        BillingDisputes shortest = BillingDisputes(create("BillingDisputes", abi.encode(config)));
+        assertEq(shortest.maxMergeDelay(), 1 minutes, "the shortest");
     }
 
     function test_SetTokenTerms_IsTheGovernances() external {

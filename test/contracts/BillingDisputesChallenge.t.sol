@@ -21,7 +21,7 @@ contract BillingDisputesChallengeTest is DisputeFixture {
 
     uint64 internal constant ANSWER_BY = NOW + 24 hours;
     uint64 internal constant RULE_BY = NOW + 14 days;
-    uint64 internal constant READY_AT = CHARGED_AT + 24 hours;
+    uint64 internal constant READY_AT = CHARGED_AT + MERGE_DELAY;
 
     function setUp() public override {
         super.setUp();
@@ -83,6 +83,7 @@ contract BillingDisputesChallengeTest is DisputeFixture {
         assertEq(dispute.sequence, 5, "sequence");
         assertEq(dispute.leaf, leafOf(_last.entry), "leaf");
         assertEq(dispute.settled, SETTLED, "settled");
+        assertEq(dispute.lastTotal, 600, "lastTotal");
         assertEq(dispute.penalty, 200, "penalty");
     }
 
@@ -107,66 +108,183 @@ contract BillingDisputesChallengeTest is DisputeFixture {
         checkPaid(before, SETTLED, SETTLED / 2, CLAIMANT_BOND);
     }
 
-    /// @dev A relay could wait with the settlement until the last receipt is old.
-    function test_ChallengeSettlement_AfterAnOldReceipt() external {
-        vm.warp(NOW + 90 days);
-        uint256 id = challenge(_last);
-        Money memory before = money();
-        vm.warp(NOW + 91 days);
-        disputes.upholdChallenge(id);
-        checkPaid(before, 400, 200, CLAIMANT_BOND);
+    /// @dev A key that was retired long ago and then leaked could sign a last receipt that leaves no answer.
+    function test_RevertWhen_TheLastReceiptIsTooOld() external {
+        uint64 later = CHARGED_AT + 30 days + 1;
+        vm.prank(relay);
+        keys.addKey(wallet("fresh"));
+        vm.prank(relay);
+        keys.retireKey(relay);
+        vm.warp(later);
+        SignedReceipt memory forged = signed(receiptOf(type(uint64).max >> 1, 0, 0));
+        vm.expectRevert(tooOld(CHARGED_AT, later - 30 days));
+        vm.prank(payer);
+        disputes.challengeSettlement(channelId, forged);
+
+        // Without a receipt the payer claims all, and the relay's honest receipt answers.
+        uint256 id = challenge(noReceipt);
+        SignedReceipt memory honest = signedWith(receiptOf(100, SETTLED, FAIR), keyOf("fresh"), later - 10);
+        answerSettlement(id, honest, anchored(honest.entry, later + 1));
+        checkDispute(id, DisputeKind.SettledBeyondReceipt, DisputeState.Answered, SETTLED, 0, 0);
     }
 
-    function test_AnswerChallenge_OfASettlement() external {
+    /// @dev Above such a number no answer would be left.
+    function test_RevertWhen_TheLastSequenceIsTooLarge() external {
+        uint64 maximum = type(uint64).max >> 1;
+        SignedReceipt memory last = signed(receiptOf(maximum + 1, 600, FAIR));
+        vm.expectRevert(
+            abi.encodeWithSelector(
+                IBillingDisputes.BillingDisputes_SequenceTooLarge.selector,
+                maximum + 1,
+                disputes.MAX_SEQUENCE()
+            )
+        );
+        vm.prank(payer);
+        disputes.challengeSettlement(channelId, last);
+        uint256 id = challenge(signed(receiptOf(maximum, 600, FAIR)));
+        assertEq(disputes.getDispute(id).sequence, maximum, "the largest");
+    }
+
+    function tooOld(uint256 at, uint256 earliest) internal pure returns (bytes memory) {
+        return abi.encodeWithSelector(IBillingDisputes.BillingDisputes_TooOld.selector, at, earliest);
+    }
+
+    function test_AnswerSettlement_WithTheReceipt() external {
         uint256 id = challenge(_last);
         Money memory before = money();
-        bytes memory entry = abi.encode(receiptOf(6, SETTLED, FAIR));
-        AnchoredEntry memory answer = anchored(entry, ANSWER_BY - 1);
+        // The least that answers: the next sequence number, what was settled, and no gap.
+        SignedReceipt memory receipt = signed(receiptOf(6, SETTLED, SETTLED - 600));
+        AnchoredEntry memory place = anchored(receipt.entry, ANSWER_BY - 1);
         vm.expectEmit(address(disputes));
-        emit IBillingDisputes.DisputeAnswered(id, leafOf(entry));
+        emit IBillingDisputes.DisputeAnswered(id, leafOf(receipt.entry));
         vm.prank(wallet("anyone"));
-        disputes.answerChallenge(id, answer);
+        answerSettlement(id, receipt, place);
         checkForfeited(before);
         checkDispute(id, DisputeKind.SettledBeyondReceipt, DisputeState.Answered, 400, 0, 0);
         vm.expectRevert(wrongState(id, DisputeKind.SettledBeyondReceipt, DisputeState.Answered));
-        disputes.answerChallenge(id, answer);
+        answerSettlement(id, receipt, place);
         vm.warp(ANSWER_BY);
         vm.expectRevert(wrongState(id, DisputeKind.SettledBeyondReceipt, DisputeState.Answered));
         disputes.upholdChallenge(id);
     }
 
-    function test_RevertWhen_TheEntryDoesNotAccountForTheSettlement() external {
+    function test_RevertWhen_TheReceiptDoesNotAccountForTheSettlement() external {
         uint256 id = challenge(_last);
+        bytes32 mine = channelId;
+        channelId = ChannelId.unwrap(openChannel(payer, address(autoPay), token, DEPOSIT, "b", address(0)));
         CallReceipt memory elsewhere = receiptOf(6, SETTLED, FAIR);
-        elsewhere.channelId = "another";
-        CallReceipt[3] memory bad = [receiptOf(5, SETTLED, FAIR), receiptOf(6, SETTLED - 1, FAIR), elsewhere];
-        for (uint64 i = 0; i < 3; ++i) {
-            AnchoredEntry memory answer = anchoredAmong(4 + i, 2, abi.encode(bad[i]), NOW + 60);
+        channelId = mine;
+        CallReceipt[5] memory bad = [
+            receiptOf(5, SETTLED, FAIR),
+            receiptOf(6, SETTLED - 1, FAIR),
+            elsewhere,
+            // Counts less before itself than the payer's last receipt did.
+            receiptOf(6, SETTLED, SETTLED - 599),
+            receiptOf(6, SETTLED, type(uint128).max)
+        ];
+        for (uint64 i = 0; i < bad.length; ++i) {
+            SignedReceipt memory receipt = signed(bad[i]);
+            AnchoredEntry memory place = anchoredAmong(4 + i, 2, receipt.entry, NOW + 60);
             vm.expectRevert(abi.encodeWithSelector(IBillingDisputes.BillingDisputes_NotAnAnswer.selector));
-            disputes.answerChallenge(id, answer);
+            answerSettlement(id, receipt, place);
         }
+    }
+
+    /// @dev An entry that nobody signed could say anything, and would be evidence of nothing.
+    function test_RevertWhen_TheAnswerIsNotSignedByTheRelay() external {
+        uint256 id = challenge(_last);
+        CallReceipt memory fake;
+        fake.version = 1;
+        fake.channelId = channelId;
+        fake.sequence = type(uint64).max;
+        fake.runningTotal = SETTLED;
+        SignedReceipt memory unsigned = signedWith(fake, keyOf("stranger"), NOW);
+        AnchoredEntry memory place = anchored(unsigned.entry, NOW + 1);
+        vm.expectRevert(
+            abi.encodeWithSelector(
+                IBillingDisputes.BillingDisputes_NotSignedByRelay.selector,
+                wallet("stranger"),
+                uint64(NOW)
+            )
+        );
+        answerSettlement(id, unsigned, place);
+        vm.expectRevert(wrongState(id, DisputeKind.SettledBeyondReceipt, DisputeState.Open));
+        disputes.answerChallenge(id, place);
+    }
+
+    function test_RevertWhen_TheAnswerIsOfAnotherPayerTokenOrVersion() external {
+        uint256 id = challenge(_last);
         CallReceipt memory other = receiptOf(6, SETTLED, FAIR);
+        other.payer = wallet("another payer");
+        bytes memory refused = abi.encodeWithSelector(
+            IBillingDisputes.BillingDisputes_NotAChannelCall.selector,
+            channelId
+        );
+        refuseAnswer(id, other, 4, refused);
+        other = receiptOf(6, SETTLED, FAIR);
+        other.token = address(1);
+        refuseAnswer(id, other, 5, refused);
+        other = receiptOf(6, SETTLED, FAIR);
         other.version = 2;
-        AnchoredEntry memory unknown = anchoredAmong(8, 2, abi.encode(other), NOW + 60);
-        vm.expectRevert(abi.encodeWithSelector(IBillingDisputes.BillingDisputes_VersionUnknown.selector, uint16(2)));
-        disputes.answerChallenge(id, unknown);
+        refused = abi.encodeWithSelector(IBillingDisputes.BillingDisputes_VersionUnknown.selector, uint16(2));
+        refuseAnswer(id, other, 6, refused);
+    }
+
+    function refuseAnswer(uint256 id, CallReceipt memory bad, uint64 logSize, bytes memory refused) private {
+        SignedReceipt memory receipt = signed(bad);
+        AnchoredEntry memory place = anchoredAmong(logSize, 2, receipt.entry, NOW + 60);
+        vm.expectRevert(refused);
+        answerSettlement(id, receipt, place);
     }
 
     function test_RevertWhen_TheAnswerIsNotInTheLog() external {
         uint256 id = challenge(_last);
-        bytes memory entry = abi.encode(receiptOf(6, SETTLED, FAIR));
-        AnchoredEntry memory answer = anchored(entry, NOW + 60);
+        SignedReceipt memory receipt = signed(receiptOf(6, SETTLED, FAIR));
+        AnchoredEntry memory place = anchored(receipt.entry, NOW + 60);
+        place.index = 1;
+        vm.expectRevert(
+            abi.encodeWithSelector(
+                IBillingDisputes.BillingDisputes_NotInAnchor.selector,
+                leafOf(receipt.entry),
+                uint64(1)
+            )
+        );
+        answerSettlement(id, receipt, place);
+    }
+
+    function test_RevertWhen_TheEntryIsNotInTheLog() external {
+        AnchoredEntry memory answer = anchored(_first.entry, NOW);
+        uint256 id = challengeLogged();
         answer.index = 1;
         vm.expectRevert(
-            abi.encodeWithSelector(IBillingDisputes.BillingDisputes_NotInAnchor.selector, leafOf(entry), uint64(1))
+            abi.encodeWithSelector(
+                IBillingDisputes.BillingDisputes_NotInAnchor.selector,
+                leafOf(_first.entry),
+                uint64(1)
+            )
         );
         disputes.answerChallenge(id, answer);
     }
 
+    function test_RevertWhen_TheAnswerIsForTheOtherChallenge() external {
+        uint256 id = challengeLogged();
+        SignedReceipt memory receipt = signed(receiptOf(6, SETTLED, FAIR));
+        AnchoredEntry memory place = anchored(receipt.entry, READY_AT + 1);
+        vm.expectRevert(wrongState(id, DisputeKind.NotInLog, DisputeState.Open));
+        answerSettlement(id, receipt, place);
+    }
+
     function test_RevertGiven_TheAnswerWindowIsOver() external {
         uint256 id = challenge(_last);
-        AnchoredEntry memory answer = anchored(abi.encode(receiptOf(6, SETTLED, FAIR)), ANSWER_BY);
+        SignedReceipt memory receipt = signed(receiptOf(6, SETTLED, FAIR));
+        AnchoredEntry memory place = anchored(receipt.entry, ANSWER_BY);
         vm.expectRevert(tooLate(ANSWER_BY));
+        answerSettlement(id, receipt, place);
+        vm.warp(NOW);
+        AnchoredEntry memory answer = anchoredAmong(5, 2, _first.entry, READY_AT - 1);
+        id = challengeLogged();
+        vm.warp(READY_AT + 24 hours);
+        vm.expectRevert(tooLate(READY_AT + 24 hours));
         disputes.answerChallenge(id, answer);
     }
 
@@ -214,7 +332,8 @@ contract BillingDisputesChallengeTest is DisputeFixture {
         vm.expectRevert(refused);
         vm.prank(payer);
         disputes.challengeSettlement(channelId, noReceipt);
-        disputes.answerChallenge(id, anchored(abi.encode(receiptOf(6, SETTLED, FAIR)), NOW + 60));
+        SignedReceipt memory receipt = signed(receiptOf(6, SETTLED, FAIR));
+        answerSettlement(id, receipt, anchored(receipt.entry, NOW + 60));
         vm.expectRevert(refused);
         vm.prank(payer);
         disputes.challengeSettlement(channelId, noReceipt);
@@ -297,6 +416,21 @@ contract BillingDisputesChallengeTest is DisputeFixture {
         vm.expectRevert(tooEarly(READY_AT));
         vm.prank(payer);
         disputes.challengeInclusion(receipt);
+    }
+
+    /// @dev A time of charge that lies far ahead does not put the challenge off.
+    function test_ChallengeInclusion_OfAChargeDatedAhead() external {
+        CallReceipt memory ahead = receiptOf(1, FAIR, FAIR);
+        ahead.chargedAtMs = type(uint64).max;
+        SignedReceipt memory receipt = signed(ahead);
+        vm.warp(READY_AT - 1);
+        vm.expectRevert(tooEarly(READY_AT));
+        vm.prank(payer);
+        disputes.challengeInclusion(receipt);
+        vm.warp(READY_AT);
+        vm.prank(payer);
+        uint256 id = disputes.challengeInclusion(receipt);
+        checkDispute(id, DisputeKind.NotInLog, DisputeState.Open, FAIR, FAIR + FAIR / 2, 0);
     }
 
     function test_RevertWhen_TheInclusionIsAskedForByAnother() external {
@@ -403,15 +537,15 @@ contract BillingDisputesChallengeTest is DisputeFixture {
         vm.expectRevert(refused);
         disputes.upholdChallenge(metering);
         vm.prank(payer);
-        uint256 challenge = disputes.challengeSettlement(channelId, noReceipt);
-        refused = wrongState(challenge, DisputeKind.SettledBeyondReceipt, DisputeState.Open);
+        uint256 challengeId = disputes.challengeSettlement(channelId, noReceipt);
+        refused = wrongState(challengeId, DisputeKind.SettledBeyondReceipt, DisputeState.Open);
         vm.expectRevert(refused);
         vm.prank(governance);
-        disputes.rule(challenge, 0);
+        disputes.rule(challengeId, 0);
         vm.expectRevert(refused);
-        disputes.expire(challenge);
+        disputes.expire(challengeId);
         vm.expectRevert(refused);
-        disputes.payOutstanding(challenge);
+        disputes.payOutstanding(challengeId);
     }
 
     function test_RevertGiven_ThereIsNoSuchDispute() external {

@@ -2,6 +2,7 @@
 pragma solidity 0.8.28;
 
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
+import {IAutoPayLLM} from "../../contracts/interfaces/IAutoPayLLM.sol";
 import {
     AnchoredEntry,
     DisputeKind,
@@ -62,14 +63,16 @@ contract BillingDisputesMoneyTest is DisputeFixture {
         collectChecked(SETTLED + 300);
         before = money();
         vm.expectEmit(address(disputes));
-        emit IBillingDisputes.OutstandingPaid(id, 300, 200);
+        emit IBillingDisputes.OutstandingPaid(id, 300, 150, 200);
         assertEq(disputes.payOutstanding(id), 300, "paid");
-        checkPaid(before, 300, 0, 0);
+        checkPaid(before, 300, 150, 0);
+        assertEq(disputes.getDispute(id).penaltyOutstanding, 100, "penalty of the rest");
 
         collectChecked(SETTLED + 900);
         before = money();
         assertEq(disputes.payOutstanding(id), 200, "the rest");
-        checkPaid(before, 200, 0, 0);
+        checkPaid(before, 200, 100, 0);
+        assertEq(disputes.getDispute(id).penaltyOutstanding, 0, "all of the penalty");
         checkDispute(id, DisputeKind.DuplicateSequence, DisputeState.Upheld, 1500, 0, 0);
         vm.expectRevert(NOTHING_TO_PAY);
         disputes.payOutstanding(id);
@@ -90,6 +93,48 @@ contract BillingDisputesMoneyTest is DisputeFixture {
         assertEq(disputes.payOutstanding(id), 150, "paid");
         checkPaid(before, 150, 0, 0);
         checkDispute(id, DisputeKind.DuplicateSequence, DisputeState.Upheld, 300, 0, 50);
+
+        // The refund comes first; the penalty waits for the bond like it.
+        depositBondChecked(token, 80);
+        before = money();
+        vm.expectEmit(address(disputes));
+        emit IBillingDisputes.OutstandingPaid(id, 50, 30, 0);
+        assertEq(disputes.payOutstanding(id), 50, "the rest");
+        checkPaid(before, 50, 30, 0);
+        depositBondChecked(token, 500);
+        before = money();
+        vm.expectEmit(address(disputes));
+        emit IBillingDisputes.OutstandingPaid(id, 0, 120, 0);
+        assertEq(disputes.payOutstanding(id), 0, "nothing more for the payer");
+        checkPaid(before, 0, 120, 0);
+        vm.expectRevert(NOTHING_TO_PAY);
+        disputes.payOutstanding(id);
+    }
+
+    /// @dev Else a relay that plays the payer could take its bond out for the least penalty.
+    function test_ADisputeBeforeTheMoney_AvoidsNoPenalty() external {
+        channelId = ChannelId.unwrap(openChannel(payer, address(autoPay), token, DEPOSIT, "b", address(0)));
+        Money memory before = money();
+        uint256 id = duplicate(5000);
+        checkPaid(before, 0, MIN_PENALTY, 0);
+        assertEq(disputes.getDispute(id).penalty, 2500, "half of the claim");
+        assertEq(disputes.getDispute(id).penaltyOutstanding, 2500 - MIN_PENALTY, "the rest waits");
+        bytes memory claims = defaultClaim("b", 5000, 5000);
+        vm.prank(relay);
+        autoPay.collect(address(token), claims);
+        before = money();
+        disputes.payOutstanding(id);
+        checkPaid(before, 5000, 2500 - MIN_PENALTY, 0);
+    }
+
+    /// @dev A leaked key signs what it likes over a channel that never pays: it burns no more than the least penalty.
+    function test_ADisputeOverMoneyThatNeverComes_BurnsTheLeastPenalty() external {
+        channelId = ChannelId.unwrap(openChannel(payer, address(autoPay), token, DEPOSIT, "b", address(0)));
+        Money memory before = money();
+        uint256 id = duplicate(type(uint128).max);
+        checkPaid(before, 0, MIN_PENALTY, 0);
+        vm.expectRevert(NOTHING_TO_PAY);
+        disputes.payOutstanding(id);
     }
 
     /// @dev A relay that disputes against itself before it collects does not use up the payer's claim.
@@ -107,7 +152,7 @@ contract BillingDisputesMoneyTest is DisputeFixture {
         autoPay.collect(address(token), claims);
         before = money();
         disputes.payOutstanding(id);
-        checkPaid(before, 300, 0, 0);
+        checkPaid(before, 300, 150 - MIN_PENALTY, 0);
     }
 
     /// @dev The relay pays, settles and disputes as its own payer. It loses the penalty; nobody else loses anything.
@@ -149,6 +194,46 @@ contract BillingDisputesMoneyTest is DisputeFixture {
         checkPaid(before, SETTLED, SETTLED / 2, CLAIMANT_BOND);
     }
 
+    /// @dev What is due to a payer is senior to the relay's own wish for its bond.
+    function test_PayOutstanding_ComesBeforeTheRelaysWithdrawal() external {
+        SignedReceipt memory disputed = signed(receiptOf(9, 2000, 900));
+        vm.prank(payer);
+        uint256 metering = disputes.disputeMetering(disputed, 900);
+        vm.prank(relay);
+        autoPay.withdrawBond(address(token), RELAY_BOND - 900);
+        uint256 id = duplicate(300);
+        checkDispute(metering, DisputeKind.Metering, DisputeState.Open, 900, 900, 0);
+        assertEq(autoPay.bondOf(address(token)).owed, 300, "owed");
+        vm.warp(NOW + 14 days);
+        disputes.expire(metering);
+        vm.expectRevert(
+            abi.encodeWithSelector(IAutoPayLLM.AutoPayLLM_BondNotFree.selector, address(token), uint256(601), 600)
+        );
+        vm.prank(relay);
+        autoPay.withdrawBond(address(token), 601);
+
+        Money memory before = money();
+        disputes.payOutstanding(id);
+        checkPaid(before, 300, 150, 0);
+        assertEq(autoPay.bondOf(address(token)).owed, 0, "no longer owed");
+    }
+
+    /// @dev What a channel can never pay does not hold the bond.
+    function test_PayOutstanding_LetsGoOfWhatAClosedChannelCannotPay() external {
+        uint256 id = duplicate(type(uint128).max);
+        assertEq(disputes.refundedOf(channelId), SETTLED, "what was paid");
+        assertEq(autoPay.bondOf(address(token)).owed, DEPOSIT - SETTLED, "what the channel can still pay");
+        vm.prank(payer);
+        channels.requestClose(ChannelId.wrap(channelId));
+        vm.warp(NOW + 2 days);
+        vm.prank(payer);
+        channels.withdraw(ChannelId.wrap(channelId));
+        disputes.payOutstanding(id);
+        assertEq(autoPay.bondOf(address(token)).owed, 0, "let go");
+        vm.expectRevert(NOTHING_TO_PAY);
+        disputes.payOutstanding(id);
+    }
+
     function test_UpholdChallenge_TakesWhatTheBondHasByThen() external {
         vm.prank(relay);
         autoPay.withdrawBond(address(token), RELAY_BOND - 100);
@@ -178,7 +263,8 @@ contract BillingDisputesMoneyTest is DisputeFixture {
         vm.prank(payer);
         uint256 id = disputes.challengeSettlement(channelId, noReceipt);
         checkDispute(id, DisputeKind.SettledBeyondReceipt, DisputeState.Open, SETTLED, 0, 0);
-        disputes.answerChallenge(id, anchored(abi.encode(receiptOf(1, SETTLED, FAIR)), NOW + 60));
+        SignedReceipt memory receipt = signed(receiptOf(1, SETTLED, FAIR));
+        answerSettlement(id, receipt, anchored(receipt.entry, NOW + 60));
         checkDispute(id, DisputeKind.SettledBeyondReceipt, DisputeState.Answered, SETTLED, 0, 0);
         assertEq(autoPay.bondOf(address(token)).amount, CLAIMANT_BOND, "the claimant's is the relay's");
     }
@@ -232,7 +318,8 @@ contract BillingDisputesMoneyTest is DisputeFixture {
     function test_ATokenThatReturnsNothing_WorksForForfeitedBonds() external {
         vm.etch(address(token), address(new NoReturnTokenWithDecimals()).code);
         uint256 id = challenge();
-        disputes.answerChallenge(id, anchored(abi.encode(receiptOf(1, SETTLED, FAIR)), NOW + 60));
+        SignedReceipt memory receipt = signed(receiptOf(1, SETTLED, FAIR));
+        answerSettlement(id, receipt, anchored(receipt.entry, NOW + 60));
         assertEq(autoPay.bondOf(address(token)).amount, RELAY_BOND + CLAIMANT_BOND, "relay's bond");
     }
 
@@ -272,15 +359,16 @@ contract BillingDisputesMoneyTest is DisputeFixture {
         assertEq(disputes.claimableBonds(address(moody), payer), 0, "once");
     }
 
-    function test_AnswerChallenge_WhileTheTokenIsPaused() external {
+    function test_AnswerSettlement_WhileTheTokenIsPaused() external {
         PausableToken pausable = new PausableToken();
         useToken(pausable);
         uint256 id = challenge();
-        AnchoredEntry memory answer = anchored(abi.encode(receiptOf(1, SETTLED, FAIR)), NOW + 60);
+        SignedReceipt memory receipt = signed(receiptOf(1, SETTLED, FAIR));
+        AnchoredEntry memory place = anchored(receipt.entry, NOW + 60);
         pausable.pause(true);
         vm.expectEmit(address(disputes));
         emit IBillingDisputes.BondReturned(id, address(autoPay), address(pausable), CLAIMANT_BOND, false);
-        disputes.answerChallenge(id, answer);
+        answerSettlement(id, receipt, place);
         assertEq(disputes.claimableBonds(address(pausable), address(autoPay)), CLAIMANT_BOND, "waits");
         pausable.pause(false);
         disputes.claimBond(address(pausable), address(autoPay));

@@ -8,6 +8,7 @@ import {TestBase} from "./helpers/TestBase.sol";
 
 contract KeyRegistryTest is TestBase {
     uint64 private constant START = 1_760_000_000;
+    uint64 private constant OVERLAP = 1 hours;
 
     KeyRegistry private _registry;
     address private _admin;
@@ -19,13 +20,13 @@ contract KeyRegistryTest is TestBase {
         _admin = wallet("timelock");
         _relay = wallet("relay");
         _key = wallet("second key");
-        _registry = new KeyRegistry(_admin, _relay);
+        _registry = KeyRegistry(create("KeyRegistry", abi.encode(_admin, _relay)));
     }
 
     function test_Constructor_TheKeeperIsTheFirstKey() external {
         vm.expectEmit();
         emit IKeyRegistry.KeyAdded(_relay, START);
-        KeyRegistry registry = new KeyRegistry(_admin, _relay);
+        KeyRegistry registry = KeyRegistry(create("KeyRegistry", abi.encode(_admin, _relay)));
         assertTrue(registry.hasRole(registry.DEFAULT_ADMIN_ROLE(), _admin), "admin");
         assertTrue(registry.hasRole(registry.KEYS_ROLE(), _relay), "keeper");
         assertEq(registry.hasRole(registry.KEYS_ROLE(), _admin), false, "the admin keeps no keys");
@@ -36,7 +37,7 @@ contract KeyRegistryTest is TestBase {
 
     function test_RevertWhen_KeeperIsZero() external {
         vm.expectRevert(abi.encodeWithSelector(IKeyRegistry.KeyRegistry_ZeroKey.selector));
-        new KeyRegistry(_admin, address(0));
+        KeyRegistry(create("KeyRegistry", abi.encode(_admin, address(0))));
     }
 
     function test_AddKey_FromNowOn() external {
@@ -84,12 +85,15 @@ contract KeyRegistryTest is TestBase {
         _registry.retireKey(_relay);
     }
 
+    /// @dev What it dated a little ahead is evidence too: a retirement does not wipe it out.
     function test_RetireKey_WhatItSignedStays() external {
         _retire(START + 10);
+        assertEq(_registry.RETIREMENT_OVERLAP(), OVERLAP, "overlap");
         assertEq(_registry.isValidAt(_relay, START - 1), false, "before it was added");
         assertEq(_registry.isValidAt(_relay, START), true, "its first second");
-        assertEq(_registry.isValidAt(_relay, START + 9), true, "its last second");
-        assertEq(_registry.isValidAt(_relay, START + 10), false, "now");
+        assertEq(_registry.isValidAt(_relay, START + 10), true, "now");
+        assertEq(_registry.isValidAt(_relay, START + 10 + OVERLAP - 1), true, "its last second");
+        assertEq(_registry.isValidAt(_relay, START + 10 + OVERLAP), false, "after the overlap");
         assertEq(_registry.isValidAt(_relay, type(uint64).max), false, "never again");
     }
 
@@ -122,9 +126,9 @@ contract KeyRegistryTest is TestBase {
     }
 
     function testFuzz_IsValidAt_FromAddedToRetired(uint64 life, uint64 at) external {
-        uint64 until = START + uint64(bound(life, 0, 365 days));
+        uint64 until = START + OVERLAP + uint64(bound(life, 0, 365 days));
         at = uint64(bound(at, START - 1 days, until + 1 days));
-        _retire(until);
+        _retire(until - OVERLAP);
         assertEq(_registry.isValidAt(_relay, at), START <= at && at < until, "half-open");
     }
 
@@ -141,10 +145,10 @@ contract KeyRegistryTest is TestBase {
     function _retire(uint64 at) private {
         vm.warp(at);
         vm.expectEmit(address(_registry));
-        emit IKeyRegistry.KeyRetired(_relay, at);
+        emit IKeyRegistry.KeyRetired(_relay, at + OVERLAP);
         vm.prank(_relay);
         _registry.retireKey(_relay);
         assertEq(_registry.periodOf(_relay).from, START, "from stays");
-        assertEq(_registry.periodOf(_relay).until, at, "until");
+        assertEq(_registry.periodOf(_relay).until, at + OVERLAP, "until");
     }
 }

@@ -26,7 +26,9 @@ contract ModelBudgetsTest is TestBase {
         _agpt = wallet("AGPT");
         _usdc = wallet("USDC");
         _autoPayLLM = wallet("AutoPayLLM");
-        _budgets = new ModelBudgets(_governance, _agpt, DEFAULT_LIMIT, _rates(_usdc, USDC_RATE));
+        _budgets = ModelBudgets(
+            create("ModelBudgets", abi.encode(_governance, _agpt, DEFAULT_LIMIT, _rates(_usdc, USDC_RATE)))
+        );
         _budgets.setConsumer(_autoPayLLM);
     }
 
@@ -40,7 +42,7 @@ contract ModelBudgetsTest is TestBase {
         emit IModelBudgets.DefaultBudgetSet(7, 0);
         vm.expectEmit();
         emit IModelBudgets.AccountingRateSet(_usdc, USDC_RATE, 0);
-        ModelBudgets budgets = new ModelBudgets(_governance, _agpt, 7, rates);
+        ModelBudgets budgets = ModelBudgets(create("ModelBudgets", abi.encode(_governance, _agpt, 7, rates)));
         assertEq(budgets.governance(), _governance, "governance");
         assertEq(budgets.agpt(), _agpt, "agpt");
         assertEq(budgets.consumer(), address(0), "no consumer yet");
@@ -55,33 +57,33 @@ contract ModelBudgetsTest is TestBase {
     function test_RevertWhen_GovernanceIsZero() external {
         InitialRate[] memory none = new InitialRate[](0);
         vm.expectRevert(abi.encodeWithSelector(IModelBudgets.ModelBudgets_ZeroAddress.selector));
-        new ModelBudgets(address(0), _agpt, 0, none);
+        ModelBudgets(create("ModelBudgets", abi.encode(address(0), _agpt, 0, none)));
     }
 
     function test_RevertWhen_AgptIsZero() external {
         InitialRate[] memory none = new InitialRate[](0);
         vm.expectRevert(abi.encodeWithSelector(IModelBudgets.ModelBudgets_ZeroAddress.selector));
-        new ModelBudgets(_governance, address(0), 0, none);
+        ModelBudgets(create("ModelBudgets", abi.encode(_governance, address(0), 0, none)));
     }
 
     function test_RevertWhen_InitialLimitIsTooLarge() external {
         InitialRate[] memory none = new InitialRate[](0);
         uint256 maximum = _budgets.MAX_LIMIT();
         vm.expectRevert(abi.encodeWithSelector(IModelBudgets.ModelBudgets_TooLarge.selector, maximum + 1, maximum));
-        new ModelBudgets(_governance, _agpt, maximum + 1, none);
+        ModelBudgets(create("ModelBudgets", abi.encode(_governance, _agpt, maximum + 1, none)));
     }
 
     function test_RevertWhen_InitialRateIsOfAgpt() external {
         InitialRate[] memory rates = _rates(_agpt, 1e18);
         vm.expectRevert(abi.encodeWithSelector(IModelBudgets.ModelBudgets_RateIsFixed.selector, _agpt));
-        new ModelBudgets(_governance, _agpt, 0, rates);
+        ModelBudgets(create("ModelBudgets", abi.encode(_governance, _agpt, 0, rates)));
     }
 
     function test_RevertWhen_InitialRateIsTooLarge() external {
         uint256 maximum = _budgets.MAX_RATE();
         InitialRate[] memory rates = _rates(_usdc, maximum + 1);
         vm.expectRevert(abi.encodeWithSelector(IModelBudgets.ModelBudgets_TooLarge.selector, maximum + 1, maximum));
-        new ModelBudgets(_governance, _agpt, 0, rates);
+        ModelBudgets(create("ModelBudgets", abi.encode(_governance, _agpt, 0, rates)));
     }
 
     // Limits.
@@ -351,14 +353,18 @@ contract ModelBudgetsTest is TestBase {
     }
 
     function test_RevertGiven_NoConsumer() external {
-        ModelBudgets budgets = new ModelBudgets(_governance, _agpt, 1, new InitialRate[](0));
+        ModelBudgets budgets = ModelBudgets(
+            create("ModelBudgets", abi.encode(_governance, _agpt, 1, new InitialRate[](0)))
+        );
         vm.expectRevert(abi.encodeWithSelector(IModelBudgets.ModelBudgets_NotConsumer.selector, _autoPayLLM));
         vm.prank(_autoPayLLM);
         budgets.consume(MODEL, TODAY, _agpt, 1);
     }
 
     function test_SetConsumer_ByTheDeployer() external {
-        ModelBudgets budgets = new ModelBudgets(_governance, _agpt, 1, new InitialRate[](0));
+        ModelBudgets budgets = ModelBudgets(
+            create("ModelBudgets", abi.encode(_governance, _agpt, 1, new InitialRate[](0)))
+        );
         vm.expectEmit(address(budgets));
         emit IModelBudgets.ConsumerSet(_autoPayLLM);
         budgets.setConsumer(_autoPayLLM);
@@ -366,14 +372,18 @@ contract ModelBudgetsTest is TestBase {
     }
 
     function test_RevertWhen_ConsumerIsNotSetByTheDeployer() external {
-        ModelBudgets budgets = new ModelBudgets(_governance, _agpt, 1, new InitialRate[](0));
+        ModelBudgets budgets = ModelBudgets(
+            create("ModelBudgets", abi.encode(_governance, _agpt, 1, new InitialRate[](0)))
+        );
         vm.expectRevert(abi.encodeWithSelector(IModelBudgets.ModelBudgets_NotDeployer.selector, _governance));
         vm.prank(_governance);
         budgets.setConsumer(_autoPayLLM);
     }
 
     function test_RevertWhen_ConsumerIsZero() external {
-        ModelBudgets budgets = new ModelBudgets(_governance, _agpt, 1, new InitialRate[](0));
+        ModelBudgets budgets = ModelBudgets(
+            create("ModelBudgets", abi.encode(_governance, _agpt, 1, new InitialRate[](0)))
+        );
         vm.expectRevert(abi.encodeWithSelector(IModelBudgets.ModelBudgets_ZeroAddress.selector));
         budgets.setConsumer(address(0));
     }

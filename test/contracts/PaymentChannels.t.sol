@@ -300,7 +300,7 @@ contract PaymentChannelsSettleTest is ChannelFixture {
     }
 
     function test_RevertWhen_VoucherIsForAnotherEscrow() external {
-        PaymentChannels foreign = new PaymentChannels();
+        PaymentChannels foreign = PaymentChannels(create("PaymentChannels", ""));
         _expectInvalid(_id, 10, sign(keyOf("payer"), foreign.hashVoucher(_id, 10)), payer);
     }
 

@@ -97,7 +97,7 @@ contract PaymentChannelsBatchTest is ChannelFixture {
 
     function test_SettleBatch_RefusesVouchersOfElsewhere() external {
         ChannelId id = openDefault("a");
-        PaymentChannels foreign = new PaymentChannels();
+        PaymentChannels foreign = PaymentChannels(create("PaymentChannels", ""));
         _assertOnlySkip(_claimSigned(foreign.hashVoucher(id, 5)), id, ClaimFault.InvalidSignature);
         vm.chainId(CHAIN_ID + 1);
         bytes32 digest = channels.hashVoucher(id, 5);

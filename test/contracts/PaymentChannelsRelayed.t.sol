@@ -332,7 +332,7 @@ contract PaymentChannelsTopUpWithAuthorizationTest is RelayedFixture {
         bytes memory refusal = abi.encodeWithSelector(ERC3009.ERC3009InvalidSignature.selector);
         bytes32 digest = coin.hashReceive(
             payer,
-            address(new PaymentChannels()),
+            address(PaymentChannels(create("PaymentChannels", ""))),
             7,
             call.validAfter,
             call.validBefore,

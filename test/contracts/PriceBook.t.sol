@@ -7,6 +7,8 @@ import {TestBase} from "./helpers/TestBase.sol";
 
 contract PriceBookTest is TestBase {
     uint64 private constant START = 1_760_000_000;
+    /// @dev The earliest end of a table that is retired at the start.
+    uint64 private constant EARLIEST = START + 10 minutes;
     bytes32 private constant INITIAL = "initial";
     bytes32 private constant ROOT = "root";
 
@@ -16,27 +18,27 @@ contract PriceBookTest is TestBase {
     function setUp() external {
         vm.warp(START);
         _governance = wallet("governance");
-        _book = new PriceBook(_governance, INITIAL);
+        _book = PriceBook(create("PriceBook", abi.encode(_governance, INITIAL)));
     }
 
     function test_Constructor_TheInitialTableHoldsFromTheDeployment() external {
         vm.expectEmit();
         emit IPriceBook.PriceRootPublished(ROOT, START);
-        PriceBook book = new PriceBook(_governance, ROOT);
+        PriceBook book = PriceBook(create("PriceBook", abi.encode(_governance, ROOT)));
         assertEq(book.governance(), _governance, "governance");
         assertEq(book.isInForce(ROOT, START), true, "from the deployment");
         assertEq(book.isInForce(ROOT, START - 1), false, "not before");
     }
 
     function test_Constructor_WithoutATable() external {
-        PriceBook book = new PriceBook(_governance, 0);
+        PriceBook book = PriceBook(create("PriceBook", abi.encode(_governance, 0)));
         assertEq(book.isInForce(0, START), false, "the empty root never holds");
         assertEq(book.periodOf(0).from, 0, "and was not published");
     }
 
     function test_RevertWhen_GovernanceIsZero() external {
         vm.expectRevert(abi.encodeWithSelector(IPriceBook.PriceBook_ZeroAddress.selector));
-        new PriceBook(address(0), ROOT);
+        PriceBook(create("PriceBook", abi.encode(address(0), ROOT)));
     }
 
     function test_PublishPriceRoot_Now() external {
@@ -70,7 +72,7 @@ contract PriceBookTest is TestBase {
     }
 
     function test_RevertWhen_PublishedForThePast() external {
-        vm.expectRevert(abi.encodeWithSelector(IPriceBook.PriceBook_InThePast.selector, START - 1, uint256(START)));
+        vm.expectRevert(abi.encodeWithSelector(IPriceBook.PriceBook_TooEarly.selector, START - 1, uint256(START)));
         vm.prank(_governance);
         _book.publishPriceRoot(ROOT, START - 1);
     }
@@ -89,21 +91,23 @@ contract PriceBookTest is TestBase {
     }
 
     function test_RevertGiven_RootIsRetired() external {
-        _retire(INITIAL, 0, START);
+        _retire(INITIAL, 0, EARLIEST);
         vm.expectRevert(abi.encodeWithSelector(IPriceBook.PriceBook_AlreadyPublished.selector, INITIAL));
         vm.prank(_governance);
         _book.publishPriceRoot(INITIAL, 0);
-        vm.expectRevert(abi.encodeWithSelector(IPriceBook.PriceBook_AlreadyRetired.selector, INITIAL, START));
+        vm.expectRevert(abi.encodeWithSelector(IPriceBook.PriceBook_AlreadyRetired.selector, INITIAL, EARLIEST));
         vm.prank(_governance);
-        _book.retirePriceRoot(INITIAL, START + 100);
+        _book.retirePriceRoot(INITIAL, EARLIEST + 100);
     }
 
-    function test_RetirePriceRoot_Now() external {
+    /// @dev A call that is admitted right after the retirement still names a table in force.
+    function test_RetirePriceRoot_AfterTheNotice() external {
         vm.warp(START + 100);
-        _retire(INITIAL, 0, START + 100);
+        _retire(INITIAL, 0, EARLIEST + 100);
         assertEq(_book.isInForce(INITIAL, START), true, "the past stays");
-        assertEq(_book.isInForce(INITIAL, START + 99), true, "until now");
-        assertEq(_book.isInForce(INITIAL, START + 100), false, "no longer");
+        assertEq(_book.isInForce(INITIAL, START + 101), true, "during the notice");
+        assertEq(_book.isInForce(INITIAL, EARLIEST + 99), true, "until its end");
+        assertEq(_book.isInForce(INITIAL, EARLIEST + 100), false, "no longer");
         assertEq(_book.isInForce(INITIAL, type(uint64).max), false, "never again");
     }
 
@@ -114,16 +118,17 @@ contract PriceBookTest is TestBase {
         assertEq(_book.isInForce(INITIAL, until), false, "no longer");
     }
 
-    function test_RetirePriceRoot_FromThisSecond() external {
-        _retire(INITIAL, START, START);
-        assertEq(_book.isInForce(INITIAL, START), false, "it never held");
+    function test_RetirePriceRoot_WithTheLeastNotice() external {
+        _retire(INITIAL, EARLIEST, EARLIEST);
+        assertEq(_book.isInForce(INITIAL, EARLIEST - 1), true, "until then");
+        assertEq(_book.isInForce(INITIAL, EARLIEST), false, "no longer");
     }
 
     function test_RetirePriceRoot_BeforeItHolds() external {
-        _publish(START + 100, START + 100);
-        _retire(ROOT, 0, START + 100);
-        assertEq(_book.isInForce(ROOT, START + 99), false, "before");
-        assertEq(_book.isInForce(ROOT, START + 100), false, "never");
+        _publish(EARLIEST + 100, EARLIEST + 100);
+        _retire(ROOT, 0, EARLIEST + 100);
+        assertEq(_book.isInForce(ROOT, EARLIEST + 99), false, "before");
+        assertEq(_book.isInForce(ROOT, EARLIEST + 100), false, "never");
     }
 
     function test_RevertWhen_NotRetiredByGovernance() external {
@@ -131,19 +136,21 @@ contract PriceBookTest is TestBase {
         _book.retirePriceRoot(INITIAL, 0);
     }
 
-    function test_RevertWhen_RetiredForThePast() external {
-        vm.expectRevert(abi.encodeWithSelector(IPriceBook.PriceBook_InThePast.selector, START - 1, uint256(START)));
+    function test_RevertWhen_RetiredWithoutNotice() external {
+        vm.expectRevert(
+            abi.encodeWithSelector(IPriceBook.PriceBook_TooEarly.selector, EARLIEST - 1, uint256(EARLIEST))
+        );
         vm.prank(_governance);
-        _book.retirePriceRoot(INITIAL, START - 1);
+        _book.retirePriceRoot(INITIAL, EARLIEST - 1);
     }
 
     function test_RevertWhen_RetiredBeforeItsStart() external {
-        _publish(START + 100, START + 100);
+        _publish(EARLIEST + 100, EARLIEST + 100);
         vm.expectRevert(
-            abi.encodeWithSelector(IPriceBook.PriceBook_InThePast.selector, START + 99, uint256(START + 100))
+            abi.encodeWithSelector(IPriceBook.PriceBook_TooEarly.selector, EARLIEST + 99, uint256(EARLIEST + 100))
         );
         vm.prank(_governance);
-        _book.retirePriceRoot(ROOT, START + 99);
+        _book.retirePriceRoot(ROOT, EARLIEST + 99);
     }
 
     function test_RevertWhen_RetiredTooFarAhead() external {
@@ -168,7 +175,7 @@ contract PriceBookTest is TestBase {
 
     function testFuzz_IsInForce_FromStartToEnd(uint64 from, uint64 until, uint64 at) external {
         from = uint64(bound(from, START, START + 300 days));
-        until = uint64(bound(until, from, START + 300 days));
+        until = uint64(bound(until, from > EARLIEST ? from : EARLIEST, START + 300 days));
         at = uint64(bound(at, from - 1 days, until + 1 days));
         _publish(from, from);
         _retire(ROOT, until, until);

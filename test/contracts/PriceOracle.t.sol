@@ -27,7 +27,9 @@ contract PriceOracleTest is TestBase {
         _feed.setRound(ROUND, DOLLAR, START);
         _uptime = new MockAggregator(0);
         _uptime.setStatus(0, START - 30 days, START - 30 days);
-        _oracle = new PriceOracle(_governance, _uptime, _feeds(_token, _feed, HEARTBEAT));
+        _oracle = PriceOracle(
+            create("PriceOracle", abi.encode(_governance, _uptime, _feeds(_token, _feed, HEARTBEAT)))
+        );
     }
 
     // The deployment, and setting feeds.
@@ -36,7 +38,7 @@ contract PriceOracleTest is TestBase {
         InitialFeed[] memory feeds = _feeds(_token, _feed, HEARTBEAT);
         vm.expectEmit();
         emit IPriceOracle.FeedSet(_token, address(_feed), HEARTBEAT);
-        PriceOracle oracle = new PriceOracle(_governance, _uptime, feeds);
+        PriceOracle oracle = PriceOracle(create("PriceOracle", abi.encode(_governance, _uptime, feeds)));
         assertEq(oracle.governance(), _governance, "governance");
         assertEq(address(oracle.sequencerFeed()), address(_uptime), "sequencerFeed");
         (AggregatorV3Interface feed, uint32 heartbeatSeconds) = oracle.feedOf(_token);
@@ -47,13 +49,13 @@ contract PriceOracleTest is TestBase {
 
     function test_RevertWhen_GovernanceIsZero() external {
         vm.expectRevert(abi.encodeWithSelector(IPriceOracle.PriceOracle_ZeroAddress.selector));
-        new PriceOracle(address(0), _uptime, new InitialFeed[](0));
+        PriceOracle(create("PriceOracle", abi.encode(address(0), _uptime, new InitialFeed[](0))));
     }
 
     function test_RevertWhen_InitialFeedIsInvalid() external {
         InitialFeed[] memory feeds = _feeds(_token, _feed, 0);
         vm.expectRevert(abi.encodeWithSelector(IPriceOracle.PriceOracle_InvalidFeed.selector, _feed, 0, 8));
-        new PriceOracle(_governance, _uptime, feeds);
+        PriceOracle(create("PriceOracle", abi.encode(_governance, _uptime, feeds)));
     }
 
     function test_SetFeed_UpToTheBounds() external {
@@ -172,7 +174,9 @@ contract PriceOracleTest is TestBase {
 
     function test_LatestPrice_WhereTheChainHasNoSequencer() external {
         AggregatorV3Interface none = AggregatorV3Interface(address(0));
-        PriceOracle oracle = new PriceOracle(_governance, none, _feeds(_token, _feed, HEARTBEAT));
+        PriceOracle oracle = PriceOracle(
+            create("PriceOracle", abi.encode(_governance, none, _feeds(_token, _feed, HEARTBEAT)))
+        );
         assertEq(oracle.latestPrice(_token).answer, 1e8, "answers");
     }
 

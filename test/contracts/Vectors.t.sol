@@ -28,7 +28,7 @@ contract VectorsTest is TestBase {
         _signer = vm.parseJsonAddress(_json, ".scope.signer");
         // The vectors name the contracts' addresses; both recompute their domain where they find themselves elsewhere.
         _escrow = PaymentChannels(vm.parseJsonAddress(_json, ".scope.escrow"));
-        vm.etch(address(_escrow), address(new PaymentChannels()).code);
+        vm.etch(address(_escrow), address(PaymentChannels(create("PaymentChannels", ""))).code);
         _autoPayLLM = AutoPayLLM(vm.parseJsonAddress(_json, ".scope.autoPayLLM"));
         AutoPayLLMConfig memory config;
         config.paymentChannels = _escrow;
@@ -39,7 +39,7 @@ contract VectorsTest is TestBase {
         config.relay = _signer;
         config.bondPayout = wallet("bond payout");
         config.disputeWindow = 1 hours;
-        vm.etch(address(_autoPayLLM), address(new AutoPayLLM(config)).code);
+        vm.etch(address(_autoPayLLM), address(AutoPayLLM(create("AutoPayLLM", abi.encode(config)))).code);
     }
 
     function verify(

@@ -1,6 +1,6 @@
 /**
  * The life of money on the real contracts with the real USDC code, deployed by the modules that production uses:
- * open → collect → book → anchor → release → withdraw.
+ * open → collect, pay at a fixed price → book → anchor → release → withdraw.
  */
 import { strict as assert } from 'node:assert';
 import { concat, EventLog, getBytes, id, Result, sha256, zeroPadValue, ZeroAddress } from 'ethers';
@@ -28,6 +28,28 @@ async function onlyEvent(contract: System['auditLog'], name: string): Promise<Re
   return event.args;
 }
 
+/** Mints the payer USDC, and lets the relay take it by the payer's EIP-3009 authorization. */
+async function payFixedPrice({ ethers, usdc, autoPayLLM, relay, payer }: System, value: bigint): Promise<void> {
+  await usdc.getFunction('mint')(payer.address, value);
+  const [token, to] = [await usdc.getAddress(), await autoPayLLM.getAddress()];
+  const { chainId } = await ethers.provider.getNetwork();
+  const domain = { name: 'USD Coin', version: '2', chainId, verifyingContract: token };
+  const types = {
+    TransferWithAuthorization: [
+      { name: 'from', type: 'address' },
+      { name: 'to', type: 'address' },
+      { name: 'value', type: 'uint256' },
+      { name: 'validAfter', type: 'uint256' },
+      { name: 'validBefore', type: 'uint256' },
+      { name: 'nonce', type: 'bytes32' },
+    ],
+  };
+  const terms = { value, validAfter: 0n, validBefore: 1n << 40n, nonce: id('fixed price') };
+  const signature = await payer.signTypedData(domain, types, { from: payer.address, to, ...terms });
+  const accept = autoPayLLM.connect(relay).getFunction('acceptPayment');
+  await (await accept(token, payer.address, ...Object.values(terms), signature)).wait();
+}
+
 describe('the life of money, with real USDC', () => {
   it('goes from the payer to the provider, and every step is checked on the way', async () => {
     const system = await deployInProcess();
@@ -41,9 +63,13 @@ describe('the life of money, with real USDC', () => {
     // Open, and collect a part of what the voucher allows.
     const salt = id('life of money');
     const { channelId } = await openChannel(system, { salt, deposit: 5_000_000n });
-    const claims = await packClaim(system, { channelId, salt, maximum: 2_000_000n, claimed: 1_250_000n });
+    const claims = await packClaim(system, { channelId, salt, maximum: 2_000_000n, claimed: 1_170_000n });
     await (await autoPayLLM.connect(relay).getFunction('collect')(token, claims)).wait();
-    assert.equal((await paymentChannels.getFunction('getChannel')(channelId)).settled, 1_250_000n);
+    assert.equal((await paymentChannels.getFunction('getChannel')(channelId)).settled, 1_170_000n);
+
+    // Pay another call at a fixed price, of which a part will go back.
+    await payFixedPrice(system, 80_000n);
+    assert.equal(await autoPayLLM.getFunction('refundableOf')(token, payer.address), 80_000n);
     assert.equal(await autoPayLLM.getFunction('unbooked')(token), 1_250_000n);
     assert.equal(await balanceOf(await autoPayLLM.getAddress()), bond + 1_250_000n);
 
@@ -83,7 +109,7 @@ describe('the life of money, with real USDC', () => {
     await assert.rejects(paymentChannels.connect(payer).getFunction('withdraw')(channelId), /CloseNotReady/);
     await networkHelpers.time.increase(3600);
     await (await paymentChannels.connect(payer).getFunction('withdraw')(channelId)).wait();
-    assert.equal(await balanceOf(payer.address), 3_800_000n);
+    assert.equal(await balanceOf(payer.address), 3_880_000n);
     assert.equal(await balanceOf(await paymentChannels.getAddress()), 0n);
   });
 

@@ -50,6 +50,7 @@ export async function openTestRelay(stack: ChainStack): Promise<TestRelay> {
   const shared = {
     ...{ relay, contracts, auditLog: contracts.auditLog, maxClaims: 100, log: silentLog },
     shortBonds: new Map<Hex, bigint>(),
+    toldBatches: new Set<string>(),
   };
   const queue = queueOf({ ledger, client });
 
@@ -101,4 +102,5 @@ const ledgerSteps = [
   'finishBooking',
   'enqueueTransaction',
   'finishTransaction',
+  'setState',
 ] as const;

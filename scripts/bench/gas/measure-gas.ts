@@ -142,7 +142,7 @@ async function packClaims(system: GasSystem, channels: readonly OpenedChannel[],
 /** Books twice, and releases and withdraws the second booking's credit, when the provider has been paid before. */
 async function measureBooking(system: GasSystem): Promise<Pick<Measurements, 'book' | 'release' | 'withdrawCredits'>> {
   const { accounts, send } = system;
-  const { usdc, business: target } = targetsOf(system);
+  const { usdc, business: target, log } = targetsOf(system);
   const business = { from: accounts.relay, ...target };
   const day = Number((await system.blockTime()) / 86_400n);
   const provider = nameId('simulated');
@@ -155,11 +155,14 @@ async function measureBooking(system: GasSystem): Promise<Pick<Measurements, 'bo
     ),
   );
   const noWord = toHex(Buffer.alloc(32));
-  const noAnchor = { size: 0n, previousSize: 0n, anchoredAt: 0n, root: noWord, cid: noWord };
+  // Each step's log has one entry more, which is anchored after the booking.
   const step = async (batchId: bigint) => {
-    const book = await send({ ...business, functionName: 'book', args: [usdc.to, spends, [], 0n] });
+    const book = await send({ ...business, functionName: 'book', args: [usdc.to, spends, [], batchId] });
+    await send({ from: accounts.relay, ...log, functionName: 'anchor', args: [batchId, noWord, noWord] });
+    const anchoredAt = await system.blockTime();
+    const anchor = { size: batchId, previousSize: batchId - 1n, anchoredAt, root: noWord, cid: noWord };
     await system.increaseTime(3_600n);
-    const release = await send({ ...business, functionName: 'release', args: [batchId, booked, noAnchor] });
+    const release = await send({ ...business, functionName: 'release', args: [batchId, booked, anchor] });
     const withdrawCredits = await send({ ...business, functionName: 'withdrawCredits', args: [creditId] });
     return { book, release, withdrawCredits };
   };
@@ -172,7 +175,7 @@ async function measureAnchors(system: GasSystem): Promise<Pick<Measurements, 'an
   const anchor = (size: bigint): Promise<TransactionCost> =>
     system.send({ ...log, functionName: 'anchor', args: [size, toHex(randomBytes(32)), toHex(randomBytes(32))] });
   await anchor(100n);
-  return { anchorSmall: await anchor(101n), anchorLarge: await anchor(1_000_000_101n) };
+  return { anchorSmall: await anchor(101n), anchorLarge: await anchor(16_000_101n) };
 }
 
 /** The second call each of the same user, provider and model on a day, with an unlimited allowance. */

@@ -28,6 +28,27 @@ test('a newer file is refused and left as it is', () => {
   expect(versionOf(db)).toBe(99);
 });
 
+test('a file of the same version with other tables is refused by name, with a remedy, and left as it is', () => {
+  const db = new DatabaseSync(':memory:');
+  migrate(db, ['CREATE TABLE a (x); CREATE TABLE b (x); CREATE INDEX b_x ON b (x)']);
+  const newer = ['CREATE TABLE a (x, y); CREATE TABLE b (x); CREATE TABLE c (x)', 'CREATE TABLE d (x)'];
+  expect(() => migrate(db, newer)).toThrow(
+    expect.objectContaining({
+      code: 'invalid_configuration',
+      message: expect.stringMatching(/\(a, b_x, c differ\).*delete or move the data folder/) as string,
+    }) as Error,
+  );
+  expect(versionOf(db)).toBe(1);
+  expect(db.prepare("SELECT count(*) AS n FROM sqlite_schema WHERE name IN ('c', 'd')").get()).toEqual({ n: 0 });
+});
+
+test('layout and comments of a schema may change', () => {
+  const db = new DatabaseSync(':memory:');
+  migrate(db, ['CREATE TABLE a (x)']);
+  migrate(db, ['CREATE TABLE a (-- what it is\n  x\n)']);
+  expect(versionOf(db)).toBe(1);
+});
+
 test('a migration that fails half-way leaves nothing', () => {
   const db = new DatabaseSync(':memory:');
   expect(() => migrate(db, ['CREATE TABLE a (x); CREATE TABLE a (x)'])).toThrow('already exists');

@@ -76,6 +76,14 @@ export function createOperations(stores: Stores) {
     addBlock: createAddBlock(stores),
     anchoredSize: (): number => log.lastAnchor()?.size ?? 0,
     recordAnchor: createRecordAnchor(stores),
+    findAnchorOf: (index: number) => log.findAnchorOf(index),
+    findBlockOf: (index: number) => log.findBlockOf(index),
+    listLeafHashes: ({ from, limit }: { from: number; limit: number }): Uint8Array[] =>
+      log.listLeafHashes(from, Math.min(limit, maxListed)),
+    findCharge: ({ channelId, sequence }: { channelId: Hex; sequence: number }) =>
+      charges.findBySequence(channelId, sequence),
+    findLastCharge: ({ channelId, belowIndex = Number.MAX_SAFE_INTEGER }: { channelId: Hex; belowIndex?: number }) =>
+      charges.findLast(channelId, belowIndex),
     openCollection: createOpenCollection(stores),
     hasClosingDebt: (): boolean => channels.hasClosingDebt(),
     listOpenCollections: (): Collection[] =>

@@ -1,5 +1,6 @@
 import { AutoPayError } from '../../../protocol/errors/auto-pay-error.ts';
-import type { LogStore, StoredAnchor } from '../log-store.ts';
+import type { StoredAnchor } from '../background-ledger.ts';
+import type { LogStore } from '../log-store.ts';
 
 /**
  * Records an anchor that succeeded; the same anchor again has no effect.

@@ -20,7 +20,8 @@ import {TestToken} from "../mocks/TestToken.sol";
 import {ReentrantToken} from "../mocks/WeirdTokens.sol";
 import {ChannelFixture} from "./ChannelFixture.sol";
 
-/// @notice AutoPayLLM with a real escrow and a real log, one provider, and helpers that act and check.
+/// @notice AutoPayLLM with a real escrow and a real log of one anchored entry, one provider, and helpers that act and
+/// check.
 /// @dev The test contract is the admin.
 abstract contract BusinessFixture is ChannelFixture {
     uint256 internal constant BOND = 10_000;
@@ -41,7 +42,7 @@ abstract contract BusinessFixture is ChannelFixture {
 
     Spend[] internal noSpends;
     Refund[] internal noRefunds;
-    Anchor internal noAnchor;
+    Anchor internal firstAnchor;
 
     function setUp() public virtual override {
         super.setUp();
@@ -50,10 +51,11 @@ abstract contract BusinessFixture is ChannelFixture {
         disputes = wallet("disputes");
         payout = wallet("payout");
         bondPayout = wallet("bond payout");
-        auditLog = new AuditLog(address(this), relay);
+        auditLog = AuditLog(create("AuditLog", abi.encode(address(this), relay)));
         budgets = new MoodyBudgets();
         agpt = new TestToken();
-        useAutoPay(new AutoPayLLM(config()));
+        useAutoPay(AutoPayLLM(create("AutoPayLLM", abi.encode(config()))));
+        firstAnchor = anchorChecked(START, 1);
     }
 
     /// @dev The usual deployment.
@@ -98,6 +100,18 @@ abstract contract BusinessFixture is ChannelFixture {
         vm.prank(relay);
         assertEq(autoPay.collect(address(currency), claims), amount, "received");
         assertEq(autoPay.unbooked(address(currency)) - unbooked, amount, "unbooked");
+    }
+
+    /// @dev Takes a payment at a fixed price; checks that it counts, and may go back.
+    function acceptChecked(TestToken currency, address from, uint256 amount) internal {
+        currency.mint(from, amount);
+        uint256 unbooked = autoPay.unbooked(address(currency));
+        uint256 refundable = autoPay.refundableOf(address(currency), from);
+        vm.prank(relay);
+        uint256 received = autoPay.acceptPayment(address(currency), from, amount, 0, START + 1 days, "nonce", "");
+        assertEq(received, amount, "received");
+        assertEq(autoPay.unbooked(address(currency)) - unbooked, amount, "unbooked");
+        assertEq(autoPay.refundableOf(address(currency), from) - refundable, amount, "refundable");
     }
 
     /// @dev Puts up a bond; checks that it counts.

@@ -24,7 +24,7 @@ abstract contract ChannelFixture is TestBase {
 
     function setUp() public virtual {
         vm.warp(START);
-        channels = new PaymentChannels();
+        channels = PaymentChannels(create("PaymentChannels", ""));
         token = new TestToken();
         payer = wallet("payer");
         payee = wallet("payee");

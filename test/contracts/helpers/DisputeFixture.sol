@@ -45,6 +45,7 @@ abstract contract DisputeFixture is ChannelFixture {
     uint128 internal constant RELAY_BOND = 10_000;
     uint128 internal constant CLAIMANT_BOND = 50;
     uint128 internal constant MIN_PENALTY = 20;
+    uint64 internal constant MERGE_DELAY = 24 hours;
     uint96 internal constant SETTLED = 1000;
     /// @dev What the usual usage costs by the table's first row: 18×2 + 5×1 + 4×3 + 3×4 + 8×5 + 2×6 + 7.
     uint128 internal constant FAIR = 124;
@@ -107,25 +108,43 @@ abstract contract DisputeFixture is ChannelFixture {
         InitialFeed[] memory feeds = new InitialFeed[](1);
         feeds[0] = InitialFeed(usual, feed, 1 hours);
 
-        auditLog = new AuditLog(governance, relay);
-        priceBook = new PriceBook(governance, priceRoot);
-        keys = new KeyRegistry(governance, relay);
-        autoPay = new AutoPayLLM(
-            AutoPayLLMConfig({
-                paymentChannels: channels,
-                auditLog: auditLog,
-                modelBudgets: new ModelBudgets(governance, usual, 1e18, new InitialRate[](0)),
-                agpt: IERC20(usual),
-                admin: address(this),
-                relay: relay,
-                guardian: address(0),
-                bondPayout: relay,
-                disputeWindow: 1 hours,
-                providers: new ProviderPayout[](0)
-            })
+        auditLog = AuditLog(create("AuditLog", abi.encode(governance, relay)));
+        priceBook = PriceBook(create("PriceBook", abi.encode(governance, priceRoot)));
+        keys = KeyRegistry(create("KeyRegistry", abi.encode(governance, relay)));
+        autoPay = AutoPayLLM(
+            create(
+                "AutoPayLLM",
+                abi.encode(
+                    AutoPayLLMConfig({
+                        paymentChannels: channels,
+                        auditLog: auditLog,
+                        modelBudgets: ModelBudgets(
+                            create("ModelBudgets", abi.encode(governance, usual, 1e18, new InitialRate[](0)))
+                        ),
+                        agpt: IERC20(usual),
+                        admin: address(this),
+                        relay: relay,
+                        guardian: address(0),
+                        bondPayout: relay,
+                        disputeWindow: MERGE_DELAY + 10 minutes,
+                        providers: new ProviderPayout[](0)
+                    })
+                )
+            )
         );
-        disputes = new BillingDisputes(
-            configOf(new PriceOracle(governance, AggregatorV3Interface(address(0)), feeds), governance, usual)
+        disputes = BillingDisputes(
+            create(
+                "BillingDisputes",
+                abi.encode(
+                    configOf(
+                        PriceOracle(
+                            create("PriceOracle", abi.encode(governance, AggregatorV3Interface(address(0)), feeds))
+                        ),
+                        governance,
+                        usual
+                    )
+                )
+            )
         );
         autoPay.grantRole(autoPay.DISPUTES_ROLE(), address(disputes));
         payee = address(autoPay);
@@ -138,7 +157,7 @@ abstract contract DisputeFixture is ChannelFixture {
     ) internal view returns (BillingDisputesConfig memory config) {
         InitialTerms[] memory terms = new InitialTerms[](1);
         terms[0] = InitialTerms(currency, CLAIMANT_BOND, MIN_PENALTY);
-        return BillingDisputesConfig(autoPay, priceBook, oracle, keys, judge, terms);
+        return BillingDisputesConfig(autoPay, priceBook, oracle, keys, judge, MERGE_DELAY, terms);
     }
 
     /// @dev Lets the relay collect until the channel's settled total is this; checks it.
@@ -240,6 +259,11 @@ abstract contract DisputeFixture is ChannelFixture {
         auditLog.anchor(size, anchor.root, "cid");
         assertTrue(auditLog.isAnchored(anchor), "anchored");
         return AnchoredEntry(entry, index, anchor, MerkleTree.path(leaves, index, 0, size));
+    }
+
+    /// @dev Answers a challenge of a settlement with a receipt, at its place in the log.
+    function answerSettlement(uint256 id, SignedReceipt memory receipt, AnchoredEntry memory place) internal {
+        disputes.answerSettlement(id, receipt, place.index, place.anchor, place.path);
     }
 
     function leafOf(bytes memory entry) internal pure returns (bytes32) {

@@ -16,6 +16,7 @@ interface Vm {
     function expectEmit() external;
     function expectEmit(address emitter) external;
     function expectRevert(bytes calldata data) external;
+    function getCode(string calldata artifact) external view returns (bytes memory);
     function getRecordedLogs() external returns (Log[] memory);
     function parseJson(string calldata json, string calldata key) external pure returns (bytes memory);
     function parseJsonAddress(string calldata json, string calldata key) external pure returns (address);

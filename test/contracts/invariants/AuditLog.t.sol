@@ -14,7 +14,7 @@ contract AuditLogHandler is TestBase {
     uint256 private _now = 1_760_000_000;
 
     constructor() {
-        log = new AuditLog(address(this), address(this));
+        log = AuditLog(create("AuditLog", abi.encode(address(this), address(this))));
     }
 
     function anchor(uint16 by, bytes32 root, bytes32 cid) external {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.28;
 
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {AuditLog} from "../../../contracts/AuditLog.sol";
 import {AutoPayLLM} from "../../../contracts/AutoPayLLM.sol";
 import {ModelBudgets} from "../../../contracts/ModelBudgets.sol";
@@ -46,6 +47,8 @@ contract AutoPayLLMHandler is TestBase {
     AuditLog private _log;
 
     uint256 public collected;
+    mapping(address customer => uint256 amount) public paidBy;
+    mapping(address customer => uint256 amount) public refundsBookedTo;
     uint256 public bookedWithin;
     uint256 public bookedOver;
     uint256 public releasedWithin;
@@ -55,6 +58,7 @@ contract AutoPayLLMHandler is TestBase {
     uint256 public refundsWaiting;
     uint256 public bond;
     uint256 public frozen;
+    uint256 public owed;
     uint256 public burned;
     uint256 public allowanceCosts;
     uint256 public allowanceWithdrawn;
@@ -71,14 +75,14 @@ contract AutoPayLLMHandler is TestBase {
 
     constructor() {
         vm.warp(START);
-        channels = new PaymentChannels();
+        channels = PaymentChannels(create("PaymentChannels", ""));
         token = new MoodyToken();
         agpt = new TestToken();
-        _log = new AuditLog(address(this), address(this));
+        _log = AuditLog(create("AuditLog", abi.encode(address(this), address(this))));
         InitialRate[] memory rates = new InitialRate[](1);
         rates[0] = InitialRate(address(token), 1e18);
-        budgets = new ModelBudgets(address(this), address(agpt), LIMIT, rates);
-        autoPay = new AutoPayLLM(_config());
+        budgets = ModelBudgets(create("ModelBudgets", abi.encode(address(this), address(agpt), LIMIT, rates)));
+        autoPay = AutoPayLLM(create("AutoPayLLM", abi.encode(_config())));
         budgets.setConsumer(address(autoPay));
         autoPay.grantRole(autoPay.DISPUTES_ROLE(), address(this));
         token.setMood(customerAt(1), MoodyToken.Mood.Blocked);
@@ -116,16 +120,26 @@ contract AutoPayLLMHandler is TestBase {
         done["collect"]++;
     }
 
-    function book(uint128[3] calldata shares, uint256 refundShare, bool needsLog, uint256 customer) external {
+    function acceptPayment(uint96 amount, uint256 customer) external {
         _tick();
+        amount = uint96(bound(amount, 1, 1e19));
+        _acceptPayment(customerAt(customer), amount);
+        done["acceptPayment"]++;
+    }
+
+    function book(uint128[3] calldata shares, uint256 refundShare, uint64 growth, uint256 customer) external {
+        _tick();
+        address to = customerAt(customer);
+        if (autoPay.refundableOf(address(token), to) == 0) _acceptPayment(to, 1e18);
         uint256 left = autoPay.unbooked(address(token));
         if (left < 4) return;
         Spend[] memory spends = _plan(shares, left);
         (BookedSpend[] memory expected, uint256 within, uint256 over) = _judge(spends);
         _topUpBond(autoPay.unreleased(address(token)) + within);
         Refund[] memory refunds = new Refund[](1);
-        refunds[0] = Refund("call", customerAt(customer), uint128(bound(refundShare, 0, left / 4)));
-        uint64 logSize = needsLog ? _log.latestSize() + 1 : 0;
+        uint256 refundable = Math.min(left / 4, autoPay.refundableOf(address(token), to));
+        refunds[0] = Refund("call", to, uint128(bound(refundShare, 1, refundable)));
+        uint64 logSize = uint64(Math.max(_log.latestSize() + bound(growth, 0, 3), 1));
 
         uint256 batchId = autoPay.book(address(token), spends, refunds, logSize);
         assertEq(autoPay.getBatch(batchId).spendsHash, keccak256(abi.encode(expected)), "booked as judged here");
@@ -133,6 +147,7 @@ contract AutoPayLLMHandler is TestBase {
         _bookings.push(Booking(logSize, _now, false, false));
         bookedWithin += within;
         bookedOver += over;
+        refundsBookedTo[to] += refunds[0].amount;
         if (customer % 2 == 0) refunded += refunds[0].amount;
         else refundsWaiting += refunds[0].amount;
         done["book"]++;
@@ -180,7 +195,7 @@ contract AutoPayLLMHandler is TestBase {
     }
 
     function withdrawBond(uint256 amount) external {
-        uint256 needed = frozen + autoPay.unreleased(address(token));
+        uint256 needed = frozen + owed + autoPay.unreleased(address(token));
         if (bond <= needed) return;
         amount = bound(amount, 1, bond - needed);
         autoPay.withdrawBond(address(token), amount);
@@ -199,6 +214,21 @@ contract AutoPayLLMHandler is TestBase {
         autoPay.thawBond(address(token), amount);
         frozen -= amount;
         done["thawBond"]++;
+    }
+
+    function oweBond(uint256 amount) external {
+        amount = bound(amount, 1, 1e18);
+        autoPay.oweBond(address(token), amount);
+        owed += amount;
+        done["oweBond"]++;
+    }
+
+    function settleOwed(uint256 amount) external {
+        if (owed == 0) return;
+        amount = bound(amount, 1, owed);
+        autoPay.settleOwed(address(token), amount);
+        owed -= amount;
+        done["settleOwed"]++;
     }
 
     function slashBond(uint256 refund, uint256 penalty, uint256 customer) external {
@@ -353,7 +383,13 @@ contract AutoPayLLMHandler is TestBase {
 
     /// @dev Deposits what the bond lacks.
     function _topUpBond(uint256 required) private {
-        if (bond - frozen < required) _depositBond(required - (bond - frozen));
+        uint256 needed = required + frozen + owed;
+        if (bond < needed) _depositBond(needed - bond);
+    }
+
+    function _acceptPayment(address from, uint256 amount) private {
+        token.mint(from, amount);
+        paidBy[from] += autoPay.acceptPayment(address(token), from, amount, 0, type(uint64).max, "", "");
     }
 
     function _depositBond(uint256 amount) private {
@@ -371,9 +407,8 @@ contract AutoPayLLMHandler is TestBase {
         vm.warp(_now);
     }
 
-    /// @dev The first anchor that covers a size; an empty one if none is needed.
+    /// @dev The first anchor that covers a size.
     function _covering(uint64 logSize) private view returns (bool found, Anchor memory covering) {
-        if (logSize == 0) return (true, covering);
         for (uint256 i = 0; i < _anchors.length; ++i) if (_anchors[i].size >= logSize) return (true, _anchors[i]);
     }
 }
@@ -393,8 +428,9 @@ contract AutoPayLLMInvariantTest is TestBase {
 
     /// @dev Read by the test runner, after each run: a run in which nothing happened proves nothing.
     function afterInvariant() external view {
-        string[17] memory steps = [
+        string[20] memory steps = [
             "collect",
+            "acceptPayment",
             "book",
             "book over budget",
             "anchor",
@@ -406,6 +442,8 @@ contract AutoPayLLMInvariantTest is TestBase {
             "withdrawBond",
             "freezeBond",
             "thawBond",
+            "oweBond",
+            "settleOwed",
             "slashBond",
             "executeLLMCall",
             "withdrawApiCredits",
@@ -433,7 +471,9 @@ contract AutoPayLLMInvariantTest is TestBase {
     function invariant_6_NothingIsPaidTwice() external view {
         uint256 booked = _handler.bookedWithin() + _handler.bookedOver();
         uint256 released = _handler.releasedWithin() + _handler.releasedOver();
-        assertTrue(booked + _handler.autoPay().unbooked(address(_handler.token())) <= _handler.collected(), "booked");
+        uint256 came =
+            _handler.collected() + _handler.paidBy(_handler.customerAt(0)) + _handler.paidBy(_handler.customerAt(1));
+        assertTrue(booked + _handler.autoPay().unbooked(address(_handler.token())) <= came, "booked");
         assertTrue(released <= booked, "released <= booked");
         assertEq(_handler.withdrawn() + _handler.credits(), released, "withdrawn <= released");
         uint256 paid =
@@ -466,6 +506,7 @@ contract AutoPayLLMInvariantTest is TestBase {
         assertTrue(bond.frozen <= bond.amount, "frozen <= amount");
         assertEq(bond.amount, _handler.bond(), "amount");
         assertEq(bond.frozen, _handler.frozen(), "frozen");
+        assertEq(bond.owed, _handler.owed(), "owed");
         assertEq(_handler.token().balanceOf(_handler.autoPay().BURN_ADDRESS()), _handler.burned(), "burned");
         assertEq(
             _handler.autoPay().unreleased(address(_handler.token())),
@@ -479,5 +520,16 @@ contract AutoPayLLMInvariantTest is TestBase {
         assertEq(held + _handler.allowanceWithdrawn(), _handler.allowanceCosts(), "each call paid once");
         (uint256 cap, uint256 spent) = _handler.autoPay().dailyCapOf(wallet("payer"));
         assertTrue(spent <= cap, "within the cap");
+    }
+
+    function invariant_10_NoWalletIsRefundedMoreThanItPaid() external view {
+        address token = address(_handler.token());
+        for (uint256 i = 0; i < 2; ++i) {
+            address customer = _handler.customerAt(i);
+            uint256 refunded = _handler.refundsBookedTo(customer);
+            uint256 refundable = _handler.autoPay().refundableOf(token, customer);
+            assertTrue(refunded <= _handler.paidBy(customer), "refunded <= paid");
+            assertEq(refunded + refundable, _handler.paidBy(customer), "the rest is refundable");
+        }
     }
 }

@@ -66,8 +66,8 @@ contract BillingDisputesHandler is DisputeFixture {
 
     function withdrawBond(uint256 amount) external {
         Bond memory bond = autoPay.bondOf(address(token));
-        if (bond.amount == bond.frozen) return;
-        amount = bound(amount, 1, bond.amount - bond.frozen);
+        if (bond.amount <= bond.frozen + bond.owed) return;
+        amount = bound(amount, 1, bond.amount - bond.frozen - bond.owed);
         vm.prank(relay);
         autoPay.withdrawBond(address(token), amount);
         withdrawn += amount;
@@ -124,16 +124,13 @@ contract BillingDisputesHandler is DisputeFixture {
     function answer(uint256 which, uint256 seed, uint64 sequence, uint128 amount) external {
         _as(which);
         uint256 id = _find(DisputeKind.SettledBeyondReceipt, seed, 24 hours);
-        AnchoredEntry memory entry;
         if (id != 0) {
-            Dispute memory dispute = disputes.getDispute(id);
-            channelId = dispute.channelId;
-            CallReceipt memory receipt = receiptOf(100, dispute.settled, 1);
-            entry = anchoredAmong(auditLog.latestSize() + 3, 2, abi.encode(receipt), _now);
+            _answerSettlement(id);
         } else {
+            AnchoredEntry memory entry;
             (id, entry) = _challengeInclusion(sequence, amount, true);
+            disputes.answerChallenge(id, entry);
         }
-        disputes.answerChallenge(id, entry);
         forfeited += CLAIMANT_BOND;
         done["answer"]++;
     }
@@ -181,7 +178,8 @@ contract BillingDisputesHandler is DisputeFixture {
             uint256 id = (((seed % count) + i) % count) + 1;
             Dispute memory dispute = disputes.getDispute(id);
             uint256 settled = channels.getChannel(ChannelId.wrap(dispute.channelId)).settled;
-            if (dispute.outstanding == 0 || settled == disputes.refundedOf(dispute.channelId)) continue;
+            bool isPayable = dispute.outstanding != 0 && settled != disputes.refundedOf(dispute.channelId);
+            if (!isPayable && (dispute.outstanding != 0 || dispute.penaltyOutstanding == 0)) continue;
             disputes.payOutstanding(id);
             done["payOutstanding"]++;
             return;
@@ -206,6 +204,10 @@ contract BillingDisputesHandler is DisputeFixture {
 
     function relaysBond() external view returns (Bond memory) {
         return autoPay.bondOf(address(token));
+    }
+
+    function deposit() external pure returns (uint256) {
+        return DEPOSIT;
     }
 
     function burned() external view returns (uint256) {
@@ -234,6 +236,14 @@ contract BillingDisputesHandler is DisputeFixture {
             if (isOpen && _now - dispute.openedAt < within) return id;
         }
         return 0;
+    }
+
+    /// @dev With the least that answers.
+    function _answerSettlement(uint256 id) private {
+        Dispute memory dispute = disputes.getDispute(id);
+        (channelId, payer) = (dispute.channelId, dispute.payer);
+        SignedReceipt memory later = _sign(receiptOf(dispute.sequence + 1, dispute.settled, 0));
+        answerSettlement(id, later, anchoredAmong(auditLog.latestSize() + 3, 2, later.entry, _now));
     }
 
     /// @dev Collects some more of the channel, if there is any.
@@ -396,6 +406,24 @@ contract BillingDisputesInvariantTest is TestBase {
         assertEq(escrow, 2_000_000 - settled, "escrow");
         assertEq(unbooked, settled, "what was collected is still there");
         assertEq(business, unbooked + bond, "AutoPayLLM holds both");
+    }
+
+    function invariant_D5_WhatIsStillDueIsKeptOfTheBond() external view {
+        BillingDisputes disputes = _handler.contractUnderTest();
+        uint256 owed;
+        for (uint256 i = 0; i < 2; ++i) {
+            bytes32 channel = _handler.channelAt(i);
+            uint256 due;
+            for (uint256 id = 1; id <= disputes.disputeCount(); ++id) {
+                Dispute memory dispute = disputes.getDispute(id);
+                if (dispute.channelId == channel) due += dispute.outstanding;
+                bool isUpheld = dispute.state == DisputeState.Upheld;
+                assertTrue(dispute.penaltyOutstanding <= (isUpheld ? dispute.penalty : 0), "penalty");
+            }
+            uint256 most = _handler.deposit() - disputes.refundedOf(channel);
+            owed += due < most ? due : most;
+        }
+        assertEq(_handler.relaysBond().owed, owed, "kept for the payers");
     }
 
     /// @dev What open disputes hold of both sides; those that ended hold nothing.

@@ -23,7 +23,7 @@ contract ModelBudgetsHandler is TestBase {
         vm.warp(uint256(FIRST_DAY) * 1 days);
         InitialRate[] memory rates = new InitialRate[](1);
         rates[0] = InitialRate(tokenAt(1), 3e18);
-        budgets = new ModelBudgets(address(this), tokenAt(0), 1e21, rates);
+        budgets = ModelBudgets(create("ModelBudgets", abi.encode(address(this), tokenAt(0), 1e21, rates)));
         budgets.setConsumer(address(this));
         _note();
     }

@@ -38,7 +38,7 @@ contract PaymentChannelsHandler is TestBase {
     uint256 private _salts;
 
     constructor() {
-        channels = new PaymentChannels();
+        channels = PaymentChannels(create("PaymentChannels", ""));
         tokens[0] = new AuthorizedToken();
         tokens[1] = new AuthorizedToken();
     }

@@ -21,8 +21,8 @@ contract PeriodsHandler is TestBase {
 
     constructor() {
         vm.warp(START);
-        book = new PriceBook(address(this), rootAt(0));
-        registry = new KeyRegistry(address(this), address(this));
+        book = PriceBook(create("PriceBook", abi.encode(address(this), rootAt(0))));
+        registry = KeyRegistry(create("KeyRegistry", abi.encode(address(this), address(this))));
     }
 
     function publish(uint256 subject, uint8 ahead) external {
@@ -38,7 +38,8 @@ contract PeriodsHandler is TestBase {
         bytes32 root = rootAt(subject);
         PriceBook.Period memory period = book.periodOf(root);
         if (period.from == 0 || period.until != 0) return;
-        uint64 earliest = period.from > clock ? period.from : clock;
+        uint64 earliest = clock + book.MIN_NOTICE();
+        if (period.from > earliest) earliest = period.from;
         book.retirePriceRoot(root, ahead % 2 == 0 ? 0 : earliest + (ahead % 8));
         done["retire"]++;
     }

@@ -11,6 +11,20 @@ import {TestToken} from "./TestToken.sol";
 contract AuthorizedToken is TestToken, ERC3009, IReceiveWithAuthorization {
     constructor() EIP712("Test Token", "1") {}
 
+    function transferWithAuthorization(
+        address from,
+        address to,
+        uint256 value,
+        uint256 validAfter,
+        uint256 validBefore,
+        bytes32 nonce,
+        bytes calldata signature
+    ) external override {
+        bytes32 digest = hashTransfer(from, to, value, validAfter, validBefore, nonce);
+        require(SignatureChecker.isValidSignatureNow(from, digest, signature), ERC3009InvalidSignature());
+        _transferWithAuthorization(from, to, value, validAfter, validBefore, nonce);
+    }
+
     function receiveWithAuthorization(
         address from,
         address to,
@@ -34,16 +48,30 @@ contract AuthorizedToken is TestToken, ERC3009, IReceiveWithAuthorization {
         uint256 validBefore,
         bytes32 nonce
     ) public view returns (bytes32) {
-        bytes memory words = abi.encode(
-            RECEIVE_WITH_AUTHORIZATION_TYPEHASH,
-            from,
-            to,
-            value,
-            validAfter,
-            validBefore,
-            nonce
-        );
-        return _hashTypedDataV4(keccak256(words));
+        return _hash(RECEIVE_WITH_AUTHORIZATION_TYPEHASH, from, to, value, validAfter, validBefore, nonce);
+    }
+
+    function hashTransfer(
+        address from,
+        address to,
+        uint256 value,
+        uint256 validAfter,
+        uint256 validBefore,
+        bytes32 nonce
+    ) public view returns (bytes32) {
+        return _hash(TRANSFER_WITH_AUTHORIZATION_TYPEHASH, from, to, value, validAfter, validBefore, nonce);
+    }
+
+    function _hash(
+        bytes32 typeHash,
+        address from,
+        address to,
+        uint256 value,
+        uint256 validAfter,
+        uint256 validBefore,
+        bytes32 nonce
+    ) private view returns (bytes32) {
+        return _hashTypedDataV4(keccak256(abi.encode(typeHash, from, to, value, validAfter, validBefore, nonce)));
     }
 }
 

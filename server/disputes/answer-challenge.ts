@@ -1,0 +1,87 @@
+import { encodeFunctionData, parseEventLogs } from 'viem';
+import { auditLogAbi } from '../../protocol/abi/audit-log.ts';
+import { billingDisputesAbi } from '../../protocol/abi/billing-disputes.ts';
+import { toHex, type Hex } from '../../protocol/bytes/hex.ts';
+import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
+import { rootOfPath } from '../../protocol/merkle/inclusion.ts';
+import { callChain } from '../chain/call-chain.ts';
+import type { ChainClient } from '../chain/create-chain-client.ts';
+import type { TransactionQueue } from '../chain/send-queued-transactions.ts';
+import type { BackgroundLedger, LoggedCharge, StoredAnchor } from '../ledger/background-ledger.ts';
+import { buildInclusionPath } from './build-inclusion-path.ts';
+import { findAnswer, type Challenge, type FindAnswerDeps } from './find-answer.ts';
+
+/** What answering works with. */
+export interface AnswerChallengeDeps extends FindAnswerDeps {
+  client: Pick<ChainClient, 'getTransactionReceipt'>;
+  ledger: FindAnswerDeps['ledger'] & Pick<BackgroundLedger, 'findAnchorOf' | 'findBlockOf' | 'listLeafHashes'>;
+  queue: Pick<TransactionQueue, 'send'>;
+  auditLog: Hex;
+  billingDisputes: Hex;
+}
+
+/** IAuditLog.Anchor. */
+interface Anchor {
+  size: bigint;
+  previousSize: bigint;
+  anchoredAt: bigint;
+  root: Hex;
+  cid: Hex;
+}
+
+/**
+ * Answers a challenge with the anchored receipt, under the purpose `answer:<disputeId>`.
+ * @returns null once it is answered; else what is missing, in words for the operator.
+ * @throws AutoPayError `transaction_reverted` if the contract does not take the answer, `internal_error` if the ledger does
+ * not lead to what was anchored; of other errors the outcome is open: call again.
+ */
+export async function answerChallenge(deps: AnswerChallengeDeps, challenge: Challenge): Promise<string | null> {
+  const found = await findAnswer(deps, challenge);
+  if ('missing' in found) return found.missing;
+  const { charge } = found;
+  // The oldest anchor is the one that may be older than the challenge.
+  const stored = await deps.ledger.findAnchorOf(charge.index);
+  if (stored === undefined) return `log entry ${charge.index} is in no anchor yet`;
+  const anchor = await readAnchor(deps, stored);
+  if (challenge.kind === 'not-in-log' && anchor.anchoredAt >= BigInt(challenge.openedAt)) {
+    return `log entry ${charge.index} was anchored at ${anchor.anchoredAt} only, not before the challenge`;
+  }
+  const path = await provePath(deps, { charge, anchor });
+  const { entry, index } = charge;
+  const data = encodeFunctionData({
+    abi: billingDisputesAbi,
+    functionName: 'answerChallenge',
+    args: [challenge.id, { entry: toHex(entry), index: BigInt(index), anchor, path: path.map(toHex) }],
+  });
+  await deps.queue.send({ purpose: `answer:${challenge.id}`, to: deps.billingDisputes, data });
+  return null;
+}
+
+/** The anchor's fields, which the contract keeps only a hash of, from the event. */
+async function readAnchor({ client, auditLog }: AnswerChallengeDeps, stored: StoredAnchor): Promise<Anchor> {
+  const { size, transactionHash } = stored;
+  const receipt = await callChain(`the anchor of size ${size}`, () =>
+    client.getTransactionReceipt({ hash: transactionHash }),
+  );
+  const anchored = parseEventLogs({ abi: auditLogAbi, eventName: 'Anchored', logs: receipt.logs }).find(
+    (event) => event.address.toLowerCase() === auditLog.toLowerCase() && event.args.size === BigInt(size),
+  );
+  if (anchored !== undefined) return anchored.args;
+  throw new AutoPayError('internal_error', `Transaction ${transactionHash} did not anchor the log at size ${size}.`);
+}
+
+/** The path under the anchor, checked against it: an answer that the contract refuses would only cost time. */
+async function provePath(
+  { ledger }: AnswerChallengeDeps,
+  { charge, anchor }: { charge: LoggedCharge; anchor: Anchor },
+): Promise<Uint8Array[]> {
+  const { index, leafHash } = charge;
+  const size = Number(anchor.size);
+  const path = await buildInclusionPath(ledger, { index, size });
+  const root = rootOfPath({ leafHash, index, size, path });
+  if (root !== undefined && toHex(root) === anchor.root.toLowerCase()) return path;
+  throw new AutoPayError(
+    'internal_error',
+    `Log entry ${index} does not lead to the anchored root of size ${size}. Run autopay fsck.`,
+  );
+}
