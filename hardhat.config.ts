@@ -47,7 +47,7 @@ export default defineConfig({
       fsPermissions: { readFile: ['protocol/vectors/vectors.json'] },
       // A fixed seed keeps gas snapshots comparable.
       fuzz: { runs: 256, seed: '0x6175746f706179' },
-      invariant: { runs: 16, depth: 200, failOnRevert: true },
+      invariant: { runs: 8, depth: 500, failOnRevert: true },
     },
   },
 });

@@ -25,7 +25,7 @@ abstract contract FixedPayments is HeldFunds, GuardianStops {
         bytes calldata signature
     ) external nonReentrant onlyRole(RELAY_ROLE) returns (uint256 received) {
         // Interaction first: only what arrives can be counted.
-        uint256 balanceBefore = _balance(token);
+        received = _balance(token);
         ITransferWithAuthorization(token).transferWithAuthorization(
             from,
             address(this),
@@ -35,7 +35,7 @@ abstract contract FixedPayments is HeldFunds, GuardianStops {
             nonce,
             signature
         );
-        received = _balance(token) - balanceBefore;
+        received = _balance(token) - received;
         require(received != 0, AutoPayLLM_ZeroAmount());
 
         // Effect: it can be booked, or go back to who paid.

@@ -77,6 +77,9 @@ describe('a role watcher', () => {
     await changeRole('grantRole', { at: keyRegistry, role: 'KEYS_ROLE', of: stack.contracts.timelock });
     const retire = { abi: keyRegistryAbi, functionName: 'retireKey', args: [stack.relay] } as const;
     await govern(keyRegistry, encodeFunctionData(retire));
+    // A retired key signs for an hour more.
+    await stack.chain.request('evm_increaseTime', [3_601]);
+    await stack.chain.mine(1);
     await watcher.poll();
     expect(refusal()?.message).toContain('its receipt key in KeyRegistry');
   });

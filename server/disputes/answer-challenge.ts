@@ -3,18 +3,23 @@ import { auditLogAbi } from '../../protocol/abi/audit-log.ts';
 import { billingDisputesAbi } from '../../protocol/abi/billing-disputes.ts';
 import { toHex, type Hex } from '../../protocol/bytes/hex.ts';
 import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
+import { hashLeaf } from '../../protocol/merkle/hashes.ts';
 import { rootOfPath } from '../../protocol/merkle/inclusion.ts';
+import { decodeReceipt } from '../../protocol/receipt/decode-receipt.ts';
 import { callChain } from '../chain/call-chain.ts';
 import type { ChainClient } from '../chain/create-chain-client.ts';
 import type { TransactionQueue } from '../chain/send-queued-transactions.ts';
 import type { BackgroundLedger, LoggedCharge, StoredAnchor } from '../ledger/background-ledger.ts';
+import type { Ledger } from '../ledger/ledger.ts';
 import { buildInclusionPath } from './build-inclusion-path.ts';
 import { findAnswer, type Challenge, type FindAnswerDeps } from './find-answer.ts';
 
 /** What answering works with. */
 export interface AnswerChallengeDeps extends FindAnswerDeps {
   client: Pick<ChainClient, 'getTransactionReceipt'>;
-  ledger: FindAnswerDeps['ledger'] & Pick<BackgroundLedger, 'findAnchorOf' | 'findBlockOf' | 'listLeafHashes'>;
+  ledger: FindAnswerDeps['ledger'] &
+    Pick<BackgroundLedger, 'findAnchorOf' | 'findBlockOf' | 'listLeafHashes'> &
+    Pick<Ledger, 'getSignedReceipt'>;
   queue: Pick<TransactionQueue, 'send'>;
   auditLog: Hex;
   billingDisputes: Hex;
@@ -46,15 +51,42 @@ export async function answerChallenge(deps: AnswerChallengeDeps, challenge: Chal
   if (challenge.kind === 'not-in-log' && anchor.anchoredAt >= BigInt(challenge.openedAt)) {
     return `log entry ${charge.index} was anchored at ${anchor.anchoredAt} only, not before the challenge`;
   }
-  const path = await provePath(deps, { charge, anchor });
-  const { entry, index } = charge;
-  const data = encodeFunctionData({
-    abi: billingDisputesAbi,
-    functionName: 'answerChallenge',
-    args: [challenge.id, { entry: toHex(entry), index: BigInt(index), anchor, path: path.map(toHex) }],
-  });
+  const path = (await provePath(deps, { charge, anchor })).map(toHex);
+  const index = BigInt(charge.index);
+  const data =
+    challenge.kind === 'not-in-log'
+      ? encodeFunctionData({
+          abi: billingDisputesAbi,
+          functionName: 'answerChallenge',
+          args: [challenge.id, { entry: toHex(charge.entry), index, anchor, path }],
+        })
+      : encodeFunctionData({
+          abi: billingDisputesAbi,
+          functionName: 'answerSettlement',
+          args: [challenge.id, await readSignedReceipt(deps, charge), index, anchor, path],
+        });
   await deps.queue.send({ purpose: `answer:${challenge.id}`, to: deps.billingDisputes, data });
   return null;
+}
+
+/** The receipt of a charge with its batch's signature, as BillingDisputes takes it. */
+async function readSignedReceipt({ ledger }: AnswerChallengeDeps, { entry, index }: LoggedCharge) {
+  const { callId } = decodeReceipt(entry);
+  const signed = await ledger.getSignedReceipt(callId);
+  if (signed === undefined) {
+    throw new AutoPayError('internal_error', `Log entry ${index} has no signed receipt. Run autopay fsck.`);
+  }
+  const root = rootOfPath({ leafHash: hashLeaf(entry), index: signed.index, size: signed.size, path: signed.path });
+  if (root === undefined) {
+    throw new AutoPayError('internal_error', `The receipt of ${callId} has no valid path. Run autopay fsck.`);
+  }
+  return {
+    entry: toHex(entry),
+    batch: { root: toHex(root), size: BigInt(signed.size), signedAtMs: BigInt(signed.signedAtMs) },
+    index: BigInt(signed.index),
+    path: signed.path.map(toHex),
+    signature: toHex(signed.signature),
+  };
 }
 
 /** The anchor's fields, which the contract keeps only a hash of, from the event. */

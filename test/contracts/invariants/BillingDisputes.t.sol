@@ -66,8 +66,15 @@ contract BillingDisputesHandler is DisputeFixture {
 
     function withdrawBond(uint256 amount) external {
         Bond memory bond = autoPay.bondOf(address(token));
-        if (bond.amount <= bond.frozen + bond.owed) return;
-        amount = bound(amount, 1, bond.amount - bond.frozen - bond.owed);
+        uint256 needed = uint256(bond.frozen) + bond.owed;
+        if (bond.amount <= needed) {
+            // A relay that wants to withdraw puts up what disputes need first.
+            uint128 missing = uint128(needed - bond.amount + 1);
+            depositBondChecked(token, missing);
+            deposited += missing;
+            bond.amount += missing;
+        }
+        amount = bound(amount, 1, bond.amount - needed);
         vm.prank(relay);
         autoPay.withdrawBond(address(token), amount);
         withdrawn += amount;
