@@ -89,6 +89,10 @@ describe('README', { timeout: 90_000 }, () => {
     [/channel status/, /deposit .*USDC/],
     [/audit verify/, /stands in the anchored log/],
     [/fsck/, /The books agree/],
+    [/gov delegate/, /now has .* of votes/],
+    [/gov propose/, /simulated from the timelock: succeeds/],
+    [/gov status/, /autopay gov vote|voting begins/],
+    [/budget status/, /sim-small/],
   ];
   it.each(commands.filter((line) => !line.startsWith('npm ')))('runs: %s', async (line) => {
     const expected = expectations.find(([pattern]) => pattern.test(line));
