@@ -21,6 +21,9 @@ const contracts = [
   ...['BillingDisputes', 'governance/AGPT', 'governance/AutoPayGovernor'],
 ];
 
+/** EIP-170. */
+const MAX_CODE_BYTES = 24_576;
+
 interface CompilerMessage {
   errorCode: string;
   formattedMessage: string;
@@ -52,7 +55,8 @@ async function listWarnings(): Promise<string[]> {
     for (const message of output.errors ?? []) {
       const file = message.sourceLocation?.file ?? '';
       if (file.startsWith('npm/')) continue;
-      if (file.startsWith('project/test/') && SIZE_WARNINGS.has(message.errorCode)) continue;
+      // Tests are compiled without optimising, and with them what they import. What is deployed is measured below.
+      if (SIZE_WARNINGS.has(message.errorCode)) continue;
       warnings.add(message.formattedMessage);
     }
   }
@@ -67,6 +71,8 @@ async function measureSizes(): Promise<Record<string, number>> {
     const path = join(root, `artifacts/contracts/${contract}.sol/${name}.json`);
     const { deployedBytecode } = await readJson<{ deployedBytecode: string }>(path);
     sizes[name] = (deployedBytecode.length - 2) / 2;
+    if (sizes[name] > MAX_CODE_BYTES)
+      throw new Error(`${name} has ${sizes[name]} bytes; chains take ${MAX_CODE_BYTES}`);
   }
   return sizes;
 }
