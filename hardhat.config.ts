@@ -44,7 +44,7 @@ export default defineConfig({
   },
   test: {
     solidity: {
-      fsPermissions: { readFile: ['protocol/vectors/vectors.json'] },
+      fsPermissions: { readFile: ['protocol/vectors/vectors.json', 'contracts/mocks/permit2.json'] },
       // A fixed seed keeps gas snapshots comparable.
       fuzz: { runs: 256, seed: '0x6175746f706179' },
       invariant: { runs: 8, depth: 500, failOnRevert: true },

@@ -4,7 +4,7 @@ pragma solidity 0.8.28;
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {AllowanceBilling} from "./business/AllowanceBilling.sol";
-import {FixedPayments} from "./business/FixedPayments.sol";
+import {DirectPayments} from "./business/DirectPayments.sol";
 import {ProviderCredits} from "./business/ProviderCredits.sol";
 import {RelayBond} from "./business/RelayBond.sol";
 import {Anchor, IAuditLog} from "./interfaces/IAuditLog.sol";
@@ -15,9 +15,9 @@ import {ReceiptBatch, ReceiptBatches} from "./types/ReceiptBatch.sol";
 
 /// @title AutoPayLLM
 /// @notice See `IAutoPayLLM`. Here is the way of the money from escrow to credits: collect, book, release. The relay's
-/// bond (with the guardian's stops), payments at a fixed price, the providers' credits and the allowance calls are parts
+/// bond (with the guardian's stops), payments for single calls, the providers' credits and the allowance calls are parts
 /// of their own in `business/`.
-contract AutoPayLLM is RelayBond, FixedPayments, AllowanceBilling, EIP712 {
+contract AutoPayLLM is RelayBond, DirectPayments, AllowanceBilling, EIP712 {
     /// @inheritdoc IAutoPayLLM
     uint64 public constant MIN_DISPUTE_WINDOW = 1 hours;
 

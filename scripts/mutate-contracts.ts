@@ -1,136 +1,115 @@
 /**
  * Mutation testing of the contracts: makes one small change after another, and runs the tests that should notice.
  *
- *   node scripts/mutate-contracts.ts [--jobs N] [--json FILE] [contract …]
+ *   node scripts/mutate-contracts.ts [--jobs N] [--results FILE] [--markdown] [contract …]
  *
  * Fails if a mutant survives that test/contracts/surviving-mutants.json does not explain, or if that file explains one
- * that is noticed. A full run takes about an hour on two cores; it is not part of `npm test`.
+ * that is noticed. `--results` keeps each verdict in a file: a run that was stopped goes on where it was, and one after
+ * new tests judges the survivors only. `--markdown` writes the table in docs/CONTRACT_TESTS.md. A run over all takes about
+ * 20 minutes of two free cores; it is not part of `npm test`.
  */
-import { readFile, writeFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
-import { basename, join } from 'node:path';
+import { basename } from 'node:path';
 import { parseArgs } from 'node:util';
+import { parseSource, readSource } from './mutation/compile-contracts.ts';
+import { createJudgeProcess } from './mutation/judge-process.ts';
+import { openVerdicts } from './mutation/keep-verdicts.ts';
 import { applyMutant, listMutants, type Mutant } from './mutation/list-mutants.ts';
-import { createScratchProject, type MutantOutcome, type ScratchProject } from './mutation/scratch-project.ts';
+import {
+  countMutants,
+  describeMutant,
+  explains,
+  readExplanations,
+  writeMutantTable,
+  type JudgedMutant,
+  type MutantRow,
+} from './mutation/report-mutants.ts';
 import { listTargets, type MutationTarget } from './mutation/targets.ts';
-import { root } from './tooling/run-command.ts';
 
-interface Survivor {
-  source: string;
-  mutant: Mutant;
-}
-
-interface Row {
-  source: string;
-  mutants: number;
-  killed: number;
-  invalid: number;
-  survived: number;
-  explained: number;
+interface Job {
+  target: MutationTarget;
+  /** Without one the tests run over the source as it is, and must pass. */
+  mutant?: Mutant;
 }
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { jobs: { type: 'string', default: '2' }, json: { type: 'string' } },
+  options: {
+    jobs: { type: 'string', default: '2' },
+    results: { type: 'string' },
+    markdown: { type: 'boolean', default: false },
+  },
 });
-const explanations = JSON.parse(await readFile(join(root, 'test/contracts/surviving-mutants.json'), 'utf8')) as Record<
-  string,
-  { source: string; why: string }
->;
-const targets = listTargets().filter(
-  ({ source }) => positionals.length === 0 || positionals.includes(basename(source, '.sol')),
-);
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
-const rows: Row[] = [];
-const unexplained: Survivor[] = [];
-const stale: string[] = [];
-for (const target of targets) {
-  const source = await readFile(join(root, target.source), 'utf8');
-  const mutants = listMutants(source, parse(source));
-  if (mutants.length === 0) continue;
-  if (target.tests.length === 0)
-    throw new Error(`${target.source} has no tests; name them in scripts/mutation/targets.ts`);
-  const outcomes = await runMutants(target, source, mutants);
-  const survivors = mutants.filter((mutant) => outcomes.get(mutant.id) === 'survived');
-  const explained = survivors.filter(({ id }) => Object.hasOwn(explanations, id));
-  unexplained.push(
-    ...survivors.filter((mutant) => !explained.includes(mutant)).map((mutant) => ({ source: target.source, mutant })),
-  );
-  const known = Object.entries(explanations).filter(([, { source: file }]) => file === target.source);
-  stale.push(...known.map(([id]) => id).filter((id) => outcomes.get(id) !== 'survived'));
-  const count = (outcome: MutantOutcome): number => [...outcomes.values()].filter((one) => one === outcome).length;
-  rows.push({
-    source: target.source,
-    mutants: mutants.length,
-    killed: count('killed'),
-    invalid: count('invalid'),
-    survived: survivors.length,
-    explained: explained.length,
-  });
-}
-report();
-if (values.json !== undefined)
-  await writeFile(values.json, `${JSON.stringify({ rows, unexplained, stale }, null, 2)}\n`);
+const all = listTargets();
+const named = positionals.map((name) => {
+  const target = all.find(({ source }) => basename(source, '.sol') === name);
+  if (target === undefined) throw new Error(`no contract, library or type of ours is named ${name}`);
+  return target;
+});
+const targets = named.length > 0 ? named : all;
+const verdicts = openVerdicts(values.results);
+const judged: JudgedMutant[] = [];
+const jobs = targets.flatMap(listJobs);
+say(`${judged.length} mutants were judged before, ${jobs.filter(({ mutant }) => mutant).length} are to be`);
+await Promise.all(Array.from({ length: Number(values.jobs) }, work));
+
+const explanations = readExplanations().filter((one) => targets.some(({ source }) => source === one.source));
+const survivors = judged.filter(({ verdict }) => verdict.outcome === 'survived');
+const unexplained = survivors.filter((mutant) => !explanations.some((one) => explains(one, mutant)));
+const stale = explanations.filter((one) => !survivors.some((mutant) => explains(one, mutant)));
+const inOrder = targets.flatMap(({ source }) => judged.filter((one) => one.source === source));
+const rows = countMutants(inOrder, explanations);
+report(rows);
+if (values.markdown) await writeMutantTable(rows, explanations);
 process.exitCode = unexplained.length + stale.length > 0 ? 1 : 0;
 
-/** The tree without types: that is all that solc needs for it, and quick. */
-function parse(content: string): unknown {
-  const solc = createRequire(import.meta.url)('solc') as { compile: (input: string) => string };
-  const settings = { stopAfter: 'parsing', outputSelection: { '*': { '': ['ast'] } } };
-  const output = JSON.parse(
-    solc.compile(JSON.stringify({ language: 'Solidity', sources: { file: { content } }, settings })),
-  ) as { sources: { file: { ast: unknown } } };
-  return output.sources.file.ast;
-}
-
-async function runMutants(
-  target: MutationTarget,
-  source: string,
-  mutants: readonly Mutant[],
-): Promise<Map<string, MutantOutcome>> {
-  const outcomes = new Map<string, MutantOutcome>();
-  const waiting = [...mutants];
-  const work = async (): Promise<void> => {
-    const project = await createScratchProject();
-    try {
-      if ((await judge(project, target)) !== 'survived') throw new Error(`${target.source} fails without any mutant`);
-      for (let mutant = waiting.shift(); mutant; mutant = waiting.shift()) {
-        await project.write(target.source, applyMutant(source, mutant));
-        const outcome = await judge(project, target);
-        outcomes.set(mutant.id, outcome);
-        if (outcome === 'survived') say(`survived ${mutant.id} ${target.source}:${mutant.line} ${describe(mutant)}`);
-      }
-    } finally {
-      await project.remove();
-    }
-  };
-  await Promise.all(Array.from({ length: Number(values.jobs) }, work));
-  say(`${target.source}: ${outcomes.size} mutants`);
-  return outcomes;
-}
-
-async function judge(project: ScratchProject, target: MutationTarget): Promise<MutantOutcome> {
-  if (!(await project.build())) return 'invalid';
-  for (const file of target.tests) {
-    const outcome = await project.runTests(file);
-    if (outcome !== 'survived') return outcome;
+/** What is still to be done for a target; what is known already goes to `judged`. */
+function listJobs(target: MutationTarget): Job[] {
+  const { source } = target;
+  const text = readSource(source);
+  const waiting: Job[] = [];
+  for (const mutant of listMutants(text, parseSource(text))) {
+    const verdict = verdicts.find(source, mutant);
+    if (verdict === undefined) waiting.push({ target, mutant });
+    else judged.push({ source, mutant, verdict });
   }
-  return 'survived';
+  return waiting.length > 0 ? [{ target }, ...waiting] : [];
 }
 
-function describe({ operator, original, replacement }: Mutant): string {
-  return `${operator}: ${original.replaceAll(/\s+/g, ' ')} → ${replacement || '(nothing)'}`;
+/** Takes one job after another until none is left. */
+async function work(): Promise<void> {
+  const judge = createJudgeProcess(targets);
+  try {
+    for (let job = jobs.shift(); job !== undefined; job = jobs.shift()) {
+      const { target, mutant } = job;
+      const { source } = target;
+      const original = readSource(source);
+      const text = mutant === undefined ? original : applyMutant(original, mutant);
+      const verdict = await judge.judge({ target, text });
+      if (mutant !== undefined) {
+        judged.push({ source, mutant, verdict });
+        verdicts.add(source, mutant, verdict);
+        if (verdict.outcome === 'survived') say(`survived ${describe(source, mutant)}`);
+      } else if (verdict.outcome !== 'survived') {
+        throw new Error(`${source} fails without any mutant: ${verdict.by ?? 'it does not compile'}`);
+      }
+    }
+  } finally {
+    judge.end();
+  }
 }
 
-function report(): void {
+function describe(source: string, mutant: Mutant): string {
+  return `${mutant.id} ${source}:${mutant.line} ${describeMutant(mutant)}`;
+}
+
+function report(rows: readonly MutantRow[]): void {
   say(`\n${'source'.padEnd(48)} mutants  killed  invalid  survived  explained`);
   for (const row of rows) {
     const numbers = [row.mutants, row.killed, row.invalid, row.survived, row.explained];
     say(`${row.source.padEnd(48)} ${numbers.map((number) => String(number).padStart(7)).join('  ')}`);
   }
-  for (const { source, mutant } of unexplained) {
-    say(`unexplained: ${mutant.id} ${source}:${mutant.line} ${describe(mutant)}`);
-  }
-  for (const id of stale) say(`explained, but noticed by a test: ${id}`);
+  for (const { source, mutant } of unexplained) say(`unexplained: ${describe(source, mutant)}`);
+  for (const { id, source, mutant } of stale) say(`explained, but noticed by a test: ${id} ${source} ${mutant}`);
 }

@@ -36,7 +36,7 @@ struct BookedSpend {
     bool withinBudget;
 }
 
-/// @notice The unused part of a fixed-price payment, on its way back to the wallet that paid.
+/// @notice The unused part of a payment for a single call, on its way back to the wallet that paid.
 struct Refund {
     /// @dev The call, a UUIDv7
     bytes16 callId;
@@ -121,7 +121,7 @@ struct AutoPayLLMConfig {
 /// through it.
 /// @dev Warning: `RELAY_ROLE` says what collected money was for. It can take from escrow only what payers signed, and it
 /// can pay only addresses that the admin registered, or refund; it is trusted to book truthfully, and the log is there to
-/// check it. A refund is paid at once, before any dispute, but never more than the wallet paid here at a fixed price:
+/// check it. A refund is paid at once, before any dispute, but never more than the wallet paid here for single calls:
 /// whoever steals the key of a relay can give such payments back and delay bookings, and can send nothing elsewhere.
 /// @dev Warning: `DEFAULT_ADMIN_ROLE` registers payout addresses and grants roles. It is meant to be a timelock.
 ///
@@ -137,19 +137,12 @@ interface IAutoPayLLM {
     /// @param unbooked The new unbooked total of the token, atomic units
     event Collected(address indexed token, uint256 amount, uint256 unbooked);
 
-    /// @notice A payment at a fixed price arrived.
+    /// @notice A payment for a single call arrived.
     /// @param token ERC-20 token
     /// @param from The wallet that paid
-    /// @param nonce Nonce of its authorization
     /// @param amount What arrived, atomic units; that much more may go back to the wallet
     /// @param unbooked The new unbooked total of the token, atomic units
-    event PaymentAccepted(
-        address indexed token,
-        address indexed from,
-        bytes32 indexed nonce,
-        uint256 amount,
-        uint256 unbooked
-    );
+    event PaymentCredited(address indexed token, address indexed from, uint256 amount, uint256 unbooked);
 
     /// @notice A name got its identifier.
     /// @param id keccak256 of the name's bytes
@@ -336,7 +329,7 @@ interface IAutoPayLLM {
     error AutoPayLLM_TooManyRefunds(uint256 count, uint256 maximum);
     /// @notice More was to be booked than collected.
     error AutoPayLLM_ExceedsUnbooked(address token, uint256 amount, uint256 unbooked);
-    /// @notice The refund is above what the wallet paid at a fixed price and did not get back, see `refundableOf`.
+    /// @notice The refund is above what the wallet paid for single calls and did not get back, see `refundableOf`.
     error AutoPayLLM_NotRefundable(address token, address to, uint256 amount, uint256 refundable);
     /// @notice The provider has no payout address; the admin sets it with `setProvider`.
     error AutoPayLLM_ProviderUnknown(bytes32 provider);
@@ -408,35 +401,21 @@ interface IAutoPayLLM {
         bytes calldata signature
     ) external returns (uint256 received);
 
-    /// @notice Takes a payment at a fixed price (x402 `exact`, MPP `charge`) by the wallet's EIP-3009 authorization.
-    /// Needs `RELAY_ROLE`.
-    /// @dev As `collect`, no freeze or suspension stops it. What arrives is what counts: it is unbooked, and may go back
-    /// to the wallet by a refund of `book`. Errors: those of the token, `AutoPayLLM_ZeroAmount`,
-    /// `AutoPayLLM_AmountTooLarge`.
-    /// @dev Warning: anyone who sees the authorization can submit it to the token first. The money is then here
-    /// uncounted, and this call reverts with the token's error of a used nonce.
-    /// @param token ERC-20 token with EIP-3009, in the overload that takes the signature as bytes
-    /// @param from The wallet that pays, and signed
+    /// @notice Takes a wallet's payment for a single call from the caller's allowance. Needs `DESK_ROLE`, which the
+    /// `IPaymentDesk` has.
+    /// @dev As `collect`, no freeze or suspension stops it. What arrives is what counts, whatever the caller says: it is
+    /// unbooked, and may go back to the wallet by a refund of `book`. Errors: those of the token,
+    /// `AutoPayLLM_ZeroAmount`, `AutoPayLLM_AmountTooLarge`.
+    /// @param token ERC-20 token
+    /// @param from The wallet that paid the caller
     /// @param amount Atomic units
-    /// @param validAfter Unix seconds after which the authorization holds
-    /// @param validBefore Unix seconds before which it holds
-    /// @param nonce Used once by `from`
-    /// @param signature Over `TransferWithAuthorization` to this contract
     /// @return received What arrived, atomic units
-    function acceptPayment(
-        address token,
-        address from,
-        uint256 amount,
-        uint256 validAfter,
-        uint256 validBefore,
-        bytes32 nonce,
-        bytes calldata signature
-    ) external returns (uint256 received);
+    function creditPayment(address token, address from, uint256 amount) external returns (uint256 received);
 
     /// @notice Says what collected money was for, and returns unused parts of payments. Needs `RELAY_ROLE`.
     /// @dev A spend that exceeds its model's budget, or is older than yesterday, is booked all the same and withheld
     /// until `releaseOverBudget`. For the others the bond must cover all that is unreleased; a booking without them
-    /// needs none. A refund goes to a wallet that paid at a fixed price (`acceptPayment`), and is at most what it paid
+    /// needs none. A refund goes to a wallet that paid for single calls (`creditPayment`), and is at most what it paid
     /// and did not get back. It is pushed with at most `REFUND_GAS_LIMIT` gas; if that fails it can be claimed with
     /// `claimRefund`.
     /// Errors: `AutoPayLLM_NothingToBook`, `AutoPayLLM_TooManySpends`, `AutoPayLLM_TooManyRefunds`,
@@ -521,8 +500,8 @@ interface IAutoPayLLM {
     /// Errors: `AutoPayLLM_ZeroAmount`, `AutoPayLLM_ProviderUnknown`, `AutoPayLLM_DailyCapExceeded`,
     /// `AutoPayLLM_AmountTooLarge`, `AutoPayLLM_PaymentNotReceived`, `AutoPayLLM_Frozen`, `AutoPayLLM_RelaySuspended`,
     /// those of the token.
-    /// @dev Warning: an allowance is trust in the relay, up to the daily cap; no signature of the user says what a call
-    /// was.
+    /// @dev Warning: an allowance is trust in the relay, up to a daily cap if the user set one; no signature of the user
+    /// says what a call was.
     /// @dev Warning: not idempotent, and no budget binds it. Use the overload with a call id.
     /// @param user Who pays; must have approved this contract
     /// @param provider Name of the provider
@@ -619,7 +598,7 @@ interface IAutoPayLLM {
     function settleOwed(address token, uint256 amount) external;
 
     /// @notice Stops booking, release, allowance calls and bond withdrawals. Needs `GUARDIAN_ROLE`. Never stops
-    /// collecting, payments at a fixed price, closing, refunds that wait, withdrawals of credits, or disputes.
+    /// collecting, payments for single calls, closing, refunds that wait, withdrawals of credits, or disputes.
     /// @dev Freezes and suspensions count separately, each with its own `GUARDIAN_PERIOD`: after a freeze a relay may
     /// still be suspended at once, so that one relay can be stopped for two times `MAX_GUARDIAN_STOP` in a period.
     /// Errors: `AutoPayLLM_GuardianLimit`.
@@ -695,7 +674,7 @@ interface IAutoPayLLM {
     /// @param token ERC-20 token
     function unbooked(address token) external view returns (uint256);
 
-    /// @notice What a wallet paid at a fixed price and was not refunded, atomic units: the most that bookings may still
+    /// @notice What a wallet paid for single calls and was not refunded, atomic units: the most that bookings may still
     /// refund it. What was spent of it stays counted.
     /// @param token ERC-20 token
     /// @param wallet The wallet
@@ -755,6 +734,9 @@ interface IAutoPayLLM {
 
     /// @notice Billing units per AGPT.
     function TOKENS_PER_AGPT() external view returns (uint256);
+
+    /// @notice Role of the payment desk: may bring wallets' payments for single calls.
+    function DESK_ROLE() external view returns (bytes32);
 
     /// @notice Role of the disputes contract: may hold and slash the bond.
     function DISPUTES_ROLE() external view returns (bytes32);

@@ -2,9 +2,9 @@
 pragma solidity 0.8.28;
 
 /// @title ITransferWithAuthorization
-/// @notice The one function of EIP-3009 by which fixed-price payments arrive, in the overload that takes the signature
-/// as bytes (as USDC 2.2 and AGPT have it): what x402 `exact` and MPP `charge` sign.
-/// @dev Warning: it admits any caller, so whoever sees the signature can submit it first.
+/// @notice What the desk asks of a token with EIP-3009, in the overload that takes the signature as bytes (as USDC 2.2
+/// and AGPT have it): what x402 `exact` and MPP `charge` sign.
+/// @dev Warning: `transferWithAuthorization` admits any caller, so whoever sees the signature can submit it first.
 interface ITransferWithAuthorization {
     /// @notice Moves tokens by the signature of their owner.
     /// @param from Whose tokens they are, and who signed
@@ -24,4 +24,13 @@ interface ITransferWithAuthorization {
         bytes32 nonce,
         bytes calldata signature
     ) external;
+
+    /// @notice Whether a nonce was used, by a transfer or by a cancellation.
+    /// @param authorizer The owner of the tokens
+    /// @param nonce The nonce
+    function authorizationState(address authorizer, bytes32 nonce) external view returns (bool);
+
+    /// @notice EIP-712 domain separator of the token.
+    // solhint-disable-next-line func-name-mixedcase
+    function DOMAIN_SEPARATOR() external view returns (bytes32);
 }

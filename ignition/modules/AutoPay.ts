@@ -35,6 +35,9 @@ export interface AutoPayPlan {
   sequencerFeed: Address;
   usdcUsdFeed: { feed: Address; heartbeatSeconds: bigint } | undefined;
   disputeTerms: Record<'USDC' | 'AGPT', { claimantBond: bigint; minPenalty: bigint }>;
+  /** Contracts of others by which wallets pay single calls: Uniswap's Permit2 and x402's two proxies. */
+  permit2: Address;
+  x402: { exactProxy: Address; uptoProxy: Address };
 }
 
 const DEFAULT_ADMIN_ROLE = zeroHash;
@@ -65,6 +68,9 @@ export function autoPayModule(plan: AutoPayPlan) {
         providers: [...plan.providers],
       },
     ]);
+    const paymentDesk = m.contract('PaymentDesk', [
+      ...[autoPayLLM, plan.permit2, plan.x402.exactProxy, plan.x402.uptoProxy],
+    ]);
     const billingDisputes = m.contract('BillingDisputes', [
       {
         autoPayLLM,
@@ -79,8 +85,8 @@ export function autoPayModule(plan: AutoPayPlan) {
     ]);
     const { timelockDelay: _, ...vote } = plan.governance;
     const governor = m.contract('AutoPayGovernor', [{ autoPayLLM, timelock, ...vote }]);
-    handOver(m, { autoPayLLM, billingDisputes, modelBudgets: rules.modelBudgets, timelock, governor });
-    return { paymentChannels, auditLog, autoPayLLM, billingDisputes, ...rules, agpt, timelock, governor };
+    handOver(m, { autoPayLLM, paymentDesk, billingDisputes, modelBudgets: rules.modelBudgets, timelock, governor });
+    return { paymentChannels, auditLog, autoPayLLM, paymentDesk, billingDisputes, ...rules, agpt, timelock, governor };
   });
 }
 
@@ -104,14 +110,15 @@ function deployRules(m: Builder, plan: AutoPayPlan, { agpt, timelock }: Record<'
 /** Gives every power away. What gives up the deployer's own comes last, so that an interruption can be completed. */
 function handOver(
   m: Builder,
-  parts: Record<'autoPayLLM' | 'billingDisputes' | 'modelBudgets' | 'timelock' | 'governor', Deployed>,
+  parts: Record<'autoPayLLM' | 'paymentDesk' | 'billingDisputes' | 'modelBudgets' | 'timelock' | 'governor', Deployed>,
 ): void {
-  const { autoPayLLM, billingDisputes, modelBudgets, timelock, governor } = parts;
+  const { autoPayLLM, paymentDesk, billingDisputes, modelBudgets, timelock, governor } = parts;
   const deployer = m.getAccount(0);
   const grant = (contract: Deployed, role: string, to: Deployed, id: string) =>
     m.call(contract, 'grantRole', [roleId(role), to], { id });
   const wired = [
     m.call(modelBudgets, 'setConsumer', [autoPayLLM]),
+    grant(autoPayLLM, 'DESK_ROLE', paymentDesk, 'grantDesk'),
     grant(autoPayLLM, 'DISPUTES_ROLE', billingDisputes, 'grantDisputes'),
     grant(autoPayLLM, 'DEFAULT_ADMIN_ROLE', timelock, 'grantAdmin'),
     grant(timelock, 'PROPOSER_ROLE', governor, 'grantProposer'),

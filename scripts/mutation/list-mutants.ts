@@ -7,6 +7,8 @@ export interface Mutant {
   /** What was done, in words. */
   operator: string;
   line: number;
+  /** The line that it is on, or begins on. */
+  text: string;
   start: number;
   end: number;
   original: string;
@@ -78,6 +80,7 @@ export function listMutants(source: string, ast: unknown): Mutant[] {
       id: createHash('sha256').update(`${key}\0${occurrence}`).digest('hex').slice(0, 10),
       operator: edit.operator,
       line: before.split('\n').length,
+      text,
       start: edit.start,
       end: edit.end,
       original,

@@ -13,27 +13,28 @@ export interface MutationTarget {
 /** Parts that have no test file of their own name are tested through those of the contracts that they are part of. */
 const TESTED_THROUGH: Readonly<Record<string, readonly string[]>> = {
   AllowanceBilling: ['AutoPayLLMAllowance', 'AutoPayLLM'],
-  BoundedTransfer: ['PaymentChannelsCloseBatch', 'AutoPayLLM'],
+  BoundedTransfer: ['BoundedTransfer', 'PaymentChannelsCloseBatch', 'AutoPayLLM'],
   CallReceipt: ['BillingDisputes'],
   ChannelId: ['PaymentChannels', 'Vectors'],
   ChannelState: ['PaymentChannels'],
   Claim: ['PaymentChannelsBatch', 'PaymentChannels'],
   ClaimBuffer: ['PaymentChannelsBatch', 'PaymentChannels'],
+  DirectPayments: ['AutoPayLLM'],
   DisputeRecords: ['BillingDisputes'],
   Evidence: ['BillingDisputes'],
-  FixedPayments: ['AutoPayLLM'],
   GuardianStops: ['AutoPayLLMGuardian', 'AutoPayLLM'],
   HeldFunds: ['AutoPayLLM'],
   PackedEntries: ['PaymentChannelsBatch', 'PaymentChannelsCloseBatch'],
+  PaymentHashes: ['PaymentDesk'],
   ProviderCredits: ['AutoPayLLM'],
   ReceiptBatch: ['Vectors', 'AutoPayLLM'],
   RelayBond: ['AutoPayLLMBond', 'AutoPayLLM'],
   VoucherSignatures: ['PaymentChannels'],
 };
 
-/** The contracts of our own and what they are made of; interfaces have no code. */
+/** The contracts of our own and what they are made of; interfaces have no code, and stand-ins of others' contracts are none. */
 export function listTargets(): MutationTarget[] {
-  const sources = globSync('contracts/**/*.sol', { cwd: root }).filter((file) => !file.includes('/interfaces/'));
+  const sources = globSync('contracts/**/*.sol', { cwd: root }).filter((file) => !/\/(interfaces|mocks)\//.test(file));
   return sources.toSorted().map((source) => ({ source, tests: testsOf(basename(source, '.sol')) }));
 }
 

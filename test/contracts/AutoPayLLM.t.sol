@@ -36,6 +36,15 @@ contract AutoPayLLMDeploymentTest is BusinessFixture {
         assertEq(deployed.hasRole(deployed.GUARDIAN_ROLE(), address(0)), false, "not even the zero address");
     }
 
+    function test_Limits_AreThePublishedOnes() external view {
+        assertEq(autoPay.MAX_SPENDS(), 128, "spends of a booking");
+        assertEq(autoPay.MAX_REFUNDS(), 64, "refunds of a booking");
+        assertEq(autoPay.MAX_NAME_BYTES(), 128, "bytes of a name");
+        assertEq(autoPay.REFUND_GAS_LIMIT(), 120_000, "gas of a refund");
+        assertEq(autoPay.MAX_GUARDIAN_STOP(), 7 days, "a guardian's stop");
+        assertEq(autoPay.GUARDIAN_PERIOD(), 30 days, "time between two stops");
+    }
+
     function test_RevertWhen_DisputeWindowIsOutOfRange() external {
         uint64[2] memory windows = [uint64(3599), 30 days + 1];
         for (uint256 i = 0; i < 2; ++i) {

@@ -25,8 +25,10 @@ contract AutoPayLLMAllowanceTest is BusinessFixture {
     function test_ExecuteLLMCall_TakesThePriceFromTheAllowance() external {
         vm.expectEmit(address(autoPay));
         emit IAutoPayLLM.LLMCallExecuted(_user, PROVIDER, 0, 0, _id, 1250, 1 ether);
+        vm.recordLogs();
         vm.prank(relay);
         assertEq(autoPay.executeLLMCall(_user, "simulated", 1250), 1 ether, "1250 units cost 1 AGPT");
+        assertEq(vm.getRecordedLogs().length, 2, "the call and the transfer; no credit was moved");
         assertEq(autoPay.apiCredits(_id), 1 ether, "credit");
         assertEq(agpt.balanceOf(address(autoPay)), 1 ether, "arrived");
         assertEq(agpt.balanceOf(_user), 99 ether, "paid");

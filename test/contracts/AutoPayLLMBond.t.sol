@@ -185,7 +185,7 @@ contract AutoPayLLMBondTest is BusinessFixture {
             abi.encodeCall(autoPay.slashBond, (address(evil), payer, 1, 1)),
             abi.encodeCall(autoPay.oweBond, (address(evil), 1)),
             abi.encodeCall(autoPay.settleOwed, (address(evil), 1)),
-            abi.encodeCall(autoPay.acceptPayment, (address(evil), payer, 1, 0, START + 1 days, "nonce", "")),
+            abi.encodeCall(autoPay.creditPayment, (address(evil), payer, 1)),
             abi.encodeWithSignature("executeLLMCall(address,string,uint256)", payer, "simulated", 1),
             abi.encodeWithSignature(
                 "executeLLMCall(address,string,string,uint256,bytes16)",
@@ -398,6 +398,9 @@ contract AutoPayLLMBondTest is BusinessFixture {
         vm.expectRevert(_payoutExceeded(address(evil), 62, 60));
         vm.prank(disputes);
         autoPay.slashBond(address(evil), payer, 40, 20);
+        vm.expectRevert(_payoutExceeded(address(evil), 21, 20));
+        vm.prank(disputes);
+        autoPay.slashBond(address(evil), payer, 0, 20);
     }
 
     function test_RevertWhen_GasIsTooLowForASlash() external {

@@ -79,11 +79,25 @@ contract AutoPayLLMBookTest is BusinessFixture {
         Spend[] memory spends = new Spend[](2);
         spends[0] = Spend(TODAY, keccak256("sim-large"), PROVIDER, 60);
         spends[1] = Spend(TODAY - 2, MODEL, PROVIDER, 30);
-        acceptChecked(other, payer, 10);
+        creditChecked(other, payer, 10);
         vm.prank(relay);
         autoPay.book(address(other), spends, refundTo(payer, 10), 1);
         assertEq(autoPay.unbooked(address(other)), 0, "booked");
         assertEq(autoPay.unreleased(address(other)), 0, "withheld");
+    }
+
+    function test_Book_OfWhatIsWithheldWhileTheBondIsShort() external {
+        TestToken other = new TestToken();
+        collectChecked(other, "other", 1000);
+        depositBondChecked(other, 400);
+        bookChecked(other, 400, 1);
+        vm.prank(disputes);
+        autoPay.slashBond(address(other), payer, 100, 0);
+        budgets.exhaust(keccak256("sim-large"));
+        vm.prank(relay);
+        autoPay.book(address(other), spendOf(TODAY, keccak256("sim-large"), 60), noRefunds, 1);
+        assertEq(autoPay.unbooked(address(other)), 540, "booked");
+        assertEq(autoPay.unreleased(address(other)), 400, "withheld");
     }
 
     function test_Book_UpToTheFreeBond() external {
@@ -131,7 +145,7 @@ contract AutoPayLLMBookTest is BusinessFixture {
     /// @dev Whoever sends the transaction cannot make a refund fail by sending too little gas.
     function test_RevertWhen_GasIsTooLowForARefund() external {
         address customer = wallet("customer");
-        acceptChecked(token, customer, 1000);
+        creditChecked(token, customer, 1000);
         bytes memory booking = abi.encodeCall(autoPay.book, (address(token), noSpends, refundTo(customer, 1), 0));
         uint256 refused = 0;
         uint256 paid = 0;
@@ -147,7 +161,7 @@ contract AutoPayLLMBookTest is BusinessFixture {
     }
 
     function test_Refund_OfATokenThatReturnsNothing() external {
-        acceptChecked(token, wallet("customer"), 30);
+        creditChecked(token, wallet("customer"), 30);
         vm.etch(address(token), address(new NoReturnToken()).code);
         NoReturnToken(address(token)).mint(address(autoPay), 1000);
         uint256 had = NoReturnToken(address(token)).balanceOf(wallet("customer"));
@@ -175,7 +189,7 @@ contract AutoPayLLMBookTest is BusinessFixture {
     function test_RevertWhen_MoreIsBookedThanCollected() external {
         Spend[] memory spends = new Spend[](1);
         spends[0] = Spend(TODAY, MODEL, PROVIDER, 990);
-        acceptChecked(token, payer, 11);
+        creditChecked(token, payer, 11);
         bookChecked(token, 11, 1);
         _expectBookRevert(
             spends,
@@ -227,12 +241,24 @@ contract AutoPayLLMBookTest is BusinessFixture {
         );
     }
 
+    function test_Book_ListsAsLongAsAllowed() external {
+        Spend[] memory spends = new Spend[](autoPay.MAX_SPENDS());
+        Refund[] memory refunds = new Refund[](autoPay.MAX_REFUNDS());
+        creditChecked(token, payer, refunds.length);
+        for (uint256 i = 0; i < spends.length; ++i) spends[i] = Spend(TODAY, MODEL, PROVIDER, 1);
+        for (uint256 i = 0; i < refunds.length; ++i) refunds[i] = Refund("call", payer, 1);
+        vm.prank(relay);
+        autoPay.book(address(token), spends, refunds, 1);
+        assertEq(autoPay.unbooked(address(token)), 1000 - spends.length, "booked");
+        assertEq(token.balanceOf(payer), refunds.length, "refunded");
+    }
+
     /// @dev No booking waits for an anchor that one step from the latest cannot bring.
     function test_RevertWhen_LogSizeIsTooLarge() external {
         uint64 most = 1 + auditLog.MAX_GROWTH();
         bytes memory refused = _logSizeTooLarge(most + 1, most);
         _expectBookRevert(spendOf(TODAY, MODEL, 1), noRefunds, most + 1, refused);
-        acceptChecked(token, payer, 1);
+        creditChecked(token, payer, 1);
         _expectBookRevert(noSpends, refundTo(payer, 1), most + 1, refused);
         uint256 batchId = bookChecked(token, 1, most);
         Anchor memory covering = anchorChecked(START + 1, most);
@@ -253,7 +279,7 @@ contract AutoPayLLMBookTest is BusinessFixture {
         _expectBookRevert(spendOf(TODAY, MODEL, 1), noRefunds, 0, _logSizeTooSmall(0, 5));
         _expectBookRevert(spendOf(TODAY, MODEL, 1), noRefunds, 4, _logSizeTooSmall(4, 5));
         bookChecked(token, 1, 5);
-        acceptChecked(token, payer, 1);
+        creditChecked(token, payer, 1);
         vm.prank(relay);
         assertEq(autoPay.book(address(token), noSpends, refundTo(payer, 1), 0), 2, "refunds need no anchor");
     }
@@ -269,7 +295,7 @@ contract AutoPayLLMBookTest is BusinessFixture {
     }
 
     function test_Refund_IsPushed() external {
-        acceptChecked(token, wallet("customer"), 40);
+        creditChecked(token, wallet("customer"), 40);
         Refund[] memory refunds = new Refund[](1);
         refunds[0] = Refund("call", wallet("customer"), 30);
         vm.expectEmit(address(autoPay));
@@ -284,13 +310,13 @@ contract AutoPayLLMBookTest is BusinessFixture {
     /// @dev Closes the audit's H1: a relay that books what came from escrow as a refund to itself.
     function test_RevertWhen_ARefundWasNotPaidFor() external {
         _expectBookRevert(noSpends, refundTo(relay, 1000), 0, _notRefundable(relay, 1000, 0));
-        acceptChecked(token, payer, 50);
+        creditChecked(token, payer, 50);
         _expectBookRevert(noSpends, refundTo(relay, 50), 0, _notRefundable(relay, 50, 0));
         _expectBookRevert(noSpends, refundTo(payer, 51), 0, _notRefundable(payer, 51, 50));
     }
 
     function test_RevertWhen_RefundsOfOneWalletAddUpToMoreThanItPaid() external {
-        acceptChecked(token, payer, 50);
+        creditChecked(token, payer, 50);
         Refund[] memory refunds = new Refund[](2);
         refunds[0] = Refund("one", payer, 30);
         refunds[1] = Refund("two", payer, 21);
@@ -304,7 +330,7 @@ contract AutoPayLLMBookTest is BusinessFixture {
 
     function test_RevertWhen_ARefundIsInAnotherToken() external {
         TestToken other = new TestToken();
-        acceptChecked(other, payer, 50);
+        creditChecked(other, payer, 50);
         _expectBookRevert(noSpends, refundTo(payer, 50), 0, _notRefundable(payer, 50, 0));
     }
 
@@ -314,7 +340,7 @@ contract AutoPayLLMBookTest is BusinessFixture {
         for (uint256 i = 0; i < amounts.length; ++i) {
             uint128 amount = uint128(bound(amounts[i], 1, 1000));
             if ((kinds >> i) & 1 == 0) {
-                acceptChecked(token, wallet("customer"), amount);
+                creditChecked(token, wallet("customer"), amount);
                 paid += amount;
             } else if (amount <= paid) {
                 vm.prank(relay);
@@ -339,8 +365,8 @@ contract AutoPayLLMBookTest is BusinessFixture {
         ];
         for (uint256 i = 0; i < moods.length; ++i) {
             address customer = wallet(vm.toString(i));
-            acceptChecked(moody, customer, 10);
-            acceptChecked(moody, wallet("good"), 5);
+            creditChecked(moody, customer, 10);
+            creditChecked(moody, wallet("good"), 5);
             moody.setMood(customer, moods[i]);
             Refund[] memory refunds = new Refund[](2);
             refunds[0] = Refund("bad", customer, 10);
@@ -392,7 +418,7 @@ contract AutoPayLLMBookTest is BusinessFixture {
 
     function test_Refund_SurvivesAReturnBomb() external {
         MoodyToken moody = new MoodyToken();
-        acceptChecked(moody, payer, 1000);
+        creditChecked(moody, payer, 1000);
         moody.setMood(payer, MoodyToken.Mood.ReturnBomb);
         Refund[] memory refunds = new Refund[](1);
         refunds[0] = Refund("call", payer, 10);
@@ -403,7 +429,7 @@ contract AutoPayLLMBookTest is BusinessFixture {
 
     function test_RevertWhen_RefundOvercharges() external {
         OverchargingToken evil = new OverchargingToken();
-        acceptChecked(evil, payer, 1000);
+        creditChecked(evil, payer, 1000);
         evil.arm();
         Refund[] memory refunds = new Refund[](1);
         refunds[0] = Refund("call", payer, 10);
@@ -419,9 +445,26 @@ contract AutoPayLLMBookTest is BusinessFixture {
         autoPay.book(address(evil), noSpends, refunds, 0);
     }
 
+    /// @dev A token that pays and says that it did not: the refund would be owed once more.
+    function test_RevertWhen_ARefundIsPaidAndDenied() external {
+        MoodyToken moody = new MoodyToken();
+        creditChecked(moody, payer, 1000);
+        moody.setMood(payer, MoodyToken.Mood.FailsAfterPaying);
+        vm.expectRevert(
+            abi.encodeWithSelector(
+                IAutoPayLLM.AutoPayLLM_PayoutExceeded.selector,
+                address(moody),
+                uint256(10),
+                uint256(0)
+            )
+        );
+        vm.prank(relay);
+        autoPay.book(address(moody), noSpends, refundTo(payer, 10), 0);
+    }
+
     function test_Refund_CannotBeReentered() external {
         ReentrantToken evil = new ReentrantToken();
-        acceptChecked(evil, payer, 1000);
+        creditChecked(evil, payer, 1000);
         Refund[] memory refunds = new Refund[](1);
         refunds[0] = Refund("call", payer, 10);
         evil.arm(address(autoPay), abi.encodeCall(autoPay.book, (address(evil), noSpends, refunds, 0)));
@@ -460,7 +503,7 @@ contract AutoPayLLMBookTest is BusinessFixture {
     /// @dev A refund of 10 for the payer that waits, in a token whose code may be changed afterwards.
     function _bookAFailingRefund() private returns (MoodyToken moody) {
         moody = new MoodyToken();
-        acceptChecked(moody, payer, 1000);
+        creditChecked(moody, payer, 1000);
         moody.setMood(payer, MoodyToken.Mood.Blocked);
         vm.prank(relay);
         autoPay.book(address(moody), noSpends, refundTo(payer, 10), 0);

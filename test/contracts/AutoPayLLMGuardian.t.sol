@@ -41,7 +41,7 @@ contract AutoPayLLMGuardianTest is BusinessFixture {
         vm.prank(guardian);
         autoPay.freeze(1);
         collectChecked(token, "b", 10);
-        acceptChecked(token, payer, 10);
+        creditChecked(token, payer, 10);
         assertEq(autoPay.withdrawCredits(autoPay.creditId(address(token), PROVIDER, payout)), 400, "withdrawn");
         depositBondChecked(token, 10);
         autoPay.setProvider(PROVIDER, payer);
@@ -136,7 +136,7 @@ contract AutoPayLLMGuardianTest is BusinessFixture {
         vm.prank(guardian);
         autoPay.suspendRelay(relay, 7 days);
         collectChecked(token, "b", 10);
-        acceptChecked(token, payer, 10);
+        creditChecked(token, payer, 10);
     }
 
     function test_ReinstateRelay_ByGuardianOrAdmin() external {

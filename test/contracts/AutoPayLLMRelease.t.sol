@@ -99,6 +99,25 @@ contract AutoPayLLMReleaseTest is BusinessFixture {
         autoPay.release(batchId, booked(400, true), forged);
     }
 
+    function test_RevertWhen_AnchorOfTheFirstEntryIsForged() external {
+        uint256 batchId = bookChecked(token, 400, 1);
+        vm.warp(START + WINDOW);
+        Anchor memory forged = Anchor(1, 0, uint64(START), "another root", "cid");
+        vm.expectRevert(abi.encodeWithSelector(IAutoPayLLM.AutoPayLLM_AnchorUnknown.selector, uint64(1)));
+        autoPay.release(batchId, booked(400, true), forged);
+    }
+
+    function test_Release_OfRefundsAloneNeedsNoAnchor() external {
+        creditChecked(token, payer, 10);
+        vm.prank(relay);
+        uint256 batchId = autoPay.book(address(token), noSpends, refundTo(payer, 10), 0);
+        vm.warp(START + WINDOW);
+        Anchor memory none;
+        vm.expectEmit(address(autoPay));
+        emit IAutoPayLLM.Released(batchId, true, 0);
+        autoPay.release(batchId, new BookedSpend[](0), none);
+    }
+
     function test_OverBudget_IsReleasedByTheAdminOnly() external {
         budgets.exhaust(keccak256("sim-large"));
         Spend[] memory spends = new Spend[](2);

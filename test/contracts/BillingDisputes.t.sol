@@ -20,10 +20,23 @@ import {ChannelId} from "../../contracts/types/ChannelId.sol";
 import {DisputeFixture} from "./helpers/DisputeFixture.sol";
 import {TestToken} from "./mocks/TestToken.sol";
 
-/// @notice A token whose decimals no price can be converted to.
+/// @notice A token with any number of decimals.
 contract ManyDecimalsToken is TestToken {
-    function decimals() public pure override returns (uint8) {
-        return 37;
+    uint8 private immutable _decimals;
+
+    constructor(uint8 count) {
+        _decimals = count;
+    }
+
+    function decimals() public view override returns (uint8) {
+        return _decimals;
+    }
+}
+
+/// @notice A registry to which every key is one of the relay's, nobody's too.
+contract GullibleRegistry {
+    function isValidAt(address, uint64) external pure returns (bool) {
+        return true;
     }
 }
 
@@ -179,6 +192,16 @@ contract BillingDisputesTest is DisputeFixture {
         disputes.disputeRunningTotal(earlier, later);
     }
 
+    function test_RevertWhen_TheRunningTotalIsExact() external {
+        SignedReceipt memory earlier = signed(receiptOf(4, 500, FAIR));
+        SignedReceipt memory later = signed(receiptOf(5, 500 + FAIR, FAIR));
+        vm.expectRevert(noContradiction());
+        disputes.disputeRunningTotal(earlier, later);
+        SignedReceipt memory first = signed(receiptOf(1, FAIR, FAIR));
+        vm.expectRevert(noContradiction());
+        disputes.disputeRunningTotal(noReceipt, first);
+    }
+
     function test_RevertWhen_TheReceiptsAreNotNeighbours() external {
         SignedReceipt memory later = signed(receiptOf(5, 900, FAIR));
         bytes memory refused = notComparable();
@@ -308,6 +331,14 @@ contract BillingDisputesTest is DisputeFixture {
 
     function test_RevertWhen_TheChargeInDollarsIsFair() external {
         SignedReceipt memory receipt = signed(usdReceiptOf(FAIR_USD, ROUND));
+        ProvenRow memory row = proven(1);
+        vm.expectRevert(noContradiction());
+        disputes.disputeOvercharge(receipt, row);
+    }
+
+    function test_RevertWhen_TheChargeInDollarsIsFairAtTheLastRoundThereIs() external {
+        feed.setRound(type(uint80).max, 1e16, START + 3500);
+        SignedReceipt memory receipt = signed(usdReceiptOf(FAIR_USD, type(uint80).max));
         ProvenRow memory row = proven(1);
         vm.expectRevert(noContradiction());
         disputes.disputeOvercharge(receipt, row);
@@ -475,6 +506,9 @@ contract BillingDisputesTest is DisputeFixture {
         refuse(bad, notSigned(address(0), CHARGED_AT));
         bad.signature = bytes.concat(good, hex"00");
         refuse(bad, notSigned(address(0), CHARGED_AT));
+        // Not even a registry that knows nobody's address would help.
+        vm.etch(address(keys), address(new GullibleRegistry()).code);
+        refuse(bad, notSigned(address(0), CHARGED_AT));
     }
 
     /// @dev The signature is bound to the chain, the contract and the time that it names.
@@ -563,6 +597,10 @@ contract BillingDisputesTest is DisputeFixture {
         ProvenRow memory row = proven(0);
         vm.expectRevert(refused);
         disputes.disputeOvercharge(receipt, row);
+        // Before anything is asked of the token itself.
+        receipt = signed(receiptOf(1, FAIR, FAIR));
+        vm.expectRevert(refused);
+        disputes.disputeOvercharge(receipt, row);
         vm.expectRevert(refused);
         vm.prank(payer);
         disputes.challengeSettlement(channelId, noReceipt);
@@ -618,6 +656,14 @@ contract BillingDisputesTest is DisputeFixture {
         assertEq(terms.minPenalty, MIN_PENALTY, "minPenalty");
     }
 
+    function test_Limits_AreThePublishedOnes() external view {
+        assertEq(disputes.ANSWER_WINDOW(), 24 hours, "time to answer");
+        assertEq(disputes.RULING_WINDOW(), 14 days, "time to rule");
+        assertEq(disputes.MAX_RECEIPT_AGE(), 30 days, "age of evidence");
+        assertEq(disputes.MAX_TOKEN_DECIMALS(), 36, "decimals of a token");
+        assertEq(disputes.BOND_GAS_LIMIT(), 300_000, "gas of a bond's return");
+    }
+
     function test_RevertWhen_GovernanceIsZero() external {
         BillingDisputesConfig memory config = configOf(
             PriceOracle(address(disputes.priceOracle())),
@@ -662,7 +708,7 @@ contract BillingDisputesTest is DisputeFixture {
     }
 
     function test_RevertWhen_TheTokenHasTooManyDecimals() external {
-        ManyDecimalsToken many = new ManyDecimalsToken();
+        ManyDecimalsToken many = new ManyDecimalsToken(37);
         vm.expectRevert(
             abi.encodeWithSelector(
                 IBillingDisputes.BillingDisputes_TokenDecimals.selector,
@@ -677,5 +723,9 @@ contract BillingDisputesTest is DisputeFixture {
         vm.prank(governance);
         disputes.setTokenTerms(address(many), 0, 0);
         assertEq(disputes.termsOf(address(many)).claimantBond, 0, "none");
+        many = new ManyDecimalsToken(36);
+        vm.prank(governance);
+        disputes.setTokenTerms(address(many), 1, 1);
+        assertEq(disputes.termsOf(address(many)).claimantBond, 1, "as many as allowed");
     }
 }

@@ -385,6 +385,18 @@ contract BillingDisputesChallengeTest is DisputeFixture {
         assertEq(disputes.claimedOf(channelId, 1), FAIR, "stays claimed");
     }
 
+    function test_UpholdChallenge_OfAMissingEntryOwesWhatTheChannelHasNotPaid() external {
+        SignedReceipt memory receipt = signed(receiptOf(1, SETTLED + 500, SETTLED + 500));
+        vm.warp(READY_AT);
+        vm.prank(payer);
+        uint256 id = disputes.challengeInclusion(receipt);
+        Money memory before = money();
+        vm.warp(READY_AT + 24 hours);
+        disputes.upholdChallenge(id);
+        checkPaid(before, SETTLED, (SETTLED + 500) / 2, CLAIMANT_BOND);
+        checkDispute(id, DisputeKind.NotInLog, DisputeState.Upheld, SETTLED + 500, 0, 500);
+    }
+
     function test_AnswerChallenge_WithTheVeryEntry() external {
         AnchoredEntry memory answer = anchored(_first.entry, READY_AT - 1);
         uint256 id = challengeLogged();
@@ -460,6 +472,8 @@ contract BillingDisputesChallengeTest is DisputeFixture {
         checkOpened(id, before, 100);
         checkDispute(id, DisputeKind.Metering, DisputeState.Open, 100, 100, 0);
         assertEq(disputes.claimedOf(channelId, 1), 100, "claimed");
+        assertEq(disputes.getDispute(id).leaf, leafOf(_first.entry), "leaf");
+        assertEq(disputes.getDispute(id).sequence, 1, "sequence");
     }
 
     function test_Rule_RefundsWhatItSays() external {
@@ -473,6 +487,15 @@ contract BillingDisputesChallengeTest is DisputeFixture {
         checkPaid(before, 70, 0, CLAIMANT_BOND);
         checkDispute(id, DisputeKind.Metering, DisputeState.Upheld, 100, 0, 0);
         assertEq(disputes.claimedOf(channelId, 1), 70, "the rest can be claimed on other grounds");
+    }
+
+    function test_Rule_RefundsOneUnit() external {
+        uint256 id = openMetering(100);
+        Money memory before = money();
+        vm.prank(governance);
+        disputes.rule(id, 1);
+        checkPaid(before, 1, 0, CLAIMANT_BOND);
+        checkDispute(id, DisputeKind.Metering, DisputeState.Upheld, 100, 0, 0);
     }
 
     function test_Rule_RejectsAtTheClaimantsCost() external {
@@ -493,6 +516,8 @@ contract BillingDisputesChallengeTest is DisputeFixture {
         vm.warp(RULE_BY);
         vm.expectEmit(address(disputes));
         emit IBillingDisputes.DisputeExpired(id);
+        vm.expectEmit(address(disputes));
+        emit IBillingDisputes.BondReturned(id, payer, address(token), CLAIMANT_BOND, true);
         disputes.expire(id);
         checkPaid(before, 0, 0, CLAIMANT_BOND);
         checkDispute(id, DisputeKind.Metering, DisputeState.Expired, 100, 0, 0);
@@ -586,6 +611,14 @@ contract BillingDisputesChallengeTest is DisputeFixture {
         vm.expectRevert(outOfRange(SETTLED + 1, SETTLED));
         vm.prank(payer);
         disputes.disputeMetering(receipt, SETTLED + 1);
+    }
+
+    function test_RevertWhen_TheClaimIsAboveWhatWasNotRefunded() external {
+        disputes.disputeDuplicateSequence(signed(receiptOf(2, 300, 300)), signed(receiptOf(2, 1, 1)));
+        SignedReceipt memory receipt = signed(receiptOf(1, 2000, 2000));
+        vm.expectRevert(outOfRange(SETTLED - 299, SETTLED - 300));
+        vm.prank(payer);
+        disputes.disputeMetering(receipt, SETTLED - 299);
     }
 
     function test_RevertWhen_TheClaimIsAboveWhatIsNotClaimed() external {

@@ -8,11 +8,13 @@ import {
     DisputeKind,
     DisputeState,
     IBillingDisputes,
+    ProvenRow,
     SignedReceipt
 } from "../../contracts/interfaces/IBillingDisputes.sol";
 import {CallReceipt} from "../../contracts/types/CallReceipt.sol";
 import {ChannelId} from "../../contracts/types/ChannelId.sol";
 import {DisputeFixture} from "./helpers/DisputeFixture.sol";
+import {Vm} from "./helpers/Vm.sol";
 import {TestToken} from "./mocks/TestToken.sol";
 import {
     FeeOnTransferToken,
@@ -252,9 +254,35 @@ contract BillingDisputesMoneyTest is DisputeFixture {
         disputes.setTokenTerms(address(token), CLAIMANT_BOND, 0);
         channelId = ChannelId.unwrap(openChannel(payer, address(autoPay), token, DEPOSIT, "b", address(0)));
         Money memory before = money();
+        vm.recordLogs();
         uint256 id = duplicate(300);
+        assertEq(countRecorded(IAutoPayLLM.BondSlashed.selector), 0, "the bond is left alone");
         checkPaid(before, 0, 0, 0);
         checkDispute(id, DisputeKind.DuplicateSequence, DisputeState.Upheld, 300, 0, 300);
+    }
+
+    function test_ADisputeBeforeTheMoney_BurnsALeastPenaltyOfOneUnit() external {
+        vm.prank(governance);
+        disputes.setTokenTerms(address(token), CLAIMANT_BOND, 1);
+        channelId = ChannelId.unwrap(openChannel(payer, address(autoPay), token, DEPOSIT, "b", address(0)));
+        Money memory before = money();
+        duplicate(300);
+        checkPaid(before, 0, 1, 0);
+    }
+
+    /// @dev What several disputes of one channel leave to be paid adds up, and each part that is paid is let go.
+    function test_Owed_OfTwoDisputesAddsUp() external {
+        channelId = ChannelId.unwrap(openChannel(payer, address(autoPay), token, DEPOSIT, "b", address(0)));
+        uint256 one = duplicate(300);
+        uint256 other = disputes.disputeDuplicateSequence(signed(receiptOf(2, 200, 200)), signed(receiptOf(2, 1, 1)));
+        assertEq(autoPay.bondOf(address(token)).owed, 500, "owed");
+        bytes memory claims = defaultClaim("b", 500, 500);
+        vm.prank(relay);
+        autoPay.collect(address(token), claims);
+        disputes.payOutstanding(one);
+        assertEq(autoPay.bondOf(address(token)).owed, 200, "the other's");
+        disputes.payOutstanding(other);
+        assertEq(autoPay.bondOf(address(token)).owed, 0, "nothing");
     }
 
     function test_AChallengeWithoutARelaysBond_HoldsNothingAndIsAnswered() external {
@@ -264,9 +292,22 @@ contract BillingDisputesMoneyTest is DisputeFixture {
         uint256 id = disputes.challengeSettlement(channelId, noReceipt);
         checkDispute(id, DisputeKind.SettledBeyondReceipt, DisputeState.Open, SETTLED, 0, 0);
         SignedReceipt memory receipt = signed(receiptOf(1, SETTLED, FAIR));
-        answerSettlement(id, receipt, anchored(receipt.entry, NOW + 60));
+        AnchoredEntry memory place = anchored(receipt.entry, NOW + 60);
+        vm.recordLogs();
+        answerSettlement(id, receipt, place);
+        assertEq(countRecorded(IAutoPayLLM.BondFrozen.selector), 0, "nothing to let go");
         checkDispute(id, DisputeKind.SettledBeyondReceipt, DisputeState.Answered, SETTLED, 0, 0);
         assertEq(autoPay.bondOf(address(token)).amount, CLAIMANT_BOND, "the claimant's is the relay's");
+    }
+
+    function test_AChallengeThatHoldsOneUnit_LetsItGo() external {
+        vm.prank(relay);
+        autoPay.withdrawBond(address(token), RELAY_BOND - 1);
+        uint256 id = challenge();
+        checkDispute(id, DisputeKind.SettledBeyondReceipt, DisputeState.Open, SETTLED, 1, 0);
+        SignedReceipt memory receipt = signed(receiptOf(1, SETTLED, FAIR));
+        answerSettlement(id, receipt, anchored(receipt.entry, NOW + 60));
+        checkDispute(id, DisputeKind.SettledBeyondReceipt, DisputeState.Answered, SETTLED, 0, 0);
     }
 
     function test_RevertGiven_NoBondIsDue() external {
@@ -383,7 +424,7 @@ contract BillingDisputesMoneyTest is DisputeFixture {
         vm.prank(payer);
         uint256 id = disputes.disputeMetering(disputed, 10);
         greedy.arm();
-        greedy.mint(address(disputes), 1);
+        greedy.mint(address(disputes), 5);
         vm.warp(NOW + 14 days);
         disputes.expire(id);
         vm.expectRevert(
@@ -425,10 +466,53 @@ contract BillingDisputesMoneyTest is DisputeFixture {
         assertEq(reentrant.balanceOf(payer), balance + CLAIMANT_BOND, "paid once");
     }
 
+    function test_Reentrancy_IsRefusedByEachFunction() external {
+        ReentrantToken reentrant = new ReentrantToken();
+        useToken(reentrant);
+        reentrant.mint(payer, 100 * CLAIMANT_BOND);
+        bytes[] memory calls = guardedCalls();
+        bytes memory refused = abi.encodeWithSelector(ReentrancyGuardTransient.ReentrancyGuardReentrantCall.selector);
+        for (uint64 i = 0; i < calls.length; ++i) {
+            SignedReceipt memory disputed = signed(receiptOf(i + 1, 1, 1));
+            reentrant.arm(address(disputes), calls[i]);
+            vm.prank(payer);
+            disputes.disputeMetering(disputed, 1);
+            checkRefused(reentrant, refused);
+        }
+    }
+
+    /// @dev A call of each guarded function. The guard comes first, so it does not matter what it is called with.
+    function guardedCalls() private view returns (bytes[] memory calls) {
+        SignedReceipt memory none;
+        AnchoredEntry memory entry;
+        ProvenRow memory row;
+        calls = new bytes[](14);
+        calls[0] = abi.encodeCall(disputes.disputeDuplicateSequence, (none, none));
+        calls[1] = abi.encodeCall(disputes.disputeRunningTotal, (none, none));
+        calls[2] = abi.encodeCall(disputes.disputeRewrittenIndex, (entry, entry));
+        calls[3] = abi.encodeCall(disputes.disputeOvercharge, (none, row));
+        calls[4] = abi.encodeCall(disputes.disputeUnpublishedPrices, (none));
+        calls[5] = abi.encodeCall(disputes.challengeSettlement, (channelId, none));
+        calls[6] = abi.encodeCall(disputes.challengeInclusion, (none));
+        calls[7] = abi.encodeCall(disputes.disputeMetering, (none, 1));
+        calls[8] = abi.encodeCall(disputes.answerChallenge, (1, entry));
+        calls[9] = abi.encodeCall(disputes.answerSettlement, (1, none, 0, entry.anchor, entry.path));
+        calls[10] = abi.encodeCall(disputes.upholdChallenge, (1));
+        calls[11] = abi.encodeCall(disputes.rule, (1, 1));
+        calls[12] = abi.encodeCall(disputes.expire, (1));
+        calls[13] = abi.encodeCall(disputes.payOutstanding, (1));
+    }
+
     function checkRefused(ReentrantToken reentrant, bytes memory expected) private view {
         assertTrue(reentrant.called() && reentrant.target() == address(0), "called back");
         assertEq(reentrant.succeeded(), false, "refused");
         assertEq(keccak256(reentrant.answer()), keccak256(expected), "with this error");
+    }
+
+    /// @dev How many of the recorded events are of this kind.
+    function countRecorded(bytes32 topic) private returns (uint256 count) {
+        Vm.Log[] memory logs = vm.getRecordedLogs();
+        for (uint256 i = 0; i < logs.length; ++i) if (logs[i].topics[0] == topic) ++count;
     }
 
     function challenge() private returns (uint256 id) {

@@ -54,6 +54,12 @@ contract ModelBudgetsTest is TestBase {
         assertEq(budgets.rateOf(wallet("unknown"), TODAY), 0, "unknown");
     }
 
+    function test_Limits_AreThePublishedOnes() external view {
+        assertEq(_budgets.MAX_LIMIT(), type(uint128).max, "highest limit");
+        assertEq(_budgets.MAX_RATE(), type(uint128).max, "highest rate");
+        assertEq(_budgets.MAX_NAME_BYTES(), 128, "bytes of a name");
+    }
+
     function test_RevertWhen_GovernanceIsZero() external {
         InitialRate[] memory none = new InitialRate[](0);
         vm.expectRevert(abi.encodeWithSelector(IModelBudgets.ModelBudgets_ZeroAddress.selector));
@@ -194,6 +200,13 @@ contract ModelBudgetsTest is TestBase {
         assertEq(_budgets.defaultLimitOf(TODAY), DEFAULT_LIMIT, "today");
         assertEq(_budgets.defaultLimitOf(TODAY + 1), 8, "tomorrow");
         assertEq(_budgets.limitOf(MODEL, TODAY + 1), 8, "of a model that nobody named");
+    }
+
+    function test_SetDefaultBudget_UpToTheHighest() external {
+        uint256 maximum = _budgets.MAX_LIMIT();
+        vm.prank(_governance);
+        _budgets.setDefaultBudget(maximum);
+        assertEq(_budgets.defaultLimitOf(TODAY + 1), maximum, "tomorrow");
     }
 
     function test_SetDefaultBudget_LeavesModelsWithTheirOwn() external {

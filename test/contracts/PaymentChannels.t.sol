@@ -54,6 +54,13 @@ contract PaymentChannelsOpenTest is ChannelFixture {
         assertEq(channels.domainSeparator(), expected, "separator");
     }
 
+    function test_Limits_AreThePublishedOnes() external view {
+        assertEq(channels.CLOSE_GRACE_PERIOD(), 3600, "grace period");
+        assertEq(channels.MAX_CLAIMS(), 256, "claims of a batch");
+        assertEq(channels.REFUND_GAS_LIMIT(), 120_000, "gas of a refund");
+        assertEq(channels.ERC1271_GAS_LIMIT(), 200_000, "gas of a contract signer");
+    }
+
     function test_GetChannel_OfUnknownIsZero() external view {
         Channel memory channel = channels.getChannel(ChannelId.wrap("unknown"));
         assertEq(keccak256(abi.encode(channel)), keccak256(new bytes(256)), "all zero");
@@ -394,6 +401,11 @@ contract PaymentChannelsSettleTest is ChannelFixture {
         vm.prank(payee);
         channels.settle(id, 10, signature);
         assertTrue(evil.called() && !evil.succeeded(), "call back refused");
+        assertEq(
+            bytes32(evil.answer()),
+            bytes32(ReentrancyGuardTransient.ReentrancyGuardReentrantCall.selector),
+            "by the guard"
+        );
         assertEq(evil.balanceOf(payee), 10, "paid once");
     }
 
@@ -467,6 +479,16 @@ contract PaymentChannelsCloseTest is ChannelFixture {
         channels.topUp(_id, type(uint128).max);
     }
 
+    function test_TopUp_ToWhatARecordHolds() external {
+        uint128 amount = type(uint96).max - DEPOSIT;
+        token.mint(payer, amount);
+        vm.prank(payer);
+        token.approve(address(channels), amount);
+        vm.prank(payer);
+        channels.topUp(_id, amount);
+        assertEq(channels.getChannel(_id).deposit, type(uint96).max, "deposit");
+    }
+
     function test_RevertWhen_TopUpTokenTakesAFee() external {
         OverchargingToken harmless = new OverchargingToken();
         ChannelId id = openChannel(payer, payee, harmless, DEPOSIT, "fee", address(0));
@@ -502,11 +524,22 @@ contract PaymentChannelsCloseTest is ChannelFixture {
 
     function test_Close_OfTheWholeDepositRefundsNothing() external {
         bytes memory signature = voucher(_id, DEPOSIT);
+        vm.recordLogs();
         vm.prank(payee);
         channels.close(_id, DEPOSIT, signature);
+        assertEq(vm.getRecordedLogs().length, 2, "ChannelClosed and one transfer");
         assertEq(token.balanceOf(payee), DEPOSIT, "payee");
         assertEq(token.balanceOf(payer), 0, "payer");
         _assertFinalized(DEPOSIT);
+    }
+
+    function test_Close_RefundsTheLastUnit() external {
+        bytes memory signature = voucher(_id, DEPOSIT - 1);
+        vm.prank(payee);
+        channels.close(_id, DEPOSIT - 1, signature);
+        assertEq(token.balanceOf(payee), DEPOSIT - 1, "payee");
+        assertEq(token.balanceOf(payer), 1, "payer");
+        _assertFinalized(DEPOSIT - 1);
     }
 
     function test_RevertWhen_CloseIsNotThePayees() external {
@@ -545,6 +578,25 @@ contract PaymentChannelsCloseTest is ChannelFixture {
         assertEq(channels.getChannel(_id).closeRequestedAt, START, "first request counts");
     }
 
+    /// @dev The parts of a channel's state share one word, and none touches another.
+    function test_RequestClose_BesideTheLargestAmounts() external {
+        uint96 most = type(uint96).max;
+        _id = openChannel(payer, payee, token, most, "largest", address(0));
+        settleChecked(_id, most);
+        Channel memory channel = channels.getChannel(_id);
+        assertEq(channel.deposit, most, "deposit");
+        assertEq(channel.closeRequestedAt, 0, "no close pends");
+        uint256 latest = type(uint64).max >> 1;
+        vm.warp(latest);
+        vm.prank(payer);
+        channels.requestClose(_id);
+        channel = channels.getChannel(_id);
+        assertEq(channel.closeRequestedAt, latest, "the latest time that a record holds");
+        assertEq(channel.deposit, most, "deposit stays");
+        assertEq(channel.settled, most, "settled stays");
+        assertEq(channel.finalized, false, "open");
+    }
+
     function test_RevertWhen_RequestCloseIsNotThePayers() external {
         vm.expectRevert(abi.encodeWithSelector(IPaymentChannels.NotPayer.selector, payee, payer));
         vm.prank(payee);
@@ -562,6 +614,21 @@ contract PaymentChannelsCloseTest is ChannelFixture {
         channels.withdraw(_id);
         assertEq(token.balanceOf(payer), DEPOSIT - 100, "payer");
         _assertFinalized(100);
+    }
+
+    function test_Withdraw_ReturnsTheLastUnit() external {
+        settleChecked(_id, DEPOSIT - 1);
+        _withdraw();
+        assertEq(token.balanceOf(payer), 1, "payer");
+        _assertFinalized(DEPOSIT - 1);
+    }
+
+    function test_Withdraw_OfNothingTransfersNothing() external {
+        settleChecked(_id, DEPOSIT);
+        vm.recordLogs();
+        _withdraw();
+        assertEq(vm.getRecordedLogs().length, 2, "CloseRequested and ChannelWithdrawn");
+        _assertFinalized(DEPOSIT);
     }
 
     function testFuzz_Close_PaysBothSides(uint96 first, uint96 last) external {
@@ -688,6 +755,14 @@ contract PaymentChannelsCloseTest is ChannelFixture {
         channels.withdraw(unknown);
         vm.expectRevert(notFound);
         channels.close(unknown, 0, "");
+    }
+
+    function _withdraw() private {
+        vm.prank(payer);
+        channels.requestClose(_id);
+        vm.warp(START + 3600);
+        vm.prank(payer);
+        channels.withdraw(_id);
     }
 
     function _assertFinalized(uint128 settled) private view {

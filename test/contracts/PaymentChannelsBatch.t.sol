@@ -80,6 +80,15 @@ contract PaymentChannelsBatchTest is ChannelFixture {
         _assertOnlySkip(claim, id, ClaimFault.InvalidSignature);
     }
 
+    /// @dev Whatever stands in memory where nothing is recovered must be nobody's address.
+    function test_SettleBatch_RefusesWhatRecoversNobody() external {
+        for (uint160 i = 1; i <= 3; ++i) {
+            ChannelId id = openChannel(payer, payee, token, DEPOSIT, "a", address(i));
+            bytes memory claim = abi.encodePacked(payer, bytes32("a"), address(i), uint96(5), uint96(5), new bytes(64));
+            _assertOnlySkip(claim, id, ClaimFault.InvalidSignature);
+        }
+    }
+
     function test_SettleBatch_NeverAsksAContractSigner() external {
         Erc1271Wallet signer = new Erc1271Wallet(Erc1271Wallet.Mode.Accepts);
         ChannelId id = openChannel(payer, payee, token, DEPOSIT, "a", address(signer));
@@ -225,7 +234,25 @@ contract PaymentChannelsBatchTest is ChannelFixture {
     }
 
     function test_SettleBatch_OfNothingPaysNothing() external {
+        vm.recordLogs();
         assertEq(_settle(""), 0, "total");
+        assertEq(vm.getRecordedLogs().length, 0, "no event");
+    }
+
+    function test_SettleBatch_OfOneClaim() external {
+        ChannelId id = openDefault("a");
+        bytes memory claim = defaultClaim("a", 255, 255);
+        vm.expectEmit(address(channels));
+        emit IPaymentChannels.BatchSettled(payee, address(token), 255, abi.encodePacked(id, uint96(255)));
+        assertEq(_settle(claim), 255, "total");
+    }
+
+    function test_SettleBatch_JudgesEachClaimOnce() external {
+        openDefault("a");
+        bytes memory claims = bytes.concat(defaultClaim("a", 5, 5), defaultClaim("b", 5, 5));
+        vm.recordLogs();
+        assertEq(_settle(claims), 5, "total");
+        assertEq(vm.getRecordedLogs().length, 3, "ClaimSkipped, BatchSettled and one transfer");
     }
 
     function test_RevertWhen_ClaimsAreTorn() external {

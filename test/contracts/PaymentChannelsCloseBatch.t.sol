@@ -41,6 +41,23 @@ contract PaymentChannelsCloseBatchTest is ChannelFixture {
         _assertFinalized(third, DEPOSIT);
     }
 
+    function test_CloseBatch_OfWholeDepositsRefundsNothing() external {
+        bytes memory claims;
+        bytes memory closures;
+        for (uint256 i = 0; i < 8; ++i) {
+            bytes32 salt = bytes32(i);
+            ChannelId id = openDefault(salt);
+            claims = bytes.concat(claims, defaultClaim(salt, uint96(DEPOSIT), uint96(DEPOSIT)));
+            closures = bytes.concat(closures, abi.encodePacked(id, uint96(DEPOSIT), uint96(0)));
+        }
+        vm.expectEmit(address(channels));
+        emit IPaymentChannels.BatchClosed(payee, address(token), 8 * uint256(DEPOSIT), closures);
+        vm.recordLogs();
+        assertEq(_close(claims), 8 * uint256(DEPOSIT), "total");
+        assertEq(vm.getRecordedLogs().length, 2, "BatchClosed and one transfer");
+        assertEq(token.balanceOf(payer), 0, "payer");
+    }
+
     function test_CloseBatch_ForfeitsWithoutAVoucher() external {
         ChannelId id = openDefault("a");
         settleChecked(id, 70);
@@ -278,6 +295,23 @@ contract PaymentChannelsRefundTest is ChannelFixture {
         channels.closeBatch(address(evil), claim);
     }
 
+    function test_RevertWhen_ASkippedClaimHidesAnOvercharge() external {
+        // What is skipped allows for nothing: the one unit too much is another channel's.
+        OverchargingToken evil = new OverchargingToken();
+        openChannel(payer, payee, evil, DEPOSIT, "a", address(0));
+        openChannel(payer, payee, evil, DEPOSIT, "b", address(0));
+        evil.arm();
+        bytes memory claims = bytes.concat(
+            packClaimIn(address(evil), keyOf("payer"), payer, "a", uint96(DEPOSIT), uint96(DEPOSIT)),
+            packClaimIn(address(evil), keyOf("thief"), payer, "b", 1, 1)
+        );
+        vm.expectRevert(
+            abi.encodeWithSelector(IPaymentChannels.PayoutExceeded.selector, uint256(DEPOSIT) + 1, uint256(DEPOSIT))
+        );
+        vm.prank(payee);
+        channels.closeBatch(address(evil), claims);
+    }
+
     function test_RevertGiven_ThePayeeIsBlocked() external {
         _moody.setMood(payee, MoodyToken.Mood.Blocked);
         bytes memory claims = _claims(30, 7);
@@ -297,6 +331,18 @@ contract PaymentChannelsRefundTest is ChannelFixture {
         (uint256 gasLeft, uint256 required) = this.decodeGas(answer);
         assertEq(required, channels.REFUND_GAS_LIMIT() + channels.REFUND_GAS_LIMIT() / 63 + 4_000, "what is needed");
         assertTrue(gasLeft < required, "less was there");
+    }
+
+    function test_CloseBatch_ExactlyEnoughGasForARefundIsEnough() external {
+        bytes memory call = abi.encodeCall(channels.closeBatch, (address(_moody), _claims(30, 0)));
+        vm.prank(payee);
+        (bool done, bytes memory answer) = address(channels).call{gas: 130_000}(call);
+        assertEq(done, false, "refused");
+        (uint256 gasLeft, uint256 required) = this.decodeGas(answer);
+        vm.prank(payee);
+        (done, answer) = address(channels).call{gas: 130_000 + required - gasLeft}(call);
+        assertEq(done, true, "exactly what is required");
+        assertEq(_moody.balanceOf(payer), DEPOSIT - 30, "refunded");
     }
 
     /// @dev Whatever gas the payee sends: it all reverts, or both payers are paid.

@@ -36,6 +36,11 @@ contract PriceBookTest is TestBase {
         assertEq(book.periodOf(0).from, 0, "and was not published");
     }
 
+    function test_Limits_AreThePublishedOnes() external view {
+        assertEq(_book.MIN_NOTICE(), 10 minutes, "least notice");
+        assertEq(_book.MAX_NOTICE(), 365 days, "longest notice");
+    }
+
     function test_RevertWhen_GovernanceIsZero() external {
         vm.expectRevert(abi.encodeWithSelector(IPriceBook.PriceBook_ZeroAddress.selector));
         PriceBook(create("PriceBook", abi.encode(address(0), ROOT)));

@@ -47,6 +47,13 @@ contract PriceOracleTest is TestBase {
         assertEq(oracle.latestPrice(_token).answer, uint256(DOLLAR), "answers");
     }
 
+    function test_Limits_AreThePublishedOnes() external view {
+        assertEq(_oracle.MAX_HEARTBEAT(), 2 days, "longest heartbeat");
+        assertEq(_oracle.MAX_DECIMALS(), 36, "most decimals");
+        assertEq(_oracle.SEQUENCER_GRACE(), 1 hours, "grace after the sequencer's return");
+        assertEq(_oracle.ROUND_TOLERANCE(), 120, "seconds for the next round to be noticed");
+    }
+
     function test_RevertWhen_GovernanceIsZero() external {
         vm.expectRevert(abi.encodeWithSelector(IPriceOracle.PriceOracle_ZeroAddress.selector));
         PriceOracle(create("PriceOracle", abi.encode(address(0), _uptime, new InitialFeed[](0))));
@@ -137,6 +144,12 @@ contract PriceOracleTest is TestBase {
         address unknown = wallet("unknown");
         vm.expectRevert(abi.encodeWithSelector(IPriceOracle.PriceOracle_NoFeed.selector, unknown));
         _oracle.latestPrice(unknown);
+    }
+
+    function test_LatestPrice_OfTheSmallestAnswer() external {
+        _feed.setRound(ROUND + 1, 1, START);
+        assertEq(_oracle.latestPrice(_token).answer, 1, "answer");
+        _assertPriceAt(ROUND + 1, START, 1, true);
     }
 
     function test_RevertGiven_AnswerIsZero() external {

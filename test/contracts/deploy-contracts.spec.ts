@@ -9,12 +9,15 @@ import hre from 'hardhat';
 import { afterEach, beforeEach, describe, it } from 'mocha';
 import { createPublicClient, getAddress, http, keccak256, toBytes, zeroHash } from 'viem';
 import type { Address, Hex } from 'viem';
+import type { AutoPayPlan } from '../../ignition/modules/AutoPay.ts';
 import { fiatTokenAbi } from '../../protocol/abi/fiat-token.ts';
 import { priceBookAbi } from '../../protocol/abi/price-book.ts';
 import { deploymentSchema } from '../../protocol/deployment/deployment-schema.ts';
+import { checkDeployment } from '../../scripts/deploy/check-deployment.ts';
 import { deploySystem, type DeploySystemOptions } from '../../scripts/deploy/deploy-system.ts';
 import { describeVotes } from '../../scripts/deploy/describe-votes.ts';
 import { readNetworkParameters } from '../../scripts/deploy/network-parameters.ts';
+import { planDeployment } from '../../scripts/deploy/plan-deployment.ts';
 import { readRoles } from '../../scripts/deploy/read-roles.ts';
 import { DEPLOYMENT_BYTES, DEPLOYMENT_GAS, requireBalance } from '../../scripts/deploy/require-balance.ts';
 import { requireForeignContracts } from '../../scripts/deploy/require-foreign-contracts.ts';
@@ -71,6 +74,11 @@ describe('deploySystem', () => {
     await rm(directory, { recursive: true });
   });
 
+  const choices = {
+    ...{ relay, guardian, bondPayout: payout, agptHolder: holder },
+    agptSupply: 1_000_000n * 10n ** 18n,
+    providers: { simulated: payout },
+  };
   const deploy = (changes: Partial<DeploySystemOptions> = {}) =>
     deploySystem({
       rpcUrl: chain.rpcUrl,
@@ -78,11 +86,7 @@ describe('deploySystem', () => {
       deployerPrivateKey,
       deploymentDir: join(directory, 'journal'),
       network: readNetworkParameters('local'),
-      choices: {
-        ...{ relay, guardian, bondPayout: payout, agptHolder: holder },
-        agptSupply: 1_000_000n * 10n ** 18n,
-        providers: { simulated: payout },
-      },
+      choices,
       priceRootOf: () => zeroHash,
       ...changes,
     });
@@ -118,6 +122,53 @@ describe('deploySystem', () => {
     const token = { address: usdc, abi: fiatTokenAbi } as const;
     assert.equal(await client.readContract({ ...token, functionName: 'balanceOf', args: [wallet] }), 100_000_000n);
     assert.equal(await client.getBalance({ address: wallet }), 10n ** 18n);
+  });
+
+  it('finds each value and role that is not as it was to be', async () => {
+    const deployment = await deploy();
+    const usdc = deployment.tokens['USDC']?.address;
+    assert(usdc);
+    const found = { usdc: getAddress(usdc), priceRoot: zeroHash };
+    const plan = planDeployment(readNetworkParameters('local'), choices, found);
+    const check = (wrong: Partial<AutoPayPlan>) =>
+      checkDeployment({ rpcUrl: chain.rpcUrl, deployment, plan: { ...plan, ...wrong } });
+    await check({});
+
+    const terms = { claimantBond: 1n, minPenalty: 2n };
+    const wrong: [Partial<AutoPayPlan>, string[]][] = [
+      [{ agpt: { holder, supply: 1n } }, ['agpt.totalSupply']],
+      [{ relay: holder }, ['autoPayLLM.RELAY_ROLE', 'auditLog.ANCHOR_ROLE', 'keyRegistry.KEYS_ROLE']],
+      [{ relay: holder }, ['keyRegistry.relayKeySigns']],
+      [{ guardian: holder }, ['autoPayLLM.GUARDIAN_ROLE']],
+      [{ bondPayout: holder }, ['autoPayLLM.bondPayout']],
+      [{ providers: [{ name: 'simulated', payout: holder }] }, ['autoPayLLM.payouts']],
+      [{ disputeWindow: 1n, mergeDelay: 2n }, ['autoPayLLM.disputeWindow', 'billingDisputes.maxMergeDelay']],
+      [{ defaultDailyLimit: 1n, usdcRate: 2n }, ['modelBudgets.defaultLimit', 'modelBudgets.rates']],
+      [{ priceRoot: keccak256(toBytes('table')) }, ['priceBook.isInForce']],
+      [{ sequencerFeed: holder }, ['priceOracle.sequencerFeed']],
+      [{ usdcUsdFeed: { feed: holder, heartbeatSeconds: 1n } }, ['priceOracle.usdcFeed', 'priceOracle.usdcHeartbeat']],
+      [{ disputeTerms: { ...plan.disputeTerms, AGPT: terms } }, ['billingDisputes.terms']],
+      [{ permit2: holder }, ['paymentDesk.permit2']],
+      [{ x402: { exactProxy: holder, uptoProxy: relay } }, ['paymentDesk.exactProxy', 'paymentDesk.uptoProxy']],
+      [
+        {
+          governance: {
+            ...{ votingDelay: 7n, votingPeriod: 7n, lateQuorumExtension: 7n, proposalThreshold: 7n, quorumPercent: 7n },
+            timelockDelay: 7n,
+          },
+        },
+        [
+          ...['timelock.getMinDelay', 'governor.votingDelay', 'governor.votingPeriod'],
+          ...['governor.lateQuorumVoteExtension', 'governor.proposalThreshold', 'governor.quorumNumerator'],
+        ],
+      ],
+    ];
+    for (const [change, names] of wrong) {
+      await assert.rejects(check(change), ({ message }: Error) => {
+        for (const name of names) assert(message.includes(`${name} is `), `${name} in: ${message}`);
+        return true;
+      });
+    }
   });
 
   it('says who holds the votes', async () => {

@@ -56,6 +56,7 @@ describe('the roles after a deployment', () => {
       'autoPayLLM.DEFAULT_ADMIN_ROLE': [at('timelock')],
       'autoPayLLM.RELAY_ROLE': [relay],
       'autoPayLLM.GUARDIAN_ROLE': [guardian],
+      'autoPayLLM.DESK_ROLE': [at('paymentDesk')],
       'autoPayLLM.DISPUTES_ROLE': [at('billingDisputes')],
       'auditLog.DEFAULT_ADMIN_ROLE': [at('timelock')],
       'auditLog.ANCHOR_ROLE': [relay],

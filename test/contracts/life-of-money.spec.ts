@@ -1,6 +1,6 @@
 /**
  * The life of money on the real contracts with the real USDC code, deployed by the modules that production uses:
- * open → collect, pay at a fixed price → book → anchor → release → withdraw.
+ * open → collect, pay for a single call → book → anchor → release → withdraw.
  */
 import { strict as assert } from 'node:assert';
 import { concat, EventLog, getBytes, id, Result, sha256, zeroPadValue, ZeroAddress } from 'ethers';
@@ -28,10 +28,10 @@ async function onlyEvent(contract: System['auditLog'], name: string): Promise<Re
   return event.args;
 }
 
-/** Mints the payer USDC, and lets the relay take it by the payer's EIP-3009 authorization. */
-async function payFixedPrice({ ethers, usdc, autoPayLLM, relay, payer }: System, value: bigint): Promise<void> {
+/** Mints the payer USDC, and lets the desk take it by the payer's EIP-3009 authorization. */
+async function payForOneCall({ ethers, usdc, paymentDesk, relay, payer }: System, value: bigint): Promise<void> {
   await usdc.getFunction('mint')(payer.address, value);
-  const [token, to] = [await usdc.getAddress(), await autoPayLLM.getAddress()];
+  const [token, to] = [await usdc.getAddress(), await paymentDesk.getAddress()];
   const { chainId } = await ethers.provider.getNetwork();
   const domain = { name: 'USD Coin', version: '2', chainId, verifyingContract: token };
   const types = {
@@ -44,10 +44,10 @@ async function payFixedPrice({ ethers, usdc, autoPayLLM, relay, payer }: System,
       { name: 'nonce', type: 'bytes32' },
     ],
   };
-  const terms = { value, validAfter: 0n, validBefore: 1n << 40n, nonce: id('fixed price') };
+  const terms = { value, validAfter: 0n, validBefore: 1n << 40n, nonce: id('one call') };
   const signature = await payer.signTypedData(domain, types, { from: payer.address, to, ...terms });
-  const accept = autoPayLLM.connect(relay).getFunction('acceptPayment');
-  await (await accept(token, payer.address, ...Object.values(terms), signature)).wait();
+  const accept = paymentDesk.connect(relay).getFunction('acceptAuthorization');
+  await (await accept([token, payer.address, ...Object.values(terms)], signature)).wait();
 }
 
 describe('the life of money, with real USDC', () => {
@@ -67,8 +67,8 @@ describe('the life of money, with real USDC', () => {
     await (await autoPayLLM.connect(relay).getFunction('collect')(token, claims)).wait();
     assert.equal((await paymentChannels.getFunction('getChannel')(channelId)).settled, 1_170_000n);
 
-    // Pay another call at a fixed price, of which a part will go back.
-    await payFixedPrice(system, 80_000n);
+    // Pay for another call by itself, of which a part will go back.
+    await payForOneCall(system, 80_000n);
     assert.equal(await autoPayLLM.getFunction('refundableOf')(token, payer.address), 80_000n);
     assert.equal(await autoPayLLM.getFunction('unbooked')(token), 1_250_000n);
     assert.equal(await balanceOf(await autoPayLLM.getAddress()), bond + 1_250_000n);

@@ -37,6 +37,8 @@ abstract contract BusinessFixture is ChannelFixture {
     address internal relay;
     address internal guardian;
     address internal disputes;
+    /// @dev A wallet, here: AutoPayLLM must not need its desk to be honest.
+    address internal desk;
     address internal payout;
     address internal bondPayout;
 
@@ -49,6 +51,7 @@ abstract contract BusinessFixture is ChannelFixture {
         relay = wallet("relay");
         guardian = wallet("guardian");
         disputes = wallet("disputes");
+        desk = wallet("desk");
         payout = wallet("payout");
         bondPayout = wallet("bond payout");
         auditLog = AuditLog(create("AuditLog", abi.encode(address(this), relay)));
@@ -81,6 +84,7 @@ abstract contract BusinessFixture is ChannelFixture {
     function useAutoPay(AutoPayLLM newAutoPay) internal {
         autoPay = newAutoPay;
         autoPay.grantRole(autoPay.DISPUTES_ROLE(), disputes);
+        autoPay.grantRole(autoPay.DESK_ROLE(), desk);
         payee = address(autoPay);
     }
 
@@ -102,13 +106,15 @@ abstract contract BusinessFixture is ChannelFixture {
         assertEq(autoPay.unbooked(address(currency)) - unbooked, amount, "unbooked");
     }
 
-    /// @dev Takes a payment at a fixed price; checks that it counts, and may go back.
-    function acceptChecked(TestToken currency, address from, uint256 amount) internal {
-        currency.mint(from, amount);
+    /// @dev Brings a wallet's payment for a single call; checks that it counts, and may go back.
+    function creditChecked(TestToken currency, address from, uint256 amount) internal {
+        currency.mint(desk, amount);
+        vm.prank(desk);
+        currency.approve(address(autoPay), amount);
         uint256 unbooked = autoPay.unbooked(address(currency));
         uint256 refundable = autoPay.refundableOf(address(currency), from);
-        vm.prank(relay);
-        uint256 received = autoPay.acceptPayment(address(currency), from, amount, 0, START + 1 days, "nonce", "");
+        vm.prank(desk);
+        uint256 received = autoPay.creditPayment(address(currency), from, amount);
         assertEq(received, amount, "received");
         assertEq(autoPay.unbooked(address(currency)) - unbooked, amount, "unbooked");
         assertEq(autoPay.refundableOf(address(currency), from) - refundable, amount, "refundable");

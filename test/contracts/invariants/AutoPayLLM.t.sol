@@ -85,6 +85,7 @@ contract AutoPayLLMHandler is TestBase {
         autoPay = AutoPayLLM(create("AutoPayLLM", abi.encode(_config())));
         budgets.setConsumer(address(autoPay));
         autoPay.grantRole(autoPay.DISPUTES_ROLE(), address(this));
+        autoPay.grantRole(autoPay.DESK_ROLE(), address(this));
         token.setMood(customerAt(1), MoodyToken.Mood.Blocked);
         token.approve(address(autoPay), type(uint256).max);
 
@@ -120,17 +121,17 @@ contract AutoPayLLMHandler is TestBase {
         done["collect"]++;
     }
 
-    function acceptPayment(uint96 amount, uint256 customer) external {
+    function creditPayment(uint96 amount, uint256 customer) external {
         _tick();
         amount = uint96(bound(amount, 1, 1e19));
-        _acceptPayment(customerAt(customer), amount);
-        done["acceptPayment"]++;
+        _creditPayment(customerAt(customer), amount);
+        done["creditPayment"]++;
     }
 
     function book(uint128[3] calldata shares, uint256 refundShare, uint64 growth, uint256 customer) external {
         _tick();
         address to = customerAt(customer);
-        if (autoPay.refundableOf(address(token), to) == 0) _acceptPayment(to, 1e18);
+        if (autoPay.refundableOf(address(token), to) == 0) _creditPayment(to, 1e18);
         uint256 left = autoPay.unbooked(address(token));
         if (left < 4) return;
         Spend[] memory spends = _plan(shares, left);
@@ -387,9 +388,9 @@ contract AutoPayLLMHandler is TestBase {
         if (bond < needed) _depositBond(needed - bond);
     }
 
-    function _acceptPayment(address from, uint256 amount) private {
-        token.mint(from, amount);
-        paidBy[from] += autoPay.acceptPayment(address(token), from, amount, 0, type(uint64).max, "", "");
+    function _creditPayment(address from, uint256 amount) private {
+        token.mint(address(this), amount);
+        paidBy[from] += autoPay.creditPayment(address(token), from, amount);
     }
 
     function _depositBond(uint256 amount) private {
@@ -430,7 +431,7 @@ contract AutoPayLLMInvariantTest is TestBase {
     function afterInvariant() external view {
         string[20] memory steps = [
             "collect",
-            "acceptPayment",
+            "creditPayment",
             "book",
             "book over budget",
             "anchor",

@@ -11,6 +11,11 @@ import {TestToken} from "./TestToken.sol";
 contract AuthorizedToken is TestToken, ERC3009, IReceiveWithAuthorization {
     constructor() EIP712("Test Token", "1") {}
 
+    // solhint-disable-next-line func-name-mixedcase
+    function DOMAIN_SEPARATOR() external view returns (bytes32) {
+        return _domainSeparatorV4();
+    }
+
     function transferWithAuthorization(
         address from,
         address to,
@@ -19,7 +24,7 @@ contract AuthorizedToken is TestToken, ERC3009, IReceiveWithAuthorization {
         uint256 validBefore,
         bytes32 nonce,
         bytes calldata signature
-    ) external override {
+    ) external {
         bytes32 digest = hashTransfer(from, to, value, validAfter, validBefore, nonce);
         require(SignatureChecker.isValidSignatureNow(from, digest, signature), ERC3009InvalidSignature());
         _transferWithAuthorization(from, to, value, validAfter, validBefore, nonce);
@@ -38,6 +43,11 @@ contract AuthorizedToken is TestToken, ERC3009, IReceiveWithAuthorization {
         require(SignatureChecker.isValidSignatureNow(from, digest, signature), ERC3009InvalidSignature());
         require(to == msg.sender, ERC20InvalidReceiver(to));
         _transferWithAuthorization(from, to, value, validAfter, validBefore, nonce);
+    }
+
+    /// @notice As if its owner had signed it.
+    function cancel(address authorizer, bytes32 nonce) external {
+        _cancelAuthorization(authorizer, nonce);
     }
 
     function hashReceive(
@@ -118,5 +128,20 @@ contract GullibleToken is TestToken, IReceiveWithAuthorization {
         bytes calldata
     ) external {
         _mint(to, value);
+    }
+}
+
+/// @notice Burns from the receiver of an authorization instead of paying it.
+contract ThievishToken is TestToken {
+    function transferWithAuthorization(
+        address,
+        address to,
+        uint256 value,
+        uint256,
+        uint256,
+        bytes32,
+        bytes calldata
+    ) external {
+        _burn(to, value);
     }
 }

@@ -2,45 +2,33 @@
 pragma solidity 0.8.28;
 
 import {IAutoPayLLM, Refund} from "../interfaces/IAutoPayLLM.sol";
-import {ITransferWithAuthorization} from "../interfaces/ITransferWithAuthorization.sol";
 import {GuardianStops} from "./GuardianStops.sol";
 import {HeldFunds} from "./HeldFunds.sol";
 
-/// @title FixedPayments
-/// @notice The part of AutoPayLLM that takes payments at a fixed price, and knows how much of them may go back.
+/// @title DirectPayments
+/// @notice The part of AutoPayLLM that takes payments for single calls, and knows how much of them may go back.
 /// @dev For every token and wallet: what was refunded plus `refundableOf` is what that wallet paid here. So no relay can
 /// refund what came from escrow, or what somebody else paid.
-abstract contract FixedPayments is HeldFunds, GuardianStops {
+abstract contract DirectPayments is HeldFunds, GuardianStops {
+    /// @inheritdoc IAutoPayLLM
+    bytes32 public constant DESK_ROLE = keccak256("DESK_ROLE");
+
     /// @inheritdoc IAutoPayLLM
     mapping(address token => mapping(address wallet => uint256 amount)) public refundableOf;
 
     /// @inheritdoc IAutoPayLLM
-    function acceptPayment(
+    function creditPayment(
         address token,
         address from,
-        uint256 amount,
-        uint256 validAfter,
-        uint256 validBefore,
-        bytes32 nonce,
-        bytes calldata signature
-    ) external nonReentrant onlyRole(RELAY_ROLE) returns (uint256 received) {
+        uint256 amount
+    ) external nonReentrant onlyRole(DESK_ROLE) returns (uint256 received) {
         // Interaction first: only what arrives can be counted.
-        received = _balance(token);
-        ITransferWithAuthorization(token).transferWithAuthorization(
-            from,
-            address(this),
-            amount,
-            validAfter,
-            validBefore,
-            nonce,
-            signature
-        );
-        received = _balance(token) - received;
+        received = _pull(token, msg.sender, amount);
         require(received != 0, AutoPayLLM_ZeroAmount());
 
         // Effect: it can be booked, or go back to who paid.
         refundableOf[token][from] += received;
-        emit PaymentAccepted(token, from, nonce, received, _addUnbooked(token, received));
+        emit PaymentCredited(token, from, received, _addUnbooked(token, received));
     }
 
     /// @dev Takes refunds from what their wallets paid, and says what they are together.
