@@ -46,7 +46,7 @@ module.exports = {
       'call-knows-the-ledger-by-its-port',
       'call/ sees the ledger as an interface; which engine keeps the books is decided outside.',
       { path: '^server/(call|metering)/', pathNot: test },
-      { path: '^server/ledger/', pathNot: '^server/ledger/ledger\\.ts$' },
+      { path: '^server/ledger/', pathNot: '^server/ledger/(channel-)?ledger\\.ts$' },
     ),
     forbid(
       'only-composition-sees-http',

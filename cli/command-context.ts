@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { escapeText } from '../client/escape-text.ts';
+import { escapeText } from '../protocol/text/escape-text.ts';
 import type { StoredReceipt } from '../client/receipt-store.ts';
 import type { PayToken } from '../client/fetch-relay-terms.ts';
 import type { Wallet, WalletOptions } from '../client/open-wallet.ts';

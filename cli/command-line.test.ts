@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startChainDouble, type ChainDouble } from '../client/testing/chain-double.ts';
 import { doubleCharge, doubleTerms, startRelayDouble, type RelayDouble } from '../client/testing/relay-double.ts';
 import { seedWallet, walletAddress, walletKey } from '../client/testing/seed-wallet.ts';
+import { listNetworks } from '../scripts/deploy/network-parameters.ts';
 
 // Relay and chain are doubles; the command line against the real ones is in test/e2e.
 const root = join(import.meta.dirname, '..');
@@ -16,7 +17,10 @@ let chain: ChainDouble;
 let dataDir: string;
 
 /** Contracts that paying has nothing to do with. */
-const otherContracts = [...['auditLog', 'modelBudgets'], ...['billingDisputes', 'agpt', 'governor', 'timelock']];
+const otherContracts = [
+  ...['auditLog', 'modelBudgets'],
+  ...['paymentDesk', 'billingDisputes', 'agpt', 'governor', 'timelock'],
+];
 
 beforeAll(async () => {
   double = await startRelayDouble();
@@ -112,6 +116,9 @@ describe('autopay', () => {
       'call',
       'models',
       'channel',
+      'limits',
+      'keys',
+      'login',
       'audit',
       'fsck',
       'relay',
@@ -126,15 +133,27 @@ describe('autopay', () => {
     }
   });
 
+  it('lists the networks that it can deploy to', async () => {
+    const { stdout } = await run(['deploy', '--help']);
+    for (const network of listNetworks()) expect(stdout).toContain(`"${network}"`);
+  });
+
+  const someone = `0x${'1'.repeat(40)}`;
+  const deployOptions = ['--relay', someone, '--bond-payout', someone, '--agpt-holder', someone];
   it.each([
     [['call'], "missing required argument 'prompt'"],
     [['call', 'hi', '--max-tokens', '0'], 'whole number from 1'],
     [['relay', '--port', '70000'], '0 to 65535'],
     [['channel', 'open', '--depposit', '1'], "unknown option '--depposit'"],
+    [['channel', 'topup'], "missing required argument 'amount'"],
+    [['keys', 'delete'], "missing required argument 'id'"],
+    [['limits', 'set', '--per-week', '1'], "unknown option '--per-week'"],
     [['gov', 'propose', 'set-budget', 'm'], "missing required argument 'agpt'"],
     [['gov', 'vote', 'last'], "missing required argument 'choice'"],
     [['gov', 'propose', 'wish'], "unknown command 'wish'"],
     [['deploy', '--network', 'base'], "required option '--relay <address>' not specified"],
+    [['deploy', '--network', 'bas', ...deployOptions], 'Allowed choices are base, baseSepolia, arbitrum,'],
+    [['deploy', ...deployOptions], '--network is missing: choose one of base, baseSepolia, arbitrum,'],
     [['dispute', 'open'], 'say what to dispute'],
     [['dispute', 'open', 'overcharge', 'last'], 'say what to dispute'],
     [['dispute', 'open', 'not-in-log', 'last', '--amount', '1'], 'say what to dispute'],
@@ -202,6 +221,53 @@ describe('autopay against a stack', () => {
     expect(unknown).toMatchObject({ code: 1, stderr: 'no such model (model_not_found)\n' });
   });
 
+  it('sets the limits of the wallet, shows them with what is spent, and keeps to them', async () => {
+    expect(await run(['limits', 'set', '--per-call', '0.0000015', '--per-day', '2', ...here()])).toEqual({
+      code: 0,
+      stdout:
+        'per call       0.0000015 of the token that is paid in\n' +
+        'per day (UTC)  2 of the token that is paid in\n' +
+        'per deposit    none\n',
+      stderr: '',
+    });
+    // Finer than the token: it is refused where it is applied, not rounded.
+    expect(await run(['limits', ...here()])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('at most 6 digits'),
+    });
+    await run(['limits', 'set', '--per-call', '0.000001', ...here()]);
+    const { stdout } = await run(['limits', ...here()]);
+    expect(stdout).toMatch(
+      /^per call {7}0\.000001 USDC\nper day \(UTC\) {2}2\.000000 USDC\nper deposit {4}none\nspent today {4}0\.00\d+ USDC, /,
+    );
+    const stopped = await run(['call', 'hi', '--max-tokens', '9', '--json', ...here()]);
+    expect([stopped.code, JSON.parse(stopped.stdout)]).toMatchObject([1, { error: { code: 'wallet_limit_exceeded' } }]);
+    expect(await run(['limits', 'set', ...here()])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('--per-day'),
+    });
+    expect((await run(['limits', 'set', '--per-day', 'much', ...here()])).code).toBe(2);
+    const { stdout: none } = await run([
+      'limits',
+      'set',
+      '--per-call',
+      'none',
+      '--per-day',
+      'none',
+      '--json',
+      ...here(),
+    ]);
+    expect(JSON.parse(none)).toEqual({ limits: {} });
+  });
+
+  it.each([[['topup', '1']], [['close']], [['close', '--on-chain']]])(
+    'moves no deposit without leave: channel %j',
+    async (args) => {
+      const { code, stderr } = await run(['channel', ...args, ...here()]);
+      expect([code, stderr]).toEqual([2, expect.stringContaining('Give --yes')]);
+    },
+  );
+
   it('takes another chain only if something is known to be deployed there', async () => {
     const { code, stdout } = await run(['budget', 'status', '--json', '--rpc-url', chain.rpcUrl]);
     expect([code, JSON.parse(stdout)]).toMatchObject([
@@ -209,7 +275,7 @@ describe('autopay against a stack', () => {
       { error: { code: 'invalid_configuration', message: expect.stringContaining('autopay deploy') } },
     ]);
     const nowhere = await run(['gov', 'status', '--rpc-url', 'here']);
-    expect(nowhere).toMatchObject({ code: 1, stderr: expect.stringContaining('(invalid_argument)') });
+    expect(nowhere).toMatchObject({ code: 2, stderr: expect.stringContaining('(invalid_argument)') });
   });
 
   it('uses no key from a file that others can read, unless the environment has one', async () => {

@@ -13,6 +13,8 @@ Examples:
   npx --no autopay -- models                             what the relay sells, with prices
   npx --no autopay -- channel open --deposit 2.5         escrow 2.5 USDC for calls
   npx --no autopay -- channel status                     what is spent, signed and left
+  npx --no autopay -- limits set --per-day 2             stop at 2 USDC of calls a day
+  npx --no autopay -- keys create --name app             an API key that spends from this wallet
   npx --no autopay -- audit verify last                  prove a call from the chain and the log's blocks alone
   npx --no autopay -- fsck                               recompute the relay's books from the raw data
   npx --no autopay -- budget status                      what each model may spend today, by vote

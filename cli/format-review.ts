@@ -1,4 +1,4 @@
-import { escapeLine } from '../client/escape-text.ts';
+import { escapeLine } from '../protocol/text/escape-text.ts';
 import { formatEffect } from '../client/governance/preview-effects.ts';
 import type { ReviewedCall } from '../client/governance/review-calls.ts';
 

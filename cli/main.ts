@@ -1,5 +1,5 @@
 import { CommanderError, type Command } from 'commander';
-import { escapeText } from '../client/escape-text.ts';
+import { escapeText } from '../protocol/text/escape-text.ts';
 import { createProgram } from './create-program.ts';
 import { describeCommandError, formatJson, type CommandError } from './output.ts';
 
@@ -24,8 +24,9 @@ async function main(argv: readonly string[]): Promise<number> {
     return exitCode;
   } catch (error) {
     if (!(error instanceof CommanderError)) {
-      printError(describeCommandError(error), isJson);
-      return failureExitCode;
+      const described = describeCommandError(error);
+      printError(described, isJson);
+      return described.code === 'invalid_argument' ? usageExitCode : failureExitCode;
     }
     // --help and --version end by an exception as well.
     if (error.exitCode === 0) return 0;

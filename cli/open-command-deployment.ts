@@ -4,7 +4,8 @@ import { createPublicClient, http } from 'viem';
 import { openDeployment, openSender, type OpenDeployment } from '../client/chain/open-deployment.ts';
 import { asChainError, type Sender } from '../client/chain/send-transaction.ts';
 import { readKey } from '../client/read-key.ts';
-import { deploymentSchema, type Deployment } from '../protocol/deployment/deployment-schema.ts';
+import type { Deployment } from '../protocol/deployment/deployment-schema.ts';
+import { missingDeployment, parseDeployment } from '../protocol/deployment/parse-deployment.ts';
 import { AutoPayError } from '../protocol/errors/auto-pay-error.ts';
 import type { CommandContext } from './command-context.ts';
 
@@ -56,19 +57,8 @@ async function readPublished(rpcUrl: string): Promise<Deployment> {
   const chainId = await reader.getChainId().catch((error: unknown) => {
     throw asChainError(error, 'Reading the chain id');
   });
-  const file = join(addressesDir, `${chainId}.json`);
-  const text = await readFile(file, 'utf8').catch((cause: unknown) => {
-    throw new AutoPayError(
-      'invalid_configuration',
-      `Nothing is known to be deployed on chain ${chainId}: there is no addresses/${chainId}.json. Run autopay deploy.`,
-      { cause },
-    );
+  const text = await readFile(join(addressesDir, `${chainId}.json`), 'utf8').catch((cause: unknown) => {
+    throw missingDeployment(chainId, cause);
   });
-  try {
-    return deploymentSchema.parse(JSON.parse(text));
-  } catch (cause) {
-    throw new AutoPayError('invalid_configuration', `addresses/${chainId}.json cannot be read: run autopay deploy.`, {
-      cause,
-    });
-  }
+  return parseDeployment(text, chainId);
 }

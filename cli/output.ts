@@ -1,6 +1,6 @@
 import { APIConnectionError, APIError } from 'openai';
-import { escapeLine } from '../client/escape-text.ts';
 import { AutoPayError } from '../protocol/errors/auto-pay-error.ts';
+import { escapeLine } from '../protocol/text/escape-text.ts';
 
 /** Columns, side by side; the last one is not padded. Each cell keeps to its line. */
 export function formatTable(cells: readonly (readonly string[])[]): string {

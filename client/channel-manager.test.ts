@@ -12,12 +12,14 @@ import { createChannelManager, type ChannelManager } from './channel-manager.ts'
 import type { WalletChain } from './open-channel.ts';
 import { doubleTerms } from './testing/relay-double.ts';
 import { walletAddress, walletKey } from './testing/seed-wallet.ts';
+import type { TokenLimits } from './wallet-limits.ts';
 import { openWalletState } from './wallet-state.ts';
 
 /** A double of the chain: a map of channels. The real one is met in test/e2e. */
-class ChainDouble implements Pick<WalletChain, 'readChannel' | 'openChannel'> {
+class ChainDouble implements Pick<WalletChain, 'readChannel' | 'openChannel' | 'topUpChannel' | 'balanceOf'> {
   channels = new Map<Hex, { deposit: bigint; settled: bigint; isClosing: boolean }>();
   opened: { deposit: bigint; salt: Hex; channelId: Hex }[] = [];
+  toppedUp: bigint[] = [];
   failure: Error | undefined;
   async readChannel(channelId: Hex) {
     return this.channels.get(channelId);
@@ -27,6 +29,13 @@ class ChainDouble implements Pick<WalletChain, 'readChannel' | 'openChannel'> {
     if (this.failure) throw this.failure;
     this.opened.push(options);
     this.channels.set(options.channelId, { deposit: options.deposit, settled: 0n, isClosing: false });
+  }
+  // Topping up is tested in top-up-channel.test.ts.
+  async topUpChannel() {
+    throw new Error('these tests top nothing up');
+  }
+  async balanceOf() {
+    return 0n;
   }
 }
 
@@ -40,7 +49,9 @@ beforeEach(async () => {
 });
 afterEach(() => rm(stateDir, { recursive: true, force: true }));
 
-function manager(more: { chain?: undefined; maxCallAmount?: bigint; relayUrl?: string } = {}): ChannelManager {
+function manager(
+  more: { chain?: undefined; maxCallAmount?: bigint; relayUrl?: string; limits?: () => Promise<TokenLimits> } = {},
+): ChannelManager {
   return createChannelManager({
     relayUrl: 'http://127.0.0.1:4000',
     terms: doubleTerms,
@@ -49,6 +60,7 @@ function manager(more: { chain?: undefined; maxCallAmount?: bigint; relayUrl?: s
     privateKey: walletKey,
     chain,
     maxCallAmount: undefined,
+    limits: () => Promise.resolve({}),
     onWarning: (message) => warnings.push(message),
     ...more,
   });

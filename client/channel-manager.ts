@@ -1,31 +1,42 @@
 import type { Hex } from '../protocol/bytes/hex.ts';
 import { addressOfPrivateKey, parsePrivateKey } from '../protocol/bytes/secp256k1.ts';
 import type { CallReceipt } from '../protocol/receipt/call-receipt.ts';
-import { decideVoucher, type SpendRequest } from './decide-voucher.ts';
+import { createAuthorizer, type Authorizer } from './authorize-call.ts';
+import { dayOf, replaceHold, spentOn, type DayHold } from './day-spending.ts';
 import { createChannelFinder, type ChannelFinder, type ChannelParties } from './find-channel.ts';
 import { ReceiptHistory } from './receipt-history.ts';
 import { signVoucher, type SignedVoucher } from './sign-voucher.ts';
-import { channelIn, type WalletChannel } from './wallet-state.ts';
-
-/** Leave to spend: a voucher that may now be sent, and what it is meant to cover. Amounts are atomic units. */
-export interface SpendTicket {
-  voucher: SignedVoucher;
-  /** The most that the call may cost. */
-  quote: bigint;
-  /** Call when the call has ended, however it did: its quote then no longer counts as in flight. Repeats do nothing. */
-  release(): void;
-}
+import { createChannelFiller, type ChannelFiller } from './top-up-channel.ts';
+import { capCall, type TokenLimits } from './wallet-limits.ts';
+import { channelIn } from './wallet-state.ts';
 
 /** The channels of one wallet with one relay. */
 export interface ChannelManager extends ChannelFinder {
   readonly payer: Hex;
   /**
-   * Signs the next voucher. Its amount is durable before it is handed out.
-   * @throws AutoPayError what `decideVoucher` throws.
+   * Signs the next voucher. Its amount, and the quote as spent today, are durable before it is handed out. A channel whose deposit
+   * does not suffice is topped up once where the owner has set a limit for one deposit.
+   * @param topUp how much to put into the channel then, in atomic units; never above the limit.
+   * @throws AutoPayError what `decideVoucher` throws, `wallet_limit_exceeded`, or what topping up throws.
    */
-  authorize(channel: WalletChannel, request: SpendRequest): Promise<SpendTicket>;
-  /** Takes a verified receipt into the books. */
-  record(receipt: CallReceipt): Promise<void>;
+  authorize: Authorizer;
+  /** @throws AutoPayError `wallet_limit_exceeded` if the owner's limits forbid a call that costs at least so much, atomic units. */
+  requireWithinLimits(minimum: bigint): Promise<void>;
+  /** Takes a verified receipt into the books, and its charge in place of the quote into the day's; a repeated one changes nothing. */
+  record(receipt: CallReceipt, hold?: DayHold): Promise<void>;
+  /** The call was refused, failed, or was charged before: its quote no longer counts as spent today. */
+  dropHold(hold: DayHold): Promise<void>;
+  /** What calls in the wallet's token have cost this day (UTC), with what those under way may cost; atomic units. */
+  spentToday(): Promise<bigint>;
+  /** The owner's limits, in atomic units of the wallet's token. */
+  limits(): Promise<TokenLimits>;
+  topUp: ChannelFiller;
+  /**
+   * Puts money into the channel of the API keys, which is opened with the first, and signs a voucher over all of it: what is posted
+   * again after a crash gives away nothing more.
+   * @throws AutoPayError `wallet_limit_exceeded`, or what opening and topping up throw.
+   */
+  fundKeys(amount: bigint): Promise<SignedVoucher>;
   history(channelId: Hex): ReceiptHistory;
   /**
    * The most that can have been charged to a channel, in atomic units: the highest voucher. For a channel found again on the
@@ -48,39 +59,41 @@ export function createChannelManager(options: ChannelManagerOptions): ChannelMan
   const privateKey = parsePrivateKey(options.privateKey);
   const payer = addressOfPrivateKey(privateKey);
   const scope = { chainId: terms.chainId, verifyingContract: terms.escrow };
-  // Bounded by the number of channels in the state.
-  const inFlight = new Map<Hex, bigint>();
   const histories = new Map<Hex, ReceiptHistory>();
   const finder = createChannelFinder({ ...options, payer });
-
+  const topUp = createChannelFiller({ ...options, payer });
+  const spender = { chainId: terms.chainId, token: terms.token.address };
+  const today = () => ({ ...spender, day: dayOf(Date.now()) });
   return {
     payer,
     ...finder,
-    async authorize({ channelId }, request) {
-      let held = 0n;
-      const release = () => {
-        inFlight.set(channelId, (inFlight.get(channelId) ?? 0n) - held);
-        held = 0n;
-      };
-      const update = state.update((saved) => {
+    topUp,
+    async fundKeys(amount) {
+      const known = await finder.forKeys();
+      const { channelId } = known
+        ? await topUp({ channelId: known.channelId, amount, least: amount, isNeeded: () => true })
+        : await finder.openForKeys(amount);
+      const cumulativeAmount = await state.update((saved) => {
         const channel = channelIn(saved, channelId);
-        const reserved = inFlight.get(channelId) ?? 0n;
-        const decision = decideVoucher({ channel, reserved, request, maxCallAmount, token: terms.token });
-        if (decision.isLower) channel.lowerVouchers += 1;
-        else channel.lastSigned = decision.cumulativeAmount;
-        // At once, not after the write: the next decision of the same group counts on it.
-        held = decision.quote;
-        inFlight.set(channelId, reserved + held);
-        return decision;
+        channel.lastSigned = channel.deposit;
+        return channel.deposit;
       });
-      const { cumulativeAmount, quote } = await update.catch((error: unknown) => {
-        release();
-        throw error;
-      });
-      return { voucher: signVoucher({ channelId, cumulativeAmount }, { scope, privateKey }), quote, release };
+      return signVoucher({ channelId, cumulativeAmount }, { scope, privateKey });
     },
-    async record(receipt) {
+    limits: () => options.limits(),
+    authorize: createAuthorizer({ ...options, topUp }),
+    async requireWithinLimits(minimum) {
+      const limits = await options.limits();
+      if (limits.perCall === undefined && limits.perDay === undefined) return;
+      capCall({ limits, spentToday: spentOn(await state.read(), today()), minimum, token: terms.token });
+    },
+    spentToday: async () => spentOn(await state.read(), today()),
+    async dropHold(hold) {
+      await state.update((saved) => replaceHold(saved, hold, 0n));
+    },
+    async record(receipt, hold) {
       await state.update((saved) => {
+        if (hold) replaceHold(saved, hold, receipt.amount);
         const channel = channelIn(saved, receipt.channelId);
         if (receipt.sequence <= channel.sequence || receipt.runningTotal < channel.spent) return;
         channel.sequence = receipt.sequence;

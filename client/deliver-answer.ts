@@ -1,4 +1,4 @@
-import type { SpendTicket } from './channel-manager.ts';
+import type { SpendTicket } from './authorize-call.ts';
 import type { ChatCall } from './estimate-quote.ts';
 import { createStreamFilter } from './filter-stream.ts';
 import type { Connection, Wallet } from './open-wallet.ts';
@@ -13,8 +13,10 @@ export interface Answer extends Connection {
   response: Response;
   call: ChatCall;
   requestBytes: Uint8Array;
-  /** Unix milliseconds. */
+  /** When it was sent first, unix milliseconds. */
   sentAtMs: number;
+  /** The caller gave the Idempotency-Key: what is replayed may be the answer to an earlier request. */
+  isOwnKey: boolean;
   /** null on a free route. It is released when the call has ended. */
   ticket: SpendTicket | null;
 }
@@ -31,6 +33,7 @@ export async function deliverAnswer(answer: Answer): Promise<Response> {
       // An answer that was broken off at a limit is charged for what was read of it; its bytes stayed at the relay.
       const receipt = headers.get('x-autopay-receipt');
       if (receipt !== null) await settleReceipt(answer, { receipt, responseBytes: undefined });
+      else if (ticket && !response.ok) await answer.channels.dropHold(ticket.hold);
       return response;
     } finally {
       ticket?.release();

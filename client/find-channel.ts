@@ -8,15 +8,16 @@ import { pinTerms, type RelayTerms } from './fetch-relay-terms.ts';
 import type { WalletChain } from './open-channel.ts';
 import { formatAmount } from './token-amount.ts';
 import { channelIn, type WalletChannel, type WalletState, type WalletStateFile } from './wallet-state.ts';
+import { checkDeposit, type TokenLimits } from './wallet-limits.ts';
 import { withLockFile } from './with-lock-file.ts';
 
-/** Opening takes two transactions at most, each waited for. */
-const openWaitMs = 600_000;
+/** A deposit takes two transactions at most, each waited for. */
+export const depositWaitMs = 600_000;
 /** How many numbers are looked up on the chain when searching for a channel; nobody loses more channels than that. */
 const maxProbes = 64;
 
 /** What of the chain finding a channel takes. */
-type ChannelChain = Pick<WalletChain, 'readChannel' | 'openChannel'>;
+type ChannelChain = Pick<WalletChain, 'readChannel' | 'openChannel' | 'topUpChannel' | 'balanceOf'>;
 
 /** Which wallet, with which relay. */
 export interface ChannelParties {
@@ -27,6 +28,8 @@ export interface ChannelParties {
   stateDir: string;
   /** undefined: no channel can be opened or found, only one that the state knows can be used. */
   chain: ChannelChain | undefined;
+  /** What the owner lets the wallet spend; read anew for each deposit and call. */
+  limits: () => Promise<TokenLimits>;
   onWarning: (message: string) => void;
 }
 
@@ -38,14 +41,26 @@ interface EnsureOptions {
   isAnother?: boolean;
 }
 
+/** What a channel is opened for: the wallet's own calls, or those of its API keys, whose receipts the wallet does not see. */
+type Purpose = 'open' | 'keys';
+
 /** Finds or opens the channel of a wallet with a relay, in the token of the terms. */
 export interface ChannelFinder {
   /** The channel in use, or undefined. */
   current(): Promise<WalletChannel | undefined>;
+  /** The channel from which API keys spend, or undefined. */
+  forKeys(): Promise<WalletChannel | undefined>;
+  /** Opens a channel for API keys. */
+  openForKeys(deposit: bigint): Promise<WalletChannel>;
+  /** The channels that the owner has ended, oldest first. */
+  closed(): Promise<WalletChannel[]>;
+  /** Ends the use of a channel: the next call opens another. */
+  markClosed(channelId: Hex): Promise<void>;
   /**
    * The channel in use; on first use it is opened, or found again on the chain. However many ask at once, in this process or in
    * others on the same folder, one deposit is made.
-   * @throws AutoPayError `invalid_argument` if one must be opened and no chain is known; what `WalletChain` throws.
+   * @throws AutoPayError `invalid_argument` if one must be opened and no chain is known; `wallet_limit_exceeded` for too large a
+   *   deposit; what `WalletChain` throws.
    */
   ensure(options: EnsureOptions): Promise<WalletChannel>;
 }
@@ -57,16 +72,16 @@ export function createChannelFinder(parties: ChannelParties): ChannelFinder {
 
   const isMine = (channel: WalletChannel) =>
     channel.relayUrl === relayUrl && channel.payer === payer && channel.token === terms.token.address;
-  const newestOpen = (saved: WalletState) =>
-    saved.channels.findLast((channel) => isMine(channel) && channel.status === 'open');
+  const newest = (saved: WalletState, purpose: Purpose) =>
+    saved.channels.findLast((channel) => isMine(channel) && channel.status === purpose);
 
-  async function current(): Promise<WalletChannel | undefined> {
-    const channel = newestOpen(await state.read());
+  async function current(purpose: Purpose = 'open'): Promise<WalletChannel | undefined> {
+    const channel = newest(await state.read(), purpose);
     if (channel) pinTerms(terms, channel);
     return channel;
   }
 
-  async function open(request: { deposit: bigint; isAnother: boolean }): Promise<WalletChannel> {
+  async function open(request: { deposit: bigint; isAnother: boolean; purpose: Purpose }): Promise<WalletChannel> {
     if (!chain) {
       throw new AutoPayError(
         'invalid_argument',
@@ -75,31 +90,42 @@ export function createChannelFinder(parties: ChannelParties): ChannelFinder {
     }
     await mkdir(parties.stateDir, { recursive: true, mode: 0o700 });
     // Held while transactions are under way: two processes that share the folder must not both make a deposit.
-    return withLockFile({ file: join(parties.stateDir, 'opening.lock'), waitMs: openWaitMs }, async () => {
+    return withLockFile({ file: join(parties.stateDir, 'opening.lock'), waitMs: depositWaitMs }, async () => {
       const known = request.isAnother ? undefined : await current();
       if (known) return known;
       const found = await prepareChannel({ ...parties, chain, ...request });
       if (found.recovered) parties.onWarning(describeRecovery(found, terms));
-      if (found.status === 'open') return found;
-      await chain.openChannel({
-        ...{ token: terms.token, deposit: found.deposit },
-        ...{ salt: saltOf(found.saltIndex), channelId: found.channelId },
-      });
+      if (found.status !== 'open') {
+        checkDeposit(found.deposit, { limits: await parties.limits(), token: terms.token });
+        await chain.openChannel({
+          ...{ token: terms.token, deposit: found.deposit },
+          ...{ salt: saltOf(found.saltIndex), channelId: found.channelId },
+        });
+      }
       return state.update((saved) => {
         const channel = channelIn(saved, found.channelId);
-        channel.status = 'open';
+        channel.status = request.purpose;
         return channel;
       });
     });
   }
 
   return {
-    current,
+    current: () => current(),
+    forKeys: () => current('keys'),
+    openForKeys: (deposit) => open({ deposit, isAnother: true, purpose: 'keys' }),
+    closed: async () =>
+      (await state.read()).channels.filter((channel) => isMine(channel) && channel.status === 'closed'),
+    async markClosed(channelId) {
+      await state.update((saved) => {
+        channelIn(saved, channelId).status = 'closed';
+      });
+    },
     async ensure({ deposit, isAnother = false }) {
-      if (isAnother) return open({ deposit, isAnother });
+      if (isAnother) return open({ deposit, isAnother, purpose: 'open' });
       const known = await current();
       if (known) return known;
-      opening ??= open({ deposit, isAnother }).finally(() => {
+      opening ??= open({ deposit, isAnother, purpose: 'open' }).finally(() => {
         opening = undefined;
       });
       return opening;
@@ -119,7 +145,7 @@ async function prepareChannel(
     const identity = { payer, payee, token, salt: saltOf(saltIndex), authorizedSigner: zeroAddress, escrow, chainId };
     const channelId = computeChannelId(identity);
     const remembered = saved.channels.find((channel) => channel.channelId === channelId);
-    if (remembered?.status === 'open') continue;
+    if (remembered && remembered.status !== 'opening') continue;
     const onChain = await chain.readChannel(channelId);
     // Closing channels take no more calls; and someone who asks for another channel wants a new deposit.
     if (onChain && (onChain.isClosing || (options.isAnother && !remembered))) continue;

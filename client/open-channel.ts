@@ -1,12 +1,4 @@
-import {
-  createPublicClient,
-  createWalletClient,
-  http,
-  type Account,
-  type PublicClient,
-  type Transport,
-  type WalletClient,
-} from 'viem';
+import { createPublicClient, createWalletClient, http, type PublicClient } from 'viem';
 import { privateKeyToAccount } from 'viem/accounts';
 import { autoPayLlmAbi } from '../protocol/abi/auto-pay-llm.ts';
 import { fiatTokenAbi } from '../protocol/abi/fiat-token.ts';
@@ -14,11 +6,11 @@ import { keyRegistryAbi } from '../protocol/abi/key-registry.ts';
 import { paymentChannelsAbi } from '../protocol/abi/payment-channels.ts';
 import { priceBookAbi } from '../protocol/abi/price-book.ts';
 import { priceOracleAbi } from '../protocol/abi/price-oracle.ts';
-import { zeroAddress, type Hex } from '../protocol/bytes/hex.ts';
+import type { Hex } from '../protocol/bytes/hex.ts';
 import { AutoPayError } from '../protocol/errors/auto-pay-error.ts';
-import { asChainError, checkChainId, confirmTransaction } from './chain/send-transaction.ts';
+import { asChainError, checkChainId } from './chain/send-transaction.ts';
 import type { PayToken, RelayOffer } from './fetch-relay-terms.ts';
-import { formatAmount } from './token-amount.ts';
+import { makeDeposit, topUpDeposit, type Depositing } from './send-deposit.ts';
 
 const requestTimeoutMs = 20_000;
 /** The chain that Hardhat and Anvil simulate mines at once; elsewhere, polling faster than blocks come gains nothing. */
@@ -41,6 +33,11 @@ export interface WalletChain {
    * @throws AutoPayError `transaction_failed` if the funds do not suffice or a transaction fails.
    */
   openChannel(options: { token: PayToken; deposit: bigint; salt: Hex; channelId: Hex }): Promise<void>;
+  /**
+   * Approves and tops a channel up, and returns once that is in a block.
+   * @throws AutoPayError as `openChannel`; `transaction_pending` while another transaction of the wallet is under way.
+   */
+  topUpChannel(options: { token: PayToken; amount: bigint; channelId: Hex }): Promise<void>;
   /** What the wallet has of a token, in atomic units. */
   balanceOf(token: Hex): Promise<bigint>;
   /** A round of a token's price feed; undefined if it was not the current one at that time. */
@@ -77,6 +74,10 @@ export function connectWalletChain(options: { rpcUrl: string; privateKey: Hex; t
       throw asChainError(error);
     }
   }
+
+  const depositing = (token: PayToken, deposit: bigint): Depositing => {
+    return { reader, wallet: createWalletClient({ account, transport }), terms, token, deposit };
+  };
 
   const readChannel: WalletChain['readChannel'] = async (channelId) => {
     const channel = await reader.readContract({ ...escrow, functionName: 'getChannel', args: [channelId] });
@@ -124,10 +125,7 @@ export function connectWalletChain(options: { rpcUrl: string; privateKey: Hex; t
       }),
     openChannel: ({ token, deposit, salt, channelId }) =>
       onRightChain(async () => {
-        const wallet = createWalletClient({ account, transport });
-        const opening = { reader, wallet, terms, token, deposit };
-        await approveDeposit(opening);
-        await makeDeposit(opening, salt);
+        await makeDeposit(depositing(token, deposit), salt);
         // The id was computed here, from this wallet's own inputs: the chain must now know a channel under it.
         const opened = await readChannel(channelId);
         if (opened?.deposit !== deposit) {
@@ -137,6 +135,8 @@ export function connectWalletChain(options: { rpcUrl: string; privateKey: Hex; t
           );
         }
       }),
+    topUpChannel: ({ token, amount, channelId }) =>
+      onRightChain(() => topUpDeposit(depositing(token, amount), channelId)),
   };
 }
 
@@ -145,49 +145,4 @@ async function readNow(reader: PublicClient): Promise<bigint> {
   const { timestamp } = await reader.getBlock();
   const now = BigInt(Math.floor(Date.now() / 1_000));
   return timestamp > now ? timestamp : now;
-}
-
-interface Opening {
-  reader: PublicClient;
-  wallet: WalletClient<Transport, undefined, Account>;
-  terms: ChainTerms;
-  token: PayToken;
-  deposit: bigint;
-}
-
-async function approveDeposit({ reader, wallet, terms, token: paid, deposit }: Opening): Promise<void> {
-  const { account } = wallet;
-  const token = { address: paid.address, abi: fiatTokenAbi } as const;
-  const balance = await reader.readContract({ ...token, functionName: 'balanceOf', args: [account.address] });
-  if (balance < deposit) {
-    const holds = formatAmount(balance, paid);
-    const remedy = 'Fund it, or choose a smaller deposit.';
-    throw new AutoPayError(
-      'transaction_failed',
-      `The wallet ${account.address} holds ${holds}; the deposit needs ${formatAmount(deposit, paid)}. ${remedy}`,
-    );
-  }
-  const parties = [account.address, terms.escrow] as const;
-  if ((await reader.readContract({ ...token, functionName: 'allowance', args: parties })) >= deposit) return;
-  const approval = { ...token, functionName: 'approve', args: [terms.escrow, deposit] } as const;
-  const { request } = await reader.simulateContract({ ...approval, account });
-  await confirmTransaction('Approving the deposit', {
-    reader,
-    hash: await wallet.writeContract({ ...request, chain: null }),
-  });
-}
-
-async function makeDeposit({ reader, wallet, terms, token, deposit }: Opening, salt: Hex): Promise<void> {
-  const open = {
-    address: terms.escrow,
-    abi: paymentChannelsAbi,
-    functionName: 'open',
-    args: [terms.payee, token.address, deposit, salt, zeroAddress],
-  } as const;
-  // Simulated first: a revert is then known, with its reason, before gas is spent on it.
-  const { request } = await reader.simulateContract({ ...open, account: wallet.account });
-  await confirmTransaction('Opening the channel', {
-    reader,
-    hash: await wallet.writeContract({ ...request, chain: null }),
-  });
 }

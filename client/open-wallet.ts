@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import type { Hex } from '../protocol/bytes/hex.ts';
 import { addressOfPrivateKey, parsePrivateKey } from '../protocol/bytes/secp256k1.ts';
 import { AutoPayError } from '../protocol/errors/auto-pay-error.ts';
-import { escapeText } from './escape-text.ts';
+import { escapeText } from '../protocol/text/escape-text.ts';
 import { createChannelManager, type ChannelManager } from './channel-manager.ts';
 import { chooseToken } from './choose-token.ts';
 import { createReceiptConfirmer, type ReceiptConfirmer } from './confirm-receipt.ts';
@@ -11,6 +11,7 @@ import { fetchRelayTerms, pinTerms, type PayToken, type RelayOffer, type RelayTe
 import { createTariffFinder, type TariffFinder } from './find-tariff.ts';
 import { connectWalletChain, type WalletChain } from './open-channel.ts';
 import { openReceiptStore, type ReceiptStore, type StoredReceipt } from './receipt-store.ts';
+import { limitsIn, limitsSchema, readLimits, type WalletLimits } from './wallet-limits.ts';
 import { openWalletState, type WalletChannel, type WalletStateFile } from './wallet-state.ts';
 
 /** How long prices are taken as current; a receipt that names another price table ends it early. */
@@ -42,6 +43,11 @@ export interface WalletOptions {
    * trusted with its price list, or with telling what was signed before the wallet's state was lost.
    */
   maxCallAmount?: bigint;
+  /**
+   * What the owner lets the wallet spend, in whole tokens such as `'2.5'`; over a limit it stops with `wallet_limit_exceeded`. Those in
+   * `settings.json` of the state folder (`autopay limits set`) hold as well: of two, the lower counts.
+   */
+  limits?: WalletLimits;
   /** Told of what the owner should know, such as a receipt that does not fit. Default: a line on stderr. */
   onWarning?: (message: string) => void;
   /** Given each receipt when it is checked and stored. */
@@ -56,6 +62,8 @@ export interface Connection {
   channels: ChannelManager;
   tariffs: TariffFinder;
   confirmReceipt: ReceiptConfirmer;
+  /** What the wallet has of its token, in atomic units; undefined without a chain. */
+  balance(): Promise<bigint | undefined>;
 }
 
 /** The parts of a wallet, for `createPayFetch` and for tools. */
@@ -73,8 +81,17 @@ export interface Wallet {
   depositFor(terms: RelayTerms, suggested?: bigint): bigint;
 }
 
-/** Opens a wallet. Nothing is asked or written before it is used. */
+/**
+ * Opens a wallet. Nothing is asked or written before it is used.
+ * @throws AutoPayError `invalid_argument` if `limits` is not understood.
+ */
 export function openWallet(options: WalletOptions): Wallet {
+  if (!limitsSchema.optional().safeParse(options.limits).success) {
+    throw new AutoPayError(
+      'invalid_argument',
+      "Give limits as decimal strings: { perCall: '0.05', perDay: '2', perDeposit: '5' }.",
+    );
+  }
   const relayUrl = new URL(options.relayUrl).origin;
   const send = options.fetch ?? fetch;
   const stateDir = resolve(options.stateDir);
@@ -110,11 +127,13 @@ export function openWallet(options: WalletOptions): Wallet {
       privateKey,
       chain,
       maxCallAmount,
+      limits: async () => limitsIn(token, options.limits, await readLimits(stateDir)),
       onWarning: warn,
     });
     await channels.current();
     const confirmReceipt = createReceiptConfirmer({ relay: offer.relay, chain, onWarning: warn });
-    return { terms, channels, tariffs: createTariffFinder({ token, chain }), confirmReceipt };
+    const balance = async () => chain?.balanceOf(token.address);
+    return { terms, channels, tariffs: createTariffFinder({ token, chain }), confirmReceipt, balance };
   }
 
   return {

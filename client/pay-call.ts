@@ -1,13 +1,14 @@
 import type { Hex } from '../protocol/bytes/hex.ts';
 import { AutoPayError } from '../protocol/errors/auto-pay-error.ts';
 import type { ChallengeEcho } from '../protocol/mpp/session-schemas.ts';
-import type { SpendTicket } from './channel-manager.ts';
+import type { SpendTicket } from './authorize-call.ts';
 import { checkChallenge, formatVoucherCredential, isCurrent } from './check-challenge.ts';
 import { spendingLimitReached, type SpendRequest } from './decide-voucher.ts';
 import { deliverAnswer } from './deliver-answer.ts';
 import { estimateQuote, type ChatCall, type QuoteEstimate } from './estimate-quote.ts';
-import type { Wallet } from './open-wallet.ts';
+import type { Connection, Wallet } from './open-wallet.ts';
 import { readRefusal, type Refusal } from './read-refusal.ts';
+import { sendPaid, withIdempotencyKey } from './send-paid.ts';
 import { sendRequest, type PreparedRequest } from './send-request.ts';
 import { formatAmount } from './token-amount.ts';
 
@@ -28,7 +29,10 @@ export function createCallPayer(wallet: Wallet): (request: PreparedRequest, call
   ): Promise<ChallengeEcho | Response> {
     if (challenge && isCurrent(challenge)) return challenge;
     const isLong = request.body.length > maxUnpaidBodyBytes;
-    const response = await sendRequest(wallet, isLong ? { ...request, body: shortBody(model) } : request);
+    // Unpaid: an Idempotency-Key of the caller's is for its own request only.
+    const headers = new Headers(request.headers);
+    headers.delete('idempotency-key');
+    const response = await sendRequest(wallet, { ...request, headers, ...(isLong && { body: shortBody(model) }) });
     if (response.status !== 402) {
       if (!isLong) return response;
       // What was answered is not what the caller asked.
@@ -50,32 +54,43 @@ export function createCallPayer(wallet: Wallet): (request: PreparedRequest, call
       // Before a channel is opened for a call that it cannot pay.
       throw spendingLimitReached(estimate.minimum, { maxCallAmount, token: terms.token });
     }
+    await channels.requireWithinLimits(estimate.minimum);
     let asked = await askForChallenge(request, { model: call.model, token });
     if (asked instanceof Response) return asked;
     const { suggestedDeposit } = checkChallenge(asked, terms);
-    const channel = await channels.ensure({ deposit: wallet.depositFor(terms, suggestedDeposit) });
-    let ticket = await channels.authorize(channel, estimate);
+    const deposit = await chooseDeposit(wallet, connection, suggestedDeposit);
+    const channel = await channels.ensure({ deposit });
+    let ticket = await channels.authorize(channel, estimate, deposit);
+    const { paid, isOwnKey } = withIdempotencyKey(request);
+    let wasLost = false;
     const mended = new Set<Mend>();
     try {
+      const sentAtMs = Date.now();
       for (;;) {
-        const sentAtMs = Date.now();
-        const response = await sendRequest(wallet, request, formatVoucherCredential(asked, ticket.voucher));
-        if (response.status !== 402 && response.status !== 409 && response.status !== 410) {
-          const sent = { call, requestBytes: request.body, sentAtMs, ticket };
+        const answer = await sendPaid(wallet, paid, formatVoucherCredential(asked, ticket.voucher));
+        const { response } = answer;
+        wasLost ||= answer.wasLost;
+        if (![402, 409, 410].includes(response.status) || response.headers.has('x-autopay-receipt')) {
+          const sent = { call, requestBytes: request.body, sentAtMs, ticket, isOwnKey };
           return await deliverAnswer({ wallet, ...connection, response, ...sent });
         }
         const refusal = await readRefusal(response, token);
         challenge = refusal.challenge ?? challenge;
         const mend = whatMends(refusal);
-        if (mend === undefined || mended.has(mend)) return endUnpaid(ticket, refusal);
+        // A call whose answer was lost may have been served: another voucher could pay for it twice.
+        if (mend === undefined || mended.has(mend) || (mend === 'voucher' && wasLost)) {
+          if (!wasLost) await channels.dropHold(ticket.hold);
+          return endUnpaid(ticket, refusal);
+        }
         mended.add(mend);
         if (mend === 'challenge' && refusal.challenge) {
           checkChallenge(refusal.challenge, terms);
           asked = refusal.challenge;
         } else {
           ticket.release();
+          await channels.dropHold(ticket.hold);
           const raised = await raise(wallet, { call, estimate }, refusal)
-            .then((spend) => channels.authorize(channel, spend))
+            .then((spend) => channels.authorize(channel, spend, deposit))
             .catch(asRefusal);
           if (raised instanceof AutoPayError) {
             wallet.warn(raised.message);
@@ -89,6 +104,14 @@ export function createCallPayer(wallet: Wallet): (request: PreparedRequest, call
       throw error;
     }
   };
+}
+
+/** How much to put into a channel: without the owner's word on it, no more than the limit for one deposit. */
+async function chooseDeposit(wallet: Wallet, { terms, channels }: Connection, suggested?: bigint): Promise<bigint> {
+  const deposit = wallet.depositFor(terms, suggested);
+  const { perDeposit } = await channels.limits();
+  const isOwners = wallet.options.deposit !== undefined;
+  return !isOwners && perDeposit !== undefined && perDeposit < deposit ? perDeposit : deposit;
 }
 
 type Mend = 'challenge' | 'voucher';

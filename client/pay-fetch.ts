@@ -13,9 +13,13 @@ import { prepareRequest, sendRequest, type PreparedRequest } from './send-reques
  *
  * POSTs to the relay are paid for where they cost something, other requests to it pass. Answers come as the relay gave them,
  * its errors included; where the wallet itself refuses, the answer has the same shape: an OpenAI error body with
- * `spending_limit_reached`, `amount_exceeds_deposit` or another code of AutoPayError, and its status.
+ * `wallet_limit_exceeded`, `amount_exceeds_deposit` or another code of AutoPayError, and its status.
  *
- * The returned function rejects as `fetch` does when the relay cannot be reached, and with AutoPayError `invalid_argument` for a
+ * Each paid POST carries an Idempotency-Key, the caller's own or a new one. A lost answer is asked for again with the same key and the
+ * same voucher, so that it is paid once. If none comes after some attempts, the answer is 502 `upstream_unreachable` with
+ * `x-should-retry: false` and the key as `idempotencyKey`.
+ *
+ * The returned function rejects as `fetch` does when the relay cannot be reached before a payment was sent, and with AutoPayError `invalid_argument` for a
  * request to anyone else than the relay.
  */
 export function createPayFetch(options: WalletOptions | Wallet): typeof fetch {
@@ -31,7 +35,16 @@ export function createPayFetch(options: WalletOptions | Wallet): typeof fetch {
     const connection = await wallet.connect();
     const sentAtMs = Date.now();
     const response = await sendRequest(wallet, request);
-    return deliverAnswer({ wallet, ...connection, response, call, requestBytes: request.body, sentAtMs, ticket: null });
+    return deliverAnswer({
+      wallet,
+      ...connection,
+      response,
+      call,
+      requestBytes: request.body,
+      sentAtMs,
+      ticket: null,
+      isOwnKey: false,
+    });
   }
 
   return async (input, init) => {

@@ -26,6 +26,8 @@ export async function prepareRequest(request: Request): Promise<PreparedRequest>
   // The client's API key is a placeholder. And the relay commits to bytes as they are sent, not as they would be packed.
   headers.delete('authorization');
   headers.set('accept-encoding', 'identity');
+  // A refusal names what to sign; a stream that stops for vouchers would be read by clients that do not know it.
+  headers.set('prefer', 'handling=strict');
   return { url: request.url, headers, body, signal: request.signal };
 }
 

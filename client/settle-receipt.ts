@@ -6,6 +6,9 @@ import { checkReceipt, type CheckedReceipt, type ReceiptExpectation } from './ch
 import type { Answer } from './deliver-answer.ts';
 import type { StoredReceipt } from './receipt-store.ts';
 
+/** A relay keeps answers for so long (docs/PROTOCOL.md, "Idempotency-Key"). */
+const keptForMs = 86_400_000;
+
 /** What an answer brought. */
 interface Evidence {
   /** Base64 SignedReceipt; undefined if there was none. */
@@ -32,10 +35,13 @@ export async function settleReceipt(answer: Answer, evidence: Evidence): Promise
     checked.problems.push(...(await answer.confirmReceipt(checked)));
     for (const problem of checked.problems) wallet.warn(`The receipt of call ${callId} does not fit: ${problem}.`);
     const stored = describeReceipt(answer, { checked, encoded: evidence.receipt });
-    await wallet.receipts.append(stored);
-    // A receipt that does not fit must not move the wallet's books.
+    const isKnown = isReplay(answer) && (await wallet.receipts.find(stored.callId)) !== undefined;
+    if (!isKnown) await wallet.receipts.append(stored);
+    // A receipt that does not fit must not move the wallet's books; the quote then stays counted as spent today.
     const isCharged = checked.receipt.channelId !== zeroBytes32;
-    if (checked.problems.length === 0 && isCharged) await answer.channels.record(checked.receipt);
+    const hold = answer.ticket?.hold;
+    if (isKnown && hold) await answer.channels.dropHold(hold);
+    else if (checked.problems.length === 0 && isCharged) await answer.channels.record(checked.receipt, hold);
     wallet.options.onReceipt?.(stored);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
@@ -43,6 +49,11 @@ export async function settleReceipt(answer: Answer, evidence: Evidence): Promise
   } finally {
     answer.ticket?.release();
   }
+}
+
+/** Whether this may be the answer to an earlier request of the caller's, whose receipt the wallet then has. */
+function isReplay({ isOwnKey, response }: Answer): boolean {
+  return isOwnKey && response.headers.get('idempotent-replayed') === 'true';
 }
 
 async function expectationOf(
@@ -55,7 +66,7 @@ async function expectationOf(
     scope: { chainId: terms.chainId, verifyingContract: terms.payee },
     relay: terms.relay,
     callId: response.headers.get('x-autopay-call-id'),
-    sentAtMs,
+    sentAtMs: isReplay(answer) ? sentAtMs - keptForMs : sentAtMs,
     receivedAtMs: Date.now(),
     model: call.model,
     requestBytes,

@@ -5,8 +5,8 @@ import OpenAI from 'openai';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { startSidecar, type Sidecar } from './sidecar.ts';
 import type { StoredReceipt } from './receipt-store.ts';
-import { startRelayDouble, type RelayDouble } from './testing/relay-double.ts';
-import { seededChannelId, seedWallet, walletKey } from './testing/seed-wallet.ts';
+import { doubleTerms, startRelayDouble, type RelayDouble } from './testing/relay-double.ts';
+import { seededChannelId, seedWallet, walletAddress, walletKey } from './testing/seed-wallet.ts';
 
 // The relay is a double (testing/relay-double.ts).
 let double: RelayDouble;
@@ -24,6 +24,7 @@ beforeEach(async () => {
     stateDir: seeded.stateDir,
     port: 0,
     maxBodyBytes: 10_000,
+    limits: { perDay: '1.5' },
     onReceipt: (receipt) => receipts.push(receipt),
   });
 });
@@ -149,6 +150,78 @@ describe('the sidecar', () => {
     delete double.mischief.delayMs;
     expect((await send({ body })).status).toBe(200);
     expect(receipts).toHaveLength(1);
+  });
+
+  it('tells of the wallet, in atomic units', async () => {
+    await send({ body });
+    const { json, headers } = await send({ method: 'GET', path: '/wallet' });
+    expect(json).toEqual({
+      address: walletAddress,
+      relayUrl: double.url,
+      chainId: 31_337,
+      token: doubleTerms.token,
+      // There is no chain to ask here.
+      balance: null,
+      channel: {
+        channelId: seededChannelId,
+        deposit: '1000000',
+        spent: '20',
+        signed: expect.any(String),
+        left: '999980',
+      },
+      spentToday: '20',
+      limits: { perCall: null, perDay: '1500000', perDeposit: null },
+    });
+    expect(headers['cache-control']).toBe('no-store');
+    expect((await send({ method: 'GET', path: '/wallet', headers: { host: 'attacker.example' } })).status).toBe(403);
+  });
+
+  describe('with a token', () => {
+    const proxyToken = 'a-token-of-this-machine';
+    let guarded: Sidecar;
+    beforeEach(async () => {
+      const place = { relayUrl: double.url, privateKey: walletKey, stateDir: seeded.stateDir, port: 0 };
+      guarded = await startSidecar({ ...place, proxyToken, host: '0.0.0.0' });
+    });
+    afterEach(() => guarded.close());
+
+    it.each([
+      ['none', {}],
+      ['another', { authorization: 'Bearer a-token-of-that-machine' }],
+      ['a longer one', { authorization: `Bearer ${proxyToken}x` }],
+      ['it as a user name', { authorization: `Basic ${proxyToken}` }],
+    ])('serves nobody who has %s', async (_name, headers) => {
+      const { port } = new URL(guarded.url);
+      for (const path of ['/wallet', '/v1/models']) {
+        const response = await fetch(`http://127.0.0.1:${port}${path}`, { headers });
+        expect([response.status, await response.json()]).toMatchObject([401, { error: { code: 'login_required' } }]);
+      }
+      expect(double.authorizations).toEqual([]);
+      expect((await fetch(`http://127.0.0.1:${port}/healthz`)).status).toBe(200);
+    });
+
+    it('serves an OpenAI client that has it as its API key, and does not pass it on', async () => {
+      const { port } = new URL(guarded.url);
+      const client = new OpenAI({ baseURL: `http://127.0.0.1:${port}/v1`, apiKey: proxyToken });
+      await client.chat.completions.create({ model: 'paid', messages: [{ role: 'user', content: 'hi' }] });
+      expect(double.books.get(seededChannelId)?.sequence).toBe(1);
+      expect(double.authorizations.join()).not.toContain(proxyToken);
+      const byHeader = await fetch(`http://127.0.0.1:${port}/wallet`, { headers: { 'x-api-key': proxyToken } });
+      expect(byHeader.status).toBe(200);
+    });
+  });
+
+  it.each([
+    [{ host: '0.0.0.0' }, 'Set AUTOPAY_PROXY_TOKEN'],
+    [{ host: '::' }, 'Set AUTOPAY_PROXY_TOKEN'],
+    [{ proxyToken: 'short' }, 'at least 16'],
+  ])('does not start where strangers could spend: %j', async (unsafe, message) => {
+    const place = { relayUrl: double.url, privateKey: walletKey, stateDir: seeded.stateDir, port: 0 };
+    const starting = startSidecar({ ...place, ...unsafe }).then((started) => started.close());
+    await expect(starting).rejects.toMatchObject({
+      code: 'invalid_configuration',
+      message: expect.stringContaining(message) as string,
+    });
   });
 
   it('says that its port is taken', async () => {

@@ -7,9 +7,10 @@ import { AutoPayError } from '../protocol/errors/auto-pay-error.ts';
 import { errorBody, errorHeaders } from './error-response.ts';
 import { openWallet, type Wallet, type WalletOptions } from './open-wallet.ts';
 import { createPayFetch } from './pay-fetch.ts';
-import { isOwnHost, isOwnOrigin } from './loopback-guard.ts';
+import { describeWallet } from './describe-wallet.ts';
+import { createGuard, isLoopback, requireGuard, type SidecarGuard } from './sidecar-guard.ts';
 
-const loopback = '127.0.0.1';
+const defaultHost = '127.0.0.1';
 const defaultMaxBodyBytes = 4_194_304;
 /** Headers of one connection, which end here; and the client's API key, which is a placeholder. */
 const droppedHeaders = new Set([
@@ -29,7 +30,20 @@ const droppedHeaders = new Set([
   'trailer',
   'transfer-encoding',
   'upgrade',
+  'x-api-key',
 ]);
+
+/** How a sidecar listens. */
+export interface SidecarOptions extends WalletOptions {
+  /** 0 picks a free one. */
+  port: number;
+  /** Address to listen on. Default: 127.0.0.1. Any other than loopback needs `proxyToken`. */
+  host?: string;
+  /** Requests must carry it as `Authorization: Bearer …` or `x-api-key` then; usually from AUTOPAY_PROXY_TOKEN. */
+  proxyToken?: string;
+  /** Longest request body. Default: 4 MiB. */
+  maxBodyBytes?: number;
+}
 
 /** A running sidecar. */
 export interface Sidecar {
@@ -40,21 +54,22 @@ export interface Sidecar {
 }
 
 /**
- * Starts a proxy on this machine that pays for calls, so that `baseURL` is all that an application changes. It listens on
- * loopback only, passes `/v1/*` to the relay (POSTs through `createPayFetch`), and refuses what a web page of another site
- * could send: foreign `Host` headers (DNS rebinding) and foreign `Origin`s.
- * @param options.port 0 picks a free one.
- * @param options.maxBodyBytes longest request body; 4 MiB unless said otherwise.
- * @throws AutoPayError `port_taken`.
+ * Starts a proxy that pays for calls, so that `baseURL` is all that an application changes. It passes `/v1/*` to the relay (POSTs
+ * through `createPayFetch`), tells of itself at `GET /healthz` and of the wallet at `GET /wallet`, and refuses what a web page of
+ * another site could send: foreign `Origin`s, and on loopback foreign `Host` headers (DNS rebinding).
+ * @throws AutoPayError `port_taken`; `invalid_configuration` for an address that others can reach, without a token.
  */
-export async function startSidecar(options: WalletOptions & { port: number; maxBodyBytes?: number }): Promise<Sidecar> {
+export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
+  const { host = defaultHost, proxyToken: token } = options;
+  requireGuard(host, token);
   const wallet = openWallet(options);
-  const handler = createHandler({ wallet, maxBodyBytes: options.maxBodyBytes ?? defaultMaxBodyBytes });
+  const guard = createGuard({ token, isLoopback: isLoopback(host) });
+  const handler = createHandler({ wallet, guard, maxBodyBytes: options.maxBodyBytes ?? defaultMaxBodyBytes });
   const server = createServer((request, response) => void handler(request, response));
-  await listen(server, options.port);
+  await listen(server, { port: options.port, host });
   const { port } = server.address() as AddressInfo;
   return {
-    url: `http://${loopback}:${port}`,
+    url: `http://${host.includes(':') ? `[${host}]` : host}:${port}`,
     async close() {
       server.close();
       server.closeAllConnections();
@@ -63,8 +78,8 @@ export async function startSidecar(options: WalletOptions & { port: number; maxB
   };
 }
 
-async function listen(server: Server, port: number): Promise<void> {
-  server.listen(port, loopback);
+async function listen(server: Server, { port, host }: { port: number; host: string }): Promise<void> {
+  server.listen(port, host);
   try {
     await once(server, 'listening');
   } catch (cause) {
@@ -77,18 +92,19 @@ async function listen(server: Server, port: number): Promise<void> {
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
 
-function createHandler({ wallet, maxBodyBytes }: { wallet: Wallet; maxBodyBytes: number }): Handler {
+function createHandler(options: { wallet: Wallet; guard: SidecarGuard; maxBodyBytes: number }): Handler {
+  const { wallet, guard, maxBodyBytes } = options;
   const payFetch = createPayFetch(wallet);
 
   async function forward(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    refuseForeign(request);
+    guard.refuseForeign(request);
     const path = request.url ?? '/';
+    // For whoever watches over the process, who has no token.
     if (request.method === 'GET' && path === '/healthz') {
-      response
-        .writeHead(200, { 'content-type': 'application/json' })
-        .end(JSON.stringify({ status: 'ok', relayUrl: wallet.relayUrl }));
-      return;
+      return sendJson(response, { status: 'ok', relayUrl: wallet.relayUrl });
     }
+    guard.requireToken(request);
+    if (request.method === 'GET' && path === '/wallet') return sendJson(response, await describeWallet(wallet));
     // Judged as it will be sent: dots in a path are resolved then.
     const target = URL.parse(`${wallet.relayUrl}${path}`);
     if (!target?.pathname.startsWith('/v1/')) {
@@ -118,14 +134,9 @@ function createHandler({ wallet, maxBodyBytes }: { wallet: Wallet; maxBodyBytes:
   };
 }
 
-function refuseForeign(request: IncomingMessage): void {
-  const port = request.socket.localPort ?? 0;
-  if (!isOwnHost(request.headers.host, port) || !isOwnOrigin(request.headers.origin)) {
-    throw new AutoPayError(
-      'forbidden',
-      `The sidecar spends money, so it answers programs of this machine only. Use http://${loopback}:${port}.`,
-    );
-  }
+function sendJson(response: ServerResponse, body: unknown): void {
+  const headers = { 'content-type': 'application/json; charset=utf-8', 'cache-control': 'no-store' };
+  response.writeHead(200, headers).end(JSON.stringify(body));
 }
 
 function forwardedHeaders(request: IncomingMessage): Headers {

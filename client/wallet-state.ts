@@ -28,8 +28,11 @@ const channelSchema = z.strictObject({
   /** Number from which the salt is derived; from 0, per payer, relay contract and token. */
   saltIndex: z.number().int().min(0),
   channelId: bytes32Schema,
-  /** `opening` until the chain has confirmed it. */
-  status: z.enum(['opening', 'open']),
+  /**
+   * `opening` until the chain has confirmed it; `keys`: API keys spend from it; `closed` once its owner has ended it. The wallet pays
+   * calls from `open` ones alone.
+   */
+  status: z.enum(['opening', 'open', 'keys', 'closed']),
   /** Atomic units, as all amounts here. */
   deposit: amountSchema,
   /** The highest voucher that may have left this wallet. */
@@ -44,7 +47,21 @@ const channelSchema = z.strictObject({
   recovered: z.boolean(),
 });
 
-const stateSchema = z.strictObject({ version: z.literal(1), channels: z.array(channelSchema).max(maxChannels) });
+/** What calls of one day cost, against the owner's limit. Written by `day-spending.ts`. */
+const spendingSchema = z.strictObject({
+  chainId: z.number().int().positive(),
+  token: addressSchema,
+  /** Such as `2026-11-21`, in UTC. */
+  day: z.iso.date(),
+  amount: amountSchema,
+});
+
+const stateSchema = z.strictObject({
+  version: z.literal(1),
+  channels: z.array(channelSchema).max(maxChannels),
+  /** Older files do not have it. Only the present day's are kept, one per token. */
+  spending: z.array(spendingSchema).default([]),
+});
 
 /** A channel as the wallet remembers it. Amounts are atomic units of `token`. */
 export type WalletChannel = z.output<typeof channelSchema>;
@@ -160,7 +177,7 @@ async function readState(file: string): Promise<WalletState> {
   try {
     text = await readFile(file, 'utf8');
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { version: 1, channels: [] };
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { version: 1, channels: [], spending: [] };
     throw error;
   }
   try {

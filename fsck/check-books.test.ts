@@ -1,18 +1,23 @@
 import { execFile } from 'node:child_process';
-import { cp, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { promisify } from 'node:util';
-import { stringify } from 'yaml';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Hex } from '../protocol/bytes/hex.ts';
 import { createCallId } from '../protocol/receipt/call-id.ts';
 import { runAnchoring } from '../server/audit/run-anchoring.ts';
 import { runCollection } from '../server/collection/run-collection.ts';
 import { chargeCall, localBudget } from '../test/support/charge-calls.ts';
 import { deployStack, type ChainStack, type TestChannel } from '../test/support/deploy-stack.ts';
 import { openTestRelay, type TestRelay } from '../test/support/open-test-relay.ts';
+import {
+  amountBlob,
+  failuresAfter as failuresIn,
+  pricesIn,
+  writeCheckerConfig,
+  type Tampering,
+} from '../test/support/tamper-books.ts';
 import { signDigest } from '../protocol/bytes/secp256k1.ts';
 import { receiptBatchDigest, receiptDomainSeparator } from '../protocol/typed-data/receipt-batch.ts';
 import { checkBooks } from './check-books.ts';
@@ -26,32 +31,6 @@ let channel: TestChannel;
 let copy: string;
 const deposit = 1_000_000n;
 
-/** Prices under which `chargeCall` charges right: one atomic unit per prompt token. */
-const pricesIn = (usdc: Hex, price = '1') => ({
-  tokens: [{ symbol: 'USDC', address: usdc, decimals: 6 }],
-  routes: [
-    { model: 'sim-small', price: { prompt: price, completion: '2.50' } },
-    { model: 'sim-free', free: true },
-  ],
-});
-
-async function writeConfig(dataDir: string, price?: string): Promise<void> {
-  const { chain, contracts } = stack;
-  const config = {
-    chain: { id: chain.chainId, rpcUrl: chain.rpcUrl, deployedAtBlock: contracts.deployedAtBlock },
-    contracts: {
-      paymentChannels: contracts.paymentChannels,
-      autoPayLLM: contracts.autoPayLLM,
-      auditLog: contracts.auditLog,
-      priceBook: contracts.priceBook,
-      priceOracle: contracts.priceOracle,
-      keyRegistry: contracts.keyRegistry,
-    },
-    ...pricesIn(contracts.usdc, price),
-  };
-  await writeFile(join(dataDir, 'autopay.yaml'), stringify(config));
-}
-
 async function charge(amount: bigint, cumulativeAmount: bigint): Promise<void> {
   const priceRoot = rootOfPrices((await readSettings(relay.dataDir)).rows);
   await chargeCall({ ledger: relay.ledger, channel, amount, cumulativeAmount, token: stack.contracts.usdc, priceRoot });
@@ -59,10 +38,10 @@ async function charge(amount: bigint, cumulativeAmount: bigint): Promise<void> {
 
 beforeAll(async () => {
   stack = await deployStack({
-    priceRootOf: ({ USDC }) => rootOfPrices(readPriceRows(pricesIn(USDC?.address ?? '0x')).rows),
+    priceRootOf: (tokens) => rootOfPrices(readPriceRows(pricesIn(tokens)).rows),
   });
   relay = await openTestRelay(stack);
-  await writeConfig(relay.dataDir);
+  await writeCheckerConfig(stack, relay.dataDir);
   channel = await stack.openChannel({ deposit });
   await relay.addChannel(channel, deposit);
   // Two collections and two blocks, then calls that wait for both.
@@ -83,30 +62,9 @@ afterAll(async () => {
   await rm(copy, { recursive: true, force: true });
 });
 
-/** Copies the data folder, changes the copy, and gives the names of the claims that fail. */
-async function failuresAfter(
-  change: { sql?: string; files?: (folder: string) => Promise<void> },
-  offline = false,
-): Promise<string[]> {
-  const folder = await mkdtemp(join(copy, 'books-'));
-  const source = new DatabaseSync(join(relay.dataDir, 'ledger.sqlite'), { readOnly: true });
-  source.exec(`VACUUM INTO '${join(folder, 'ledger.sqlite')}'`);
-  source.close();
-  await cp(join(relay.dataDir, 'blocks'), join(folder, 'blocks'), { recursive: true });
-  await cp(join(relay.dataDir, 'autopay.yaml'), join(folder, 'autopay.yaml'));
-  if (change.sql !== undefined) {
-    const db = new DatabaseSync(join(folder, 'ledger.sqlite'));
-    db.exec(`PRAGMA foreign_keys = OFF; PRAGMA ignore_check_constraints = ON; ${change.sql}`);
-    db.close();
-  }
-  await change.files?.(folder);
-  const report = await checkBooks({ dataDir: folder, ...(offline ? { rpcUrl: null } : {}) });
-  const failed = report.claims.filter((claim) => !claim.ok);
-  expect(report.ok).toBe(failed.length === 0);
-  return failed.map((claim) => claim.name);
+function failuresAfter(change: Tampering, offline = false): Promise<string[]> {
+  return failuresIn(change, { dataDir: relay.dataDir, into: copy, offline });
 }
-
-const amountBlob = (value: number) => `x'${value.toString(16).padStart(32, '0')}'`;
 
 describe('checkBooks', () => {
   it('finds that the books of an honest relay agree with the chain, while the relay has them open', async () => {
@@ -120,6 +78,9 @@ describe('checkBooks', () => {
       'receipts_signed',
       'channels_add_up',
       'vouchers_cover',
+      'payments_add_up',
+      'totals_add_up',
+      'scopes_add_up',
       'model_days_add_up',
       'collections_cover_charges',
       'blocks_hold_log',
@@ -128,6 +89,7 @@ describe('checkBooks', () => {
       'anchors_match',
       'escrow_matches',
       'bookings_match',
+      'allowances_match',
       'tables_in_force',
       'conversions_recomputed',
       'budgets_kept',
@@ -136,6 +98,7 @@ describe('checkBooks', () => {
     expect(details).toContain('4 amounts are price times usage');
     expect(details).toContain('the escrow has paid 157 from 1 channels');
     expect(details).toContain('booked 157');
+    expect(details).toContain(`160 of ${stack.contracts.usdc} (157 booked, 3 not yet, 0 lost)`);
     expect(await failuresAfter({})).toEqual([]);
   });
 
@@ -144,7 +107,16 @@ describe('checkBooks', () => {
     const callId = createCallId();
     const voucher = { channelId: channel.channelId, cumulativeAmount: 2_000n, signature: channel.sign(2_000n) };
     const outcome = await relay.ledger.reserve({
-      ...{ callId, voucher, quote: 500n, model: 'sim-small', budget: localBudget(now) },
+      ...{
+        callId,
+        funds: { kind: 'voucher', voucher },
+        scopes: [],
+        idempotency: null,
+        keyId: null,
+        quote: 500n,
+        model: 'sim-small',
+        budget: localBudget(now),
+      },
       ...{ token: stack.contracts.usdc, admittedAtMs: now, leaseUntilMs: now + 60_000 },
     });
     if (!outcome.ok) throw new Error(outcome.refusal.code);
@@ -286,7 +258,7 @@ describe('checkBooks', () => {
 
   it('finds amounts that are not price times usage, but only under the table that the receipts name', async () => {
     // Another table has another root: nothing can be said of older receipts.
-    expect(await failuresAfter({ files: (folder) => writeConfig(folder, '2') }, true)).toEqual([]);
+    expect(await failuresAfter({ files: (folder) => writeCheckerConfig(stack, folder, '2') }, true)).toEqual([]);
     const wrong = rootOfPrices((await readSettings(relay.dataDir)).rows);
     await chargeCall({
       ledger: relay.ledger,

@@ -4,10 +4,15 @@ import { connect, readAnchors, type ChainAnchor } from './chain-reader.ts';
 import { checkBatches } from './check-batches.ts';
 import { checkBlocks, createFolderSource, readBlockRows } from './check-blocks.ts';
 import { checkBudgets, checkModelDays } from './check-budgets.ts';
-import { checkAnchors, checkBookings, checkEscrow, checkScope, checkSigners, type ChainCheck } from './check-chain.ts';
+import { checkAllowances } from './check-allowances.ts';
+import { checkBookings } from './check-bookings.ts';
+import { checkAnchors, checkEscrow, checkScope, checkSigners, type ChainCheck } from './check-chain.ts';
 import { checkChannels } from './check-channels.ts';
 import { checkConversions, checkTables } from './check-prices.ts';
 import { checkCollections, readCollections } from './check-collections.ts';
+import { checkPayments, readPayments } from './check-payments.ts';
+import { checkScopes } from './check-scopes.ts';
+import { checkTotals } from './check-totals.ts';
 import { failedClaim, type Claim } from './claims.ts';
 import { openBooks } from './open-books.ts';
 import { readSettings, type ContractAddresses, type Settings } from './read-settings.ts';
@@ -55,6 +60,7 @@ async function readOnce(dataDir: string, settings: Settings, client: PublicClien
   try {
     const blocks = readBlockRows(books);
     const collections = readCollections(books);
+    const payments = readPayments(books);
     const anchors = client === null ? [] : await tryReadAnchors(client, settings);
     const sizes = Array.isArray(anchors) ? anchors.map((anchor) => Number(anchor.size)) : [];
     const treesAt = new Set([...blocks.map((block) => block.size), ...sizes]);
@@ -65,18 +71,22 @@ async function readOnce(dataDir: string, settings: Settings, client: PublicClien
       ...facts.claims,
       batches.claim,
       ...checkChannels(books, facts, settings),
+      checkPayments(books, payments, collections.collections),
+      checkTotals(books),
+      checkScopes(books),
       checkModelDays(books),
       checkCollections(books, collections, facts),
       await checkBlocks(blocks, createFolderSource(join(dataDir, 'blocks')), facts),
     ];
     if (client !== null) {
-      const check: ChainCheck = { client, settings, books, collections, facts };
+      const check: ChainCheck = { client, settings, books, collections, payments, facts };
       claims.push(
         await attempt('same_deployment', () => checkScope(check)),
         await attempt('signers_are_relay', () => checkSigners(check, batches.signers)),
         Array.isArray(anchors) ? checkAnchors(check, anchors, blocks) : anchors,
         await attempt('escrow_matches', () => checkEscrow(check)),
         await attempt('bookings_match', () => checkBookings(check)),
+        await attempt('allowances_match', () => checkAllowances(check)),
         await attempt('tables_in_force', () => checkTables({ client, settings, tables: facts.tables })),
         await attempt('conversions_recomputed', () =>
           checkConversions({ client, settings, converted: facts.converted }),

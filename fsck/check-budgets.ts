@@ -33,7 +33,7 @@ function addCall(sums: Map<string, ModelDaySum>, row: Row, differences: Differen
   const day = Math.floor(row.number('admitted_at_ms') / dayMs);
   const model = row.text('model');
   if (row.isNull('budget_rate')) {
-    const isFree = row.isNull('channel_id');
+    const isFree = row.text('funds') === 'free';
     differences.require(isFree, () => `the call ${formatCallId(row.bytes('call_id'))} was paid and counts nowhere`);
     return;
   }
@@ -50,7 +50,7 @@ export function checkModelDays(books: Books): Claim {
   const differences = new Differences();
   const sums = new Map<string, ModelDaySum>();
   const calls = books.rows(
-    `SELECT calls.call_id, calls.channel_id, calls.model, calls.admitted_at_ms, calls.quote, calls.state,
+    `SELECT calls.call_id, calls.funds, calls.model, calls.admitted_at_ms, calls.quote, calls.state,
        calls.budget_rate, charges.amount FROM calls LEFT JOIN charges USING (call_id)`,
   );
   for (const row of calls) addCall(sums, row, differences);
@@ -85,8 +85,9 @@ export async function checkBudgets({ client, settings, books }: ChainCheck): Pro
   });
   const budgets = { address, abi: modelBudgetsAbi } as const;
   const rates = books.rows(
-    `SELECT DISTINCT token, admitted_at_ms / ${dayMs} AS day, budget_rate FROM calls JOIN channels USING (channel_id)
-     WHERE budget_rate IS NOT NULL`,
+    `SELECT DISTINCT coalesce(channels.token, direct_payments.token) AS token, admitted_at_ms / ${dayMs} AS day, budget_rate
+     FROM calls LEFT JOIN channels ON channels.channel_id = calls.channel_id
+     LEFT JOIN direct_payments ON direct_payments.payment_id = calls.payment_id WHERE budget_rate IS NOT NULL`,
   );
   for (const row of [...rates]) {
     const [token, day, rate] = [row.hex('token'), row.number('day'), row.amount('budget_rate')];

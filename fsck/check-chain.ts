@@ -1,18 +1,17 @@
 import { CID } from 'multiformats/cid';
 import type { PublicClient } from 'viem';
-import { autoPayLlmAbi } from '../protocol/abi/auto-pay-llm.ts';
 import { keyRegistryAbi } from '../protocol/abi/key-registry.ts';
 import { paymentChannelsAbi } from '../protocol/abi/payment-channels.ts';
 import { toHex, type Hex } from '../protocol/bytes/hex.ts';
-import { keccak256 } from '../protocol/bytes/keccak256.ts';
-import { blockRanges, type ChainAnchor } from './chain-reader.ts';
+import type { ChainAnchor } from './chain-reader.ts';
 import type { SigningTime } from './check-batches.ts';
 import type { BlockRow } from './check-blocks.ts';
 import { isTaken, type CollectionRows } from './check-collections.ts';
+import type { PaymentRow } from './check-payments.ts';
 import { Differences, type Claim } from './claims.ts';
 import type { Books } from './open-books.ts';
 import type { Settings } from './read-settings.ts';
-import { spendKey, type ChargeFacts } from './scan-charges.ts';
+import type { ChargeFacts } from './scan-charges.ts';
 
 /** What is compared with the chain. */
 export interface ChainCheck {
@@ -20,6 +19,7 @@ export interface ChainCheck {
   settings: Settings;
   books: Books;
   collections: CollectionRows;
+  payments: readonly PaymentRow[];
   facts: ChargeFacts;
 }
 
@@ -150,100 +150,4 @@ export async function checkEscrow({ client, settings, books, collections }: Chai
     'escrow_matches',
     `the escrow has paid ${total} from ${channels.length} channels, as the books say`,
   );
-}
-
-/** Sums by `spendKey` with the chain's identifiers. */
-type SpendSums = Map<string, bigint>;
-
-/** What AutoPayLLM has booked is what the charges of the booked collections were for; the rest waits there, unbooked. */
-export async function checkBookings(check: ChainCheck): Promise<Claim> {
-  const { settings, collections } = check;
-  const differences = new Differences();
-  const booked = await readBooked(check);
-  const tokens = new Set([...settings.tokens.map(({ address }) => address), ...booked.keys()]);
-  for (const { token } of collections.collections) tokens.add(token);
-  const details: string[] = [];
-  for (const token of tokens) {
-    details.push(
-      await checkBookingsOf(check, { token, booked: booked.get(token) ?? new Map<string, bigint>(), differences }),
-    );
-  }
-  return differences.toClaim(
-    'bookings_match',
-    `AutoPayLLM has booked ${details.join(', ')}, by day, model and provider as the receipts say`,
-  );
-}
-
-async function checkBookingsOf(
-  { client, settings, collections, facts }: ChainCheck,
-  { token, booked, differences }: { token: Hex; booked: SpendSums; differences: Differences },
-): Promise<string> {
-  const expected: SpendSums = new Map();
-  const pending: SpendSums = new Map();
-  let underWay = 0n;
-  for (const { id, state } of collections.collections.filter((collection) => collection.token === token)) {
-    for (const [key, amount] of facts.spends.get(id) ?? []) {
-      if (state === 'open') underWay += amount;
-      if (state !== 'booked' && state !== 'collected') continue;
-      const sums = state === 'booked' ? expected : pending;
-      const hashed = hashSpendKey(key);
-      sums.set(hashed, (sums.get(hashed) ?? 0n) + amount);
-    }
-  }
-  for (const key of new Set([...expected.keys(), ...booked.keys()])) {
-    const [onChain, byBooks] = [booked.get(key) ?? 0n, expected.get(key) ?? 0n];
-    // A booking that is on its way to the ledger may be on the chain already.
-    const isPending = onChain > byBooks && onChain <= byBooks + (pending.get(key) ?? 0n);
-    differences.require(
-      onChain === byBooks || isPending,
-      () => `${onChain} of ${token} is booked to ${key} on the chain, and ${byBooks} by the books`,
-    );
-  }
-  const unbooked = await client.readContract({
-    address: settings.contracts.autoPayLLM,
-    abi: autoPayLlmAbi,
-    functionName: 'unbooked',
-    args: [token],
-  });
-  // Conservation: what has left escrow is booked or waits. A collection that is under way may have landed already.
-  const total = sumOf(booked);
-  const byBooks = sumOf(expected) + sumOf(pending);
-  const landed = unbooked + total - byBooks;
-  differences.require(
-    landed >= 0n && landed <= underWay,
-    () => `${unbooked} of ${token} waits to be booked on the chain, and ${byBooks - total} by the books`,
-  );
-  return `${total} of ${token} (${unbooked} waits)`;
-}
-
-/** Sums of the Booked events by token, and by day, model id and provider id. */
-async function readBooked({ client, settings }: ChainCheck): Promise<Map<Hex, SpendSums>> {
-  const byToken = new Map<Hex, SpendSums>();
-  for (const range of await blockRanges(client, BigInt(settings.deployedAtBlock))) {
-    const events = await client.getContractEvents({
-      address: settings.contracts.autoPayLLM,
-      abi: autoPayLlmAbi,
-      eventName: 'Booked',
-      ...range,
-      strict: true,
-    });
-    for (const { args } of events) {
-      const token = args.token.toLowerCase() as Hex;
-      const sums = byToken.get(token) ?? new Map<string, bigint>();
-      byToken.set(token, sums);
-      for (const spend of args.spends) sums.set(spendKey(spend), (sums.get(spendKey(spend)) ?? 0n) + spend.amount);
-    }
-  }
-  return byToken;
-}
-
-function sumOf(sums: SpendSums): bigint {
-  return [...sums.values()].reduce((sum, amount) => sum + amount, 0n);
-}
-
-/** The key of the same spend with the chain's identifiers instead of names. */
-function hashSpendKey(key: string): string {
-  const [day, model, provider] = JSON.parse(key) as [number, string, string];
-  const idOf = (name: string) => toHex(keccak256(Buffer.from(name, 'utf8')));
-  return spendKey({ day, model: idOf(model), provider: idOf(provider) });
 }

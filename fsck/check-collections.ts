@@ -17,6 +17,8 @@ export interface ClaimRow {
 /** A collection. */
 export interface CollectionRow {
   id: number;
+  /** `channels`, or `payments` that were taken one by one. */
+  source: string;
   token: Hex;
   state: string;
   transactionHash: Hex | null;
@@ -35,6 +37,7 @@ export interface CollectionRows {
 export function readCollections(books: Books): CollectionRows {
   const collections = [...books.rows('SELECT * FROM collections ORDER BY collection_id')].map((row) => ({
     id: row.number('collection_id'),
+    source: row.text('source'),
     token: row.hex('token'),
     state: row.text('state'),
     transactionHash: row.hexOrNull('transaction_hash'),
@@ -67,7 +70,8 @@ export function checkCollections(books: Books, rows: CollectionRows, facts: Char
   for (const claim of rows.claims) {
     const { collectionId, channelId, throughSequence, claimed, maximum } = claim;
     const name = `the claim of collection ${collectionId} on channel ${channelId}`;
-    const total = facts.channels.get(channelId)?.totalAt.get(throughSequence);
+    // A channel may be closed before it was ever charged.
+    const total = throughSequence === 0 ? 0n : facts.channels.get(channelId)?.totalAt.get(throughSequence);
     differences.require(
       total === claimed,
       () => `${name} is ${claimed}, and the receipts up to ${throughSequence} add up to ${total ?? 'nothing'}`,

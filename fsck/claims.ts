@@ -1,3 +1,5 @@
+import { escapeLine } from '../protocol/text/escape-text.ts';
+
 /** One thing that was checked, against what, and how it went. */
 export interface Claim {
   /** Stable, snake_case. */
@@ -39,4 +41,9 @@ export function failedClaim(name: string, error: unknown): Claim {
   const message =
     error instanceof Error ? ((error as { shortMessage?: string }).shortMessage ?? error.message) : String(error);
   return { name, ok: false, detail: message };
+}
+
+/** A claim as a line for a terminal. Differences quote what others wrote, such as names in receipts. */
+export function formatClaim({ ok, name, detail }: Claim): string {
+  return `${ok ? 'ok  ' : 'FAIL'}  ${name}: ${escapeLine(detail)}\n`;
 }

@@ -1,5 +1,7 @@
 import { parseArgs } from 'node:util';
+import { escapeText } from '../protocol/text/escape-text.ts';
 import { checkBooks } from './check-books.ts';
+import { formatClaim } from './claims.ts';
 
 const usage = `Recomputes a relay's books from ledger, blocks and chain, and says claim by claim what holds.
 
@@ -45,15 +47,13 @@ async function main(): Promise<number> {
   const rpcUrl = values.offline ? null : values['rpc-url'];
   const report = await checkBooks({ dataDir, ...(rpcUrl === undefined ? {} : { rpcUrl }) });
   if (values.json) process.stdout.write(`${JSON.stringify(report)}\n`);
-  else
-    for (const { ok, name, detail } of report.claims)
-      process.stdout.write(`${ok ? 'ok  ' : 'FAIL'}  ${name}: ${detail}\n`);
+  else process.stdout.write(report.claims.map(formatClaim).join(''));
   return report.ok ? 0 : 1;
 }
 
 try {
   process.exitCode = await main();
 } catch (error) {
-  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.stderr.write(`${escapeText(error instanceof Error ? error.message : String(error))}\n`);
   process.exitCode = 1;
 }

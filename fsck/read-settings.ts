@@ -2,10 +2,15 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse } from 'yaml';
 import type { Hex } from '../protocol/bytes/hex.ts';
+import type { Deployment } from '../protocol/deployment/deployment-schema.ts';
+import { missingDeployment, parseDeployment } from '../protocol/deployment/parse-deployment.ts';
 import { AutoPayError } from '../protocol/errors/auto-pay-error.ts';
 import type { PriceRow } from '../protocol/pricing/price-row.ts';
 import { readPriceRows, type SettingsToken } from './read-prices.ts';
 import { address, count, mapping, text, type Mapping } from './read-values.ts';
+
+/** Where `autopay deploy` writes what is deployed on which chain. */
+const addressesDir = join(import.meta.dirname, '..', 'addresses');
 
 /** Where a relay's contracts are. */
 export interface ContractAddresses {
@@ -30,18 +35,21 @@ export interface Settings {
 
 /**
  * Reads a relay's configuration by itself: what the relay makes of that file is among the things that are checked.
+ * @param publishedDir folder with the addresses of deployments, for a file that names no contracts: the project's by default
  * @throws AutoPayError `invalid_configuration`.
  */
-export async function readSettings(dataDir: string): Promise<Settings> {
+export async function readSettings(dataDir: string, publishedDir = addressesDir): Promise<Settings> {
   const file = join(dataDir, 'autopay.yaml');
   try {
     const yaml = parse(await readFile(file, 'utf8')) as Mapping;
     const chain = mapping(yaml['chain']);
-    const contracts = mapping(yaml['contracts']);
+    const chainId = count(chain['id']);
+    const published = yaml['contracts'] === undefined ? await readPublished(publishedDir, chainId) : undefined;
+    const contracts = published?.contracts ?? mapping(yaml['contracts']);
     return {
       rpcUrl: text(chain['rpcUrl']),
-      chainId: count(chain['id']),
-      deployedAtBlock: count(chain['deployedAtBlock']),
+      chainId,
+      deployedAtBlock: count(chain['deployedAtBlock'] ?? published?.deployedAtBlock),
       contracts: {
         paymentChannels: address(contracts['paymentChannels']),
         autoPayLLM: address(contracts['autoPayLLM']),
@@ -53,6 +61,7 @@ export async function readSettings(dataDir: string): Promise<Settings> {
       ...readPriceRows(yaml),
     };
   } catch (cause) {
+    if (cause instanceof AutoPayError) throw cause;
     const reason = cause instanceof Error ? cause.message : 'unreadable';
     throw new AutoPayError(
       'invalid_configuration',
@@ -60,4 +69,11 @@ export async function readSettings(dataDir: string): Promise<Settings> {
       { cause },
     );
   }
+}
+
+async function readPublished(folder: string, chainId: number): Promise<Deployment> {
+  const content = await readFile(join(folder, `${chainId}.json`), 'utf8').catch((cause: unknown) => {
+    throw missingDeployment(chainId, cause);
+  });
+  return parseDeployment(content, chainId);
 }

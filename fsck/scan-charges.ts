@@ -1,4 +1,4 @@
-import { toHex, zeroBytes32, type Hex } from '../protocol/bytes/hex.ts';
+import { toHex, zeroAddress, zeroBytes32, type Hex } from '../protocol/bytes/hex.ts';
 import { Frontier } from '../protocol/merkle/frontier.ts';
 import { hashLeaf } from '../protocol/merkle/hashes.ts';
 import { formatCallId } from '../protocol/receipt/call-id.ts';
@@ -87,8 +87,9 @@ export function scanCharges(books: Books, options: ScanOptions): ChargeFacts {
   const limits = new Differences();
   const tree = new Frontier();
   const rows = books.rows(
-    `SELECT charges.*, calls.quote, calls.state, calls.admitted_at_ms, calls.channel_id AS call_channel_id
-     FROM charges LEFT JOIN calls USING (call_id) ORDER BY log_index`,
+    `SELECT charges.*, calls.quote, calls.state, calls.admitted_at_ms, calls.channel_id AS call_channel_id, calls.payment_id,
+       calls.key_id AS call_key_id, coalesce(charges.collection_id, direct_payments.collection_id) AS booked_with
+     FROM charges LEFT JOIN calls USING (call_id) LEFT JOIN direct_payments USING (payment_id) ORDER BY log_index`,
   );
   for (const row of rows) {
     const index = facts.leafHashes.length;
@@ -141,6 +142,7 @@ function compareRow({ row, index, receipt }: Charge, leafHash: Uint8Array, diffe
     ['day', row.number('day'), Math.floor(receipt.admittedAtMs / dayMs)],
     ['model', row.text('model'), receipt.modelAsked],
     ['provider', row.text('provider'), receipt.provider],
+    ['payer', row.hexOrNull('payer') ?? zeroAddress, receipt.payer],
     ['leaf hash', row.hex('leaf_hash'), toHex(leafHash)],
   ];
   for (const [what, stored, said] of pairs) differences.require(stored === said, () => differs(what));
@@ -148,11 +150,14 @@ function compareRow({ row, index, receipt }: Charge, leafHash: Uint8Array, diffe
 
 function addToChannel(
   { facts, claimEnds, differences }: { facts: ChargeFacts; claimEnds: ReadonlySet<string>; differences: Differences },
-  { index, receipt }: Charge,
+  { row, index, receipt }: Charge,
 ): void {
   if (receipt.channelId === zeroBytes32) {
-    const isEmpty = receipt.sequence === 0 && receipt.runningTotal === 0n && receipt.amount === 0n;
-    differences.require(isEmpty, () => `entry ${index} charges ${receipt.amount} to no channel`);
+    // Who paid directly is checked payment by payment.
+    const isPaid = !row.isNull('payment_id');
+    const isOutside = receipt.sequence === 0 && receipt.runningTotal === 0n;
+    const isFree = receipt.amount === 0n && receipt.refundOwed === 0n && receipt.payer === zeroAddress;
+    differences.require(isOutside && (isPaid || isFree), () => `entry ${index} charges ${receipt.amount} to nothing`);
     return;
   }
   const sum = facts.channels.get(receipt.channelId) ?? { charged: 0n, sequence: 0, totalAt: new Map<number, bigint>() };
@@ -186,6 +191,12 @@ function compareCall({ row, index, receipt }: Charge, differences: Differences):
       row.number('admitted_at_ms') === receipt.admittedAtMs,
     () => `entry ${index} names another channel or time of admission than its call`,
   );
+  const [key, callKey] = [keyOf(row, 'key_id'), keyOf(row, 'call_key_id')];
+  differences.require(key === callKey, () => `entry ${index} counts for another key than its call`);
+}
+
+function keyOf(row: Row, column: string): string | null {
+  return row.isNull(column) ? null : row.text(column);
 }
 
 function noteBatch(facts: ChargeFacts, row: Row, index: number): void {
@@ -195,8 +206,8 @@ function noteBatch(facts: ChargeFacts, row: Row, index: number): void {
 }
 
 function addToCollection(facts: ChargeFacts, { row, index, receipt }: Charge): void {
-  if (row.isNull('collection_id')) return;
-  const id = row.number('collection_id');
+  if (row.isNull('booked_with')) return;
+  const id = row.number('booked_with');
   facts.logSizes.set(id, index + 1);
   const spends = facts.spends.get(id) ?? new Map<string, bigint>();
   facts.spends.set(id, spends);

@@ -18,7 +18,7 @@ const SIZE_WARNINGS = new Set(['5574', '3860']);
 
 const contracts = [
   ...['PaymentChannels', 'AutoPayLLM', 'AuditLog', 'ModelBudgets', 'PriceBook', 'PriceOracle', 'KeyRegistry'],
-  ...['BillingDisputes', 'governance/AGPT', 'governance/AutoPayGovernor'],
+  ...['PaymentDesk', 'BillingDisputes', 'governance/AGPT', 'governance/AutoPayGovernor'],
 ];
 
 /** EIP-170. */

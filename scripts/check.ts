@@ -32,6 +32,10 @@ const CHECKS: Readonly<Record<string, Check>> = {
     about: 'specifications of the contracts (test/contracts/*.tree) agree with their tests',
     args: () => [join(root, 'scripts/check-trees.ts')],
   },
+  payments: {
+    about: 'docs/PAYMENTS.md names tests that exist',
+    args: () => [join(root, 'scripts/check-payments.ts')],
+  },
   unused: { about: 'files, exports and dependencies that nothing uses (knip)', args: () => [binOf('knip', 'knip')] },
   generated: {
     about: 'generated files are up to date; npm run generate mends it',

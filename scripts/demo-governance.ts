@@ -3,30 +3,28 @@
  * careless relay books beyond it is withheld until a second vote lets it go. The local chain begins three days in the past,
  * so that the days of a vote can go by. Exits non-zero and names the step if any of it fails.
  */
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { APIError } from 'openai';
-import { agptUnit, openDeployment, openSender, type OpenDeployment } from '../client/chain/open-deployment.ts';
+import { agptUnit, type OpenDeployment } from '../client/chain/open-deployment.ts';
 import { proposeModelBudget, proposeOverBudgetRelease } from '../client/governance/build-proposal.ts';
 import { formatDay } from '../client/governance/describe-call.ts';
 import { readBudgets, type BudgetDay } from '../client/governance/read-budgets.ts';
-import { readVotingPower, sendDelegation } from '../client/governance/send-proposal.ts';
 import { formatAmount, formatShort } from '../client/token-amount.ts';
 import { autoPayLlmAbi } from '../protocol/abi/auto-pay-llm.ts';
 import { nameId } from '../protocol/bytes/name-id.ts';
 import type { Hex } from '../protocol/bytes/hex.ts';
 import { bookBeyondBudget } from './demo/book-beyond-budget.ts';
+import { collectAndBook } from './demo/collect-and-book.ts';
+import { QUIET_JOBS, USDC } from './demo/demo-settings.ts';
 import { callJson, createPayer, openChannel, type Payer } from './demo/make-calls.ts';
 import { advanceTime, catchUpWithClock } from './demo/move-time.ts';
+import { delegateVotes, openVoter } from './demo/open-voter.ts';
 import { passProposal } from './demo/pass-proposal.ts';
 import { runDemo, type Demo } from './demo/run-demo.ts';
 import { runJob } from './demo/run-job.ts';
 import { startStack, type StackFile } from './stack.ts';
 
-const USDC = { symbol: 'USDC', decimals: 6 };
-/** The demo runs these jobs itself; at their intervals they would get there first. */
-const QUIET_JOBS = { collection: { intervalSeconds: 600 }, audit: { intervalSeconds: 86_400 } };
 const MODEL = 'sim-small';
 const PROVIDER = 'simulated';
 /** A few calls' worth. */
@@ -77,18 +75,6 @@ async function callUntilRefused(say: Demo['say'], payer: Payer): Promise<bigint>
     }
   }
   throw new Error(`the relay did not refuse any of ${MAX_CALLS} calls`);
-}
-
-/** The relay's own booking, which fits. */
-async function collectAndBook(say: Demo['say'], stack: StackFile, charged: bigint): Promise<void> {
-  const { booked } = await runJob(stack, 'collect');
-  // What is booked is released once the log that covers it is anchored.
-  await runJob(stack, 'anchor');
-  const sum = booked.reduce((total, { amount }) => total + BigInt(amount), 0n);
-  if (sum !== charged) throw new Error(`booked ${sum}, but the receipts say ${charged} (atomic units)`);
-  for (const { amount, transactionHash } of booked) {
-    say(`   booked ${formatAmount(BigInt(amount), USDC)}  ${transactionHash}`);
-  }
 }
 
 /** What of USDC the rest of a model's budget is enough for, rounded down. */
@@ -144,16 +130,10 @@ await runDemo(async (demo) => {
   );
   demo.keep(running);
   const { stack } = running;
-  const { rpcUrl } = stack;
-  const deployment = await openDeployment(rpcUrl, stack);
-  const walletKey = (await readFile(stack.wallet.keyFile, 'utf8')).trim() as Hex;
-  const voter = { deployment, sender: openSender(deployment, walletKey), rpcUrl };
+  const voter = await openVoter(stack);
+  const { deployment, rpcUrl, walletKey } = voter;
 
-  await step('delegate: AGPT votes only then', async () => {
-    const { transactionHash } = await sendDelegation(deployment, voter.sender, voter.sender.address);
-    const { votes } = await readVotingPower(deployment, voter.sender.address);
-    say(`   ${voter.sender.address} has ${formatShort(votes, agptUnit)} of votes  ${transactionHash}`);
-  });
+  await delegateVotes(demo, voter);
   await passProposal(demo, voter, proposeModelBudget(deployment, MODEL, NEW_BUDGET_AGPT));
   await step("let the chain's time catch up with the clock", async () => {
     await catchUpWithClock(rpcUrl);
@@ -164,7 +144,11 @@ await runDemo(async (demo) => {
 
   const payer = await createPayer(stack, join(folder, 'wallet'));
   const charged = await step(`buy calls of ${MODEL} until the relay refuses`, () => callUntilRefused(say, payer));
-  await step('the relay collects and books: all of it fits', () => collectAndBook(say, stack, charged));
+  await step('the relay collects and books: all of it fits', async () => {
+    await collectAndBook(say, stack, charged);
+    // What is booked is released once the log that covers it is anchored.
+    await runJob(stack, 'anchor');
+  });
   const batchId = await step(
     "a careless relay books on (by hand, with the relay's key: the relay itself refuses)",
     async () => {

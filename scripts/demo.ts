@@ -4,15 +4,14 @@
  */
 import { join } from 'node:path';
 import { formatAmount } from '../client/token-amount.ts';
+import { collectAndBook } from './demo/collect-and-book.ts';
+import { QUIET_JOBS, USDC } from './demo/demo-settings.ts';
 import { callJson, callStreamed, createPayer, openChannel, type PaidCall } from './demo/make-calls.ts';
 import { runDemo, type Demo } from './demo/run-demo.ts';
 import { runJob } from './demo/run-job.ts';
+import { showTable } from './demo/show-table.ts';
 import { moveDatabaseAway, requireSilence, verifyFromOutside } from './demo/verify-from-outside.ts';
 import { startStack, type StackFile } from './stack.ts';
-
-const USDC = { symbol: 'USDC', decimals: 6 };
-/** The demo runs these jobs itself; at their intervals they would get there first. */
-const QUIET_JOBS = { collection: { intervalSeconds: 600 }, audit: { intervalSeconds: 86_400 } };
 
 function showCall(say: Demo['say'], { answer, receipt, leafHash }: PaidCall): void {
   const fields: [string, string][] = [
@@ -34,26 +33,6 @@ function showCall(say: Demo['say'], { answer, receipt, leafHash }: PaidCall): vo
   for (const [name, value] of fields) say(`   ${name.padEnd(12)} ${value}`);
 }
 
-/** Sums what a job moved, and requires that it is what the receipts say. */
-function requireSum(what: string, moved: readonly { amount: string }[], expected: bigint): void {
-  const sum = moved.reduce((total, { amount }) => total + BigInt(amount), 0n);
-  if (sum !== expected) throw new Error(`${what} ${sum}, but the receipts say ${expected} (atomic units)`);
-}
-
-async function collectAndBook(say: Demo['say'], stack: StackFile, calls: readonly PaidCall[]): Promise<string> {
-  const charged = calls.reduce((total, call) => total + call.receipt.amount, 0n);
-  const { collected, booked } = await runJob(stack, 'collect');
-  requireSum('collected', collected, charged);
-  requireSum('booked', booked, charged);
-  for (const { amount, transactionHash } of collected) {
-    say(`   collected ${formatAmount(BigInt(amount), USDC)} from escrow  ${transactionHash}`);
-  }
-  for (const { amount, transactionHash } of booked) {
-    say(`   booked    ${formatAmount(BigInt(amount), USDC)}              ${transactionHash}`);
-  }
-  return booked[0]?.transactionHash ?? '';
-}
-
 async function anchorLog(say: Demo['say'], stack: StackFile, calls: readonly PaidCall[]): Promise<void> {
   const anchor = await runJob(stack, 'anchor');
   if (anchor.size !== calls.length) throw new Error(`the log has ${anchor.size} entries, not ${calls.length}`);
@@ -61,20 +40,6 @@ async function anchorLog(say: Demo['say'], stack: StackFile, calls: readonly Pai
   say(`   ${anchor.size} entries, root ${anchor.root}`);
   say(`   block ${anchor.cid}`);
   say(`   anchored ${anchor.transactionHash}`);
-}
-
-function showTable(say: Demo['say'], rows: readonly Record<string, string>[]): void {
-  const names = Object.keys(rows[0] ?? {});
-  const widths = names.map((name) => Math.max(name.length, ...rows.map((row) => row[name]?.length ?? 0)));
-  const line = (cells: readonly string[]): string =>
-    cells
-      .map((cell, i) => cell.padEnd(widths[i] ?? 0))
-      .join('  ')
-      .trimEnd();
-  say('');
-  say(line(names));
-  say(line(widths.map((width) => '─'.repeat(width))));
-  for (const row of rows) say(line(names.map((name) => row[name] ?? '')));
 }
 
 async function demonstrate({ folder, signal, say, step, keep }: Demo): Promise<void> {
@@ -100,7 +65,8 @@ async function demonstrate({ folder, signal, say, step, keep }: Demo): Promise<v
       calls.push(call);
     });
   }
-  const transaction = await step('collect and book on the chain', () => collectAndBook(say, stack, calls));
+  const charged = calls.reduce((sum, { receipt }) => sum + receipt.amount, 0n);
+  const transaction = await step('collect and book on the chain', () => collectAndBook(say, stack, charged));
   await step('anchor the log on the chain', () => anchorLog(say, stack, calls));
   await step('stop the relay and move its database away', async () => {
     await running.stopRelay();

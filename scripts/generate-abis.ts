@@ -40,6 +40,7 @@ function own(file: string, constant: string, path: string): AbiSource {
 const sources: readonly AbiSource[] = [
   own('payment-channels', 'paymentChannelsAbi', 'PaymentChannels'),
   own('auto-pay-llm', 'autoPayLlmAbi', 'AutoPayLLM'),
+  own('payment-desk', 'paymentDeskAbi', 'PaymentDesk'),
   own('audit-log', 'auditLogAbi', 'AuditLog'),
   own('model-budgets', 'modelBudgetsAbi', 'ModelBudgets'),
   own('price-book', 'priceBookAbi', 'PriceBook'),

@@ -2,17 +2,22 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { format, resolveConfig } from 'prettier';
 import { errorCodes, type ErrorCode } from '../protocol/errors/error-codes.ts';
-import { problemTypes } from '../protocol/mpp/problem-types.ts';
+import { problemTypeOf } from '../protocol/mpp/problem-types.ts';
 
 const file = new URL('../docs/PROTOCOL.md', import.meta.url);
 const begin = '<!-- error-codes:begin -->';
 const end = '<!-- error-codes:end -->';
 
 const rows = Object.entries(errorCodes).map(([code, { status, type }]) => {
-  const problem = problemTypes[code as ErrorCode];
-  return `| \`${code}\` | ${status} | \`${type}\` | ${problem === undefined ? '' : `\`${problem}\``} |`;
+  const types = ['session', 'charge'].map((intent) => problemTypeOf(code as ErrorCode, intent));
+  const problems = [...new Set(types)].filter((problem) => problem !== 'about:blank');
+  return `| \`${code}\` | ${status} | \`${type}\` | ${problems.map((problem) => `\`${problem}\``).join(', ')} |`;
 });
-const table = ['| code | status | `type` | RFC 9457 problem type |', '| --- | --- | --- | --- |', ...rows].join('\n');
+const table = [
+  '| code | status | `type` | RFC 9457 problem type (`evm/session`, `evm/charge`) |',
+  '| --- | --- | --- | --- |',
+  ...rows,
+].join('\n');
 
 const current = readFileSync(file, 'utf8');
 const [before, rest] = current.split(begin);

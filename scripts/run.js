@@ -20,16 +20,33 @@ const TASKS = {
   demo: { file: 'scripts/demo.ts', about: 'two paid calls, collected, booked, anchored and verified' },
   check: { file: 'scripts/check.ts', about: 'format, lint, borders, types, dead code, generated files' },
   'demo:governance': { file: 'scripts/demo-governance.ts', about: 'a model budget changed by vote, and what it stops' },
+  'demo:disputes': { file: 'scripts/demo-disputes.ts', about: 'a dispute of each style, from evidence to refund' },
   'bench:gas': {
     file: 'scripts/bench/gas.ts',
     about: 'gas of each operation, and what 1,000 calls cost by each way to pay',
   },
+  'bench:payments': {
+    file: 'scripts/bench/payments.ts',
+    about: 'CPU time of admitting a payment: voucher, API key, x402',
+  },
   'bench:relay': { file: 'scripts/bench/relay.ts', about: 'throughput and added latency of the relay' },
+  coverage: { file: 'scripts/check-coverage.ts', about: 'lines of the contracts that their tests reach' },
+  mutants: { file: 'scripts/mutate-contracts.ts', about: 'mutation testing of the contracts' },
+  slither: { file: 'scripts/slither.ts', about: 'static analysis of the contracts (takes the path of slither)' },
+  'interop:python': {
+    file: 'test/interop/python-client.ts',
+    about: "OpenAI's client for Python against a local stack (takes the path of python)",
+  },
   format: {
     file: 'node_modules/prettier/bin/prettier.cjs',
     args: ['--write', '.'],
     needs: 'dependencies',
     about: 'formats every file',
+  },
+  'generate:permit2': {
+    file: 'scripts/generate-permit2.ts',
+    needs: 'dependencies',
+    about: 'compiles Permit2 for local chains, from npm (takes a minute)',
   },
   generate: { file: 'scripts/generate.ts', about: 'writes the generated files (ABIs, vectors, gas snapshots)' },
 };

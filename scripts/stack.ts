@@ -38,6 +38,8 @@ export interface StartStackOptions {
   usdc?: Hex;
   /** An OpenAI-compatible provider at this base URL, with the key in OPENAI_API_KEY; without it the simulated one. */
   openAiBaseUrl?: string;
+  /** What the sidecar's clients have to give as their API key; without it, any program of this machine may spend. */
+  proxyToken?: string;
   /** Added to the relay's environment. */
   relayEnv?: Readonly<Record<string, string>>;
   /** Top-level members of autopay.yaml that replace what is written by default. */
@@ -130,6 +132,7 @@ async function assemble(options: StartStackOptions, cleanup: Cleanup): Promise<R
     port: port === 0 ? 0 : port + 1,
     privateKey: keys.walletKey,
     stateDir: join(dataDir, 'client'),
+    ...(options.proxyToken === undefined ? {} : { proxyToken: options.proxyToken }),
   });
   await cleanup.add(() => sidecar.close());
 

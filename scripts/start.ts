@@ -19,6 +19,7 @@ The chain in memory starts anew each time, and so does its data folder. With --r
 Environment
   OPENAI_API_KEY         sells OpenAI's models; without it a simulated provider answers
   OPENAI_BASE_URL        another provider that speaks as OpenAI does
+  AUTOPAY_PROXY_TOKEN    what clients of the sidecar have to give as their API key
   AUTOPAY_DEPLOYER_KEY   with --rpc-url: key (0x…) of the account that deploys and pays for gas
   AUTOPAY_USDC           with --rpc-url: address of USDC there; without it a USDC of our own is deployed
 
@@ -70,6 +71,7 @@ function readOptions(env: NodeJS.ProcessEnv): StartStackOptions | undefined {
     ...(rpcUrl === undefined ? {} : { rpcUrl }),
     ...(deployerKey === undefined || rpcUrl === undefined ? {} : { deployerKey }),
     ...(usdc === undefined || rpcUrl === undefined ? {} : { usdc }),
+    ...(env['AUTOPAY_PROXY_TOKEN'] ? { proxyToken: env['AUTOPAY_PROXY_TOKEN'] } : {}),
     ...(env['OPENAI_API_KEY'] ? { openAiBaseUrl: env['OPENAI_BASE_URL'] ?? 'https://api.openai.com/v1' } : {}),
   };
 }

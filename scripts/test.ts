@@ -30,7 +30,13 @@ const SUITES: Readonly<Record<string, Suite>> = {
   // These start whole stacks: one at a time, or small machines run into their time limits.
   system: {
     about: 'end to end, and faults',
-    args: vitest('--dir', 'test', '--no-file-parallelism'),
+    args: vitest('--dir', 'test', '--exclude', 'test/fuzz/**', '--no-file-parallelism'),
+    count: countVitestTests,
+  },
+  // Few inputs, unless AUTOPAY_FUZZ_RUNS says how many.
+  fuzz: {
+    about: 'mutated headers, payloads and bodies',
+    args: vitest('--dir', 'test/fuzz', '--no-file-parallelism'),
     count: countVitestTests,
   },
 };

@@ -25,14 +25,17 @@ afterEach(async () => {
 /** A toy method that refuses every `Payment` and always has a challenge. */
 const toy: PaymentMethod = {
   name: 'toy',
-  admit: ({ authorization }) => {
-    if (!authorization?.startsWith('Payment')) return Promise.resolve(undefined);
+  carries: ({ authorization }) => authorization?.startsWith('Payment') === true,
+  admit: ({ headers }) => {
+    if (!headers['authorization']?.startsWith('Payment')) return Promise.resolve(undefined);
     return Promise.reject(new AutoPayError('malformed_credential', 'Not like that.'));
   },
   challenge: ({ quotes }) => ({
-    headers: { 'WWW-Authenticate': 'Payment id="t"' },
+    offers: 1,
+    headers: () => ({ 'WWW-Authenticate': 'Payment id="t"' }),
     facts: { quote: String(quotes?.get('0x01')) },
   }),
+  finish: () => Promise.resolve({ headers: {}, events: '' }),
 };
 const block = Buffer.from('a block');
 const cid = cidOfBlock(block).toString();
@@ -56,7 +59,12 @@ async function start(changes: Partial<AppDeps> = {}) {
     log,
     models: () => ({ object: 'list', data: [], price_root: '0x00', tokens: [] }),
     health: () => ({ relay: '0x01' }),
-    ledger: { getSignedReceipt: () => Promise.resolve(undefined) },
+    ledger: {
+      getSignedReceipt: () => Promise.resolve(undefined),
+      getPayment: () => Promise.resolve(undefined),
+      listLosses: () => Promise.resolve([]),
+      forgivePayment: () => Promise.resolve(),
+    },
     blocks: { get: (asked) => Promise.resolve(asked.toString() === cid ? block : undefined) },
     runJob: (name) => Promise.resolve({ ran: name }),
     operatorToken: 'secret',
@@ -96,7 +104,7 @@ describe('a call', () => {
     const response = await call(body, { 'content-type': 'Application/JSON; charset=utf-8' });
     expect(calls[0]?.body.equals(body)).toBe(true);
     expect(calls[0]?.callId).toBe(response.headers.get('x-autopay-call-id'));
-    expect(calls[0]?.payment).toEqual({ voucher: null, channel: null, wantsPaymentEvents: false });
+    expect(calls[0]).toMatchObject({ path: '/v1/chat/completions', payment: { funds: null, channel: null } });
   });
 
   it.each<[string, string | Buffer<ArrayBuffer>, Record<string, string>, number, string]>([
@@ -219,7 +227,8 @@ describe('bodies that do not come', () => {
     const asked = Promise.withResolvers<void>();
     const slow: PaymentMethod = {
       ...toy,
-      admit: ({ authorization }) => {
+      admit: ({ headers }) => {
+        const { authorization } = headers;
         if (authorization !== undefined) asked.resolve();
         return authorization === undefined ? Promise.resolve(undefined) : decided.promise;
       },
@@ -270,12 +279,77 @@ it('a client that sends on after its refusal is cut off at a bound', async () =>
   const send = () => {
     if (socket.destroyed || sentBytes > 500_000_000) return;
     sentBytes += piece.length;
-    socket.write(piece, send);
+    // A write that failed was not sent.
+    socket.write(piece, (error) => {
+      if (!error) send();
+    });
   };
   send();
   await closed;
   expect(sentBytes).toBeGreaterThan(60_000_000);
   expect(sentBytes).toBeLessThan(200_000_000);
+});
+
+describe('a web page', () => {
+  const origin = { origin: 'https://chat.example' };
+  it('may ask every route, before and in its request', async () => {
+    const { url, call } = await start();
+    for (const path of ['/v1/chat/completions', '/v1/models', '/nowhere']) {
+      const headers = { ...origin, 'access-control-request-headers': 'authorization' };
+      const preflight = await fetch(url + path, { method: 'OPTIONS', headers });
+      expect([preflight.status, preflight.headers.get('access-control-allow-headers')]).toEqual([204, 'authorization']);
+    }
+    const answers = [
+      await call('{}', origin),
+      await call('{}', { ...origin, authorization: 'Payment x' }),
+      await fetch(`${url}/v1/models`, { headers: origin }),
+      await fetch(`${url}/nowhere`, { headers: origin }),
+    ];
+    for (const { headers } of answers) expect(headers.get('access-control-allow-origin')).toBe('*');
+    expect(answers.map(({ status }) => status)).toEqual([200, 402, 200, 404]);
+  });
+});
+
+describe('a 402', () => {
+  /** A method with as many offers as anyone could have. */
+  const many: PaymentMethod = {
+    ...toy,
+    challenge: () => ({
+      offers: 20,
+      headers: (count) => ({
+        'WWW-Authenticate': Array(count)
+          .fill(`Payment id="${'x'.repeat(600)}"`)
+          .join(', '),
+      }),
+      body: { x402Version: 1, accepts: Array(20).fill({ scheme: 'upto' }) },
+      facts: {},
+    }),
+  };
+
+  it('has headers of at most 4 KiB, all of them together, and every offer in its body', async () => {
+    const { port } = await start({ payments: [many, createFreeMethod()] });
+    const socket = connect(port, '127.0.0.1');
+    const head = ['host: x', 'origin: https://chat.example', 'authorization: Payment x', 'connection: close'];
+    socket.write(`POST /v1/chat/completions HTTP/1.1\r\n${head.join('\r\n')}\r\n`);
+    socket.write('content-type: application/json\r\ncontent-length: 2\r\n\r\n{}');
+    const answer = await text(socket);
+    const headers = answer.slice(0, answer.indexOf('\r\n\r\n') + 4);
+    expect(headers).toMatch(/^HTTP\/1.1 402 /);
+    expect(headers.split('Payment id=').length - 1).toBeGreaterThanOrEqual(4);
+    expect(Buffer.byteLength(headers)).toBeLessThanOrEqual(4_096);
+    const body = JSON.parse(answer.slice(headers.length)) as { x402Version: number; accepts: unknown[]; error: object };
+    expect(body).toMatchObject({ x402Version: 1, error: { code: 'malformed_credential' } });
+    expect(body.accepts).toHaveLength(20);
+  });
+
+  it('has only what Accept-Payment asks for', async () => {
+    const { call } = await start({
+      payments: [{ ...toy, name: 'evm/session' }, { ...many, name: 'x402' }, createFreeMethod()],
+    });
+    const response = await call('{}', { authorization: 'Payment x', 'accept-payment': 'evm/session' });
+    expect(response.headers.get('www-authenticate')).toBe('Payment id="t"');
+    expect(await response.json()).not.toHaveProperty('accepts');
+  });
 });
 
 describe('an error', () => {
@@ -337,8 +411,8 @@ describe('an error', () => {
   });
 
   it.each<[string, string, number, string, string | null]>([
-    ['GET', '/v1/chat/completions', 405, 'method_not_allowed', 'POST'],
-    ['OPTIONS', '/v1/chat/completions', 405, 'method_not_allowed', 'POST'],
+    ['GET', '/v1/chat/completions', 405, 'method_not_allowed', 'HEAD, POST'],
+    ['PUT', '/v1/chat/completions', 405, 'method_not_allowed', 'HEAD, POST'],
     ['DELETE', '/v1/models', 405, 'method_not_allowed', 'GET, HEAD'],
     ['GET', '/v1/operator/jobs/collect', 405, 'method_not_allowed', 'POST'],
     ['POST', '/v1/embeddings', 404, 'not_found', null],

@@ -2,10 +2,16 @@ import express, { type ErrorRequestHandler, type Express, type RequestHandler } 
 import { AutoPayError } from '../protocol/errors/auto-pay-error.ts';
 import { createCallId } from '../protocol/receipt/call-id.ts';
 import type { BlockStore } from './audit/block-store.ts';
+import { allowOrigins, answerPreflight } from './http/allow-origins.ts';
 import { createBlockHandler } from './http/answer-block.ts';
 import { createChatHandler, type AnswerChatDeps } from './http/answer-chat.ts';
+import { createForgiveHandler, createLossesHandler, type LossesDeps } from './http/answer-losses.ts';
+import { createPaymentHandler } from './http/answer-payment.ts';
+import { createHeadHandler } from './http/answer-head.ts';
 import { createReceiptHandler } from './http/answer-receipt.ts';
 import type { ModelsAnswer } from './http/describe-models.ts';
+import { createKeyRouter, type KeyRouterDeps } from './http/keys/create-key-router.ts';
+import { refuseMethod } from './http/refuse-method.ts';
 import { requireOperator } from './http/require-operator.ts';
 import { sendError } from './http/send-error.ts';
 import type { Ledger } from './ledger/ledger.ts';
@@ -19,12 +25,20 @@ export interface AppDeps extends AnswerChatDeps {
   models: () => ModelsAnswer;
   /** Added to `{status}` by `GET /healthz`. JSON. */
   health: () => Readonly<Record<string, unknown>>;
-  ledger: Pick<Ledger, 'getSignedReceipt'>;
+  ledger: Pick<Ledger, 'getSignedReceipt'> & LossesDeps['ledger'];
   blocks: Pick<BlockStore, 'get'>;
   /** Runs a background job to its end. */
   runJob(name: OperatorJob): Promise<object>;
   operatorToken: string;
+  /** Logins, keys, projects and money of payers; undefined where calls cannot be paid by key. */
+  keys?: KeyRouterDeps | undefined;
 }
+
+const postPaths = ['/v1/operator/jobs/:job', '/v1/operator/losses/:paymentId/forgive'];
+const getPaths = [
+  ...['/v1/models', '/healthz', '/ipfs/:cid', '/v1/audit/receipts/:callId', '/v1/payments/:paymentId'],
+  '/v1/operator/losses',
+];
 
 /**
  * The relay's HTTP side, without a socket. Calls come first and pass no middleware: each layer before them is paid for
@@ -36,6 +50,12 @@ export function createApp(deps: AppDeps): Express {
   app.enable('case sensitive routing').enable('strict routing');
 
   app.post('/v1/chat/completions', createChatHandler(deps));
+  app.use((request, response, next) => {
+    if (request.method === 'OPTIONS') return answerPreflight(request, response);
+    allowOrigins(request, response);
+    next();
+  });
+  app.head('/v1/chat/completions', createHeadHandler(deps));
   app.get('/v1/models', (_, response) => void response.json(deps.models()));
   app.get('/healthz', (_, response) => {
     const { stopping } = deps.gate;
@@ -43,12 +63,15 @@ export function createApp(deps: AppDeps): Express {
   });
   app.get('/ipfs/:cid', createBlockHandler(deps.blocks));
   app.get('/v1/audit/receipts/:callId', createReceiptHandler(deps));
+  app.get('/v1/payments/:paymentId', createPaymentHandler(deps));
   app.post('/v1/operator/jobs/:job', runOperatorJob(deps));
+  app.get('/v1/operator/losses', createLossesHandler(deps));
+  app.post('/v1/operator/losses/:paymentId/forgive', createForgiveHandler(deps));
+  if (deps.keys) app.use(createKeyRouter(deps.keys));
 
-  for (const path of ['/v1/chat/completions', '/v1/operator/jobs/:job']) app.all(path, refuseMethod('POST'));
-  for (const path of ['/v1/models', '/healthz', '/ipfs/:cid', '/v1/audit/receipts/:callId']) {
-    app.all(path, refuseMethod('GET, HEAD'));
-  }
+  app.all('/v1/chat/completions', refuseMethod('HEAD, POST'));
+  for (const path of postPaths) app.all(path, refuseMethod('POST'));
+  for (const path of getPaths) app.all(path, refuseMethod('GET, HEAD'));
   app.use((request) => {
     const what = `${request.method} ${request.path.slice(0, 200)}`;
     throw new AutoPayError('not_found', `There is no ${what}. Calls go to POST /v1/chat/completions.`);
@@ -66,13 +89,6 @@ function runOperatorJob(deps: Pick<AppDeps, 'operatorToken' | 'runJob'>): Reques
     }
     const result = await deps.runJob(job);
     response.setHeader('x-autopay-call-id', createCallId()).json(result);
-  };
-}
-
-function refuseMethod(allowed: string): RequestHandler {
-  return (request, response) => {
-    response.setHeader('allow', allowed);
-    throw new AutoPayError('method_not_allowed', `${request.path.slice(0, 200)} takes ${allowed} only.`);
   };
 }
 

@@ -1,3 +1,7 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createCallId } from '../protocol/receipt/call-id.ts';
@@ -33,6 +37,8 @@ function backgroundOf(rpcUrl: string): Background {
       chain: {
         ...{ id: chain.chainId, rpcUrl, deployedAtBlock: contracts.deployedAtBlock },
         ...{ reorgMarginBlocks: 512, maxBlocksPerQuery: 10_000, maxHeadAgeSeconds: 120 },
+        finality: { kind: 'blocks', count: 0 },
+        transactions: { maxFeePerGas: 10n ** 11n, replaceAfterMs: 30_000, maxUnmined: 32 },
       },
       contracts,
       tokens: [{ symbol: 'USDC', address: contracts.usdc }],
@@ -40,6 +46,7 @@ function backgroundOf(rpcUrl: string): Background {
       budgets: { maxStalenessSeconds: 60 },
       collection: { intervalSeconds: 3_600, maxClaims: 100 },
       audit: { intervalSeconds: 3_600 },
+      disputes: { intervalSeconds: 3_600 },
     },
     ledger: relay.ledger,
     relayKey,
@@ -53,6 +60,32 @@ function backgroundOf(rpcUrl: string): Background {
     sweepIntervalMs: 50,
     closingIntervalMs: 50,
   });
+}
+
+/** A way to the chain that can be cut. */
+async function startOutage() {
+  let isCut = false;
+  const server = createServer((request, response) => {
+    if (isCut) return void response.destroy();
+    const forward = async (): Promise<void> => {
+      const answer = await fetch(stack.chain.rpcUrl, { method: 'POST', body: await text(request), headers: json });
+      response.writeHead(answer.status, json).end(await answer.text());
+    };
+    forward().catch(() => response.destroy());
+  });
+  const json = { 'content-type': 'application/json' };
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    rpcUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    begin: () => (isCut = true),
+    end: () => (isCut = false),
+    async stop() {
+      server.closeAllConnections();
+      server.close();
+      await once(server, 'close');
+    },
+  };
 }
 
 async function until(what: string, isTrue: () => Promise<boolean>): Promise<void> {
@@ -106,10 +139,39 @@ describe('the background', () => {
     const known = await relay.ledger.getChannel(channelId);
     if (known === undefined) throw new Error('the channel is not in the ledger');
     // Only the books say so: no event starts a collection.
-    await relay.ledger.upsertChannel({ ...known, closeRequestedAt: 1 });
+    await relay.ledger.upsertChannel({ ...known, closeRequestedAt: Math.floor(Date.now() / 1_000) });
     await until('the collection', async () => (await background.channelReader.readChannel(channelId))?.settled === 12n);
     expect(errors).toEqual([]);
   });
+
+  it('sees a close that was asked for while the chain was away, collects before the payer may withdraw, and warns when it is late', async () => {
+    const outage = await startOutage();
+    const cut = backgroundOf(outage.rpcUrl);
+    try {
+      cut.start();
+      const channel = await stack.openChannel({ deposit: 100n });
+      const { channelId } = channel;
+      await until('the watcher saw the channel', async () => (await relay.ledger.getChannel(channelId)) !== undefined);
+      await chargeCall({ ledger: relay.ledger, channel, amount: 12n, token: stack.contracts.usdc });
+      outage.begin();
+      await until('the outage is felt', async () => errors.some((error) => error.includes('chain_unavailable')));
+      await stack.sendAsPayer({ functionName: 'requestClose', args: [channelId] });
+      const known = await relay.ledger.getChannel(channelId);
+      if (known === undefined) throw new Error('the channel is not in the ledger');
+      // Half of the hour of grace goes by.
+      await relay.ledger.upsertChannel({ ...known, closeRequestedAt: Math.floor(Date.now() / 1_000) - 1_801 });
+      await until('a warning', async () => errors.some((error) => error.includes('may soon withdraw')));
+      outage.end();
+      const settled = async () => (await background.channelReader.readChannel(channelId))?.settled;
+      await until('the collection', async () => (await settled()) === 12n);
+      await stack.chain.request('evm_increaseTime', [3_600]);
+      await stack.sendAsPayer({ functionName: 'withdraw', args: [channelId] });
+      expect(await settled()).toBe(12n);
+    } finally {
+      await cut.stop();
+      await outage.stop();
+    }
+  }, 60_000);
 
   it('frees reservations whose lease has ended', async () => {
     const channel = await stack.openChannel({ deposit: 100n });
@@ -117,7 +179,16 @@ describe('the background', () => {
     const voucher = { channelId: channel.channelId, cumulativeAmount: 50n, signature: channel.sign(50n) };
     const now = Date.now();
     const outcome = await relay.ledger.reserve({
-      ...{ callId: createCallId(), voucher, quote: 50n, model: 'sim-small', budget: localBudget(now) },
+      ...{
+        callId: createCallId(),
+        funds: { kind: 'voucher', voucher },
+        scopes: [],
+        idempotency: null,
+        keyId: null,
+        quote: 50n,
+        model: 'sim-small',
+        budget: localBudget(now),
+      },
       token: stack.contracts.usdc,
       ...{ admittedAtMs: now, leaseUntilMs: now - 1 },
     });

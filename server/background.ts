@@ -7,30 +7,40 @@ import { runAnchoring, type AnchoringDeps, type AnchoringResult } from './audit/
 import { createChainClient, type ChainClient } from './chain/create-chain-client.ts';
 import { createChannelReader, type ChannelReader } from './chain/create-channel-reader.ts';
 import { createHeadReader, type HeadReader } from './chain/create-head-reader.ts';
-import { createJob, describeError, type Job } from './chain/create-job.ts';
+import { createJob, type Job } from './chain/create-job.ts';
 import type { JobLog } from './chain/job-log.ts';
-import { createTransactionQueue } from './chain/send-queued-transactions.ts';
+import { createTransactionQueue, type TransactionQueue } from './chain/send-queued-transactions.ts';
 import { createBondWatcher, type BondState } from './chain/watch-bond.ts';
 import { createBudgetWatcher } from './chain/watch-budgets.ts';
 import { createChannelWatcher } from './chain/watch-channels.ts';
 import { createRoleWatcher } from './chain/watch-roles.ts';
 import type { CollectionDeps } from './collection/collection-deps.ts';
-import { runCollection, type CollectionResult } from './collection/run-collection.ts';
+import {
+  runCollection,
+  settleCollection,
+  type CollectedResult,
+  type CollectionResult,
+} from './collection/run-collection.ts';
 import { runReleases, type ReleaseDeps, type ReleaseResult } from './collection/run-releases.ts';
 import type { RelayConfig, RouteConfig, TokenConfig } from './config/relay-config.ts';
+import { createSettlement } from './create-settlement.ts';
 import { createDisputeWatcher, type DisputesState, type DisputeWatcherOptions } from './disputes/watch-disputes.ts';
-import type { BackgroundLedger } from './ledger/background-ledger.ts';
+import type { BackgroundLedger, Collection } from './ledger/background-ledger.ts';
 import type { Ledger } from './ledger/ledger.ts';
+import { describeError } from './log.ts';
+import type { PaymentSubmitter, SettlementQueue } from './settlement/settlement-queue.ts';
 
 /** What the background needs to know. */
 export interface BackgroundOptions {
-  config: Pick<RelayConfig, 'chain' | 'contracts' | 'budgets' | 'collection' | 'audit'> & {
+  config: Pick<RelayConfig, 'chain' | 'contracts' | 'budgets' | 'collection' | 'audit' | 'disputes'> & {
     tokens: readonly Pick<TokenConfig, 'symbol' | 'address'>[];
     routes: readonly Pick<RouteConfig, 'model' | 'prices'>[];
   };
   ledger: Ledger & BackgroundLedger;
   /** The 32-byte private key of the relay's account, which pays for gas. */
   relayKey: Uint8Array;
+  /** The x402 facilitator outside, if there is one. */
+  submitter?: PaymentSubmitter | undefined;
   /** Blocks are kept in its `blocks` folder. */
   dataDir: string;
   log: JobLog;
@@ -67,6 +77,12 @@ export interface Background {
   authority: RelayAuthority;
   /** The disputes that are not decided, as last read. */
   disputes(): DisputesState;
+  /** Direct payments: what takes their money. */
+  settlement: SettlementQueue;
+  /** The one way in which the relay's account sends transactions. */
+  transactions: TransactionQueue;
+  /** Runs one open collection to its end, at once; undefined if it came to nothing. The job may run it too. */
+  settleCollection(collection: Collection): Promise<CollectedResult | undefined>;
   /** The relay's bond by token symbol, as last read; empty before. */
   bond(): Readonly<Record<string, BondState>>;
   /**
@@ -80,11 +96,17 @@ export interface Background {
   stop(): Promise<void>;
 }
 
-/** How often bond, disputes and roles are looked at, also after failures: a challenge has to be answered within a day. */
+/** How often bond and roles are looked at, also after failures. */
 const minuteMs = 60_000;
 
 /** How often bookings whose dispute window is over are looked for. */
 const releaseIntervalMs = 600_000;
+
+/** What a crash left unsent, or a reorganisation took back, must not wait for a job that happens to send something. */
+const resumeIntervalMs = 5_000;
+
+/** Calls that were under way at a close have ended by then, and many tries to collect what they owe have failed. */
+const lateCloseSeconds = 1_800;
 
 /** After failures, collections are tried again at least this often: an hour after its request a close takes the rest. */
 const maxCollectRetryMs = 600_000;
@@ -100,15 +122,18 @@ export function createBackground(options: BackgroundOptions): Background {
   const head = createHeadReader({ client, chainId: chain.id, maxHeadAgeSeconds, log, nowMs: () => Date.now() });
   const blocks = createBlockStore(join(dataDir, 'blocks'));
   const stopping = new AbortController();
-  const queue = createTransactionQueue({ client, ledger, account, chainId: chain.id, log, signal: stopping.signal });
-  const escrow = {
-    client,
-    paymentChannels: contracts.paymentChannels,
-    payee: contracts.autoPayLLM,
-    deployedAtBlock: chain.deployedAtBlock,
-    reorgMarginBlocks: chain.reorgMarginBlocks,
-    maxBlocksPerQuery: chain.maxBlocksPerQuery,
-  };
+  const queue = createTransactionQueue({
+    ...{ client, ledger, account, chainId: chain.id, log, signal: stopping.signal },
+    ...chain.transactions,
+  });
+  const escrow = { client, ...escrowOf(config) };
+  const settlement = createSettlement({
+    ...{ client, ledger, queue, log, submitter: options.submitter, maxBlocksPerQuery: chain.maxBlocksPerQuery },
+    contracts: {
+      autoPayLLM: contracts.autoPayLLM,
+      paymentDesk: contracts.paymentDesk,
+    },
+  });
   const findSalt = async (channelId: Hex) => (await ledger.getChannel(channelId))?.salt;
   const channelReader = createChannelReader({ ...escrow, chainId: chain.id, findSalt });
 
@@ -145,29 +170,39 @@ export function createBackground(options: BackgroundOptions): Background {
     anchor: () => anchor.run(),
   });
   const sweep = createSweepJob({ ledger, log, intervalMs: sweepIntervalMs });
-  const jobs = [watch, ...views.jobs, collect, collectClosing, anchor, release, sweep];
+  const resume = createJob({ name: 'account', intervalMs: resumeIntervalMs, work: () => queue.resume(), log });
+  const jobs = [resume, watch, ...views.jobs, ...settlement.jobs, collect, collectClosing, anchor, release, sweep];
   const onDemand = { collect, anchor, release };
 
   return {
-    ...{ channelReader, blocks, client, head },
+    ...{ channelReader, blocks, client, head, settlement: settlement.queue, transactions: queue },
+    settleCollection: (open) => settleCollection(collection, open),
     ...views.known,
     // TypeScript cannot see that the job and its result go by the same name.
     runJob: <Name extends keyof JobResults>(name: Name) => onDemand[name].run() as Promise<JobResults[Name]>,
     start() {
-      // What a crash left unsent must not wait for the next job that happens to send something.
-      queue.resume().catch((error: unknown) => log.warn(describeError(error), 'earlier transactions still wait'));
       for (const job of jobs) job.start();
     },
     async stop() {
       stopping.abort();
       await Promise.all(jobs.map((job) => job.stop()));
+      await settlement.queue.idle();
     },
+  };
+}
+
+/** The escrow that the relay is paid from, and how it is read. */
+function escrowOf({ chain, contracts }: Pick<RelayConfig, 'chain' | 'contracts'>) {
+  const { deployedAtBlock, finality, reorgMarginBlocks, maxBlocksPerQuery } = chain;
+  return {
+    ...{ paymentChannels: contracts.paymentChannels, payee: contracts.autoPayLLM },
+    ...{ deployedAtBlock, finality, reorgMarginBlocks, maxBlocksPerQuery },
   };
 }
 
 type ContractViews = Pick<Background, 'authority' | 'bond' | 'budgets' | 'disputes' | 'readBudgets'>;
 
-/** The jobs that follow what votes and disputes change: budgets at every new block, the rest each minute. */
+/** The jobs that follow what votes and disputes change: budgets at every new block, the rest each minute or as configured. */
 function createContractViews(
   options: Pick<BackgroundOptions, 'config' | 'ledger' | 'log'> &
     Pick<DisputeWatcherOptions, 'anchor' | 'queue'> & {
@@ -201,7 +236,12 @@ function createContractViews(
   const bond = createBondWatcher({ client, autoPayLLM: contracts.autoPayLLM, tokens, log });
   const disputes = createDisputeWatcher({ client, ledger, queue, auditLog, billingDisputes, anchor, log });
   const authority = createRoleWatcher({ client, contracts, relay, log });
-  const eachMinute = { 'watch bond': bond, 'watch disputes': disputes, 'watch roles': authority };
+  const slower = [
+    { name: 'watch bond', watcher: bond, intervalMs: minuteMs },
+    // Also after failures: a challenge has to be answered within a day.
+    { name: 'watch disputes', watcher: disputes, intervalMs: config.disputes.intervalSeconds * 1_000 },
+    { name: 'watch roles', watcher: authority, intervalMs: minuteMs },
+  ];
   return {
     known: {
       ...{ authority, budgets, bond: () => bond.state(), disputes: () => disputes.state() },
@@ -209,8 +249,8 @@ function createContractViews(
     },
     jobs: [
       watchBudgets,
-      ...Object.entries(eachMinute).map(([name, watcher]) =>
-        createJob({ name, intervalMs: minuteMs, maxRetryMs: minuteMs, work: () => watcher.poll(), log }),
+      ...slower.map(({ name, watcher, intervalMs }) =>
+        createJob({ name, intervalMs, maxRetryMs: intervalMs, work: () => watcher.poll(), log }),
       ),
     ],
   };
@@ -220,7 +260,9 @@ function createContractViews(
 function collectForClose(options: { channelId: Hex; collect: Job<CollectionResult>; log: JobLog }): void {
   const { channelId, collect, log } = options;
   log.info({ channelId }, 'a payer wants to close its channel; collecting now');
-  collect.run().catch((error: unknown) => log.error({ channelId, ...describeError(error) }, 'the collection failed'));
+  collect
+    .run()
+    .catch((error: unknown) => log.error({ channelId, error: describeError(error) }, 'the collection failed'));
 }
 
 function createAnchorJob(deps: AnchoringDeps, { intervalSeconds }: RelayConfig['audit']): Job<AnchoringResult> {
@@ -250,7 +292,7 @@ function createSweepJob(options: { ledger: Pick<Ledger, 'sweep'>; log: JobLog; i
 /** The ordinary collections, and beside them, because they may be far apart, those of closing channels. */
 function createCollectJobs(options: {
   collection: CollectionDeps;
-  ledger: Pick<BackgroundLedger, 'hasClosingDebt'>;
+  ledger: Pick<BackgroundLedger, 'oldestClosingDebt'>;
   intervalMs: number;
   closingIntervalMs: number;
 }): { collect: Job<CollectionResult>; collectClosing: Job<void> } {
@@ -263,7 +305,15 @@ function createCollectJobs(options: {
     intervalMs: closingIntervalMs,
     maxRetryMs: closingIntervalMs,
     async work() {
-      if (await ledger.hasClosingDebt()) await collect.run();
+      const oldest = await ledger.oldestClosingDebt();
+      if (oldest === undefined) return;
+      const ageSeconds = Math.floor(Date.now() / 1_000) - oldest;
+      if (ageSeconds > lateCloseSeconds) {
+        const message =
+          'a payer may soon withdraw what it owes: collections fail, see why and mend it within the hour of grace';
+        log.error({ closeRequestedAt: oldest, ageSeconds }, message);
+      }
+      await collect.run();
     },
     log,
   });

@@ -59,6 +59,7 @@ describe('the check of a deployment', () => {
     ['timelock', 'priceBook', 'contracts.modelBudgets works with the governance'],
     ['keyRegistry', 'priceBook', 'contracts.billingDisputes works with the keyRegistry'],
     ['priceOracle', 'priceBook', 'contracts.billingDisputes works with the priceOracle'],
+    ['paymentDesk', 'billingDisputes', 'contracts.paymentDesk lacks DESK_ROLE of contracts.autoPayLLM'],
   ] as const)('finds that %s is the address of %s', async (wrong, other, message) => {
     const contracts = { [wrong]: honest.config.contracts[other] };
     expect(await faultWith({ contracts })).toContain(`invalid_configuration: ${message}`);

@@ -36,6 +36,7 @@ const links: readonly [Setting, string, Setting][] = [
   ['billingDisputes', 'priceBook', 'priceBook'],
   ['billingDisputes', 'priceOracle', 'priceOracle'],
   ['billingDisputes', 'keyRegistry', 'keyRegistry'],
+  ['paymentDesk', 'autoPayLLM', 'autoPayLLM'],
   ['governor', 'autoPayLLM', 'autoPayLLM'],
   ['governor', 'timelock', 'timelock'],
   ['governor', 'token', 'agpt'],
@@ -45,6 +46,7 @@ const links: readonly [Setting, string, Setting][] = [
 const roles: readonly [Setting, string, Setting | 'relay'][] = [
   ['autoPayLLM', 'RELAY_ROLE', 'relay'],
   ['auditLog', 'ANCHOR_ROLE', 'relay'],
+  ['autoPayLLM', 'DESK_ROLE', 'paymentDesk'],
   ['autoPayLLM', 'DISPUTES_ROLE', 'billingDisputes'],
   ['timelock', 'PROPOSER_ROLE', 'governor'],
 ];

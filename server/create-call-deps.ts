@@ -1,9 +1,12 @@
 import { AutoPayError } from '../protocol/errors/auto-pay-error.ts';
+import { RunningCalls } from './call/running-calls.ts';
 import type { CallDeps, CallSummary, Clock, ModelBudgets, RelayAuthority } from './call/types.ts';
 import type { RelayConfig } from './config/relay-config.ts';
+import type { ChannelLedger } from './ledger/channel-ledger.ts';
 import type { Ledger } from './ledger/ledger.ts';
 import { describeError, type Log } from './log.ts';
 import type { PriceList } from './metering/price-list.ts';
+import { createAddressLimits } from './payments/free/address-limits.ts';
 import { createTransport, type Provider } from './providers/openai-compatible.ts';
 import { createRouter } from './routing/create-router.ts';
 
@@ -23,7 +26,7 @@ const maxConnectTimeoutMs = 10_000;
  */
 export function createCallDeps(options: {
   config: RelayConfig;
-  ledger: Ledger;
+  ledger: Ledger & Pick<ChannelLedger, 'extendCall'>;
   budgets: ModelBudgets;
   authority: RelayAuthority;
   prices: PriceList;
@@ -49,11 +52,27 @@ export function createCallDeps(options: {
       router: createRouter({ transport, clock }),
       clock,
       limits,
-      chainId: config.chain.id,
       prices,
+      freeLimit: createAddressLimits(config.free, () => clock.nowMs()),
+      slices: slicesOf(config, ledger),
+      running: new RunningCalls(),
       onFinish: (summary) => logCall(log, summary),
+      onUnfinished: ({ callId, error }) => {
+        log.warn({ callId, error: describeError(error) }, 'a payment could not be finished after its answer');
+      },
     },
     closeTransport: () => transport.close(),
+  };
+}
+
+function slicesOf({ payment }: RelayConfig, ledger: Pick<ChannelLedger, 'extendCall'>): CallDeps['slices'] {
+  const { enabled, outputTokens, waitSeconds } = payment.slices;
+  if (!enabled) return undefined;
+  return {
+    outputTokens,
+    waitMs: waitSeconds * 1_000,
+    unpaid: new Set(),
+    extend: (request) => ledger.extendCall(request),
   };
 }
 

@@ -13,7 +13,8 @@ SIGTERM or SIGINT lets the calls under way finish and stops it; a second one sto
   --port N         instead of listen.port; 0 picks a free one
   --help           this text
 
-Environment: AUTOPAY_LOG_LEVEL (default info), and the variables that providers name as apiKeyEnv.
+Environment: AUTOPAY_LOG_LEVEL (default info), AUTOPAY_MASTER_KEY (of LiteLLM's API of keys; default keys/master.key), and
+the variables that providers name as apiKeyEnv.
 `;
 
 interface Arguments {

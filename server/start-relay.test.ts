@@ -183,6 +183,13 @@ describe('a relay that is running', () => {
     expect(receipt.sequence).toBe(2);
   });
 
+  it('asks for payment in headers that every proxy lets through', async () => {
+    const { headers, status } = await payer.post(chatBody(), { origin: 'https://chat.example' });
+    expect(status).toBe(402);
+    const lines = [...headers].map(([name, value]) => `${name}: ${value}\r\n`);
+    expect(Buffer.byteLength(`HTTP/1.1 402 Payment Required\r\n${lines.join('')}\r\n`)).toBeLessThanOrEqual(4_096);
+  });
+
   it('answers a free route without payment, with a receipt of nothing', async () => {
     const response = await payer.post(chatBody({ model: 'sim-free' }), { authorization: 'Bearer unused' });
     expect(response.status).toBe(200);
@@ -322,6 +329,40 @@ describe('bad input', () => {
       error: { callId: first.headers.get('x-autopay-call-id') },
     });
     expect(await chargedSoFar()).toBe(before);
+  });
+
+  it.each([
+    ['JSON', chatBody()],
+    ['a stream', chatBody({ stream: true })],
+  ])('a request with an Idempotency-Key, sent again: the same answer, one charge (%s)', async (_, body) => {
+    const cumulativeAmount = nextVoucher();
+    const challenge = await payer.challenge();
+    const send = async (options: { cumulativeAmount: bigint; body?: string }) => {
+      const authorization = payer.authorization({ challenge, channelId, ...options });
+      const response = await payer.post(options.body ?? body, { authorization, 'idempotency-key': `of ${body}` });
+      const { headers, status } = response;
+      const replayed = headers.get('idempotent-replayed');
+      return { status, replayed, callId: headers.get('x-autopay-call-id'), headers, text: await response.text() };
+    };
+    const first = await send({ cumulativeAmount });
+    expect([first.status, first.replayed]).toEqual([200, null]);
+    const receiptOf = ({ headers, text }: typeof first) =>
+      headers.get('x-autopay-receipt') ?? /^: autopay-receipt (\S+)$/m.exec(text)?.[1];
+    const { runningTotal } = readReceipt(receiptOf(first));
+    // By the same voucher, after a lost answer; or by a new one, which stays unused.
+    const unused = nextVoucher();
+    for (const amount of [cumulativeAmount, unused]) {
+      const again = await send({ cumulativeAmount: amount });
+      expect(again).toMatchObject({ status: 200, replayed: 'true', callId: first.callId });
+      expect(receiptOf(again)).toBe(receiptOf(first));
+      expect(again.text.split('data: [DONE]')[0]).toBe(first.text.split('data: [DONE]')[0]);
+      expect(again.headers.has('payment-receipt')).toBe(first.headers.has('payment-receipt'));
+    }
+    const other = await send({ cumulativeAmount: unused, body: chatBody({ user: 'other' }) });
+    expect([other.status, JSON.parse(other.text)]).toMatchObject([422, { error: { code: 'idempotency_mismatch' } }]);
+    const next = await pay({ cumulativeAmount: unused });
+    const { amount, runningTotal: after } = readReceipt(next.headers.get('x-autopay-receipt'));
+    expect(after).toBe(runningTotal + amount);
   });
 
   it('a voucher used twice at one time pays for one call', async () => {

@@ -4,7 +4,7 @@ import type { Hex } from '../protocol/bytes/hex.ts';
 import { addressOfPrivateKey } from '../protocol/bytes/secp256k1.ts';
 import { AutoPayError } from '../protocol/errors/auto-pay-error.ts';
 import { createApp } from './app.ts';
-import { createBackground } from './background.ts';
+import { createBackground, type Background } from './background.ts';
 import { handleCall } from './call/handle-call.ts';
 import { readQuotes } from './call/quote-tokens.ts';
 import { createChainClient } from './chain/create-chain-client.ts';
@@ -20,6 +20,7 @@ import { describeModels } from './http/describe-models.ts';
 import { listen, type Listening } from './http/listen.ts';
 import { openLedger } from './ledger/open-ledger.ts';
 import { createLog, describeError, type Log } from './log.ts';
+import { prepareX402 } from './payments/x402/prepare-x402.ts';
 
 /** How a relay is started. */
 export interface StartRelayOptions {
@@ -67,7 +68,7 @@ export async function startRelay(options: StartRelayOptions): Promise<Relay> {
   const clock = { nowMs: () => Date.now() };
   const dataDir = resolve(options.dataDir);
   const config = await loadConfig(join(dataDir, 'autopay.yaml'));
-  const keys = await readKeys(dataDir);
+  const keys = await readKeys(dataDir, env);
   const { chain, contracts, limits, listen: address } = config;
   const relay = addressOfPrivateKey(keys.relayKey);
   const client = createChainClient({ rpcUrl: chain.rpcUrl, chainId: chain.id });
@@ -89,18 +90,23 @@ export async function startRelay(options: StartRelayOptions): Promise<Relay> {
       onFatal: fatal,
     });
     closers.push(() => ledger.close());
-    const background = createBackground({ config, ledger, relayKey: keys.relayKey, dataDir, log });
+    const x402 = await prepareX402({ config, client });
+    const background = createBackground({ ...x402, config, ledger, relayKey: keys.relayKey, dataDir, log });
     closers.push(() => background.stop());
     await background.readBudgets();
     const prices = createPrices({ config, client, head: background.head, log, ...clock });
     closers.push(() => prices.stop());
     await prices.prepare();
-    const { challengeKey, operatorToken } = keys;
+    const { challengeKey, masterKey, operatorToken } = keys;
     const reader = background.channelReader;
     const books = { config, ledger, prices: prices.list };
-    const payments = createPayments({ ...books, challengeKey, reader, ...clock, onFatal: fatal });
+    const { authority, budgets, settlement } = background;
+    const payments = createPayments({
+      ...{ ...books, x402, settlement, challengeKey, masterKey, client, reader },
+      ...{ log, ...clock, onFatal: fatal, transactions: background.transactions },
+      collections: { collect: () => background.runJob('collect'), settle: (open) => background.settleCollection(open) },
+    });
     closers.push(() => payments.close());
-    const { authority, budgets } = background;
     const calls = createCallDeps({ ...books, authority, budgets, clock, log, env });
     closers.push(() => calls.closeTransport());
 
@@ -111,13 +117,11 @@ export async function startRelay(options: StartRelayOptions): Promise<Relay> {
       payments: payments.methods,
       handleCall: (request, sink) => handleCall(deps, request, sink),
       quotesOf: (body) => readQuotes(deps, body),
-      maxBodyBytes: limits.maxBodyBytes,
+      ...{ maxBodyBytes: limits.maxBodyBytes, trustedProxies: address.trustedProxies },
+      keys: payments.keys,
       log,
       models: describeModels({ routes: deps.routes, prices: prices.list, ...clock }),
-      health: () => ({
-        ...{ relay, ...describeTerms(config) },
-        ...{ bond: background.bond(), disputes: background.disputes() },
-      }),
+      health: () => ({ relay, ...describeTerms(config), ...describeState(background) }),
       ledger,
       blocks: background.blocks,
       runJob: (name) => background.runJob(name),
@@ -129,25 +133,35 @@ export async function startRelay(options: StartRelayOptions): Promise<Relay> {
     prices.start();
     log.info({ url: listening.url, relay, chainId: chain.id }, 'the relay listens');
 
+    const finishTimeoutMs = Math.min(shutdownTimeoutMs, limits.drainTimeoutMs);
     const cutUpstreams = () => calls.closeTransport();
     const stop = async () => {
-      const finishTimeoutMs = Math.min(shutdownTimeoutMs, limits.drainTimeoutMs);
       await stopCalls({ gate, listening, finishTimeoutMs, cutUpstreams, log });
       await closeAll(closers);
       log.info({}, 'the relay has stopped');
     };
-    let stopping: Promise<void> | undefined;
-    return { url: listening.url, address: relay, close: () => (stopping ??= stop()) };
+    return { url: listening.url, address: relay, close: once(stop) };
   } catch (error) {
     await closeAll(closers);
     throw error;
   }
 }
 
+/** Runs it at the first call; all calls share its end. */
+function once(work: () => Promise<void>): () => Promise<void> {
+  let running: Promise<void> | undefined;
+  return () => (running ??= work());
+}
+
 /** What a client has to know before it pays. */
 function describeTerms({ chain, contracts, tokens }: RelayConfig): Record<string, unknown> {
   const taken = tokens.map(({ symbol, address, decimals }) => ({ symbol, address, decimals }));
   return { chainId: chain.id, contracts, tokens: taken };
+}
+
+/** What an operator watches. */
+function describeState(background: Background): Record<string, unknown> {
+  return { bond: background.bond(), disputes: background.disputes(), payments: background.settlement.state() };
 }
 
 /** Ends the calls: first by themselves, then without their clients, then without their upstreams. */

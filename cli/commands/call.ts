@@ -1,5 +1,5 @@
 import OpenAI from 'openai';
-import { escapeText } from '../../client/escape-text.ts';
+import { escapeText } from '../../protocol/text/escape-text.ts';
 import { createPayFetch } from '../../client/pay-fetch.ts';
 import type { Wallet } from '../../client/open-wallet.ts';
 import type { StoredReceipt } from '../../client/receipt-store.ts';

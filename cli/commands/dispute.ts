@@ -10,21 +10,20 @@ import { endDispute, type DisputeEnding } from '../../client/disputes/end-disput
 import type { Evidence } from '../../client/disputes/evidence-schema.ts';
 import { readClaim, type DisputeClaim } from '../../client/disputes/read-claim.ts';
 import { openDispute, readDisputeCost, type DisputeCost } from '../../client/disputes/open-dispute.ts';
-import { readDisputes, type DisputeStatus } from '../../client/disputes/read-disputes.ts';
-import { formatTime } from '../../client/governance/describe-call.ts';
+import { readDisputes } from '../../client/disputes/read-disputes.ts';
 import { openReceiptStore } from '../../client/receipt-store.ts';
 import { formatShort, parseAmount } from '../../client/token-amount.ts';
 import { isHex } from '../../protocol/bytes/hex.ts';
 import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
 import type { CommandContext } from '../command-context.ts';
 import { confirmSigning } from '../confirm-signing.ts';
+import { formatDispute } from '../format-dispute.ts';
 import {
   openCommandDeployment,
   openCommandSender,
   type ChainOptions,
   type SigningOptions,
 } from '../open-command-deployment.ts';
-import { formatTable } from '../output.ts';
 import { parseId } from './gov-propose.ts';
 
 /** What `autopay dispute open` was given. */
@@ -51,7 +50,7 @@ export async function runDisputeOpen(
   const [dispute] = await readDisputes(deployment, disputeId);
   context.print({
     json: { disputeId, transactionHash, claimantBond: cost.bond, dispute },
-    text: `Dispute ${disputeId} is open in transaction ${transactionHash}.\n${dispute ? formatDispute(deployment, dispute) : ''}`,
+    text: `Dispute ${disputeId} is ${dispute?.state ?? 'open'}; transaction ${transactionHash}.\n${dispute ? formatDispute(deployment, dispute) : ''}`,
   });
   return true;
 }
@@ -85,7 +84,8 @@ export async function runDisputeEnding(
   const [before] = await readDisputes(deployment, disputeId);
   const text = `BillingDisputes.${functionName}(disputeId: ${disputeId})\n${before ? formatDispute(deployment, before) : ''}`;
   if (!(await confirmSigning(context, { text, account: sender.address, isYes: options.yes === true }))) return false;
-  const { transactionHash } = await endDispute(deployment, sender, { functionName, disputeId });
+  const unit = unitOfToken(deployment, before?.token ?? '');
+  const { transactionHash } = await endDispute(deployment, sender, { functionName, disputeId, unit });
   const [dispute] = await readDisputes(deployment, disputeId);
   context.print({
     json: { disputeId, transactionHash, dispute },
@@ -135,28 +135,4 @@ function describeOpening(
     `${what}  cost    ${money(cost.bond)} as the claimant's bond: it comes back if the claim holds or nobody decides in time,\n` +
     "          and goes to the relay's bond if the claim is answered or rejected\n"
   );
-}
-
-function formatDispute(deployment: OpenDeployment, dispute: DisputeStatus): string {
-  const { kind, state, decidedBy, outstanding } = dispute;
-  const money = (amount: bigint): string => formatShort(amount, unitOfToken(deployment, dispute.token));
-  return formatTable([
-    ['dispute', String(dispute.id)],
-    ['kind', kind],
-    ['state', state],
-    ['opened', formatTime(dispute.openedAt)],
-    ['payer', dispute.payer],
-    ['channel', dispute.channelId],
-    ['claimed', `${money(dispute.amount)}, and a penalty of ${money(dispute.penalty)}`],
-    ["claimant's bond", money(dispute.bond)],
-    ["held of the relay's bond", money(dispute.frozen)],
-    ...(outstanding > 0n ? [['outstanding', `${money(outstanding)}: autopay dispute pay ${dispute.id}`]] : []),
-    ...(state === 'open' ? [['next', describeNext(dispute, formatTime(decidedBy))]] : []),
-  ]);
-}
-
-function describeNext({ id, kind }: DisputeStatus, decidedBy: string): string {
-  return kind === 'metering'
-    ? `the governance rules until ${decidedBy} (autopay gov propose rule-dispute ${id} <refund>); then anyone: autopay dispute expire ${id}`
-    : `the relay answers until ${decidedBy}; then anyone: autopay dispute uphold ${id}`;
 }

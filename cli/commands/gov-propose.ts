@@ -1,7 +1,7 @@
 import { isAddress } from 'viem';
 import type { OpenDeployment } from '../../client/chain/open-deployment.ts';
 import { asChainError } from '../../client/chain/send-transaction.ts';
-import { escapeLine } from '../../client/escape-text.ts';
+import { escapeLine } from '../../protocol/text/escape-text.ts';
 import {
   proposeBudgetRemoval,
   proposeDefaultBudget,
@@ -15,7 +15,7 @@ import {
   proposeRuling,
   type ProposalDraft,
 } from '../../client/governance/build-proposal.ts';
-import { formatTime } from '../../client/governance/describe-call.ts';
+import { formatTime } from '../../client/format-time.ts';
 import { shortId } from '../../client/governance/describe-next-step.ts';
 import { reviewCalls } from '../../client/governance/review-calls.ts';
 import { sendProposal } from '../../client/governance/send-proposal.ts';

@@ -1,6 +1,6 @@
 import { agptUnit, type OpenDeployment } from '../../client/chain/open-deployment.ts';
-import { escapeLine } from '../../client/escape-text.ts';
-import { formatTime } from '../../client/governance/describe-call.ts';
+import { escapeLine } from '../../protocol/text/escape-text.ts';
+import { formatTime } from '../../client/format-time.ts';
 import { describeNextStep, shortId } from '../../client/governance/describe-next-step.ts';
 import {
   findProposal,

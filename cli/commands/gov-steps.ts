@@ -1,5 +1,5 @@
 import { agptUnit } from '../../client/chain/open-deployment.ts';
-import { escapeLine } from '../../client/escape-text.ts';
+import { escapeLine } from '../../protocol/text/escape-text.ts';
 import { describeNextStep } from '../../client/governance/describe-next-step.ts';
 import {
   findProposal,

@@ -11,5 +11,8 @@ export function addChainOptions(command: Command): Command {
 
 /** Options of commands that sign a transaction. */
 export function addSigningOptions(command: Command): Command {
-  return addChainOptions(command).option('--yes', 'sign without asking; without a terminal nobody is asked anyway');
+  return addChainOptions(command).option(
+    '--yes',
+    'sign without asking; needed with --json, and where there is no terminal to ask at',
+  );
 }

@@ -107,7 +107,7 @@ const actions: readonly {
   {
     name: 'retire-price',
     args: [['<root>', 'root of a published price table']],
-    about: 'end a price table',
+    about: 'end a price table, 10 minutes after the execution',
     toInput: ([root = '']) => ({ action: 'retire-price', root }),
   },
   {

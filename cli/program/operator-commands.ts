@@ -1,4 +1,5 @@
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
+import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
 import { addCommonOptions } from '../command-context.ts';
 import type { DeployOptions } from '../commands/deploy.ts';
 import { parsePort, type Run } from './run-command.ts';
@@ -32,6 +33,9 @@ function addRelayCommand(program: Command, run: Run): void {
     });
 }
 
+/** The files of ignition/parameters. */
+const networks = ['base', 'baseSepolia', 'arbitrum', 'arbitrumSepolia', 'optimism', 'polygon', 'local'];
+
 function addDeployCommand(program: Command, run: Run): void {
   const collect = (value: string, list: readonly string[]): string[] => [...list, value];
   program
@@ -39,7 +43,8 @@ function addDeployCommand(program: Command, run: Run): void {
     .description(
       'deploy the contracts to a network of ignition/parameters; AUTOPAY_DEPLOYER_KEY pays; repeats do nothing',
     )
-    .requiredOption('--network <name>', 'base, baseSepolia, arbitrum, arbitrumSepolia, optimism, polygon or local')
+    // Not required of commander, whose complaint would not name the choices.
+    .addOption(new Option('--network <name>', 'where to deploy; required').choices(networks))
     .requiredOption('--relay <address>', "the relay's account")
     .requiredOption('--bond-payout <address>', "where the relay's bond goes back to")
     .requiredOption('--agpt-holder <address>', 'gets all AGPT, and so all votes')
@@ -48,7 +53,11 @@ function addDeployCommand(program: Command, run: Run): void {
     .option('--provider <name=address>', 'where a provider is paid; may be repeated', collect, [])
     .option('--prices-from <file>', 'the autopay.yaml whose prices hold at first (default: none)')
     .option('--rpc-url <url>', "instead of the network's public endpoint")
-    .action(async (given: DeployOptions, command: Command) => {
-      await run(command, async () => (await (await import('../commands/deploy.ts')).runDeploy(given)) === 0);
+    .action(async ({ network, ...given }: Omit<DeployOptions, 'network'> & { network?: string }, command: Command) => {
+      if (network === undefined) {
+        throw new AutoPayError('invalid_argument', `--network is missing: choose one of ${networks.join(', ')}.`);
+      }
+      const options = { network, ...given };
+      await run(command, async () => (await (await import('../commands/deploy.ts')).runDeploy(options)) === 0);
     });
 }

@@ -1,14 +1,29 @@
 import { decodeErrorResult, isHex, type Abi, type AbiParameter, type BaseError } from 'viem';
 import type { Hex } from '../../protocol/bytes/hex.ts';
+import type { TokenUnit } from '../token-amount.ts';
+import { describeDisputeError } from './describe-dispute-error.ts';
 import { knownContracts } from './known-contracts.ts';
 
 /** The errors of all contracts: what one calls may fail in another. */
 const errorsAbi: Abi = Object.values(knownContracts).flatMap(({ abi }) => abi.filter(({ type }) => type === 'error'));
 
-/** What a revert says: the contract's error with its arguments by name, or the words of the node. */
-export function explainRevert(error: BaseError): string {
+/**
+ * What a revert says: the contract's error with its arguments by name, after what it means where that is known; or the
+ * words of the node.
+ * @param unit of the amounts in the error, if they are of one token.
+ */
+export function explainRevert(error: BaseError, unit?: TokenUnit): string {
   const data = revertDataOf(error);
-  return (data === undefined ? undefined : decodeRevert(data)) ?? error.shortMessage;
+  const name = data === undefined ? undefined : decodeRevert(data);
+  if (data === undefined || name === undefined) return error.shortMessage;
+  const meaning = describeDisputeError(data, unit);
+  return meaning === undefined ? name : `${meaning} (${name})`;
+}
+
+/** Whether a revert is an error of the contract whose errors begin with `<prefix>_`. */
+export function isRevertOf(error: BaseError, prefix: string): boolean {
+  const data = revertDataOf(error);
+  return data !== undefined && decodeRevert(data)?.startsWith(`${prefix}_`) === true;
 }
 
 /** `Error(name: value, …)` of revert data; undefined if no contract of ours has such an error. */

@@ -7,6 +7,7 @@ import { billingDisputesAbi } from '../../protocol/abi/billing-disputes.ts';
 import { keyRegistryAbi } from '../../protocol/abi/key-registry.ts';
 import { modelBudgetsAbi } from '../../protocol/abi/model-budgets.ts';
 import { paymentChannelsAbi } from '../../protocol/abi/payment-channels.ts';
+import { paymentDeskAbi } from '../../protocol/abi/payment-desk.ts';
 import { priceBookAbi } from '../../protocol/abi/price-book.ts';
 import { priceOracleAbi } from '../../protocol/abi/price-oracle.ts';
 import { timelockControllerAbi } from '../../protocol/abi/timelock-controller.ts';
@@ -23,6 +24,7 @@ export interface KnownContract {
 export const knownContracts: Readonly<Record<keyof ContractAddresses, KnownContract>> = {
   paymentChannels: { title: 'PaymentChannels', abi: paymentChannelsAbi },
   autoPayLLM: { title: 'AutoPayLLM', abi: autoPayLlmAbi },
+  paymentDesk: { title: 'PaymentDesk', abi: paymentDeskAbi },
   auditLog: { title: 'AuditLog', abi: auditLogAbi },
   modelBudgets: { title: 'ModelBudgets', abi: modelBudgetsAbi },
   priceBook: { title: 'PriceBook', abi: priceBookAbi },

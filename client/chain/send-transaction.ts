@@ -9,6 +9,7 @@ import {
 } from 'viem';
 import type { Hex } from '../../protocol/bytes/hex.ts';
 import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
+import type { TokenUnit } from '../token-amount.ts';
 import { explainRevert } from './explain-revert.ts';
 
 const receiptTimeoutMs = 180_000;
@@ -17,6 +18,8 @@ const receiptTimeoutMs = 180_000;
 export interface ContractCall {
   to: Hex;
   data: Hex;
+  /** Of the amounts in the contract's errors, where they are of one token: errors are then told in it. */
+  unit?: TokenUnit;
 }
 
 /** Sends transactions of one account. */
@@ -36,7 +39,7 @@ export function createSender(options: { reader: PublicClient; transport: Transpo
   const wallet: WalletClient<Transport, undefined, Account> = createWalletClient({ account, transport });
   return {
     address: account.address.toLowerCase() as Hex,
-    async send(what, { to, data }) {
+    async send(what, { to, data, unit }) {
       try {
         // Simulated first: a revert is then known, with its reason, before anything is signed. In the block to come, because
         // votes that were delegated in the last one count only from then on.
@@ -44,7 +47,7 @@ export function createSender(options: { reader: PublicClient; transport: Transpo
         const hash = await wallet.sendTransaction({ to, data, chain: null });
         return await confirmTransaction(what, { reader, hash });
       } catch (error) {
-        throw asChainError(error, what);
+        throw asChainError(error, what, unit);
       }
     },
   };
@@ -74,8 +77,11 @@ export async function checkChainId(reader: PublicClient, expected: number): Prom
   }
 }
 
-/** What viem threw, as an error that says what to do; other errors stay as they are. */
-export function asChainError(error: unknown, what = 'The call'): unknown {
+/**
+ * What viem threw, as an error that says what to do; other errors stay as they are.
+ * @param unit of the amounts in the contract's error, if they are of one token.
+ */
+export function asChainError(error: unknown, what = 'The call', unit?: TokenUnit): unknown {
   if (!(error instanceof BaseError)) return error;
   const isTransport =
     error.walk((cause) => cause instanceof Error && ['HttpRequestError', 'TimeoutError'].includes(cause.name)) !== null;
@@ -86,7 +92,7 @@ export function asChainError(error: unknown, what = 'The call'): unknown {
       { cause: error },
     );
   }
-  return new AutoPayError('transaction_failed', `${what} is refused by the chain: ${explainRevert(error)}`, {
+  return new AutoPayError('transaction_failed', `${what} is refused by the chain: ${explainRevert(error, unit)}`, {
     cause: error,
   });
 }

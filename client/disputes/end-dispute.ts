@@ -2,6 +2,7 @@ import { encodeFunctionData, type TransactionReceipt } from 'viem';
 import { billingDisputesAbi } from '../../protocol/abi/billing-disputes.ts';
 import type { OpenDeployment } from '../chain/open-deployment.ts';
 import type { Sender } from '../chain/send-transaction.ts';
+import type { TokenUnit } from '../token-amount.ts';
 
 /** What anybody may do with a dispute once its time is over, or the relay's bond was filled up. */
 export type DisputeEnding = 'upholdChallenge' | 'expire' | 'payOutstanding';
@@ -14,13 +15,14 @@ const subjects: Readonly<Record<DisputeEnding, string>> = {
 
 /**
  * Ends a dispute, or pays what an ended one left outstanding.
+ * @param options.unit the dispute's token, in which errors are told.
  * @throws AutoPayError `transaction_failed` if it is too early, or the dispute is of another kind or state.
  */
 export function endDispute(
   { contracts }: OpenDeployment,
   sender: Sender,
-  { functionName, disputeId }: { functionName: DisputeEnding; disputeId: bigint },
+  { functionName, disputeId, unit }: { functionName: DisputeEnding; disputeId: bigint; unit: TokenUnit },
 ): Promise<TransactionReceipt> {
   const data = encodeFunctionData({ abi: billingDisputesAbi, functionName, args: [disputeId] });
-  return sender.send(subjects[functionName], { to: contracts.billingDisputes, data });
+  return sender.send(subjects[functionName], { to: contracts.billingDisputes, data, unit });
 }

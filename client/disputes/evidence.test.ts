@@ -23,7 +23,6 @@ import {
 import type { Evidence, SignedReceiptStruct } from './evidence-schema.ts';
 import { encodeDispute, openDispute, readDisputeCost } from './open-dispute.ts';
 import { readClaim } from './read-claim.ts';
-import { readDisputes } from './read-disputes.ts';
 
 const usdc: Hex = `0x${'dc'.repeat(20)}`;
 const channel = (byte: string): Hex => `0x${byte.repeat(32)}`;
@@ -265,28 +264,11 @@ describe('a dispute', () => {
     };
     const tooEarly = encodeErrorResult({ abi: billingDisputesAbi, errorName: 'BillingDisputes_TooEarly', args: [9n] });
     await expect(open('TooEarly', tooEarly)).rejects.toThrow(
-      'The dispute is refused by the chain: BillingDisputes_TooEarly',
+      'The dispute is refused by the chain: it is too early; try again from 1970-01-01T00:00:09Z on (BillingDisputes_TooEarly(readyAt: 9))',
     );
     expect(sent).toEqual([]);
     // The token's own refusal: the bond is not approved yet.
     await expect(open('no allowance', '0xfb8f41b2')).rejects.toThrow('sent Approving');
     expect(sent).toEqual(["Approving the claimant's bond"]);
-  });
-
-  it('is listed with who has how long', async () => {
-    const record = { state: 1, openedAt: 100, claimant: usdc, payer: usdc, token: usdc, channelId: zeroBytes32 };
-    const amounts = { sequence: 1n, amount: 1n, penalty: 1n, bond: 1n, frozen: 0n, outstanding: 0n };
-    const deployment = fakeDeployment({
-      disputeCount: 2n,
-      ANSWER_WINDOW: 10n,
-      RULING_WINDOW: 1_000n,
-      getDispute: (id: bigint) => ({ ...record, ...amounts, kind: id === 1n ? 7 : 8 }),
-    });
-    expect(await readDisputes(deployment)).toMatchObject([
-      { id: 1n, kind: 'not-in-log', state: 'open', decidedBy: 110 },
-      { id: 2n, kind: 'metering', state: 'open', decidedBy: 1_100 },
-    ]);
-    expect(await readDisputes(deployment, 2n)).toHaveLength(1);
-    await expect(readDisputes(deployment, 3n)).rejects.toMatchObject({ code: 'invalid_argument' });
   });
 });

@@ -3,8 +3,8 @@ import { billingDisputesAbi } from '../../protocol/abi/billing-disputes.ts';
 import { fiatTokenAbi } from '../../protocol/abi/fiat-token.ts';
 import type { Hex } from '../../protocol/bytes/hex.ts';
 import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
-import { explainRevert } from '../chain/explain-revert.ts';
-import { asChainError, type Sender } from '../chain/send-transaction.ts';
+import { isRevertOf } from '../chain/explain-revert.ts';
+import { asChainError, type ContractCall, type Sender } from '../chain/send-transaction.ts';
 import { unitOfToken, type OpenDeployment } from '../chain/open-deployment.ts';
 import { formatShort } from '../token-amount.ts';
 import { noReceipt, type Evidence } from './evidence-schema.ts';
@@ -55,7 +55,7 @@ export async function openDispute(
 ): Promise<{ disputeId: bigint; transactionHash: Hex }> {
   const { evidence, cost } = options;
   const disputes = deployment.contracts.billingDisputes;
-  const call = { to: disputes, data: encodeDispute(evidence) };
+  const call = { to: disputes, data: encodeDispute(evidence), unit: unitOfToken(deployment, cost.token) };
   if (cost.bond > 0n) await requireHolding(deployment, { account: sender.address, ...call });
   await approveBond(deployment, sender, cost);
   const receipt = await sender.send('The dispute', call);
@@ -103,14 +103,16 @@ export function encodeDispute(evidence: Evidence): Hex {
  * Requires that evidence holds before a bond is approved for it. The bond is taken last: that it cannot be taken yet is the
  * token's refusal, and no fault of the evidence.
  */
-async function requireHolding({ reader }: OpenDeployment, call: { account: Hex; to: Hex; data: Hex }): Promise<void> {
+async function requireHolding(
+  { reader }: OpenDeployment,
+  { account, to, data, unit }: ContractCall & { account: Hex },
+): Promise<void> {
   try {
-    await reader.call({ ...call, blockTag: 'pending' });
+    await reader.call({ account, to, data, blockTag: 'pending' });
   } catch (error) {
-    const refusal = asChainError(error, 'The dispute');
+    const refusal = asChainError(error, 'The dispute', unit);
     const isRevert = refusal instanceof AutoPayError && refusal.code === 'transaction_failed';
-    const reason = error instanceof BaseError ? explainRevert(error) : '';
-    if (isRevert && !reason.startsWith('BillingDisputes_')) return;
+    if (isRevert && error instanceof BaseError && !isRevertOf(error, 'BillingDisputes')) return;
     throw refusal;
   }
 }

@@ -1,3 +1,4 @@
+import type { ContractFunctionReturnType } from 'viem';
 import { billingDisputesAbi } from '../../protocol/abi/billing-disputes.ts';
 import type { Hex } from '../../protocol/bytes/hex.ts';
 import {
@@ -9,9 +10,10 @@ import {
 import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
 import type { OpenDeployment } from '../chain/open-deployment.ts';
 import { asChainError } from '../chain/send-transaction.ts';
+import { noOutcome, readOutcomes, type DisputeOutcome } from './read-outcomes.ts';
 
-/** A dispute as the chain has it. Amounts are atomic units of `token`. */
-export interface DisputeStatus {
+/** A dispute as the chain has it, with what it moved so far. Amounts are atomic units of `token`. */
+export interface DisputeStatus extends DisputeOutcome {
   id: bigint;
   kind: DisputeKind;
   state: DisputeState;
@@ -34,6 +36,8 @@ export interface DisputeStatus {
   frozen: bigint;
   /** What is still due of an upheld refund. */
   outstanding: bigint;
+  /** What is still to be burned of the penalty of an upheld claim. */
+  penaltyOutstanding: bigint;
 }
 
 /** Newest disputes that are listed; older ones are asked for by id. */
@@ -57,28 +61,37 @@ export async function readDisputes(deployment: OpenDeployment, id?: bigint): Pro
     ]);
     const first = id ?? (count > maxListedDisputes ? count - BigInt(maxListedDisputes) + 1n : 1n);
     const ids = Array.from({ length: id === undefined ? Number(count - first + 1n) : 1 }, (_, i) => first + BigInt(i));
-    return await Promise.all(
-      ids.map(async (each) => {
-        const record = await reader.readContract({ ...disputes, functionName: 'getDispute', args: [each] });
-        const kind = disputeKinds[record.kind] ?? 'none';
-        const state = disputeStates[record.state] ?? 'none';
-        const window = Number(kind === 'metering' ? rulingWindow : answerWindow);
-        const { openedAt, claimant, payer, token, channelId, sequence, amount, penalty, bond, frozen, outstanding } =
-          record;
-        const parties = { claimant, payer, token: token.toLowerCase() as Hex, channelId, sequence };
-        const amounts = { amount, penalty, bond, frozen, outstanding };
-        return {
-          id: each,
-          kind,
-          state,
-          openedAt,
-          decidedBy: state === 'open' ? openedAt + window : 0,
-          ...parties,
-          ...amounts,
-        };
-      }),
+    const records = await Promise.all(
+      ids.map((each) => reader.readContract({ ...disputes, functionName: 'getDispute', args: [each] })),
     );
+    // Events are only read where something has ended.
+    const isAnyOver = records.some(({ state }) => disputeStates[state] !== 'open');
+    const outcomes = isAnyOver ? await readOutcomes(deployment) : new Map<bigint, DisputeOutcome>();
+    return ids.flatMap((each, i) => {
+      const record = records[i];
+      if (!record) return [];
+      const kind = disputeKinds[record.kind] ?? 'none';
+      const window = Number(kind === 'metering' ? rulingWindow : answerWindow);
+      return [{ ...toStatus(record, { id: each, kind, window }), ...(outcomes.get(each) ?? noOutcome) }];
+    });
   } catch (error) {
     throw asChainError(error, 'Reading the disputes');
   }
+}
+
+/** IBillingDisputes.Dispute, as far as it is shown. */
+type DisputeRecord = ContractFunctionReturnType<typeof billingDisputesAbi, 'view', 'getDispute'>;
+
+function toStatus(
+  record: DisputeRecord,
+  { id, kind, window }: { id: bigint; kind: DisputeKind; window: number },
+): Omit<DisputeStatus, keyof DisputeOutcome> {
+  const state = disputeStates[record.state] ?? 'none';
+  const { openedAt, claimant, payer, token, channelId, sequence } = record;
+  const { amount, penalty, bond, frozen, outstanding, penaltyOutstanding } = record;
+  return {
+    ...{ id, kind, state, openedAt, decidedBy: state === 'open' ? openedAt + window : 0 },
+    ...{ claimant, payer, token: token.toLowerCase() as Hex, channelId, sequence },
+    ...{ amount, penalty, bond, frozen, outstanding, penaltyOutstanding },
+  };
 }

@@ -68,7 +68,7 @@ export function proposePriceRoot(deployment: OpenDeployment, root: Hex): Proposa
   ]);
 }
 
-/** `retirePriceRoot`: a price table holds no longer from the execution on. */
+/** `retirePriceRoot`: a price table holds no longer, as soon after the execution as `PriceBook.MIN_NOTICE` lets it. */
 export function proposePriceRetirement(deployment: OpenDeployment, root: Hex): ProposalDraft {
   return draft(`Retire the price table ${root}`, [
     encodeCall(deployment.contracts, { contract: 'priceBook', functionName: 'retirePriceRoot', args: [root, 0n] }),

@@ -1,6 +1,7 @@
 import { decodeFunctionData, type AbiFunction, type AbiParameter } from 'viem';
 import { contractAt } from '../chain/known-contracts.ts';
 import { agptUnit, unitOfToken, type OpenDeployment } from '../chain/open-deployment.ts';
+import { formatTime } from '../format-time.ts';
 import { formatShort, type TokenUnit } from '../token-amount.ts';
 import type { GovernanceCall } from './governance-call.ts';
 import { nameOfRole } from './role-names.ts';
@@ -71,6 +72,16 @@ export async function describeCall(
   return { target, calldata, value: String(call.value), text };
 }
 
+/** The token of the amounts that a call is about, and so of those in its errors; undefined if there is no one token. */
+export async function unitOfCall(
+  deployment: OpenDeployment,
+  call: GovernanceCall,
+  words: CallWords,
+): Promise<TokenUnit | undefined> {
+  const decoded = decodeCall(deployment, call);
+  return decoded?.functionName === 'rule' ? words.disputeToken(decoded.args[0] as bigint) : undefined;
+}
+
 interface Argument {
   decoded: DecodedCall;
   input: AbiParameter;
@@ -94,8 +105,9 @@ async function describeArgument(
     case 'setTokenTerms.minPenalty':
       return formatShort(value as bigint, unitOfToken(deployment, String(args[0])));
     case 'publishPriceRoot.from':
-    case 'retirePriceRoot.until':
       return value === 0n ? 'its execution' : formatTime(Number(value));
+    case 'retirePriceRoot.until':
+      return value === 0n ? 'the end of the shortest notice' : formatTime(Number(value));
     case 'rule.refund':
       return formatShort(value as bigint, await words.disputeToken(args[0] as bigint));
     case 'releaseOverBudget.spends':
@@ -145,11 +157,6 @@ function describeValue(
   }
   if (typeof value === 'bigint' || typeof value === 'number' || typeof value === 'boolean') return String(value);
   return JSON.stringify(value, (_key, item: unknown) => (typeof item === 'bigint' ? item.toString() : item));
-}
-
-/** Unix seconds as UTC, to the second. */
-export function formatTime(seconds: number): string {
-  return `${new Date(seconds * 1000).toISOString().slice(0, 19)}Z`;
 }
 
 /** A UTC day (unix seconds / 86,400) as a date. */

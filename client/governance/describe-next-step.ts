@@ -1,4 +1,4 @@
-import { formatTime } from './describe-call.ts';
+import { formatTime } from '../format-time.ts';
 import type { ProposalStatus } from './read-proposals.ts';
 
 /** Digits of an id that commands print where they take a prefix of it. */

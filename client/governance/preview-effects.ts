@@ -7,7 +7,8 @@ import { nameId } from '../../protocol/bytes/name-id.ts';
 import { agptUnit, unitOfToken, type OpenDeployment } from '../chain/open-deployment.ts';
 import { readEvents } from '../chain/read-events.ts';
 import { formatShort } from '../token-amount.ts';
-import { decodeCall, describeRate, formatDay, formatTime, type CallWords } from './describe-call.ts';
+import { formatTime } from '../format-time.ts';
+import { decodeCall, describeRate, formatDay, type CallWords } from './describe-call.ts';
 import type { GovernanceCall } from './governance-call.ts';
 import { nameOfRole } from './role-names.ts';
 import type { BookedSpend } from './read-booking.ts';
@@ -128,30 +129,41 @@ async function hadRate({ deployment }: PreviewContext, token: string): Promise<b
   return events.some(({ args }) => args.token.toLowerCase() === token.toLowerCase());
 }
 
-async function readPeriod({ deployment }: PreviewContext, root: Hex): Promise<string> {
-  const address = deployment.contracts.priceBook;
-  const call = { address, abi: priceBookAbi, functionName: 'periodOf', args: [root] } as const;
-  const { from, until } = await deployment.reader.readContract(call);
-  if (from === 0n) return 'not published';
-  return `in force from ${formatTime(Number(from))}${until === 0n ? '' : ` until ${formatTime(Number(until))}`}`;
+async function previewTable(
+  { deployment }: PreviewContext,
+  root: Hex,
+  change: Pick<Effect, 'after'> & { from(tableFrom: bigint): string | Promise<string> },
+): Promise<Effect> {
+  const call = { address: deployment.contracts.priceBook, abi: priceBookAbi, functionName: 'periodOf' } as const;
+  const { from, until } = await deployment.reader.readContract({ ...call, args: [root] });
+  const end = until === 0n ? '' : ` until ${formatTime(Number(until))}`;
+  return {
+    subject: `price table ${root}`,
+    before: from === 0n ? 'not published' : `in force from ${formatTime(Number(from))}${end}`,
+    after: change.after,
+    from: await change.from(from),
+  };
 }
 
-async function previewPublication(context: PreviewContext, [root]: readonly unknown[]): Promise<Effect> {
-  return {
-    subject: `price table ${String(root)}`,
-    before: await readPeriod(context, root as Hex),
+function previewPublication(context: PreviewContext, [root, from]: readonly unknown[]): Promise<Effect> {
+  return previewTable(context, root as Hex, {
     after: 'in force',
-    from: fromExecution(context),
-  };
+    from: () => (from === 0n ? fromExecution(context) : `from ${formatTime(Number(from))}`),
+  });
 }
 
-async function previewRetirement(context: PreviewContext, [root]: readonly unknown[]): Promise<Effect> {
-  return {
-    subject: `price table ${String(root)}`,
-    before: await readPeriod(context, root as Hex),
+function previewRetirement(context: PreviewContext, [root, until]: readonly unknown[]): Promise<Effect> {
+  return previewTable(context, root as Hex, {
     after: 'not in force',
-    from: fromExecution(context),
-  };
+    from: async (tableFrom) => {
+      if (until !== 0n) return `from ${formatTime(Number(until))}`;
+      const { reader, contracts } = context.deployment;
+      const notice = { address: contracts.priceBook, abi: priceBookAbi, functionName: 'MIN_NOTICE' } as const;
+      const noticeSeconds = Number(await reader.readContract(notice));
+      const earliest = Math.max(context.executableAt + noticeSeconds, Number(tableFrom));
+      return `${noticeSeconds / 60} minutes after its execution, at the earliest ${formatTime(earliest)}`;
+    },
+  });
 }
 
 async function previewProvider(context: PreviewContext, [id, payout]: readonly unknown[]): Promise<Effect> {
@@ -190,7 +202,7 @@ async function previewRuling(context: PreviewContext, [disputeId, refund]: reado
     after:
       refund === 0n
         ? "rejected; the claimant's bond goes to the relay's"
-        : `${formatShort(refund as bigint, unit)} refunded from the relay's bond, and a penalty burned`,
+        : `${formatShort(refund as bigint, unit)} refunded from the relay's bond, without a penalty`,
     from: fromExecution(context),
   };
 }

@@ -2,7 +2,7 @@ import { agptAbi } from '../../protocol/abi/agpt.ts';
 import type { Hex } from '../../protocol/bytes/hex.ts';
 import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
 import type { OpenDeployment } from '../chain/open-deployment.ts';
-import { formatTime } from './describe-call.ts';
+import { formatTime } from '../format-time.ts';
 import { describeNextStep } from './describe-next-step.ts';
 import type { ProposalState, ProposalStatus } from './read-proposals.ts';
 

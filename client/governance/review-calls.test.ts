@@ -1,7 +1,9 @@
+import { BaseError, encodeErrorResult } from 'viem';
 import { describe, expect, it } from 'vitest';
+import { billingDisputesAbi } from '../../protocol/abi/billing-disputes.ts';
 import { zeroAddress, type Hex } from '../../protocol/bytes/hex.ts';
 import { nameId } from '../../protocol/bytes/name-id.ts';
-import { fakeDeployment, type FakeAnswers } from '../testing/fake-deployment.ts';
+import { fakeDeployment, fakeNow, type FakeAnswers } from '../testing/fake-deployment.ts';
 import {
   proposeBudgetRemoval,
   proposeDefaultBudget,
@@ -16,6 +18,7 @@ import {
   type ProposalDraft,
 } from './build-proposal.ts';
 import { describeRate } from './describe-call.ts';
+import { encodeCall } from './governance-call.ts';
 import { formatEffect } from './preview-effects.ts';
 import { reviewCalls } from './review-calls.ts';
 import type { OpenDeployment } from '../chain/open-deployment.ts';
@@ -38,6 +41,7 @@ const answers: FakeAnswers = {
   defaultLimitOf: 2n * million,
   rateOf: 100n * 10n ** 30n,
   periodOf: { from: 0n, until: 0n },
+  MIN_NOTICE: 600n,
   isNameRegistered: false,
   payoutOf: zeroAddress,
   hasRole: false,
@@ -108,8 +112,8 @@ const cases: [title: string, build: Build, calls: [text: string, effect: string]
     (deployment) => proposePriceRetirement(deployment, root),
     [
       [
-        `PriceBook.retirePriceRoot(root: ${root}, until: its execution)`,
-        `price table ${root}: not published → not in force, from its execution, at the earliest 2026-11-21T14:01:00Z`,
+        `PriceBook.retirePriceRoot(root: ${root}, until: the end of the shortest notice)`,
+        `price table ${root}: not published → not in force, 10 minutes after its execution, at the earliest 2026-11-21T14:11:00Z`,
       ],
     ],
   ],
@@ -144,7 +148,7 @@ const cases: [title: string, build: Build, calls: [text: string, effect: string]
     [
       [
         'BillingDisputes.rule(disputeId: 3, refund: 1.5 USDC)',
-        `dispute 3: 5 USDC claimed by ${payout} → 1.5 USDC refunded from the relay's bond, and a penalty burned, from its execution, at the earliest 2026-11-21T14:01:00Z`,
+        `dispute 3: 5 USDC claimed by ${payout} → 1.5 USDC refunded from the relay's bond, without a penalty, from its execution, at the earliest 2026-11-21T14:01:00Z`,
       ],
     ],
   ],
@@ -181,6 +185,22 @@ describe('what a signer is shown', () => {
     expect(call?.effect).toMatchObject({ before: 'nothing (its spends are over budget)', from });
   });
 
+  it('says when a price table begins or ends that does not do so at once', async () => {
+    const at = BigInt(fakeNow) + 86_400n;
+    const deployment = fakeDeployment({ ...answers, periodOf: { from: at, until: 0n } });
+    const call = (functionName: string, time: bigint) =>
+      encodeCall(deployment.contracts, { contract: 'priceBook', functionName, args: [root, time] });
+    const calls = [call('publishPriceRoot', at), call('retirePriceRoot', at + 60n), call('retirePriceRoot', 0n)];
+    const effects = (await reviewCalls(deployment, calls)).map(({ effect }) => effect);
+    const before = 'in force from 2026-11-22T12:00:00Z';
+    expect(effects).toMatchObject([
+      { before, after: 'in force', from: 'from 2026-11-22T12:00:00Z' },
+      { before, after: 'not in force', from: 'from 2026-11-22T12:01:00Z' },
+      // It cannot end before it begins.
+      { before, after: 'not in force', from: expect.stringContaining('at the earliest 2026-11-22T12:00:00Z') },
+    ]);
+  });
+
   it('does not take a small rate for none', () => {
     const unit = { symbol: 'USDC', decimals: 6 };
     expect(describeRate(1n, unit)).toBe(`0.${'0'.repeat(29)}1 AGPT per USDC`);
@@ -200,6 +220,17 @@ describe('what a signer is shown', () => {
     expect(call?.text).toBe(`UNKNOWN CALL of ${payout} with 1 ETH: 0xdeadbeef. Nobody can say here what it does.`);
     const [garbled] = await reviewCalls(deployment, [{ ...stranger, target: deployment.contracts.modelBudgets }]);
     expect(garbled?.text).toMatch(/^UNKNOWN CALL of /);
+  });
+
+  it('says why a ruling would fail, in the token of the dispute', async () => {
+    const deployment = fakeDeployment(answers);
+    const errorName = 'BillingDisputes_AmountOutOfRange';
+    const data = encodeErrorResult({ abi: billingDisputesAbi, errorName, args: [7_000_000n, 5_000_000n] });
+    const reverted = new BaseError('The call failed.', { cause: Object.assign(new BaseError('reverted'), { data }) });
+    const reader = { ...deployment.reader, call: () => Promise.reject(reverted) } as never;
+    const { calls } = await proposeRuling(deployment, 3n, '7');
+    const [call] = await reviewCalls({ ...deployment, reader }, calls);
+    expect(call?.failure).toContain('7 USDC cannot be claimed; say an amount above zero and at most 5 USDC');
   });
 
   it('neither simulates nor previews what is over', async () => {

@@ -1,6 +1,6 @@
 import { asChainError } from '../chain/send-transaction.ts';
 import type { OpenDeployment } from '../chain/open-deployment.ts';
-import { decodeCall, describeCall, type ReadableCall } from './describe-call.ts';
+import { decodeCall, describeCall, unitOfCall, type ReadableCall } from './describe-call.ts';
 import type { GovernanceCall } from './governance-call.ts';
 import { previewEffect, type Effect } from './preview-effects.ts';
 import { readCallWords } from './read-call-words.ts';
@@ -39,7 +39,9 @@ export async function reviewCalls(
       deployment.now(),
     ]);
     const executableAt = earliestExecution({ now, timing }, proposal);
-    const simulations = isOver ? [] : await simulateCalls(deployment, calls);
+    const simulations = isOver
+      ? []
+      : await simulateCalls(deployment, calls, (call) => unitOfCall(deployment, call, words));
     const reviewed: ReviewedCall[] = [];
     for (const [i, call] of calls.entries()) {
       const readable = await describeCall(deployment, call, words);

@@ -7,7 +7,7 @@ import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
 import { agptUnit, type OpenDeployment } from '../chain/open-deployment.ts';
 import type { Sender } from '../chain/send-transaction.ts';
 import { formatShort } from '../token-amount.ts';
-import { formatTime } from './describe-call.ts';
+import { formatTime } from '../format-time.ts';
 import type { ProposalDraft } from './build-proposal.ts';
 import type { Proposal } from './read-proposals.ts';
 

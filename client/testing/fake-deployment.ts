@@ -46,6 +46,7 @@ export function fakeDeployment(answers: FakeAnswers = {}): OpenDeployment {
     contracts: {
       paymentChannels: address('e5'),
       autoPayLLM: address('a1'),
+      paymentDesk: address('de'),
       auditLog: address('ad'),
       modelBudgets: address('bd'),
       priceBook: address('b0'),

@@ -81,6 +81,12 @@ interface Mischief {
   cutStream?: boolean;
   /** Streams: wait before `[DONE]`. */
   delayMs?: number;
+  /** JSON: so many answers are lost after the charge. */
+  lostAnswers?: number;
+  /** So many paid calls are first told to come again. */
+  pendingAnswers?: number;
+  /** Keeps no answers under Idempotency-Keys. */
+  forgetKeys?: boolean;
 }
 
 /** The books of the double for one channel. */
@@ -106,6 +112,8 @@ export interface RelayDouble {
   authorizations: string[];
   /** The length of the body of each POST. */
   bodyLengths: number[];
+  /** The Idempotency-Key of each POST; empty where there was none. */
+  keys: string[];
   /** How many vouchers were refused. */
   refused: () => number;
   /** Makes earlier challenges invalid, as a new secret does. */
@@ -119,8 +127,9 @@ export async function startRelayDouble(): Promise<RelayDouble> {
   const mischief: Mischief = {};
   const authorizations: string[] = [];
   const bodyLengths: number[] = [];
+  const keys: string[] = [];
   const counters = { refused: 0, challenge: 1 };
-  const double = { books, mischief, authorizations, bodyLengths, counters };
+  const double = { books, mischief, authorizations, bodyLengths, keys, kept: new Map<string, Kept>(), counters };
   const server = createServer(
     (request, response) =>
       void serve(double, request, response).catch((error: unknown) => response.destroy(error as Error)),
@@ -133,6 +142,7 @@ export async function startRelayDouble(): Promise<RelayDouble> {
     mischief,
     authorizations,
     bodyLengths,
+    keys,
     refused: () => counters.refused,
     rotateChallenge: () => {
       counters.challenge += 1;
@@ -145,7 +155,13 @@ export async function startRelayDouble(): Promise<RelayDouble> {
   };
 }
 
-type Double = Pick<RelayDouble, 'books' | 'mischief' | 'authorizations' | 'bodyLengths'> & {
+interface Kept {
+  headers: Record<string, string>;
+  json: string;
+}
+
+type Double = Pick<RelayDouble, 'books' | 'mischief' | 'authorizations' | 'bodyLengths' | 'keys'> & {
+  kept: Map<string, Kept>;
   counters: { refused: number; challenge: number };
 };
 
@@ -179,6 +195,7 @@ async function serve(double: Double, request: IncomingMessage, response: ServerR
   await serveCall(double, {
     body: Buffer.concat(chunks),
     authorization: request.headers.authorization ?? '',
+    key: String(request.headers['idempotency-key'] ?? ''),
     response,
   });
 }
@@ -213,6 +230,7 @@ function rowOf(mischief: Mischief): PriceRow {
 interface Call {
   body: Buffer;
   authorization: string;
+  key: string;
   response: ServerResponse;
 }
 
@@ -220,6 +238,17 @@ async function serveCall(double: Double, call: Call): Promise<void> {
   const callId = createCallId();
   double.authorizations.push(call.authorization);
   double.bodyLengths.push(call.body.length);
+  double.keys.push(call.key);
+  const { mischief } = double;
+  const kept = call.authorization === '' ? undefined : double.kept.get(call.key);
+  if (kept) {
+    call.response.writeHead(200, { ...kept.headers, 'idempotent-replayed': 'true' }).end(kept.json);
+    return;
+  }
+  if (call.authorization !== '' && mischief.pendingAnswers) {
+    mischief.pendingAnswers -= 1;
+    return sendJson(call.response, 503, { error: { message: 'later', code: 'settlement_pending' } });
+  }
   call.response.setHeader('x-autopay-call-id', callId);
   const asked = JSON.parse(call.body.toString()) as { model: string; stream?: boolean; max_tokens?: number };
   if (asked.model !== 'free' && asked.model !== 'paid') {
@@ -246,9 +275,15 @@ async function serveCall(double: Double, call: Call): Promise<void> {
     ],
   });
   const receipt = chargeAndSign(answer, Buffer.from(json));
-  call.response
-    .writeHead(200, { 'content-type': 'application/json', ...(receipt ? { 'x-autopay-receipt': receipt } : {}) })
-    .end(json);
+  const headers = { 'content-type': 'application/json', ...(receipt ? { 'x-autopay-receipt': receipt } : {}) };
+  if (payment && !mischief.forgetKeys)
+    double.kept.set(call.key, { headers: { ...headers, 'x-autopay-call-id': callId }, json });
+  if (payment && mischief.lostAnswers) {
+    mischief.lostAnswers -= 1;
+    call.response.destroy();
+    return;
+  }
+  call.response.writeHead(200, headers).end(json);
 }
 
 interface Admitted {
@@ -282,7 +317,10 @@ function admit(double: Double, call: Call, limit: number | undefined): Admitted 
   const credential = parseCredential(call.authorization);
   if (!credential) return refuse(402, 'payment_required');
   if (credential.challenge.id !== challengeOf(double).id) return refuse(402, 'challenge_invalid');
-  const { channelId, cumulativeAmount, signature } = sessionPayloadSchema.parse(credential.payload);
+  const payload = sessionPayloadSchema.parse(credential.payload);
+  // Deposits by authorization are the relay's; the wallet opens its channels itself.
+  if (payload.action === 'topUp' || 'voucherSignature' in payload) return refuse(400, 'unsupported_payment_action');
+  const { channelId, cumulativeAmount, signature } = payload;
   const channel = double.books.get(channelId);
   if (!channel) return refuse(410, 'channel_not_found');
   const scope = { chainId: doubleTerms.chainId, verifyingContract: doubleTerms.escrow };

@@ -455,11 +455,10 @@ export const autoPayLlmAbi = [
     inputs: [
       { indexed: true, internalType: 'address', name: 'token', type: 'address' },
       { indexed: true, internalType: 'address', name: 'from', type: 'address' },
-      { indexed: true, internalType: 'bytes32', name: 'nonce', type: 'bytes32' },
       { indexed: false, internalType: 'uint256', name: 'amount', type: 'uint256' },
       { indexed: false, internalType: 'uint256', name: 'unbooked', type: 'uint256' },
     ],
-    name: 'PaymentAccepted',
+    name: 'PaymentCredited',
     type: 'event',
   },
   {
@@ -559,6 +558,13 @@ export const autoPayLlmAbi = [
   },
   {
     inputs: [],
+    name: 'DESK_ROLE',
+    outputs: [{ internalType: 'bytes32', name: '', type: 'bytes32' }],
+    stateMutability: 'view',
+    type: 'function',
+  },
+  {
+    inputs: [],
     name: 'DISPUTES_ROLE',
     outputs: [{ internalType: 'bytes32', name: '', type: 'bytes32' }],
     stateMutability: 'view',
@@ -639,21 +645,6 @@ export const autoPayLlmAbi = [
     name: 'TOKENS_PER_AGPT',
     outputs: [{ internalType: 'uint256', name: '', type: 'uint256' }],
     stateMutability: 'view',
-    type: 'function',
-  },
-  {
-    inputs: [
-      { internalType: 'address', name: 'token', type: 'address' },
-      { internalType: 'address', name: 'from', type: 'address' },
-      { internalType: 'uint256', name: 'amount', type: 'uint256' },
-      { internalType: 'uint256', name: 'validAfter', type: 'uint256' },
-      { internalType: 'uint256', name: 'validBefore', type: 'uint256' },
-      { internalType: 'bytes32', name: 'nonce', type: 'bytes32' },
-      { internalType: 'bytes', name: 'signature', type: 'bytes' },
-    ],
-    name: 'acceptPayment',
-    outputs: [{ internalType: 'uint256', name: 'received', type: 'uint256' }],
-    stateMutability: 'nonpayable',
     type: 'function',
   },
   {
@@ -807,6 +798,17 @@ export const autoPayLlmAbi = [
     name: 'creditId',
     outputs: [{ internalType: 'bytes32', name: '', type: 'bytes32' }],
     stateMutability: 'pure',
+    type: 'function',
+  },
+  {
+    inputs: [
+      { internalType: 'address', name: 'token', type: 'address' },
+      { internalType: 'address', name: 'from', type: 'address' },
+      { internalType: 'uint256', name: 'amount', type: 'uint256' },
+    ],
+    name: 'creditPayment',
+    outputs: [{ internalType: 'uint256', name: 'received', type: 'uint256' }],
+    stateMutability: 'nonpayable',
     type: 'function',
   },
   {

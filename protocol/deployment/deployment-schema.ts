@@ -5,6 +5,7 @@ import { addressSchema } from '../mpp/session-schemas.ts';
 export const contractAddressesSchema = z.object({
   paymentChannels: addressSchema,
   autoPayLLM: addressSchema,
+  paymentDesk: addressSchema,
   auditLog: addressSchema,
   modelBudgets: addressSchema,
   priceBook: addressSchema,

@@ -52,19 +52,99 @@ const voucherFields = {
   signature: signatureSchema,
 };
 
-/** `payload` of an `evm/session` credential (draft, "Payload Actions"); the actions that this relay takes. */
+/** A number of 256 bits: a decimal string without sign. */
+const uint256Schema = z
+  .string()
+  .regex(/^[0-9]{1,78}$/)
+  .transform((value) => BigInt(value))
+  .refine((value) => value >> 256n === 0n, 'beyond uint256');
+
+/** An EIP-3009 authorization, as both intents have it; times are Unix seconds. */
+export const authorizationSchema = z.object({
+  from: addressSchema,
+  to: addressSchema,
+  value: amountSchema,
+  validAfter: uint256Schema,
+  validBefore: uint256Schema,
+  nonce: bytes32Schema,
+});
+
+/** A deposit by EIP-3009 whose transaction the relay sends. */
+const depositFields = {
+  type: z.literal('authorization'),
+  authorization: authorizationSchema,
+  /** Of the authorization. */
+  signature: signatureSchema,
+  salt: bytes32Schema,
+};
+
+/** `deposit` of a voucher: a deposit and a voucher in one round trip. */
+const depositSchema = z.discriminatedUnion('action', [
+  z.object({ action: z.literal('open'), ...depositFields, authorizedSigner: addressSchema.optional() }),
+  z.object({ action: z.literal('topUp'), ...depositFields }),
+]);
+
+/** `payload` of an `evm/session` credential (draft, "Payload Actions"); what this relay takes of it, all but Permit2. */
 export const sessionPayloadSchema = z.discriminatedUnion('action', [
-  z.object({
-    action: z.literal('open'),
-    type: z.literal('hash'),
-    hash: bytes32Schema,
-    salt: bytes32Schema,
-    authorizedSigner: addressSchema.optional(),
-    ...voucherFields,
-  }),
-  z.object({ action: z.literal('voucher'), ...voucherFields }),
+  z.discriminatedUnion('type', [
+    z.object({
+      action: z.literal('open'),
+      type: z.literal('hash'),
+      hash: bytes32Schema,
+      salt: bytes32Schema,
+      authorizedSigner: addressSchema.optional(),
+      ...voucherFields,
+    }),
+    z.object({
+      action: z.literal('open'),
+      ...depositFields,
+      authorizedSigner: addressSchema.optional(),
+      channelId: bytes32Schema,
+      cumulativeAmount: amountSchema,
+      voucherSignature: signatureSchema,
+    }),
+  ]),
+  z.discriminatedUnion('type', [
+    z.object({
+      action: z.literal('topUp'),
+      type: z.literal('hash'),
+      channelId: bytes32Schema,
+      hash: bytes32Schema,
+      additionalDeposit: amountSchema,
+    }),
+    z.object({
+      action: z.literal('topUp'),
+      ...depositFields,
+      channelId: bytes32Schema,
+      additionalDeposit: amountSchema,
+    }),
+  ]),
+  z.object({ action: z.literal('voucher'), ...voucherFields, deposit: depositSchema.optional() }),
+  z.object({ action: z.literal('close'), ...voucherFields }),
 ]);
 export type SessionPayload = z.output<typeof sessionPayloadSchema>;
+
+/** `request` of an `evm/charge` challenge (MPP EVM charge draft, "Request Schema"). */
+export const chargeRequestSchema = z.object({
+  /** What the payment has to be, in atomic units. */
+  amount: amountSchema,
+  currency: addressSchema,
+  recipient: addressSchema,
+  methodDetails: z.object({
+    chainId: z.number().int().positive(),
+    credentialTypes: z.array(z.string().max(32)).max(8).optional(),
+    decimals: z.number().int().min(0).max(255).optional(),
+  }),
+});
+
+/** `payload` of an `evm/charge` credential of type `authorization`. */
+export const chargePayloadSchema = authorizationSchema.extend({
+  type: z.literal('authorization'),
+  signature: z
+    .string()
+    .regex(/^0x(?:[0-9a-fA-F]{2}){65,2048}$/)
+    .transform((value) => value.toLowerCase() as Hex),
+});
 
 /** `challenge` as a credential echoes it (draft-httpauth-payment, "Credentials"). */
 export const challengeEchoSchema = z.object({

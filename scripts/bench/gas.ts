@@ -57,6 +57,9 @@ function describe(measured: Measurements): Figure[] {
     figure('executeLLMCall, warm', gas(measured.executeLLMCall), 'gas', { atMost: 90_000 }),
     figure('executeLLMCall with call id and budget, warm', gas(measured.executeLLMCallOnce), 'gas'),
     figure('transferWithAuthorization', gas(measured.transferWithAuthorization), 'gas'),
+    figure('x402 exact by EIP-3009, at the desk', gas(measured.acceptAuthorization), 'gas'),
+    figure('x402 exact by Permit2, at the desk', gas(measured.acceptPermit2), 'gas'),
+    figure('x402 upto, at the desk', gas(measured.acceptUpto), 'gas'),
     ...compareMethods(measured),
   ];
 }
@@ -71,7 +74,9 @@ function compareMethods(measured: Measurements): Figure[] {
     'channel, collected once': sum([...once, ...shared.map((cost) => scale(cost, 1 / BATCH_CHANNELS))]),
     'channel, collected 24 times': sum([...once, ...shared.map((cost) => scale(cost, 24 / BATCH_CHANNELS))]),
     'allowance (executeLLMCall with call id)': sum([approve, scale(measured.executeLLMCallOnce, CALLS)]),
-    'x402 exact (transferWithAuthorization)': sum([scale(measured.transferWithAuthorization, CALLS)]),
+    'x402 exact by EIP-3009': sum([scale(measured.acceptAuthorization, CALLS)]),
+    'x402 upto': sum([approve, scale(measured.acceptUpto, CALLS)]),
+    'transferWithAuthorization alone': sum([scale(measured.transferWithAuthorization, CALLS)]),
   };
   return Object.entries(methods).flatMap(([name, cost]) => [
     figure(`${CALLS} calls by ${name}`, cost.gas, 'gas'),

@@ -1,5 +1,3 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { encodeFunctionData, parseEventLogs } from 'viem';
 import { openSender, type OpenDeployment } from '../../client/chain/open-deployment.ts';
 import { signVoucher } from '../../client/sign-voucher.ts';
@@ -8,6 +6,7 @@ import { autoPayLlmAbi } from '../../protocol/abi/auto-pay-llm.ts';
 import { nameId } from '../../protocol/bytes/name-id.ts';
 import { fromHex, type Hex } from '../../protocol/bytes/hex.ts';
 import type { StackFile } from '../stack.ts';
+import { readRelayKey } from './read-relay-key.ts';
 
 /** A spend as the contract booked it. */
 export interface BookedPart {
@@ -40,8 +39,7 @@ export async function bookBeyondBudget(
   booking: CarelessBooking,
 ): Promise<{ batchId: bigint; parts: BookedPart[]; collectHash: Hex; bookHash: Hex }> {
   const { autoPayLLM, paymentChannels } = deployment.contracts;
-  const relayKey = (await readFile(join(stack.dataDir, 'keys', 'relay.key'), 'utf8')).trim() as Hex;
-  const relay = openSender(deployment, relayKey);
+  const relay = openSender(deployment, await readRelayKey(stack));
   const { channelId, settled, amounts, day, model, provider } = booking;
   const cumulativeAmount = settled + amounts.reduce((sum, amount) => sum + amount, 0n);
   const scope = { chainId: deployment.chainId, verifyingContract: paymentChannels };

@@ -1,8 +1,6 @@
-import type { OpenDeployment } from '../../client/chain/open-deployment.ts';
 import { agptUnit } from '../../client/chain/open-deployment.ts';
-import type { Sender } from '../../client/chain/send-transaction.ts';
 import type { ProposalDraft } from '../../client/governance/build-proposal.ts';
-import { formatTime } from '../../client/governance/describe-call.ts';
+import { formatTime } from '../../client/format-time.ts';
 import { formatEffect } from '../../client/governance/preview-effects.ts';
 import {
   findProposal,
@@ -16,15 +14,8 @@ import { reviewCalls } from '../../client/governance/review-calls.ts';
 import { sendProposal, sendProposalStep, sendVote } from '../../client/governance/send-proposal.ts';
 import { formatShort } from '../../client/token-amount.ts';
 import { advanceTime } from './move-time.ts';
+import type { Voter } from './open-voter.ts';
 import type { Demo } from './run-demo.ts';
-
-/** Who proposes and votes, where. */
-export interface Voter {
-  deployment: OpenDeployment;
-  sender: Sender;
-  /** Of the local chain, whose time is moved between the steps. */
-  rpcUrl: string;
-}
 
 /** Proposes, votes, queues and executes, moving the chain's time in between, and prints each state. */
 export async function passProposal(

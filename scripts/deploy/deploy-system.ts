@@ -17,6 +17,7 @@ import type { DeploymentPlace, OperatorChoices } from './deployment-options.ts';
 import type { NetworkParameters } from './network-parameters.ts';
 import { withHardhat } from './open-hardhat.ts';
 import { dropUnsentTransactions } from './drop-unsent-transactions.ts';
+import { placeStandIns } from './place-stand-ins.ts';
 import { planDeployment, requireConsistentTimes, TOKEN_DECIMALS } from './plan-deployment.ts';
 
 /** What to deploy, and where. */
@@ -58,6 +59,7 @@ export async function deploySystem(options: DeploySystemOptions): Promise<Deploy
       const found = await deployTokens(connection.ignition, network, choices);
       return { tokens: found, priceRoot: await options.priceRootOf(found) };
     });
+    await placeStandIns(request, network);
     const plan = planDeployment(network, choices, { usdc: addressOf(tokens, 'USDC'), priceRoot });
     const contracts = await deployContracts(connection.ignition, plan);
     const deployment = deploymentSchema.parse({ chainId, deployedAtBlock, contracts, tokens });

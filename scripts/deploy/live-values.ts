@@ -1,5 +1,5 @@
-import { createPublicClient, getAddress, http, keccak256, toBytes, zeroAddress, zeroHash } from 'viem';
-import type { Address, PublicClient } from 'viem';
+import { createPublicClient, getAddress, http, zeroAddress, zeroHash } from 'viem';
+import type { Abi, Address } from 'viem';
 import type { AutoPayPlan } from '../../ignition/modules/AutoPay.ts';
 import { agptAbi } from '../../protocol/abi/agpt.ts';
 import { autoPayGovernorAbi } from '../../protocol/abi/auto-pay-governor.ts';
@@ -7,16 +7,15 @@ import { autoPayLlmAbi } from '../../protocol/abi/auto-pay-llm.ts';
 import { billingDisputesAbi } from '../../protocol/abi/billing-disputes.ts';
 import { keyRegistryAbi } from '../../protocol/abi/key-registry.ts';
 import { modelBudgetsAbi } from '../../protocol/abi/model-budgets.ts';
+import { paymentDeskAbi } from '../../protocol/abi/payment-desk.ts';
 import { priceBookAbi } from '../../protocol/abi/price-book.ts';
 import { priceOracleAbi } from '../../protocol/abi/price-oracle.ts';
 import { timelockControllerAbi } from '../../protocol/abi/timelock-controller.ts';
+import { nameId } from '../../protocol/bytes/name-id.ts';
 import type { Deployment } from '../../protocol/deployment/deployment-schema.ts';
 
 /** What a deployment shows, by `<contract>.<getter>`. Addresses have their checksum. */
 export type LiveValues = Record<string, unknown>;
-
-/** Identifier of a provider or model: keccak256 of its name. */
-const nameId = (name: string) => keccak256(toBytes(name));
 
 /** What the getters should answer right after a deployment. */
 export function expectedValues(deployment: Deployment, plan: AutoPayPlan): LiveValues {
@@ -47,18 +46,51 @@ export function expectedValues(deployment: Deployment, plan: AutoPayPlan): LiveV
     'billingDisputes.priceOracle': at('priceOracle'),
     'billingDisputes.keyRegistry': at('keyRegistry'),
     'billingDisputes.governance': at('timelock'),
-    'billingDisputes.mergeDelay': plan.mergeDelay,
+    'billingDisputes.maxMergeDelay': plan.mergeDelay,
     'billingDisputes.terms': [disputeTerms.USDC, disputeTerms.AGPT],
-    'timelock.delay': vote.timelockDelay,
+    'paymentDesk.autoPayLLM': at('autoPayLLM'),
+    'paymentDesk.permit2': plan.permit2,
+    'paymentDesk.exactProxy': plan.x402.exactProxy,
+    'paymentDesk.uptoProxy': plan.x402.uptoProxy,
+    'timelock.getMinDelay': vote.timelockDelay,
     'governor.timelock': at('timelock'),
     'governor.token': at('agpt'),
     'governor.votingDelay': vote.votingDelay,
     'governor.votingPeriod': vote.votingPeriod,
-    'governor.lateQuorumExtension': vote.lateQuorumExtension,
+    'governor.lateQuorumVoteExtension': vote.lateQuorumExtension,
     'governor.proposalThreshold': vote.proposalThreshold,
-    'governor.quorumPercent': vote.quorumPercent,
+    'governor.quorumNumerator': vote.quorumPercent,
   };
 }
+
+const abis = {
+  agpt: agptAbi,
+  autoPayLLM: autoPayLlmAbi,
+  modelBudgets: modelBudgetsAbi,
+  priceBook: priceBookAbi,
+  priceOracle: priceOracleAbi,
+  keyRegistry: keyRegistryAbi,
+  billingDisputes: billingDisputesAbi,
+  paymentDesk: paymentDeskAbi,
+  timelock: timelockControllerAbi,
+  governor: autoPayGovernorAbi,
+};
+
+/** Getters without arguments. */
+const getters: Partial<Record<keyof typeof abis, readonly string[]>> = {
+  agpt: ['totalSupply'],
+  autoPayLLM: ['paymentChannels', 'auditLog', 'modelBudgets', 'agpt', 'disputeWindow', 'bondPayout'],
+  modelBudgets: ['governance', 'consumer'],
+  priceBook: ['governance'],
+  priceOracle: ['governance', 'sequencerFeed'],
+  billingDisputes: ['autoPayLLM', 'priceBook', 'priceOracle', 'keyRegistry', 'governance', 'maxMergeDelay'],
+  paymentDesk: ['autoPayLLM', 'permit2', 'exactProxy', 'uptoProxy'],
+  timelock: ['getMinDelay'],
+  governor: [
+    ...['timelock', 'token', 'votingDelay', 'votingPeriod', 'lateQuorumVoteExtension'],
+    ...['proposalThreshold', 'quorumNumerator'],
+  ],
+};
 
 /** Reads what `expectedValues` names from the chain, at its newest block. */
 export async function readLiveValues(options: {
@@ -66,116 +98,38 @@ export async function readLiveValues(options: {
   deployment: Deployment;
   plan: AutoPayPlan;
 }): Promise<LiveValues> {
-  const reader = createPublicClient({ transport: http(options.rpcUrl) });
-  const block = await reader.getBlock();
-  const parts = await Promise.all([
-    readBusiness(reader, options),
-    readRules(reader, { ...options, now: block.timestamp }),
-    readDisputes(reader, options),
-    readGovernance(reader, options),
-  ]);
-  return Object.assign({}, ...parts) as LiveValues;
-}
-
-interface Source {
-  deployment: Deployment;
-  plan: AutoPayPlan;
-}
-
-async function readBusiness(reader: PublicClient, { deployment, plan }: Source): Promise<LiveValues> {
-  const autoPayLLM = { address: deployment.contracts.autoPayLLM, abi: autoPayLlmAbi } as const;
-  const payouts = plan.providers.map(({ name }) =>
-    reader.readContract({ ...autoPayLLM, functionName: 'payoutOf', args: [nameId(name)] }),
-  );
-  return {
-    'autoPayLLM.paymentChannels': await reader.readContract({ ...autoPayLLM, functionName: 'paymentChannels' }),
-    'autoPayLLM.auditLog': await reader.readContract({ ...autoPayLLM, functionName: 'auditLog' }),
-    'autoPayLLM.modelBudgets': await reader.readContract({ ...autoPayLLM, functionName: 'modelBudgets' }),
-    'autoPayLLM.agpt': await reader.readContract({ ...autoPayLLM, functionName: 'agpt' }),
-    'autoPayLLM.disputeWindow': await reader.readContract({ ...autoPayLLM, functionName: 'disputeWindow' }),
-    'autoPayLLM.bondPayout': await reader.readContract({ ...autoPayLLM, functionName: 'bondPayout' }),
-    'autoPayLLM.payouts': await Promise.all(payouts),
-  };
-}
-
-async function readRules(
-  reader: PublicClient,
-  { deployment, plan, now }: Source & { now: bigint },
-): Promise<LiveValues> {
+  const { plan, deployment } = options;
   const { contracts } = deployment;
-  const modelBudgets = { address: contracts.modelBudgets, abi: modelBudgetsAbi } as const;
-  const priceBook = { address: contracts.priceBook, abi: priceBookAbi } as const;
-  const priceOracle = { address: contracts.priceOracle, abi: priceOracleAbi } as const;
-  const keyRegistry = { address: contracts.keyRegistry, abi: keyRegistryAbi } as const;
+  const reader = createPublicClient({ transport: http(options.rpcUrl) });
+  const { timestamp: now } = await reader.getBlock();
   const day = Number(now / 86_400n);
-  const rateOf = (token: Address) =>
-    reader.readContract({ ...modelBudgets, functionName: 'rateOf', args: [token, day] });
-  const [feed, heartbeat] = await reader.readContract({ ...priceOracle, functionName: 'feedOf', args: [plan.usdc] });
+  const ask = async (contract: keyof typeof abis, functionName: string, ...args: unknown[]): Promise<unknown> => {
+    const abi: Abi = abis[contract];
+    const answer = await reader.readContract({ address: contracts[contract], abi, functionName, args });
+    // viem gives small integers as numbers.
+    return typeof answer === 'number' ? BigInt(answer) : answer;
+  };
+  const plain = Object.entries(getters).flatMap(([contract, names]) =>
+    names.map(async (name) => [`${contract}.${name}`, await ask(contract as keyof typeof abis, name)]),
+  );
+  const [feed, heartbeat] = (await ask('priceOracle', 'feedOf', plan.usdc)) as [Address, number];
   return {
-    'modelBudgets.governance': await reader.readContract({ ...modelBudgets, functionName: 'governance' }),
-    'modelBudgets.consumer': await reader.readContract({ ...modelBudgets, functionName: 'consumer' }),
-    'modelBudgets.defaultLimit': await reader.readContract({
-      ...modelBudgets,
-      functionName: 'defaultLimitOf',
-      args: [day],
-    }),
-    'modelBudgets.rates': [await rateOf(plan.usdc), await rateOf(contracts.agpt)],
-    'priceBook.governance': await reader.readContract({ ...priceBook, functionName: 'governance' }),
-    'priceBook.isInForce': await reader.readContract({
-      ...priceBook,
-      functionName: 'isInForce',
-      args: [plan.priceRoot, now],
-    }),
-    'priceOracle.governance': await reader.readContract({ ...priceOracle, functionName: 'governance' }),
-    'priceOracle.sequencerFeed': await reader.readContract({ ...priceOracle, functionName: 'sequencerFeed' }),
+    ...(Object.fromEntries(await Promise.all(plain)) as LiveValues),
+    'autoPayLLM.payouts': await Promise.all(
+      plan.providers.map(({ name }) => ask('autoPayLLM', 'payoutOf', nameId(name))),
+    ),
+    'modelBudgets.defaultLimit': await ask('modelBudgets', 'defaultLimitOf', day),
+    'modelBudgets.rates': [
+      await ask('modelBudgets', 'rateOf', plan.usdc, day),
+      await ask('modelBudgets', 'rateOf', contracts.agpt, day),
+    ],
+    'priceBook.isInForce': await ask('priceBook', 'isInForce', plan.priceRoot, now),
     'priceOracle.usdcFeed': feed,
     'priceOracle.usdcHeartbeat': BigInt(heartbeat),
-    'keyRegistry.relayKeySigns': await reader.readContract({
-      ...keyRegistry,
-      functionName: 'isValidAt',
-      args: [plan.relay, now],
-    }),
-  };
-}
-
-async function readDisputes(reader: PublicClient, { deployment, plan }: Source): Promise<LiveValues> {
-  const { contracts } = deployment;
-  const disputes = { address: contracts.billingDisputes, abi: billingDisputesAbi } as const;
-  const termsOf = async (token: Address) => {
-    const { claimantBond, minPenalty } = await reader.readContract({
-      ...disputes,
-      functionName: 'termsOf',
-      args: [token],
-    });
-    return { claimantBond, minPenalty };
-  };
-  return {
-    'billingDisputes.autoPayLLM': await reader.readContract({ ...disputes, functionName: 'autoPayLLM' }),
-    'billingDisputes.priceBook': await reader.readContract({ ...disputes, functionName: 'priceBook' }),
-    'billingDisputes.priceOracle': await reader.readContract({ ...disputes, functionName: 'priceOracle' }),
-    'billingDisputes.keyRegistry': await reader.readContract({ ...disputes, functionName: 'keyRegistry' }),
-    'billingDisputes.governance': await reader.readContract({ ...disputes, functionName: 'governance' }),
-    'billingDisputes.mergeDelay': await reader.readContract({ ...disputes, functionName: 'maxMergeDelay' }),
-    'billingDisputes.terms': [await termsOf(plan.usdc), await termsOf(contracts.agpt)],
-  };
-}
-
-async function readGovernance(reader: PublicClient, { deployment }: Source): Promise<LiveValues> {
-  const { contracts } = deployment;
-  const governor = { address: contracts.governor, abi: autoPayGovernorAbi } as const;
-  const timelock = { address: contracts.timelock, abi: timelockControllerAbi } as const;
-  const agpt = { address: contracts.agpt, abi: agptAbi } as const;
-  return {
-    'agpt.totalSupply': await reader.readContract({ ...agpt, functionName: 'totalSupply' }),
-    'timelock.delay': await reader.readContract({ ...timelock, functionName: 'getMinDelay' }),
-    'governor.timelock': await reader.readContract({ ...governor, functionName: 'timelock' }),
-    'governor.token': await reader.readContract({ ...governor, functionName: 'token' }),
-    'governor.votingDelay': await reader.readContract({ ...governor, functionName: 'votingDelay' }),
-    'governor.votingPeriod': await reader.readContract({ ...governor, functionName: 'votingPeriod' }),
-    'governor.lateQuorumExtension': BigInt(
-      await reader.readContract({ ...governor, functionName: 'lateQuorumVoteExtension' }),
-    ),
-    'governor.proposalThreshold': await reader.readContract({ ...governor, functionName: 'proposalThreshold' }),
-    'governor.quorumPercent': await reader.readContract({ ...governor, functionName: 'quorumNumerator' }),
+    'keyRegistry.relayKeySigns': await ask('keyRegistry', 'isValidAt', plan.relay, now),
+    'billingDisputes.terms': [
+      await ask('billingDisputes', 'termsOf', plan.usdc),
+      await ask('billingDisputes', 'termsOf', contracts.agpt),
+    ],
   };
 }

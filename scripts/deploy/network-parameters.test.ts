@@ -1,5 +1,6 @@
 import { usdc } from 'viem/tokens';
 import { describe, expect, it } from 'vitest';
+import { exactProxyAddress, permit2Address, uptoProxyAddress } from '../../protocol/x402/addresses.ts';
 import { listNetworks, readNetworkParameters, readParametersOfChain } from './network-parameters.ts';
 import { requireConsistentTimes } from './plan-deployment.ts';
 
@@ -33,6 +34,13 @@ describe('network parameters', () => {
       quorumPercent: 4,
       timelockDelaySeconds: 172_800,
     });
+  });
+
+  it.each(live)('of %s name Permit2 and the proxies that x402 signs for', (network) => {
+    const { permit2, x402 } = readNetworkParameters(network);
+    expect(permit2?.address.toLowerCase()).toBe(permit2Address);
+    expect(x402?.exactProxy.address.toLowerCase()).toBe(exactProxyAddress);
+    expect(x402?.uptoProxy.address.toLowerCase()).toBe(uptoProxyAddress);
   });
 
   it('use a sequencer feed on every L2 that has one', () => {

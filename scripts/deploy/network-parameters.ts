@@ -30,7 +30,10 @@ const networkParametersSchema = z.strictObject({
   nativeToken: z.string().min(1),
   /** Circle's USDC; null: the same code is deployed as a token of our own. */
   usdc: foreignContractSchema.nullable(),
+  /** Uniswap's Permit2; null where there is none yet: a development chain gets its code (place-stand-ins.ts). */
   permit2: foreignContractSchema.nullable(),
+  /** x402's Permit2 proxies; null where there are none yet: a development chain gets stand-ins. */
+  x402: z.strictObject({ exactProxy: foreignContractSchema, uptoProxy: foreignContractSchema }).nullable(),
   /** Chainlink's USDC / USD; the heartbeat is the oldest answer that is used. */
   usdcUsdFeed: foreignContractSchema.extend({ heartbeatSeconds: seconds.min(1) }).nullable(),
   /** Chainlink's uptime feed of the sequencer; null where the chain has none. */

@@ -34,6 +34,15 @@ describe('planDeployment', () => {
     });
     expect(plan.sequencerFeed).toBe('0xBCF85224fc0756B9Fa45aA7892530B47e10b6433');
   });
+
+  it.each(['base', 'local'])('takes Permit2 and the proxies of %s, which are at one address everywhere', (network) => {
+    const plan = planDeployment(readNetworkParameters(network), choices, found);
+    expect(plan.permit2).toBe('0x000000000022D473030F116dDEE9F6B43aC78BA3');
+    expect(plan.x402).toEqual({
+      exactProxy: '0x402085c248EeA27D92E8b30b2C58ed07f9E20001',
+      uptoProxy: '0x4020A4f3b7b90ccA423B9fabCc0CE57C6C240002',
+    });
+  });
 });
 
 describe('requireConsistentTimes', () => {

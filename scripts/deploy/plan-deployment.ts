@@ -1,7 +1,8 @@
-import { parseUnits, zeroAddress } from 'viem';
+import { getAddress, parseUnits, zeroAddress } from 'viem';
 import type { Address, Hex } from 'viem';
 import type { AutoPayPlan } from '../../ignition/modules/AutoPay.ts';
 import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
+import { exactProxyAddress, permit2Address, uptoProxyAddress } from '../../protocol/x402/addresses.ts';
 import type { OperatorChoices } from './deployment-options.ts';
 import type { NetworkParameters } from './network-parameters.ts';
 
@@ -56,6 +57,11 @@ export function planDeployment(
         ? undefined
         : { feed: usdcUsdFeed.address, heartbeatSeconds: BigInt(usdcUsdFeed.heartbeatSeconds) },
     disputeTerms: { USDC: terms('USDC'), AGPT: terms('AGPT') },
+    permit2: getAddress(network.permit2?.address ?? permit2Address),
+    x402: {
+      exactProxy: getAddress(network.x402?.exactProxy.address ?? exactProxyAddress),
+      uptoProxy: getAddress(network.x402?.uptoProxy.address ?? uptoProxyAddress),
+    },
   };
 }
 

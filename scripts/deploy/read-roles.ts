@@ -10,7 +10,7 @@ const roleEvents = parseAbi([
 
 /** The roles of each contract that has any. */
 const rolesOf = {
-  autoPayLLM: ['DEFAULT_ADMIN_ROLE', 'RELAY_ROLE', 'GUARDIAN_ROLE', 'DISPUTES_ROLE'],
+  autoPayLLM: ['DEFAULT_ADMIN_ROLE', 'RELAY_ROLE', 'GUARDIAN_ROLE', 'DESK_ROLE', 'DISPUTES_ROLE'],
   auditLog: ['DEFAULT_ADMIN_ROLE', 'ANCHOR_ROLE'],
   keyRegistry: ['DEFAULT_ADMIN_ROLE', 'KEYS_ROLE'],
   timelock: ['DEFAULT_ADMIN_ROLE', 'PROPOSER_ROLE', 'EXECUTOR_ROLE', 'CANCELLER_ROLE'],
@@ -62,6 +62,7 @@ export function expectedRoles(deployment: Deployment, plan: Pick<AutoPayPlan, 'r
     'autoPayLLM.DEFAULT_ADMIN_ROLE': [timelock],
     'autoPayLLM.RELAY_ROLE': [plan.relay],
     'autoPayLLM.GUARDIAN_ROLE': plan.guardian === zeroAddress ? [] : [plan.guardian],
+    'autoPayLLM.DESK_ROLE': [at('paymentDesk')],
     'autoPayLLM.DISPUTES_ROLE': [at('billingDisputes')],
     'auditLog.DEFAULT_ADMIN_ROLE': [timelock],
     'auditLog.ANCHOR_ROLE': [plan.relay],

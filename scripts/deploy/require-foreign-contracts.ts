@@ -3,7 +3,7 @@ import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
 import type { NetworkParameters } from './network-parameters.ts';
 
 /**
- * Makes sure that what the parameters name is on the chain: USDC, Permit2 and the feeds.
+ * Makes sure that what the parameters name is on the chain: USDC, Permit2, x402's proxies and the feeds.
  * @throws AutoPayError `invalid_configuration` naming the first that is not
  */
 export async function requireForeignContracts(rpcUrl: string, network: NetworkParameters): Promise<void> {
@@ -11,6 +11,8 @@ export async function requireForeignContracts(rpcUrl: string, network: NetworkPa
   const named = {
     USDC: network.usdc,
     Permit2: network.permit2,
+    'x402 exact proxy': network.x402?.exactProxy ?? null,
+    'x402 upto proxy': network.x402?.uptoProxy ?? null,
     'USDC / USD feed': network.usdcUsdFeed,
     'sequencer feed': network.sequencerFeed,
   };

@@ -72,7 +72,11 @@ function describeRoutes(kind: SoldProvider['kind']): object[] {
   }
   const deployments = (model: string) => [{ provider: 'simulated', model, region: 'local' }];
   return [
-    ...Object.entries(SIMULATED_PRICES).map(([model, price]) => ({ model, deployments: deployments(model), price })),
+    ...Object.entries(SIMULATED_PRICES).map(([model, price]) => ({
+      ...{ model, deployments: deployments(model), price },
+      // The simulator's models hide no output.
+      firstSlice: true,
+    })),
     { model: 'sim-free', deployments: deployments('sim-free'), free: true },
   ];
 }

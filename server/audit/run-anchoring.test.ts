@@ -107,7 +107,7 @@ describe('an anchoring run', () => {
         size += 2;
         expect(await runAnchoring(relay.deps()), where).toMatchObject({ size, root: await rootOfLog(size) });
         expect(await relay.ledger.anchoredSize(), where).toBe(size);
-        expect(await relay.ledger.listUnfinishedTransactions(), where).toEqual([]);
+        expect(await relay.ledger.listUnfinishedTransactions(stack.relay), where).toEqual([]);
       }
     }
     const anchors = await anchorsOnChain();

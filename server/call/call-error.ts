@@ -1,4 +1,4 @@
-import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
+import { AutoPayError, type AutoPayErrorOptions } from '../../protocol/errors/auto-pay-error.ts';
 import type { ErrorCode } from '../../protocol/errors/error-codes.ts';
 import type { UpstreamRefusal } from './router.ts';
 
@@ -14,9 +14,9 @@ export class CallError extends AutoPayError {
   constructor(
     code: ErrorCode,
     message: string,
-    options: { refusal?: UpstreamRefusal; headers?: Readonly<Record<string, string>>; cause?: unknown },
+    options: AutoPayErrorOptions & { refusal?: UpstreamRefusal; headers?: Readonly<Record<string, string>> },
   ) {
-    super(code, message, { cause: options.cause });
+    super(code, message, options);
     this.refusal = options.refusal ?? null;
     this.headers = { 'cache-control': 'no-store', ...options.refusal?.headers, ...options.headers };
   }

@@ -3,17 +3,24 @@ import { zeroAddress, zeroBytes32, type Hex } from '../../protocol/bytes/hex.ts'
 import type { PriceRow } from '../../protocol/pricing/price-row.ts';
 import { createPriceList, type OraclePrice, type PriceList } from '../metering/price-list.ts';
 import type {
+  CallAnswer,
   ChannelState,
   ChargeRequest,
   ChargeResult,
+  DirectPayment,
+  FirstCall,
+  Funds,
+  Idempotency,
   Ledger,
   ReleaseRequest,
   ReserveOutcome,
   ReserveRequest,
   VerifiedVoucher,
 } from '../ledger/ledger.ts';
+import { RunningCalls } from './running-calls.ts';
 import type { Transport, UpstreamResponse } from './transport.ts';
 import type {
+  Admission,
   CallDeps,
   CallLimits,
   CallRequest,
@@ -60,6 +67,7 @@ export function makeRoute(changes: Partial<Route> = {}): Route {
     contextTokens: 128_000,
     maxOutputTokens: 16_384,
     defaultMaxOutputTokens: 4_096,
+    firstSlice: false,
     outputLimitParameter: 'max_completion_tokens',
     ...changes,
   };
@@ -87,21 +95,69 @@ export function makeChannel(changes: Partial<ChannelState> = {}): ChannelState {
   };
 }
 
-export function makeVoucher(cumulativeAmount: bigint): VerifiedVoucher {
+function makeVoucher(cumulativeAmount: bigint): VerifiedVoucher {
   return { channelId, cumulativeAmount, signature: `0x${'66'.repeat(65)}` };
 }
 
-export function makeRequest(body: object | Buffer, payment: Partial<CallRequest['payment']> = {}): CallRequest {
+/** Of a voucher of 1,000,000 on a channel, unless told otherwise; the method's receipt names the amount. */
+export function makeAdmission(changes: Partial<Admission> = {}): Admission {
+  const { channel = makeChannel() } = changes;
+  return {
+    funds: { kind: 'voucher', voucher: makeVoucher(1_000_000n) },
+    channel,
+    token: channel && channel.token,
+    headroom: null,
+    scopes: [],
+    keyId: null,
+    idempotencyScope: channel && channel.channelId,
+    wantsPaymentEvents: false,
+    finish: ({ receipt }) =>
+      Promise.resolve({
+        headers: { 'payment-receipt': `paid-${receipt.amount}` },
+        events: `event: payment-receipt\ndata: paid-${receipt.amount}\n\n`,
+      }),
+    ...changes,
+  };
+}
+
+/** The admission of who paid nothing. */
+export const unpaid: Partial<Admission> = { funds: null, channel: null };
+
+export function makeRequest(
+  body: object | Buffer,
+  payment: Partial<Admission> = {},
+  changes: Partial<CallRequest> = {},
+): CallRequest {
   return {
     callId: createCallId(),
+    path: '/v1/chat/completions',
     body: Buffer.isBuffer(body) ? body : Buffer.from(JSON.stringify(body)),
-    payment: {
-      voucher: makeVoucher(1_000_000n),
-      channel: makeChannel(),
-      wantsPaymentEvents: false,
-      ...payment,
-    },
+    idempotencyKey: null,
+    clientAddress: '127.0.0.1',
+    payment: makeAdmission(payment),
+    ...changes,
   };
+}
+
+/** What an admission by a payment of its own has. */
+export function directPayment(changes: Partial<DirectPayment> = {}): Partial<Admission> {
+  const payment: DirectPayment = {
+    paymentId: `0x${'77'.repeat(32)}`,
+    kind: 'permit2-upto',
+    payer: `0x${'44'.repeat(20)}`,
+    token,
+    maximum: 1_000_000n,
+    payload: '{}',
+    validBefore: null,
+    available: null,
+    ...changes,
+  };
+  return { funds: { kind: 'direct', payment }, channel: null, token, idempotencyScope: payment.payer };
+}
+
+/** Funds of a voucher, as an admission has them. */
+export function makeFunds(cumulativeAmount: bigint): Funds {
+  return { kind: 'voucher', voucher: makeVoucher(cumulativeAmount) };
 }
 
 /** A sink that remembers, with the order of what happened. */
@@ -176,11 +232,35 @@ export function defer(): { promise: Promise<void>; resolve: () => void; reject: 
   return { promise, resolve, reject };
 }
 
+/** A durable charge of 20. */
+export function someResult(callId: string, changes: Partial<ChargeResult> = {}): ChargeResult {
+  const none = { cachedPrompt: 0, cacheWrite: 0, audioPrompt: 0, reasoning: 0, audioCompletion: 0 };
+  return {
+    receipt: {
+      ...{ version: 1, callId, admittedAtMs: 0, chargedAtMs: 1_700_000_000_000 },
+      ...{ payer: zeroAddress, channelId: zeroBytes32, sequence: 0, runningTotal: 0n },
+      ...{ token, amount: 20n, refundOwed: 0n, priceRoot: zeroBytes32, oracleRound: 0n },
+      usage: { prompt: 10, completion: 5, ...none },
+      ...{ requestCommitment: zeroBytes32, responseCommitment: zeroBytes32, attemptsDigest: zeroBytes32 },
+      ...{ evidenceTier: 'relay-signed', usageKind: 'exact' },
+      ...{ modelAsked: 'small', modelServed: 'sim-small', provider: 'simulated', deployment: 'simulated@local' },
+    },
+    signed: {
+      entry: Buffer.from(callId),
+      ...{ index: 0, size: 1, signedAtMs: 1_700_000_000_000, path: [], signature: Buffer.alloc(65) },
+      ...{ requestSalt: Buffer.alloc(32), responseSalt: Buffer.alloc(32) },
+    },
+    channel: null,
+    payment: null,
+    ...changes,
+  };
+}
+
 /**
  * A ledger in memory: a stand-in for the ordering tests only, whose commits can be held back. It keeps no books; the real
  * ledger has tests of its own.
  */
-export class FakeLedger implements Pick<Ledger, 'reserve' | 'charge' | 'release'> {
+export class FakeLedger implements Pick<Ledger, 'reserve' | 'charge' | 'release' | 'findAnswer' | 'findRepeat'> {
   readonly reserved: ReserveRequest[] = [];
   readonly charged: ChargeRequest[] = [];
   readonly released: ReleaseRequest[] = [];
@@ -192,44 +272,37 @@ export class FakeLedger implements Pick<Ledger, 'reserve' | 'charge' | 'release'
 
   async reserve(request: ReserveRequest): Promise<ReserveOutcome> {
     this.reserved.push(request);
-    const channel = request.voucher ? makeChannel() : null;
+    const channel = request.funds ? makeChannel() : null;
     return this.onReserve?.(request) ?? { ok: true, channel, durable: this.durable };
   }
 
   async charge(request: ChargeRequest): Promise<ChargeResult> {
     this.charged.push(request);
     await this.chargeGate;
-    const reservation = this.reserved.find(({ callId }) => callId === request.callId);
+    // A call that was refused at first may be held for less.
+    const reservation = this.reserved.findLast(({ callId }) => callId === request.callId);
     const quote = reservation?.quote ?? 0n;
     const amount = request.metered < quote ? request.metered : quote;
-    const channel = reservation?.voucher
-      ? makeChannel({ acceptedCumulative: reservation.voucher.cumulativeAmount, charged: amount, sequence: 1 })
+    const voucher = reservation?.funds?.kind === 'voucher' ? reservation.funds.voucher : null;
+    const channel = voucher
+      ? makeChannel({ acceptedCumulative: voucher.cumulativeAmount, charged: amount, sequence: 1 })
       : null;
+    const { requestSalt, responseSalt } = request;
+    const { receipt, signed } = someResult(request.callId);
     return {
       receipt: {
-        version: 1,
-        callId: request.callId,
+        ...receipt,
         admittedAtMs: reservation?.admittedAtMs ?? 0,
-        chargedAtMs: 1_700_000_000_000,
         payer: channel?.payer ?? zeroAddress,
         channelId: channel?.channelId ?? zeroBytes32,
         sequence: channel?.sequence ?? 0,
         runningTotal: channel?.charged ?? 0n,
         amount,
-        refundOwed: 0n,
         ...request.receipt,
       },
-      signed: {
-        entry: Buffer.from(request.callId),
-        index: 0,
-        size: 1,
-        signedAtMs: 1_700_000_000_000,
-        path: [],
-        signature: Buffer.alloc(65),
-        requestSalt: request.requestSalt,
-        responseSalt: request.responseSalt,
-      },
+      signed: { ...signed, requestSalt, responseSalt },
       channel,
+      payment: null,
     };
   }
 
@@ -237,6 +310,13 @@ export class FakeLedger implements Pick<Ledger, 'reserve' | 'charge' | 'release'
     await this.releaseGate;
     this.released.push(request);
   }
+
+  /** It keeps no answers, so nothing is ever repeated. */
+  findAnswer = async (_callId: string): Promise<CallAnswer | undefined> => {
+    return undefined;
+  };
+
+  findRepeat = async (_idempotency: Idempotency): Promise<FirstCall | undefined> => undefined;
 }
 
 /** Budgets that stop nothing. */
@@ -278,7 +358,8 @@ export function makeCallDeps(
     clock,
     limits,
     prices: makePriceList(),
-    chainId: 31_337,
+    freeLimit: { take: () => undefined },
+    running: new RunningCalls(),
     onFinish: (summary) => finished.push(summary),
     finished,
     ...rest,

@@ -3,10 +3,9 @@ import { costOfUsage } from '../../protocol/pricing/token-prices.ts';
 import type { TokenUsage, UsageKind } from '../../protocol/receipt/call-receipt.ts';
 import { commit, createSalt } from '../../protocol/receipt/commitments.ts';
 import { encodeSignedReceipt } from '../../protocol/receipt/signed-receipt.ts';
-import type { AttemptRecord, ChargeResult } from '../ledger/ledger.ts';
+import type { AttemptRecord, ChargeResult, StoredAnswer } from '../ledger/ledger.ts';
 import { estimateUsage } from '../metering/estimate-usage.ts';
 import { digestAttempts } from './attempts-digest.ts';
-import { buildPaymentReceipt } from './build-payment-receipt.ts';
 import { CallFailure, closeAttempt, type CallContext } from './call-context.ts';
 import type { BreakReason } from './judge-break.ts';
 import type { AnswerFacts } from './read-json-answer.ts';
@@ -23,14 +22,15 @@ export interface ChargeOptions {
   responseCommitment: Uint8Array;
   /** Why the answer is not whole, which makes its usage an estimate of what was read; null for a whole one. */
   brokenOff: BreakReason | null;
+  /** For repeated requests; null where nothing is kept. */
+  answer: StoredAnswer | null;
 }
 
 /** A durable charge, as the client is told of it. */
 export interface Charged {
   /** Base64 SignedReceipt. */
   receipt: string;
-  /** JSON of the MPP `Payment-Receipt`; null where no channel paid. */
-  paymentReceipt: string | null;
+  result: ChargeResult;
 }
 
 const maxModelCharacters = 256;
@@ -69,6 +69,7 @@ export async function chargeCall(context: CallContext, options: ChargeOptions): 
     requestSalt,
     responseSalt: options.responseSalt,
     attempts,
+    answer: options.answer,
   };
   let result: ChargeResult;
   try {
@@ -76,9 +77,12 @@ export async function chargeCall(context: CallContext, options: ChargeOptions): 
   } catch (cause) {
     throw new CallFailure({ reason: 'internal_error', attempts, cause });
   }
+  if (reserved.slice && result.channel && charge.metered > result.receipt.amount) {
+    deps.slices?.unpaid.add(result.channel.channelId);
+  }
   const summary = { callId: request.callId, model: call.route.model, outcome: 'charged', attempts, result } as const;
   deps.onFinish?.(brokenOff === null ? summary : { ...summary, reason: brokenOff });
-  return { receipt: encodeSignedReceipt(result.signed), paymentReceipt: buildPaymentReceipt(context, result) };
+  return { receipt: encodeSignedReceipt(result.signed), result };
 }
 
 async function meter(

@@ -1,13 +1,14 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { commit } from '../../protocol/receipt/commitments.ts';
-import { toHex } from '../../protocol/bytes/hex.ts';
+import { toHex, type Hex } from '../../protocol/bytes/hex.ts';
 import { encodeSignedReceipt } from '../../protocol/receipt/signed-receipt.ts';
 import { createRouter } from '../routing/create-router.ts';
 import {
   clock,
   completion,
   defer,
+  directPayment,
   FakeLedger,
   limits,
   makeChannel,
@@ -17,9 +18,10 @@ import {
   makeRoute,
   makeStream,
   makeTransport,
-  makeVoucher,
+  makeFunds,
   MemorySink,
   makePriceList,
+  unpaid,
   usdToken,
   streamEvents,
   token,
@@ -29,6 +31,7 @@ import { handleCall } from './handle-call.ts';
 import { readQuotes } from './quote-tokens.ts';
 import type { OraclePrice, PriceList } from '../metering/price-list.ts';
 import { TransportError, type Transport } from './transport.ts';
+import type { CallDeps } from './types.ts';
 
 const ask = { model: 'small', messages: [{ role: 'user', content: 'Hi' }] };
 const askStream = { ...ask, stream: true };
@@ -64,6 +67,19 @@ describe('durability', () => {
       await call;
       expect(sink.ended).toBe(true);
     }
+  });
+
+  test('a payment of its own is durable before the upstream is called', async () => {
+    const ledger = new FakeLedger();
+    const gate = defer();
+    ledger.durable = gate.promise;
+    const transport = makeTransport(makeResponse([answerText]));
+    const call = handleCall(makeDeps({ ledger, transport }), makeRequest(ask, directPayment()), new MemorySink());
+    await settle();
+    expect([ledger.reserved.length, transport.sent.length]).toEqual([1, 0]);
+    gate.resolve();
+    await call;
+    expect(transport.sent).toHaveLength(1);
   });
 
   test('an upstream’s refusal does not leave before the release is durable', async () => {
@@ -205,7 +221,7 @@ describe('a charge', () => {
     const transport = makeTransport(
       makeResponse([answerText], { headers: { 'x-request-id': 'req_1', 'set-cookie': 'a' } }),
     );
-    await handleCall(makeDeps({ ledger, transport }), makeRequest(ask, { challengeId: 'challenge-1' }), sink);
+    await handleCall(makeDeps({ ledger, transport }), makeRequest(ask), sink);
     const { 'payment-receipt': paid, 'x-autopay-receipt': receipt, ...others } = sink.headers;
     expect(others).toEqual({
       'content-type': 'application/json',
@@ -216,29 +232,17 @@ describe('a charge', () => {
     const charge = ledger.charged[0];
     if (!charge) throw new Error('nothing was charged');
     expect(receipt).toBe(encodeSignedReceipt((await ledger.charge(charge)).signed));
-    expect(JSON.parse(Buffer.from(paid ?? '', 'base64url').toString('utf8'))).toEqual({
-      method: 'evm',
-      intent: 'session',
-      status: 'success',
-      timestamp: '2023-11-14T22:13:20.000Z',
-      reference: makeChannel().channelId,
-      challengeId: 'challenge-1',
-      channelId: makeChannel().channelId,
-      acceptedCumulative: '1000000',
-      spent: '20',
-      chainId: 31_337,
-      units: 15,
-    });
+    expect(paid).toBe('paid-20');
   });
 
   test('is told by a named event after [DONE] only to those who paid by MPP', async () => {
     for (const wantsPaymentEvents of [true, false]) {
       const sink = new MemorySink();
       const deps = makeDeps({ transport: makeTransport(makeStream(streamEvents)) });
-      await handleCall(deps, makeRequest(askStream, { challengeId: 'challenge-1', wantsPaymentEvents }), sink);
+      await handleCall(deps, makeRequest(askStream, { wantsPaymentEvents }), sink);
       const [, after] = sink.text.split('data: [DONE]\n\n');
       if (!wantsPaymentEvents) expect(after).toBe('');
-      else expect(after).toMatch(/^event: payment-receipt\ndata: {"method":"evm",.*}\n\n$/);
+      else expect(after).toBe('event: payment-receipt\ndata: paid-20\n\n');
     }
   });
 
@@ -247,8 +251,8 @@ describe('a charge', () => {
     const sink = new MemorySink();
     const transport = makeTransport(makeResponse([answerText]));
     const deps = makeDeps({ ledger, transport, route: makeRoute({ prices: null }) });
-    await handleCall(deps, makeRequest(ask, { challengeId: 'challenge-1' }), sink);
-    expect(ledger.reserved).toMatchObject([{ voucher: null, quote: 0n }]);
+    await handleCall(deps, makeRequest(ask), sink);
+    expect(ledger.reserved).toMatchObject([{ funds: null, quote: 0n }]);
     expect(ledger.charged).toMatchObject([{ metered: 0n, receipt: { token: `0x${'0'.repeat(40)}` } }]);
     expect(sink.headers['x-autopay-receipt']).toBeTruthy();
     expect(sink.headers).not.toHaveProperty('payment-receipt');
@@ -332,7 +336,7 @@ describe('refusals', () => {
 
   test('come without payment, and the quote of each token can be told', async () => {
     const deps = makeDeps({ transport: makeTransport() });
-    const request = makeRequest(ask, { voucher: null, channel: null });
+    const request = makeRequest(ask, unpaid);
     const call = handleCall(deps, request, new MemorySink());
     await expect(call).rejects.toMatchObject({ code: 'payment_required', status: 402 });
     const quote = BigInt(request.body.length + 64 + 2 * 4096);
@@ -351,7 +355,7 @@ describe('refusals', () => {
   test('come while the price table is not in force, paid or not; free calls go on', async () => {
     const prices = makePriceList({ isInForce: false });
     const deps = () => makeDeps({ prices, transport: makeTransport(makeResponse([answerText])) });
-    for (const payment of [{}, { voucher: null, channel: null }]) {
+    for (const payment of [{}, unpaid]) {
       const call = handleCall(deps(), makeRequest(ask, payment), new MemorySink());
       await expect(call).rejects.toMatchObject({ code: 'price_table_unpublished', status: 503 });
     }
@@ -401,9 +405,9 @@ describe('the output limit', () => {
     const ledger = new FakeLedger();
     const transport = makeTransport(makeResponse([answerText]));
     const sink = new MemorySink();
-    const voucher = makeVoucher(promptCost + 2n * 1000n + 500n);
+    const funds = makeFunds(promptCost + 2n * 1000n + 500n);
     const channel = makeChannel({ acceptedCumulative: 300n, charged: 200n, reserved: 300n });
-    await handleCall(makeDeps({ ledger, transport }), makeRequest(ask, { voucher, channel }), sink);
+    await handleCall(makeDeps({ ledger, transport }), makeRequest(ask, { funds, channel }), sink);
     expect(ledger.reserved).toMatchObject([{ quote: promptCost + 2000n }]);
     expect(JSON.parse(transport.sent[0] ?? '')).toMatchObject({ max_completion_tokens: 1000 });
     expect(sink.headers['x-autopay-output-limit']).toBe('1000');
@@ -411,25 +415,68 @@ describe('the output limit', () => {
 
   test('does not shrink below 256: then the whole quote is asked for', async () => {
     const ledger = new FakeLedger();
-    const voucher = makeVoucher(promptCost + 2n * 255n);
+    const funds = makeFunds(promptCost + 2n * 255n);
     const deps = makeDeps({ ledger, transport: makeTransport(makeResponse([answerText])) });
-    await handleCall(deps, makeRequest(ask, { voucher }), new MemorySink());
+    await handleCall(deps, makeRequest(ask, { funds }), new MemorySink());
     expect(ledger.reserved).toMatchObject([{ quote: promptCost + 2n * 4096n }]);
   });
 
   test('shrinks once more if parallel calls took headroom since admission', async () => {
     const ledger = new FakeLedger();
-    const voucher = makeVoucher(promptCost + 2n * 4096n);
-    const channel = makeChannel({ acceptedCumulative: voucher.cumulativeAmount, reserved: 2n * 96n });
+    const signed = promptCost + 2n * 4096n;
+    const channel = makeChannel({ acceptedCumulative: signed, reserved: 2n * 96n });
     ledger.onReserve = ({ quote }) =>
       quote > promptCost + 2n * 4000n
         ? { ok: false, refusal: { code: 'insufficient_headroom', channel, requiredCumulative: 0n } }
         : undefined;
     const sink = new MemorySink();
     const deps = makeDeps({ ledger, transport: makeTransport(makeResponse([answerText])) });
-    await handleCall(deps, makeRequest(ask, { voucher }), sink);
+    await handleCall(deps, makeRequest(ask, { funds: makeFunds(signed) }), sink);
     expect(ledger.reserved.map(({ quote }) => quote - promptCost)).toEqual([8192n, 8000n]);
     expect(sink.headers['x-autopay-output-limit']).toBe('4000');
+  });
+});
+
+describe('a first slice', () => {
+  const refusal = {
+    ok: false,
+    refusal: { code: 'insufficient_headroom', channel: makeChannel(), requiredCumulative: 0n },
+  } as const;
+  /** Of 1,000 tokens of output the payer has signed for 10. */
+  const body = { ...askStream, max_tokens: 1_000 };
+  const hidden = streamEvents.map((event) => event.replace('"completion_tokens":5', '"completion_tokens":500'));
+
+  function makeSliced(firstSlice: boolean, ...streams: (readonly string[])[]) {
+    const ledger = new FakeLedger();
+    ledger.onReserve = ({ quote }) => (quote > 2_000n ? refusal : undefined);
+    const slices = { outputTokens: 10, waitMs: 100, unpaid: new Set<Hex>(), extend: () => Promise.resolve(refusal) };
+    const transport = makeTransport(...streams.map((events) => makeStream(events)));
+    return { ledger, deps: makeDeps({ ledger, transport, slices, route: makeRoute({ firstSlice }) }) };
+  }
+  const call = async (deps: CallDeps) => {
+    const sink = new MemorySink();
+    await handleCall(deps, makeRequest(body, { takesSlices: true }), sink);
+    return sink;
+  };
+
+  test('is an opt-in of the route, since hidden output would run unpaid', async () => {
+    const { deps, ledger } = makeSliced(false, streamEvents);
+    await expect(call(deps)).rejects.toMatchObject({ code: 'insufficient_headroom' });
+    expect(ledger.reserved).toHaveLength(1);
+  });
+
+  test('is given again to a channel that paid for all that it got', async () => {
+    const { deps } = makeSliced(true, streamEvents, streamEvents);
+    expect((await call(deps)).text).toContain('[DONE]');
+    expect((await call(deps)).text).toContain('[DONE]');
+  });
+
+  test('is given no more to a channel that left a stream partly unpaid', async () => {
+    const { deps, ledger } = makeSliced(true, hidden, streamEvents);
+    await call(deps);
+    expect(ledger.charged[0]?.metered).toBeGreaterThan(ledger.reserved.at(-1)?.quote ?? 0n);
+    await expect(call(deps)).rejects.toMatchObject({ code: 'insufficient_headroom' });
+    expect(ledger.charged).toHaveLength(1);
   });
 });
 

@@ -2,8 +2,10 @@ import { CallError } from './call-error.ts';
 import { CallFailure, errorOfReason, type CallContext } from './call-context.ts';
 import { CallWatch } from './call-watch.ts';
 import { prepareCall } from './prepare-call.ts';
+import { readIdempotency } from './read-idempotency.ts';
 import { relayJson } from './relay-json.ts';
 import { relayStream } from './relay-stream.ts';
+import { replayCall } from './replay-call.ts';
 import { reserveCall } from './reserve-call.ts';
 import type { CallDeps, CallRequest, CallSummary, ResponseSink } from './types.ts';
 
@@ -14,6 +16,9 @@ import type { CallDeps, CallRequest, CallSummary, ResponseSink } from './types.t
  * does before the charge is durable. A call that fails is released, never charged, and that is durable before the client
  * is told.
  *
+ * A request that repeats an earlier paid one (by its Idempotency-Key, or by the payment itself) is answered as that was, once
+ * that has ended, and charged nothing.
+ *
  * Once an answer has begun, only a failure of its provider (or of the relay itself) leaves it uncharged: where the client
  * goes or stalls, or one of the relay's limits ends it, what was read of it is charged.
  *
@@ -22,11 +27,26 @@ import type { CallDeps, CallRequest, CallSummary, ResponseSink } from './types.t
  */
 export async function handleCall(deps: CallDeps, request: CallRequest, sink: ResponseSink): Promise<void> {
   const call = prepareCall(deps, request.body);
-  const reserved = await reserveCall(deps, request, call);
+  // A free call is ordered anew each time: nobody pays twice.
+  const idempotency = call.route.prices === null ? null : readIdempotency(request);
+  const serve = async () => {
+    for (;;) {
+      const reserved = await reserveCall(deps, { request, call, idempotency });
+      if (!('repeats' in reserved)) return runCall({ deps, request, sink, call, reserved });
+      // The first call may have failed: then this one is tried in its place.
+      if (await replayCall({ deps, request, sink }, reserved.repeats)) return;
+    }
+  };
+  return idempotency === null ? serve() : deps.running.run(request.callId, serve);
+}
+
+/** A call whose quote is held. */
+async function runCall(options: Omit<CallContext, 'watch'>): Promise<void> {
+  const { deps, reserved, sink } = options;
   const watch = new CallWatch({ sink, limits: deps.limits, durable: reserved.durable });
-  const context: CallContext = { deps, request, sink, call, reserved, watch };
+  const context: CallContext = { ...options, watch };
   try {
-    await (call.chat.stream ? relayStream(context) : relayJson(context));
+    await (options.call.chat.stream ? relayStream(context) : relayJson(context));
   } catch (error) {
     watch.leaveUpstream();
     // Charged, and on its way to the client.

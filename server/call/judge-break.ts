@@ -3,7 +3,8 @@ import type { CallWatch } from './call-watch.ts';
 import { TransportError } from './transport.ts';
 
 /** Why an answer that had begun is not whole although its provider did not fail. Such a call is charged. */
-export type BreakReason = Extract<ErrorCode, 'call_timeout' | 'answer_too_long' | 'client_too_slow'> | 'client_gone';
+export type BreakReason =
+  Extract<ErrorCode, 'call_timeout' | 'answer_too_long' | 'client_too_slow' | 'voucher_missing'> | 'client_gone';
 
 /**
  * Says who broke off an answer that had begun. What was generated has been paid for by the relay, so a payer who leaves,

@@ -2,14 +2,17 @@ import { commit, createSalt } from '../../protocol/receipt/commitments.ts';
 import { answerHeaders } from './answer-headers.ts';
 import { CallFailure, failAnswer, failAttempts, planAttempts, type CallContext } from './call-context.ts';
 import { chargeBrokenOff } from './charge-broken-off.ts';
-import { chargeCall, type Charged } from './charge-call.ts';
+import { chargeCall } from './charge-call.ts';
+import { finishPayment } from './finish-payment.ts';
 import { judgeBreak } from './judge-break.ts';
+import { keepAnswer } from './keep-answer.ts';
 import { readJsonAnswer } from './read-json-answer.ts';
-import type { OpenAttempt } from './router.ts';
+
+const contentType = 'application/json';
 
 /**
  * Relays a call that is answered by one JSON body: read whole, charged, then sent as the exact bytes that came.
- * @throws CallFailure, CallError; nothing has been sent then.
+ * @throws CallFailure; CallError if it is charged; nothing has been sent then.
  */
 export async function relayJson(context: CallContext): Promise<void> {
   const { deps, sink } = context;
@@ -26,8 +29,17 @@ export async function relayJson(context: CallContext): Promise<void> {
     if (reason === null) throw failAnswer(context, { failed, attempt, cause: value.cut });
     return chargeBrokenOff(context, { reason, charge });
   }
-  const charged = await chargeCall(context, { ...charge, brokenOff: null });
-  sink.start(200, jsonHeaders(context, { attempt, charged, length: value.bytes.length }));
+  const headers = { 'cache-control': 'private, no-store', ...answerHeaders(context, attempt) };
+  const answer = keepAnswer(context, { contentType, headers, body: value.bytes });
+  const charged = await chargeCall(context, { ...charge, brokenOff: null, answer });
+  const finished = await finishPayment(context, charged);
+  sink.start(200, {
+    'content-type': contentType,
+    'content-length': String(value.bytes.length),
+    'x-autopay-receipt': charged.receipt,
+    ...headers,
+    ...finished.headers,
+  });
   sink.end(value.bytes);
 }
 
@@ -41,19 +53,4 @@ export async function awaitDurable({ reserved }: CallContext): Promise<void> {
   } catch (cause) {
     throw new CallFailure({ reason: 'internal_error', attempts: [], cause });
   }
-}
-
-function jsonHeaders(
-  context: CallContext,
-  options: { attempt: OpenAttempt; charged: Charged; length: number },
-): Record<string, string> {
-  const { paymentReceipt, receipt } = options.charged;
-  return {
-    'content-type': 'application/json',
-    'content-length': String(options.length),
-    'cache-control': 'private, no-store',
-    'x-autopay-receipt': receipt,
-    ...(paymentReceipt !== null && { 'payment-receipt': Buffer.from(paymentReceipt).toString('base64url') }),
-    ...answerHeaders(context, options.attempt),
-  };
 }

@@ -3,8 +3,11 @@ import { createSalt, startCommitment } from '../../protocol/receipt/commitments.
 import { answerHeaders } from './answer-headers.ts';
 import { CallFailure, failAnswer, failAttempts, planAttempts, type CallContext } from './call-context.ts';
 import { chargeBrokenOff } from './charge-broken-off.ts';
-import { chargeCall, type Charged } from './charge-call.ts';
+import { chargeCall } from './charge-call.ts';
+import { endStream } from './finish-payment.ts';
 import { judgeBreak } from './judge-break.ts';
+import { KeptStream } from './keep-answer.ts';
+import { PayAsYouStream, VoucherMissing } from './pay-as-you-stream.ts';
 import { awaitDurable } from './relay-json.ts';
 import { StreamAnswer } from './stream-answer.ts';
 
@@ -31,37 +34,59 @@ export async function relayStream(context: CallContext): Promise<void> {
   const describeCharge = () => {
     return { facts: answer.meter, attempt, failed, responseSalt, responseCommitment: commitment.digest() };
   };
+  const headers = { ...streamHeaders, ...answerHeaders(context, attempt) };
+  const kept = context.reserved.keepsAnswer ? new KeptStream() : null;
+  const paying = payAsYouStream(context);
   try {
     await awaitDurable(context);
-    sink.start(200, { ...streamHeaders, ...answerHeaders(context, attempt) });
-    await pump(context, { answer, commitment });
+    sink.start(200, { 'content-type': contentType, ...headers });
+    await pump(context, { answer, commitment, kept, paying });
+    await paying?.settle(answer.meter);
   } catch (cause) {
     answer.destroy();
     if (cause instanceof CallFailure) throw cause;
-    const reason = judgeBreak(context.watch, cause);
+    const reason = cause instanceof VoucherMissing ? 'voucher_missing' : judgeBreak(context.watch, cause);
     if (reason === null) throw failAnswer(context, { failed, attempt, cause });
     return chargeBrokenOff(context, { reason, charge: describeCharge() });
   }
   finishQuietly(answer);
-  const charged = await chargeCall(context, { ...describeCharge(), brokenOff: null });
-  sink.end(closingEvents(charged, context.request.payment.wantsPaymentEvents));
+  const body = kept?.take() ?? null;
+  const stored = body && { contentType, headers, body };
+  await endStream(context, await chargeCall(context, { ...describeCharge(), brokenOff: null, answer: stored }));
 }
 
+const contentType = 'text/event-stream; charset=utf-8';
 const streamHeaders = {
-  'content-type': 'text/event-stream; charset=utf-8',
-  'cache-control': 'private, no-cache',
+  'cache-control': 'private, no-store, no-transform',
   // nginx would buffer the stream.
   'x-accel-buffering': 'no',
 };
 
+/** What a stream passes through. */
+interface StreamParts {
+  answer: StreamAnswer;
+  commitment: Hash;
+  kept: KeptStream | null;
+  /** Null where all of the quote is held. */
+  paying: PayAsYouStream | null;
+}
+
+function payAsYouStream({ deps, request, reserved, watch }: CallContext): PayAsYouStream | null {
+  const { quote, sale, slice: first } = reserved;
+  const { slices: terms } = deps;
+  return first && sale && terms
+    ? new PayAsYouStream({ callId: request.callId, terms, first, quote, sale, watch })
+    : null;
+}
+
 /** Passes everything before `[DONE]`. A client that has gone does not stop it: what it ordered is billed. */
-async function pump(
-  { watch }: CallContext,
-  { answer, commitment }: { answer: StreamAnswer; commitment: Hash },
-): Promise<void> {
+async function pump({ watch }: CallContext, { answer, commitment, kept, paying }: StreamParts): Promise<void> {
   for (let bytes = await answer.next(); bytes !== null; bytes = await answer.next()) {
     if (bytes.length === 0) continue;
+    // No chunk leaves that is not paid for.
+    if (paying) await paying.cover(answer.meter);
     commitment.update(bytes);
+    kept?.add(bytes);
     await watch.write(bytes);
   }
 }
@@ -69,14 +94,4 @@ async function pump(
 function finishQuietly(answer: StreamAnswer): void {
   const timer = setTimeout(() => answer.destroy(), trailingTimeoutMs);
   void answer.finish().finally(() => clearTimeout(timer));
-}
-
-/**
- * What ends a whole stream. The receipt is a comment, since OpenAI's clients break on named events; the named MPP event
- * goes to those who paid by MPP, and after `[DONE]`, where those clients no longer read.
- */
-function closingEvents(charged: Charged, wantsPaymentEvents: boolean): Buffer {
-  const closing = `: autopay-receipt ${charged.receipt}\n\ndata: [DONE]\n\n`;
-  const showsPayment = wantsPaymentEvents && charged.paymentReceipt !== null;
-  return Buffer.from(showsPayment ? `${closing}event: payment-receipt\ndata: ${charged.paymentReceipt}\n\n` : closing);
 }

@@ -1,10 +1,21 @@
 import { describe, expect, it } from 'vitest';
+import { zeroBytes32 } from '../../protocol/bytes/hex.ts';
 import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
 import type { Router } from './router.ts';
-import { FakeLedger, makeCallDeps, makeChannel, makeRequest, makeRoute, wideBudgets } from './call-fixtures.ts';
+import {
+  directPayment,
+  FakeLedger,
+  makeCallDeps,
+  makeChannel,
+  makePriceList,
+  makeRequest,
+  makeRoute,
+  unpaid,
+  wideBudgets,
+} from './call-fixtures.ts';
 import { prepareCall } from './prepare-call.ts';
 import { reserveCall } from './reserve-call.ts';
-import type { CallDeps, ModelBudgets } from './types.ts';
+import type { Admission, CallDeps, ModelBudgets } from './types.ts';
 
 const router: Router = {
   run: () => {
@@ -17,7 +28,11 @@ function reserve(options: Partial<CallDeps>) {
   const ledger = new FakeLedger();
   const deps = makeCallDeps({ router, ledger, ...options });
   const request = makeRequest(body);
-  return { ledger, request, outcome: reserveCall(deps, request, prepareCall(deps, request.body)) };
+  return {
+    ledger,
+    request,
+    outcome: reserveCall(deps, { request, call: prepareCall(deps, request.body), idempotency: null }),
+  };
 }
 
 describe('the reservation of a call', () => {
@@ -51,6 +66,22 @@ describe('the reservation of a call', () => {
     expect(ledger.reserved).toMatchObject([{ budget: null }]);
   });
 
+  it('counts on a free route for the address that asks, and is refused beyond its limit', async () => {
+    const route = makeRoute({ prices: null });
+    const asked: string[] = [];
+    const take = (address: string) => {
+      asked.push(address);
+      if (asked.length > 1) throw new AutoPayError('rate_limit_exceeded', 'Later.');
+    };
+    const deps = { routes: new Map([[route.model, route]]), freeLimit: { take } };
+    await reserve(deps).outcome;
+    const { ledger, outcome } = reserve(deps);
+    await expect(outcome).rejects.toMatchObject({ code: 'rate_limit_exceeded' });
+    expect(ledger.reserved).toEqual([]);
+    await reserve({ freeLimit: { take } }).outcome;
+    expect(asked).toEqual(['127.0.0.1', '127.0.0.1']);
+  });
+
   it('is not made while the budgets are unknown', async () => {
     const budgets: ModelBudgets = {
       terms: () => {
@@ -71,9 +102,11 @@ describe('the reservation of a call', () => {
     const { ledger, outcome } = reserve({ authority });
     await expect(outcome).rejects.toMatchObject({ code: 'relay_not_authorized', status: 503 });
     expect(ledger.reserved).toEqual([]);
-    const unpaid = makeRequest(body, { voucher: null, channel: null });
+    const poor = makeRequest(body, unpaid);
     const deps = makeCallDeps({ router, authority });
-    await expect(reserveCall(deps, unpaid, prepareCall(deps, unpaid.body))).rejects.toMatchObject({ status: 503 });
+    await expect(
+      reserveCall(deps, { request: poor, call: prepareCall(deps, poor.body), idempotency: null }),
+    ).rejects.toMatchObject({ status: 503 });
     const route = makeRoute({ prices: null });
     await expect(reserve({ authority, routes: new Map([[route.model, route]]) }).outcome).resolves.toBeDefined();
   });
@@ -105,5 +138,98 @@ describe('the reservation of a call', () => {
         resetsAt: '2024-10-05T00:00:00.000Z',
       },
     });
+  });
+});
+
+describe('the quote', () => {
+  const { max_tokens: _, ...unlimited } = body;
+  const asked = makeRequest(unlimited);
+  const promptCost = BigInt(asked.body.length + 64);
+  const whole = promptCost + 2n * 4_096n;
+
+  async function quotesOf(payment: Partial<Admission>, onReserve?: FakeLedger['onReserve']): Promise<bigint[]> {
+    const ledger = new FakeLedger();
+    ledger.onReserve = onReserve;
+    const deps = makeCallDeps({ router, ledger });
+    const request = makeRequest(unlimited, payment);
+    const call = prepareCall(deps, request.body);
+    await reserveCall(deps, { request, call, idempotency: null }).catch(() => undefined);
+    return ledger.reserved.map(({ quote }) => quote - promptCost);
+  }
+
+  const channel = makeChannel({ acceptedCumulative: promptCost + 10_000n, charged: 500n, reserved: 500n });
+  const key: Partial<Admission> = { funds: { kind: 'key', channelId: channel.channelId }, channel };
+  const scope = { id: 'key:k1', window: 0, limit: 10_000n, charged: 0n, endsAtSeconds: null };
+
+  it('of an API key shrinks to the headroom of its channel, and to its own', async () => {
+    expect(await quotesOf(key)).toEqual([8_192n]);
+    const spent = { ...channel, charged: 4_000n };
+    expect(await quotesOf({ ...key, channel: spent })).toEqual([5_500n]);
+    expect(await quotesOf({ ...key, headroom: promptCost + 2_000n })).toEqual([2_000n]);
+    expect(await quotesOf({ ...key, channel: spent, headroom: whole })).toEqual([5_500n]);
+  });
+
+  it('shrinks once more to what a scope has left', async () => {
+    const refuse = { ok: false, refusal: { code: 'scope_exceeded', channel, requiredCumulative: 0n } } as const;
+    const left = { ...scope, reserved: scope.limit - promptCost - 3_000n };
+    const onReserve: FakeLedger['onReserve'] = ({ quote }) =>
+      quote > promptCost + 3_000n ? { ...refuse, refusal: { ...refuse.refusal, scope: left } } : undefined;
+    expect(await quotesOf(key, onReserve)).toEqual([8_192n, 3_000n]);
+  });
+
+  it('of an allowance shrinks to it; of another payment never', async () => {
+    const allowance = directPayment({ kind: 'allowance', maximum: whole, available: whole });
+    expect(await quotesOf({ ...allowance, headroom: promptCost + 4_000n })).toEqual([4_000n]);
+    const refused = { code: 'insufficient_allowance', channel: null, requiredCumulative: 0n } as const;
+    const onReserve: FakeLedger['onReserve'] = ({ quote }) =>
+      quote > promptCost + 1_000n
+        ? { ok: false, refusal: { ...refused, availableAllowance: promptCost + 1_000n } }
+        : undefined;
+    expect(await quotesOf({ ...allowance, headroom: whole }, onReserve)).toEqual([8_192n, 1_000n]);
+    expect(await quotesOf(directPayment({ maximum: promptCost + 4_000n }))).toEqual([8_192n]);
+  });
+
+  it('is held with the scopes and the key of the call; on a free route without scopes', async () => {
+    const scopes = [scope];
+    const ledger = new FakeLedger();
+    for (const prices of [makeRoute().prices, null]) {
+      const deps = makeCallDeps({ router, ledger, route: makeRoute({ prices }) });
+      const request = makeRequest(body, { ...key, scopes, keyId: 'k1' });
+      await reserveCall(deps, { request, call: prepareCall(deps, request.body), idempotency: null });
+    }
+    expect(ledger.reserved).toMatchObject([
+      { funds: key.funds, scopes, keyId: 'k1' },
+      { funds: null, scopes: [], keyId: 'k1' },
+    ]);
+  });
+});
+
+describe('a repeated call', () => {
+  const idempotency = { scope: 's', key: 'k', bodyDigest: zeroBytes32 };
+
+  function repeat(options: Partial<CallDeps> & { ledger: FakeLedger }) {
+    const deps = makeCallDeps({ router, ...options });
+    const request = makeRequest(body);
+    return reserveCall(deps, { request, call: prepareCall(deps, request.body), idempotency });
+  }
+
+  it('is told from the refusal', async () => {
+    const ledger = new FakeLedger();
+    ledger.onReserve = () => ({
+      ok: false,
+      refusal: { code: 'idempotent_repeat', channel: null, requiredCumulative: 0n, usedByCallId: 'first' },
+    });
+    expect(await repeat({ ledger })).toEqual({ repeats: 'first' });
+  });
+
+  it('is known also while nothing can be sold: its client must not be sent to pay anew', async () => {
+    const ledger = new FakeLedger();
+    const prices = makePriceList({ isInForce: false });
+    await expect(repeat({ ledger, prices })).rejects.toMatchObject({ code: 'price_table_unpublished' });
+    ledger.findRepeat = () => Promise.resolve({ callId: 'first', state: 'charged', isSame: true });
+    expect(await repeat({ ledger, prices })).toEqual({ repeats: 'first' });
+    ledger.findRepeat = () => Promise.resolve({ callId: 'first', state: 'charged', isSame: false });
+    await expect(repeat({ ledger, prices })).rejects.toMatchObject({ code: 'price_table_unpublished' });
+    expect(ledger.reserved).toEqual([]);
   });
 });

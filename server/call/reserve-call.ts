@@ -1,10 +1,14 @@
 import { zeroAddress } from '../../protocol/bytes/hex.ts';
 import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
-import type { BudgetTerms, ChannelState, ReserveOutcome, ReserveRefusal, VerifiedVoucher } from '../ledger/ledger.ts';
+import type { BudgetTerms, Funds, Idempotency, ReserveOutcome, ReserveRefusal } from '../ledger/ledger.ts';
+import { quoteOfBounds } from '../../protocol/pricing/token-prices.ts';
 import type { SaleTerms } from '../metering/price-list.ts';
 import { quoteCall, shrinkQuote, type Quote } from '../metering/quote-call.ts';
+import type { FirstSlice } from './pay-as-you-stream.ts';
 import type { PreparedCall } from './prepare-call.ts';
 import { quoteTokens } from './quote-tokens.ts';
+import { headroomOf, roomAfter } from './read-headroom.ts';
+import { refuseReservation } from './refuse-reservation.ts';
 import type { CallDeps, CallRequest } from './types.ts';
 
 /** A call whose quote is held. */
@@ -13,6 +17,10 @@ export interface ReservedCall {
   /** What the call is sold at; null on a free route. */
   sale: SaleTerms | null;
   admittedAtMs: number;
+  /** Set where less than the quote is held, since its payer signs as the stream comes. */
+  slice: FirstSlice | null;
+  /** Whether its answer is kept, to be given again. */
+  keepsAnswer: boolean;
   /** See ReserveOutcome: nothing may reach the client before. */
   durable: Promise<void>;
 }
@@ -20,89 +28,154 @@ export interface ReservedCall {
 /** The lease outlives the call by this much, so that the sweeper never frees what is still being charged. */
 const leaseMarginMs = 60_000;
 
-const remedies: Record<ReserveRefusal['code'], string> = {
-  voucher_already_used: 'This voucher has paid for a call already. Sign one with a higher cumulative amount.',
-  insufficient_headroom: 'The voucher does not cover the quote. Sign one for at least requiredCumulative.',
-  amount_exceeds_deposit: 'The voucher is beyond the deposit of its channel. Top the channel up, or open another.',
-  channel_not_found: 'The relay does not know this channel. Open one on the chain first.',
-  channel_finalized: 'This channel is closed. Open another.',
-  channel_out_of_books: 'More was taken from this channel than the books know of. Open another.',
-  channel_wrong_token: 'This channel holds another token than this relay takes. Open one in a token of the challenges.',
-  channel_closing: 'A close of this channel is pending. Top it up to cancel the close, or open another.',
-  model_budget_exceeded:
-    'What this model may spend per UTC day is set by vote, and today’s rest does not cover this call. Ask for fewer output tokens, take another model, or call again at resetsAt.',
-};
+/** A call that came before: not reserved again, but answered as the first was. */
+export interface RepeatedCall {
+  /** The first call's. */
+  repeats: string;
+}
 
-const dayMs = 86_400_000;
+interface ReserveOptions {
+  request: CallRequest;
+  call: PreparedCall;
+  /** Null where a repeated request is another call; on a free route. */
+  idempotency: Idempotency | null;
+}
 
 /**
- * Holds the quote against the payer's headroom and the model's budget of the day, in the token of the channel that pays.
- * Where the client set no output limit, the quote shrinks to the headroom.
- * @throws AutoPayError `relay_not_authorized`, `payment_required`, what `PriceList.termsFor` and `ModelBudgets.terms` throw, or the ledger's refusal,
+ * Holds the quote against the payer's funds, the caps on its spending and the model's budget of the day, in the token that it
+ * pays in. Where the client set no output limit, the quote shrinks to the headroom of a channel, a key or an allowance.
+ * @throws AutoPayError `rate_limit_exceeded` (free routes), `relay_not_authorized`, `payment_required`, what `PriceList.termsFor` and `ModelBudgets.terms` throw, or the ledger's refusal,
  * with the numbers that mend it.
  */
-export async function reserveCall(deps: CallDeps, request: CallRequest, call: PreparedCall): Promise<ReservedCall> {
+export async function reserveCall(deps: CallDeps, options: ReserveOptions): Promise<ReservedCall | RepeatedCall> {
+  const { call, request } = options;
   const atMs = deps.clock.nowMs();
-  const { voucher, channel } = request.payment;
-  const { prices: rows, model } = call.route;
-  // Nothing to pay: a voucher that came along is not used up.
-  if (rows === null) {
-    return hold(deps, { request, call, quote: quoteCall(call.quoteInput, null), paid: null, admittedAtMs: atMs });
+  // Nothing to pay: funds that came along are not used up.
+  if (call.route.prices === null) {
+    deps.freeLimit.take(request.clientAddress);
+    return hold(deps, {
+      request,
+      call,
+      idempotency: null,
+      quote: quoteCall(call.quoteInput, null),
+      paid: null,
+      admittedAtMs: atMs,
+    });
   }
+  let paid: PaidTerms;
+  try {
+    paid = readTerms(deps, options, atMs);
+  } catch (error) {
+    // What cannot be sold now may have been sold before: whoever asks for its answer again must not be sent to pay anew.
+    const repeat = options.idempotency && (await deps.ledger.findRepeat(options.idempotency));
+    if (repeat?.isSame) return { repeats: repeat.callId };
+    throw error;
+  }
+  const { funds, sale } = paid;
+  const headroom = headroomOf(funds, request.payment);
+  const { quoteInput: input } = call;
+  let quote = quoteCall(input, sale);
+  if (headroom !== null) quote = shrinkQuote(quote, { input, tariff: sale, headroom });
+  return hold(deps, { ...options, quote, paid, admittedAtMs: atMs });
+}
+
+/** What a call is paid with, and sold at. */
+interface PaidTerms {
+  funds: Funds;
+  sale: SaleTerms;
+  budget: BudgetTerms;
+}
+
+function readTerms(deps: CallDeps, { request, call }: ReserveOptions, atMs: number): PaidTerms {
+  const { funds, token } = request.payment;
+  const { prices, model } = call.route;
   // Before payment is asked for: it could not be collected, or the receipt would be no evidence.
   deps.authority.require();
-  if (voucher === null || channel === null) {
+  if (funds === null || token === null) {
     // What can be paid in no token at present is not for sale: that is said before payment is asked for.
     quoteTokens(deps, call);
     throw new AutoPayError(
       'payment_required',
-      'This model is paid per call. Sign a voucher for the quote, or use the sidecar or payFetch, which do it for you.',
+      'This model is paid per call. Pay the quote by one of the offers of this answer, or use the sidecar or payFetch, which do it for you.',
     );
   }
-  const { token } = channel;
-  const sale = deps.prices.termsFor(rows, { token, atMs });
-  const budget = deps.budgets.terms({ model, token, atMs });
-  const headroom = headroomOf(channel, voucher);
-  const quote = shrinkQuote(quoteCall(call.quoteInput, sale), { input: call.quoteInput, tariff: sale, headroom });
-  return hold(deps, { request, call, quote, paid: { voucher, sale, budget }, admittedAtMs: atMs });
+  const sale = deps.prices.termsFor(prices ?? [], { token, atMs });
+  return { funds, sale, budget: deps.budgets.terms({ model, token, atMs }) };
 }
 
-interface HoldOptions {
-  request: CallRequest;
-  call: PreparedCall;
+interface HoldOptions extends ReserveOptions {
   quote: Quote;
   /** Null on a free route. */
-  paid: { voucher: VerifiedVoucher; sale: SaleTerms; budget: BudgetTerms } | null;
+  paid: PaidTerms | null;
   admittedAtMs: number;
 }
 
-async function hold(deps: CallDeps, options: HoldOptions): Promise<ReservedCall> {
-  const { call, paid, admittedAtMs } = options;
+async function hold(deps: CallDeps, options: HoldOptions): Promise<ReservedCall | RepeatedCall> {
+  const { call, paid, idempotency, admittedAtMs } = options;
   let { quote } = options;
   let outcome = await reserve(deps, options, quote);
-  if (!outcome.ok && paid && outcome.refusal.code === 'insufficient_headroom') {
+  const room = outcome.ok || paid === null ? null : roomAfter(outcome.refusal, options.request.payment);
+  if (room !== null && paid !== null) {
     // Parallel calls took headroom since admission: once more with what the ledger says is left.
-    const { sale, voucher } = paid;
-    const headroom = headroomOf(outcome.refusal.channel, voucher);
     const { quoteInput: input } = call;
-    const smaller = shrinkQuote(quoteCall(input, sale), { input, tariff: sale, headroom });
+    const smaller = shrinkQuote(quoteCall(input, paid.sale), { input, tariff: paid.sale, headroom: room });
     if (smaller.shrunk && smaller.amount < quote.amount) {
       quote = smaller;
       outcome = await reserve(deps, options, quote);
     }
   }
-  if (!outcome.ok) throw refuse(outcome.refusal, options, quote);
+  let slice: FirstSlice | null = null;
+  const amount = outcome.ok ? null : firstSliceOf(deps, { ...options, quote }, outcome.refusal);
+  if (amount !== null && paid !== null) {
+    const sliced = await reserve(deps, options, { ...quote, amount });
+    if (sliced.ok) slice = { held: amount, budget: paid.budget };
+    if (sliced.ok) outcome = sliced;
+  }
+  if (!outcome.ok) {
+    const { refusal } = outcome;
+    const { code, usedByCallId } = refusal;
+    if (code === 'idempotent_repeat' && usedByCallId !== undefined) return { repeats: usedByCallId };
+    const terms = paid && { funds: paid.funds, token: paid.sale.token, budget: paid.budget };
+    throw refuseReservation({ refusal, quote, model: call.route.model, paid: terms, idempotency });
+  }
+  // Forgotten in a crash, a payment of its own could buy a second answer; of the other funds no more than headroom could be spent.
+  if (paid?.funds.kind === 'direct') await outcome.durable;
   // It is awaited later, and only once; until then a rejection is nobody's yet.
-  outcome.durable.catch(() => undefined);
-  return { quote, sale: paid && paid.sale, admittedAtMs, durable: outcome.durable };
+  else outcome.durable.catch(() => undefined);
+  const keepsAnswer = idempotency !== null;
+  return { quote, slice, sale: paid && paid.sale, keepsAnswer, admittedAtMs, durable: outcome.durable };
+}
+
+/**
+ * What a stream may begin with whose payer signs as it comes: its prompt, and so much output as is held at a time. Null where
+ * it may not.
+ */
+function firstSliceOf(
+  deps: CallDeps,
+  { call, paid, quote, request }: HoldOptions,
+  refusal: ReserveRefusal,
+): bigint | null {
+  const { slices } = deps;
+  const takesSlices = call.chat.stream && request.payment.takesSlices === true;
+  if (!slices || !takesSlices || paid === null || refusal.code !== 'insufficient_headroom') return null;
+  // What is hidden would run unpaid, and so would what a payer has left unpaid before.
+  if (!call.route.firstSlice || paid.funds.kind !== 'voucher') return null;
+  if (slices.unpaid.has(paid.funds.voucher.channelId)) return null;
+  const { promptTokens } = quote;
+  const amount = quoteOfBounds({ promptTokens, choices: 1, outputTokens: slices.outputTokens }, paid.sale);
+  return amount < quote.amount ? amount : null;
 }
 
 function reserve(deps: CallDeps, options: HoldOptions, quote: Quote): Promise<ReserveOutcome> {
-  const { request, call, paid, admittedAtMs } = options;
+  const { request, call, paid, admittedAtMs, idempotency } = options;
   const { callTimeoutMs, drainTimeoutMs } = deps.limits;
+  const { keyId, scopes } = request.payment;
   return deps.ledger.reserve({
     callId: request.callId,
-    voucher: paid && paid.voucher,
+    funds: paid && paid.funds,
+    scopes: paid === null ? [] : scopes,
+    idempotency,
+    keyId,
     token: paid === null ? zeroAddress : paid.sale.token,
     quote: quote.amount,
     model: call.route.model,
@@ -110,43 +183,4 @@ function reserve(deps: CallDeps, options: HoldOptions, quote: Quote): Promise<Re
     admittedAtMs,
     leaseUntilMs: admittedAtMs + callTimeoutMs + drainTimeoutMs + leaseMarginMs,
   });
-}
-
-/** What the payer has authorised, this voucher included, and neither spent nor reserved. */
-function headroomOf(channel: ChannelState | null, voucher: VerifiedVoucher): bigint {
-  if (!channel) return 0n;
-  const { acceptedCumulative, charged, reserved } = channel;
-  const authorised = voucher.cumulativeAmount > acceptedCumulative ? voucher.cumulativeAmount : acceptedCumulative;
-  return authorised - charged - reserved;
-}
-
-function refuse(refusal: ReserveRefusal, { call, paid }: HoldOptions, quote: Quote): AutoPayError {
-  const { channel, code, spending } = refusal;
-  if (spending !== undefined && paid !== null) {
-    const { budget } = paid;
-    const facts = {
-      model: call.route.model,
-      day: budget.day,
-      limitAgpt: String(budget.limitAgpt),
-      spentAgpt: String(spending.charged),
-      reservedAgpt: String(spending.reserved),
-      quoteAgpt: String(spending.quote),
-      resetsAt: new Date((budget.day + 1) * dayMs).toISOString(),
-    };
-    return new AutoPayError(code, remedies[code], { facts });
-  }
-  const facts = {
-    quote: String(quote.amount),
-    ...(paid && { token: paid.sale.token }),
-    requiredCumulative: String(refusal.requiredCumulative),
-    ...(refusal.usedByCallId !== undefined && { callId: refusal.usedByCallId }),
-    ...(channel && {
-      channelId: channel.channelId,
-      acceptedCumulative: String(channel.acceptedCumulative),
-      spent: String(channel.charged),
-      reserved: String(channel.reserved),
-      deposit: String(channel.deposit),
-    }),
-  };
-  return new AutoPayError(code, remedies[code], { facts });
 }

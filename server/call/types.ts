@@ -6,11 +6,14 @@ import type {
   BudgetTerms,
   ChannelState,
   ChargeResult,
+  Funds,
   Ledger,
-  VerifiedVoucher,
+  SpendingScope,
 } from '../ledger/ledger.ts';
 import type { PriceList } from '../metering/price-list.ts';
+import type { SliceTerms } from './pay-as-you-stream.ts';
 import type { Router } from './router.ts';
+import type { RunningCalls } from './running-calls.ts';
 
 /** One provider, model and region that a route can use. */
 export interface Deployment {
@@ -38,6 +41,8 @@ export interface Route {
   maxOutputTokens: number;
   /** Output limit of a request that sets none. */
   defaultMaxOutputTokens: number;
+  /** Whether streams may begin for less than their quote. Only where all output is visible: hidden output is not counted as it runs. */
+  firstSlice: boolean;
   /** The name under which these deployments take the output limit. */
   outputLimitParameter: 'max_completion_tokens' | 'max_tokens';
 }
@@ -54,24 +59,55 @@ export interface CallLimits {
   drainTimeoutMs: number;
 }
 
-/** What a method of payment brings to a call: headroom, and how the payer wants to hear of the charge. */
+/** What a method of payment tells the payer once the call is charged. */
+export interface FinishedPayment {
+  /** Headers of the answer, lower-case, such as `payment-receipt`. A stream, whose headers have gone, does without. */
+  headers: Readonly<Record<string, string>>;
+  /** Whole events of an event stream, to follow `[DONE]`; sent only where `wantsPaymentEvents`. */
+  events: string;
+}
+
+/** What a method of payment brings to a call: what it is charged to, and how the payer wants to hear of the charge. */
 export interface Admission {
-  /** What pays, its signature verified; null if the request carried no payment. */
-  voucher: VerifiedVoucher | null;
-  /** The voucher's channel as the ledger has it; null without a voucher. */
+  /** What pays, its authority verified; null if the request carried no payment. */
+  funds: Funds | null;
+  /** The channel that pays, as the ledger has it; null for other funds. */
   channel: ChannelState | null;
+  /** What it pays in; null without funds. */
+  token: Hex | null;
+  /**
+   * The most that the call may cost, if its answer may be shortened to cost no more: of an API key or an allowance. Null
+   * where the payment is for what was quoted; a voucher's headroom is counted from its channel.
+   */
+  headroom: bigint | null;
+  /** Caps on spending beside the model's budget. */
+  scopes: readonly SpendingScope[];
+  /** The API key that the call came with, for reports. */
+  keyId: string | null;
+  /** Whose Idempotency-Keys the call's is one of: a channel id, a payer, `key:<id>`; null if it may have none. */
+  idempotencyScope: string | null;
   /** The MPP challenge that the payment answers; goes into `Payment-Receipt`. */
   challengeId?: string;
-  /** Whether the request carried `Authorization: Payment`: only then may a stream carry named MPP events. */
+  /** Whether the request carried a `Payment` credential: only then may a stream carry named MPP events. */
   wantsPaymentEvents: boolean;
+  /** Whether the payer may sign for a stream as it comes: then it may begin with less than its quote. */
+  takesSlices?: boolean;
+  /** What the method does once the call is charged; see PaymentMethod. A replayed answer calls it again. */
+  finish: (charge: ChargeResult) => Promise<FinishedPayment>;
 }
 
 /** One request by a client, its body read and its payment verified. */
 export interface CallRequest {
   /** UUIDv7; the sink already answers with it as `x-autopay-call-id`. */
   callId: string;
+  /** Of the URL, without its query. */
+  path: string;
   /** The exact bytes that came. */
   body: Buffer;
+  /** `Idempotency-Key` as it came; null without one. */
+  idempotencyKey: string | null;
+  /** Who asks, as far as the network knows: free routes are limited by it. */
+  clientAddress: string;
   payment: Admission;
 }
 
@@ -138,7 +174,7 @@ export interface RelayAuthority {
 
 /** What the life of a call works with. */
 export interface CallDeps {
-  ledger: Pick<Ledger, 'reserve' | 'charge' | 'release'>;
+  ledger: Pick<Ledger, 'reserve' | 'charge' | 'release' | 'findAnswer' | 'findRepeat'>;
   /** By the name that clients ask for. */
   routes: ReadonlyMap<string, Route>;
   budgets: ModelBudgets;
@@ -146,9 +182,15 @@ export interface CallDeps {
   router: Router;
   clock: Clock;
   limits: CallLimits;
-  /** For the MPP `Payment-Receipt`. */
-  chainId: number;
   prices: Pick<PriceList, 'root' | 'termsFor'>;
+  /** Bounds what one address may use of free routes. `take` throws `rate_limit_exceeded`. */
+  freeLimit: { take(address: string): void };
+  /** How streams begin that their payers have not signed all of; undefined where none does. */
+  slices?: SliceTerms | undefined;
+  /** Calls under way that a repeated request may wait for. */
+  running: RunningCalls;
   /** Called once for each call that had a reservation, after its end. MUST NOT throw. */
   onFinish?: (summary: CallSummary) => void;
+  /** Called where a payment could not be finished though its call was answered: what is owed stays due. MUST NOT throw. */
+  onUnfinished?: (report: { callId: string; error: unknown }) => void;
 }

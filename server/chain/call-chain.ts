@@ -1,10 +1,12 @@
 import { BaseError, decodeErrorResult, type Hex } from 'viem';
+import { agptAbi } from '../../protocol/abi/agpt.ts';
 import { auditLogAbi } from '../../protocol/abi/audit-log.ts';
 import { autoPayLlmAbi } from '../../protocol/abi/auto-pay-llm.ts';
 import { billingDisputesAbi } from '../../protocol/abi/billing-disputes.ts';
 import { keyRegistryAbi } from '../../protocol/abi/key-registry.ts';
 import { modelBudgetsAbi } from '../../protocol/abi/model-budgets.ts';
 import { paymentChannelsAbi } from '../../protocol/abi/payment-channels.ts';
+import { paymentDeskAbi } from '../../protocol/abi/payment-desk.ts';
 import { priceBookAbi } from '../../protocol/abi/price-book.ts';
 import { priceOracleAbi } from '../../protocol/abi/price-oracle.ts';
 import { isHex } from '../../protocol/bytes/hex.ts';
@@ -14,13 +16,14 @@ import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
 const contractErrors = [
   ...[...autoPayLlmAbi, ...paymentChannelsAbi, ...auditLogAbi, ...modelBudgetsAbi],
   ...[...priceBookAbi, ...priceOracleAbi, ...keyRegistryAbi, ...billingDisputesAbi],
+  ...[...paymentDeskAbi, ...agptAbi],
 ].filter((entry) => entry.type === 'error');
 
 /**
  * Runs one exchange with the chain and gives its failures our codes.
  * @param what what was tried, for the message, as in "reading channel 0x…".
- * @throws AutoPayError `transaction_reverted` with the contract's reason if the chain refused (facts `contractError` and
- * `contractErrorArguments`, separated by ", "), `chain_unavailable` if it could not be asked. The endpoint's address, which
+ * @throws AutoPayError `transaction_reverted` with the contract's reason if the chain refused (facts `contractError`, of
+ * an error of others its selector, and `contractErrorArguments`, separated by ", "), `chain_unavailable` if it could not be asked. The endpoint's address, which
  * may carry a key, is in no message.
  */
 export async function callChain<T>(what: string, exchange: () => Promise<T>): Promise<T> {
@@ -77,6 +80,7 @@ function describeRevert(data: Hex): RevertReason {
     const facts = { contractError: errorName, contractErrorArguments };
     return { text: `${errorName}(${contractErrorArguments})`, facts };
   } catch {
-    return { text: `an error with the selector ${data.slice(0, 10)}`, facts: {} };
+    const selector = data.slice(0, 10);
+    return { text: `an error with the selector ${selector}`, facts: { contractError: selector } };
   }
 }

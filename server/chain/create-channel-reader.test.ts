@@ -3,6 +3,7 @@ import { toHex, zeroAddress, zeroBytes32, type Hex } from '../../protocol/bytes/
 import { deployStack, type ChainStack, type TestChannel } from '../../test/support/deploy-stack.ts';
 import { createChainClient } from './create-chain-client.ts';
 import { createChannelReader, type ChannelReader } from './create-channel-reader.ts';
+import type { Finality } from './finality.ts';
 
 let stack: ChainStack;
 let reader: ChannelReader;
@@ -10,7 +11,7 @@ let channel: TestChannel;
 const unknownId = toHex(Buffer.alloc(32, 7));
 
 function readerOf(
-  overrides: { maxBlocksPerQuery?: number; paymentChannels?: Hex; rpcUrl?: string } = {},
+  overrides: { maxBlocksPerQuery?: number; paymentChannels?: Hex; rpcUrl?: string; finality?: Finality } = {},
 ): ChannelReader {
   const { chain, contracts } = stack;
   const { rpcUrl = chain.rpcUrl, ...rest } = overrides;
@@ -21,6 +22,7 @@ function readerOf(
     payee: contracts.autoPayLLM,
     deployedAtBlock: contracts.deployedAtBlock,
     maxBlocksPerQuery: 10_000,
+    finality: { kind: 'blocks', count: 0 },
     findSalt: async () => undefined,
     ...rest,
   });
@@ -52,6 +54,39 @@ describe('a channel reader', () => {
     // Block by block finds it too.
     expect(await readerOf({ maxBlocksPerQuery: 1 }).readChannel(channel.channelId)).toEqual(expected);
     expect(await reader.readOpenTransaction(channel.transactionHash, channel)).toEqual(expected);
+  });
+
+  it('counts a deposit once it is deep enough, as often as it is raised, and again after a reorganisation', async () => {
+    const careful = readerOf({ finality: { kind: 'blocks', count: 2 } });
+    const before = await stack.chain.request('evm_snapshot');
+    const opened = await stack.openChannel({ deposit: 100n });
+    const { channelId, transactionHash, salt } = opened;
+    const pending = { seenDeposit: 100n, retryAfterSeconds: 4 };
+    expect(await careful.readChannel(channelId)).toMatchObject({ deposit: 0n, pending });
+    await stack.chain.mine(1);
+    await expect(careful.readOpenTransaction(transactionHash, opened)).rejects.toMatchObject({
+      code: 'channel_not_confirmed',
+      facts: { channelId, seenDeposit: '100', retryAfterSeconds: 4 },
+    });
+    await stack.chain.mine(1);
+    const confirmed = await careful.readOpenTransaction(transactionHash, opened);
+    expect(confirmed).toMatchObject({ deposit: 100n });
+    expect(confirmed.pending).toBeUndefined();
+
+    await stack.approve(20n);
+    const topUp = await stack.sendAsPayer({ functionName: 'topUp', args: [channelId, 20n] });
+    expect(await careful.readChannel(channelId)).toMatchObject({ deposit: 100n, pending: { seenDeposit: 120n } });
+    const raised = { channelId, amount: 20n };
+    await expect(careful.readTopUpTransaction(topUp.transactionHash, raised)).rejects.toMatchObject({
+      code: 'channel_not_confirmed',
+    });
+    await stack.chain.mine(2);
+    expect(await careful.readTopUpTransaction(topUp.transactionHash, raised)).toMatchObject({ deposit: 120n });
+
+    await stack.chain.request('evm_revert', [before]);
+    expect(await careful.readChannel(channelId)).toBeUndefined();
+    await stack.openChannel({ deposit: 7n, salt });
+    expect(await careful.readChannel(channelId)).toMatchObject({ deposit: 0n, pending: { seenDeposit: 7n } });
   });
 
   it('says at which block it read, and does not answer from before a block that must exist', async () => {

@@ -1,4 +1,5 @@
 import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
+import { describeError } from '../log.ts';
 import type { JobLog } from './job-log.ts';
 
 /** Work that recurs. */
@@ -65,7 +66,7 @@ export function createJob<Result>(options: JobOptions<Result>): Job<Result> {
       pauseMs = intervalMs;
     } catch (error) {
       pauseMs = Math.min(pauseMs * 2, maxRetryMs);
-      log.error({ job: name, retryInMs: pauseMs, ...describeError(error) }, 'a background job failed');
+      log.error({ job: name, retryInMs: pauseMs, error: describeError(error) }, 'a background job failed');
     }
     if (!stopped) timer = setTimeout(() => void tick(), pauseMs);
   }
@@ -80,13 +81,4 @@ export function createJob<Result>(options: JobOptions<Result>): Job<Result> {
       await current;
     },
   };
-}
-
-/** What a log may say of an error: code, message and the causes' short messages (an endpoint's URL stands in none). */
-export function describeError(error: unknown): Record<string, string> {
-  if (!(error instanceof Error)) return { error: 'unknown' };
-  const code = error instanceof AutoPayError ? error.code : error.name;
-  const cause = error.cause;
-  const short = (cause as { shortMessage?: unknown } | undefined)?.shortMessage;
-  return { code, error: error.message, ...(typeof short === 'string' ? { cause: short } : {}) };
 }

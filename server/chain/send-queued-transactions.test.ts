@@ -1,12 +1,17 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
 import { createWalletClient, encodeFunctionData, http, keccak256 } from 'viem';
 import { privateKeyToAccount } from 'viem/accounts';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { autoPayLlmAbi } from '../../protocol/abi/auto-pay-llm.ts';
 import { toHex, type Hex } from '../../protocol/bytes/hex.ts';
+import { openLedger } from '../ledger/open-ledger.ts';
 import { deployStack, type ChainStack } from '../../test/support/deploy-stack.ts';
 import { createFaultInjector } from '../../test/support/inject-faults.ts';
 import { openTestRelay, silentLog, type TestRelay } from '../../test/support/open-test-relay.ts';
 import { createTransactionQueue, isReverted, type TransactionQueueOptions } from './send-queued-transactions.ts';
+import type { SendingPlan } from './sending-relay.ts';
 
 let stack: ChainStack;
 let relay: TestRelay;
@@ -39,9 +44,97 @@ function queueWith(overrides: Partial<TransactionQueueOptions>) {
   });
 }
 
+/** Lets a process of its own send, and kills it after so many successes. Returns how many it had then. */
+async function killWhileSending(plan: SendingPlan, successes: number): Promise<number> {
+  const child = spawn(process.execPath, [fileURLToPath(new URL('sending-relay.ts', import.meta.url))], {
+    env: { ...process.env, AUTOPAY_TEST_SENDING: JSON.stringify(plan) },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  let count = 0;
+  child.stdout.on('data', (chunk: Buffer) => {
+    count += chunk.toString().split('\n').length - 1;
+    if (count >= successes) child.kill('SIGKILL');
+  });
+  const [, signal] = (await once(child, 'exit')) as [number | null, string | null];
+  expect(signal).toBe('SIGKILL');
+  return count;
+}
+
 const nonceOnChain = () => relay.client.getTransactionCount({ address: stack.relay });
 
+/** Names that the contract says were registered since a block, each as often as it says so. */
+async function registeredSince(fromBlock: bigint): Promise<string[]> {
+  const events = await relay.client.getContractEvents({
+    ...{
+      address: stack.contracts.autoPayLLM,
+      abi: autoPayLlmAbi,
+      eventName: 'NameRegistered',
+      fromBlock,
+      strict: true,
+    },
+  });
+  return events.map(({ args }) => args.name);
+}
+
 describe('the transaction queue', () => {
+  it(
+    'sends 200 jobs at once, each once, on a chain that makes a block now and then',
+    { timeout: 120_000 },
+    async () => {
+      const before = await nonceOnChain();
+      const block = await relay.client.getBlockNumber();
+      const names = Array.from({ length: 200 }, (_, at) => `parallel-${at}`);
+      await stack.chain.request('evm_setAutomine', [false]);
+      await stack.chain.request('evm_setIntervalMining', [100]);
+      try {
+        const receipts = await Promise.all(names.map((name) => relay.queue.send(register(name))));
+        expect(new Set(receipts.map(({ transactionHash }) => transactionHash)).size).toBe(200);
+        // Several share a block: nobody waited for the one before.
+        expect(new Set(receipts.map(({ blockNumber }) => blockNumber)).size).toBeLessThan(100);
+      } finally {
+        await stack.chain.request('evm_setIntervalMining', [0]);
+        await stack.chain.request('evm_setAutomine', [true]);
+      }
+      expect((await registeredSince(block + 1n)).sort()).toEqual(names.toSorted());
+      expect(await nonceOnChain()).toBe(before + 200);
+    },
+  );
+
+  it('is taken up after kill -9 in the middle of many, each job once', { timeout: 120_000 }, async () => {
+    const before = await nonceOnChain();
+    const block = await relay.client.getBlockNumber();
+    const names = Array.from({ length: 60 }, (_, at) => `killed-${at}`);
+    const { dataDir } = relay;
+    await relay.ledger.close();
+    await stack.chain.request('evm_setAutomine', [false]);
+    await stack.chain.request('evm_setIntervalMining', [50]);
+    try {
+      const { contracts, chain, relayKey } = stack;
+      const plan: SendingPlan = {
+        ...{ dataDir, rpcUrl: chain.rpcUrl, chainId: chain.chainId, relayKey: toHex(relayKey) },
+        ...{ autoPayLLM: contracts.autoPayLLM, requests: names.map(register) },
+      };
+      expect(await killWhileSending(plan, 5)).toBeLessThan(60);
+      const ledger = await openLedger({
+        ...{ dataDir, chainId: chain.chainId, receiptKey: relayKey },
+        receiptScope: { chainId: chain.chainId, verifyingContract: contracts.autoPayLLM },
+      });
+      try {
+        const queue = queueWith({ ledger });
+        await queue.resume();
+        await Promise.all(names.map((name) => queue.send(register(name))));
+        expect(await ledger.listUnfinishedTransactions(stack.relay)).toEqual([]);
+      } finally {
+        await ledger.close();
+      }
+    } finally {
+      await stack.chain.request('evm_setIntervalMining', [0]);
+      await stack.chain.request('evm_setAutomine', [true]);
+    }
+    expect((await registeredSince(block + 1n)).sort()).toEqual(names.toSorted());
+    expect(await nonceOnChain()).toBe(before + 60);
+  });
+
   it('sends parallel jobs in order, each once', async () => {
     const before = await nonceOnChain();
     const names = ['a', 'b', 'c'];
@@ -50,7 +143,7 @@ describe('the transaction queue', () => {
     const again = await relay.queue.send(register('a'));
     expect(again.transactionHash).toBe(receipts[0]?.transactionHash);
     expect(await nonceOnChain()).toBe(before + 3);
-    expect(await relay.ledger.listUnfinishedTransactions()).toEqual([]);
+    expect(await relay.ledger.listUnfinishedTransactions(stack.relay)).toEqual([]);
   });
 
   it('surfaces a refusal with its reason before anything is signed', async () => {
@@ -101,7 +194,8 @@ describe('the transaction queue', () => {
       },
       ...{ gas: 30_000n, maxFeePerGas: 10n ** 10n, maxPriorityFeePerGas: 1n },
     });
-    await relay.ledger.enqueueTransaction({ purpose: 'register:too-little-gas', nonce, hash: keccak256(raw), raw });
+    const attempt = { hash: keccak256(raw), raw, signedAtMs: Date.now() };
+    await relay.ledger.enqueueTransaction({ purpose: 'register:too-little-gas', account: stack.relay, nonce, attempt });
     const error: unknown = await queue.send(register('too-little-gas')).catch((thrown: unknown) => thrown);
     expect(isReverted(error)).toBe(true);
     // The purpose is free again.

@@ -1,12 +1,13 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import type { PrivateKeyAccount, TransactionReceipt } from 'viem';
-import { fromHex, toHex, type Hex } from '../../protocol/bytes/hex.ts';
-import { keccak256 } from '../../protocol/bytes/keccak256.ts';
+import { formatGwei, type TransactionReceipt } from 'viem';
+import type { Hex } from '../../protocol/bytes/hex.ts';
 import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
-import type { BackgroundLedger, QueuedTransaction } from '../ledger/background-ledger.ts';
+import type { QueuedTransaction } from '../ledger/background-ledger.ts';
 import { callChain } from './call-chain.ts';
-import type { ChainClient } from './create-chain-client.ts';
-import type { JobLog } from './job-log.ts';
+import { chooseFees } from './choose-fees.ts';
+import { signAttempt } from './sign-attempt.ts';
+import { TransactionTracker, type TransactionTrackerOptions } from './track-transactions.ts';
+
+export { isReverted } from './track-transactions.ts';
 
 /** A call of one of our contracts, from the relay's account. */
 export interface TransactionRequest {
@@ -14,223 +15,141 @@ export interface TransactionRequest {
   purpose: string;
   to: Hex;
   data: Hex;
+  /** A call that needs more gas than this is not sent: where code of strangers runs, who pays for it? No bound by default. */
+  maxGas?: bigint;
 }
 
 /** The one way in which the relay's account sends transactions. */
 export interface TransactionQueue {
   /**
    * Sends a call, or takes up the one that was signed for this purpose earlier, and resolves once it has succeeded in a
-   * block. The signed transaction MUST be durable before it is broadcast, so a crash can never send a job twice.
+   * block. Calls under way do not wait for each other: they are signed with consecutive nonces, and each caller waits for
+   * its own. What the chain refuses when it is tried beforehand takes no nonce. A signed transaction MUST be durable before
+   * it is broadcast, so a crash can never send a job twice.
    * @throws AutoPayError `transaction_reverted`: definitive, the chain changed nothing and nothing is under way.
-   * Any other error (`chain_unavailable`, `transaction_failed`) leaves the outcome open: call again with this purpose.
+   * Any other error (`chain_unavailable`, `transaction_failed`, `overloaded`) leaves the outcome open: call again with this
+   * purpose.
    */
   send(request: TransactionRequest): Promise<TransactionReceipt>;
-  /** Broadcasts what an earlier process signed and did not see through, in the order of its nonces, and waits for it. */
+  /**
+   * Broadcasts what nobody sees through, because an earlier process signed it, its caller gave up, or a reorganisation took it
+   * out of its block, and waits for it. To be called at the start and now and then.
+   */
   resume(): Promise<void>;
 }
 
-/** What the queue works with. */
-export interface TransactionQueueOptions {
-  client: ChainClient;
-  ledger: BackgroundLedger;
-  account: PrivateKeyAccount;
-  chainId: number;
-  log: JobLog;
-  /** Ends waiting; what was signed stays in the ledger. */
-  signal?: AbortSignal;
-  /** How long one call of `send` waits for its block. */
-  receiptTimeoutMs?: number;
-  pollingIntervalMs?: number;
-  /** A nonce that another transaction used counts as lost after this many further blocks. */
-  replacedAfterBlocks?: number;
-}
+/** What the queue works with; of the times and bounds, what differs from the defaults. */
+export type TransactionQueueOptions = Omit<TransactionTrackerOptions, keyof typeof defaults> & Partial<typeof defaults>;
 
-/** More jobs than this never wait for the account; a later interval finds their work again. */
-const maxWaiting = 64;
+const defaults = {
+  pollingIntervalMs: 500,
+  receiptTimeoutMs: 120_000,
+  replacedAfterBlocks: 32,
+  replaceAfterMs: 30_000,
+  rebroadcastAfterMs: 10_000,
+  fillGapAfterMs: 10_000,
+  maxFeePerGas: 100_000_000_000n,
+  maxUnmined: 32,
+};
+
 /** Room for state that changes between estimate and execution. */
 const gasMarginPercent = 30n;
-/** A cap, not a price: it lets a signed transaction outlive a rise of the base fee, because it cannot be changed. */
-const baseFeeMultiple = 8n;
-const rebroadcastAfterMs = 10_000;
 
-/** The durable queue of one account. There MUST be one for each account: its mutex keeps the nonces in order. */
-export function createTransactionQueue(options: TransactionQueueOptions): TransactionQueue {
-  const { ledger, log } = options;
-  let tail: Promise<unknown> = Promise.resolve();
-  let waiting = 0;
+/**
+ * The durable queue of one account. Several on one ledger are serialised by it: each nonce is stored once. A relay of its
+ * own, with another ledger, MUST NOT use the account: both would go on, each losing the nonces that the other was faster with.
+ */
+export function createTransactionQueue(given: TransactionQueueOptions): TransactionQueue {
+  const options: TransactionTrackerOptions = { ...defaults, ...given };
+  const { ledger } = options;
+  const tracker = new TransactionTracker(options);
+  const underWay = new Map<string, Promise<TransactionReceipt>>();
+  let loading: Promise<void> | undefined;
+  let lastSigning: Promise<unknown> = Promise.resolve();
 
-  function exclusively<T>(action: () => Promise<T>): Promise<T> {
-    if (waiting >= maxWaiting) {
-      throw new AutoPayError('overloaded', 'Too many transactions wait for the relay account. Try again later.');
-    }
-    waiting += 1;
-    const result = tail.then(action);
-    tail = result.catch(() => undefined).finally(() => (waiting -= 1));
-    return result;
+  /** What an earlier process signed comes before anything new. */
+  async function loadOnce(): Promise<void> {
+    loading ??= tracker.load();
+    await loading.catch((error: unknown) => {
+      loading = undefined;
+      throw error;
+    });
   }
 
-  async function resumeUnfinished(except?: string): Promise<void> {
-    const unfinished = await ledger.listUnfinishedTransactions();
-    for (const transaction of unfinished.toSorted((a, b) => a.nonce - b.nonce)) {
-      if (transaction.purpose === except) return;
-      try {
-        await seeThrough(options, transaction);
-      } catch (error) {
-        // Its own job learns of the revert when it comes back; the nonces behind it are free to go.
-        if (!isReverted(error)) throw error;
-        log.warn({ purpose: transaction.purpose, hash: transaction.hash }, 'an earlier transaction reverted');
-      }
+  /** One after the other, so that the nonces follow each other. */
+  function signInTurn(request: TransactionRequest, gas: bigint): Promise<QueuedTransaction> {
+    const signing = lastSigning.then(() => signNext(options, tracker, { ...request, gas }));
+    lastSigning = signing.catch(() => undefined);
+    return signing;
+  }
+
+  async function send(request: TransactionRequest): Promise<TransactionReceipt> {
+    await loadOnce();
+    const earlier = await ledger.getTransaction(request.purpose);
+    if (earlier !== undefined && earlier.status !== 'reverted') return tracker.wait(earlier);
+    await tracker.reserve();
+    let transaction: QueuedTransaction;
+    try {
+      transaction = await signInTurn(request, await estimate(options, request));
+    } catch (error) {
+      tracker.release();
+      throw error;
     }
+    tracker.add(transaction);
+    return tracker.wait(transaction);
   }
 
   return {
-    resume: async () => exclusively(() => resumeUnfinished()),
-    send: async (request) =>
-      exclusively(async () => {
-        await resumeUnfinished(request.purpose);
-        const earlier = await ledger.getTransaction(request.purpose);
-        if (earlier !== undefined && earlier.status !== 'reverted') return seeThrough(options, earlier);
-        const transaction = await ledger.enqueueTransaction(await signNext(options, request));
-        log.info(
-          { purpose: request.purpose, nonce: transaction.nonce, hash: transaction.hash },
-          'sending a transaction',
-        );
-        return seeThrough(options, transaction);
-      }),
+    resume: () => tracker.waitForAll(),
+    send(request) {
+      const { purpose } = request;
+      const shared = underWay.get(purpose);
+      if (shared !== undefined) return shared;
+      const sending = send(request).finally(() => underWay.delete(purpose));
+      underWay.set(purpose, sending);
+      return sending;
+    },
   };
 }
 
-/** Estimates, which surfaces a refusal before it costs anything, and signs with the next nonce. */
+/** Tries the call on the newest block, which surfaces a refusal before it costs anything. */
+async function estimate(options: TransactionTrackerOptions, request: TransactionRequest): Promise<bigint> {
+  const { purpose, to, data, maxGas } = request;
+  const { address } = options.account;
+  const gas = await callChain(`the transaction ${purpose}`, () =>
+    options.client.estimateGas({ account: address, to, data }),
+  );
+  if (maxGas !== undefined && gas > maxGas) {
+    const message = `The transaction ${purpose} needs ${gas} gas, more than ${maxGas}: it is not sent.`;
+    throw new AutoPayError('transaction_reverted', message, { facts: { contractError: 'GasLimitExceeded' } });
+  }
+  return (gas * (100n + gasMarginPercent)) / 100n;
+}
+
+/** Signs with the account's next nonce, and makes that durable. */
 async function signNext(
-  options: TransactionQueueOptions,
-  request: TransactionRequest,
-): Promise<Pick<QueuedTransaction, 'purpose' | 'nonce' | 'hash' | 'raw'>> {
-  const { client, ledger, account, chainId } = options;
-  const { purpose, to, data } = request;
-  return callChain(`the transaction ${purpose}`, async () => {
-    const estimate = await client.estimateGas({ account: account.address, to, data });
-    const [block, priorityFee, used, queued] = await Promise.all([
-      client.getBlock(),
-      client.estimateMaxPriorityFeePerGas(),
-      client.getTransactionCount({ address: account.address }),
-      ledger.nextNonce(),
-    ]);
-    const raw = await account.signTransaction({
-      type: 'eip1559',
-      chainId,
-      // The chain is ahead if the account was used elsewhere, the queue if its last transactions wait for a block.
-      nonce: Math.max(used, queued ?? 0),
-      to,
-      data,
-      gas: (estimate * (100n + gasMarginPercent)) / 100n,
-      maxPriorityFeePerGas: priorityFee,
-      maxFeePerGas: (block.baseFeePerGas ?? 0n) * baseFeeMultiple + priorityFee,
-    });
-    return { purpose, nonce: Math.max(used, queued ?? 0), hash: toHex(keccak256(fromHex(raw))), raw };
-  });
-}
-
-/** Broadcasts until the transaction is in a block, and stores how it ended. */
-async function seeThrough(
-  options: TransactionQueueOptions,
-  transaction: QueuedTransaction,
-): Promise<TransactionReceipt> {
-  const { ledger, signal, receiptTimeoutMs = 120_000, pollingIntervalMs = 500 } = options;
-  const deadline = Date.now() + receiptTimeoutMs;
-  let broadcastAtMs = Number.NEGATIVE_INFINITY;
+  options: TransactionTrackerOptions,
+  tracker: TransactionTracker,
+  { purpose, to, data, gas }: TransactionRequest & { gas: bigint },
+): Promise<QueuedTransaction> {
+  const { ledger, log, maxFeePerGas: cap } = options;
+  const account = options.account.address.toLowerCase() as Hex;
   while (true) {
-    const receipt = await findReceipt(options, transaction.hash);
-    if (receipt !== undefined) return finish(options, transaction, receipt);
-    if (await isReplaced(options, transaction)) {
-      await ledger.finishTransaction({ id: transaction.id, status: 'reverted' });
-      throw new AutoPayError(
-        'transaction_reverted',
-        `Another transaction used nonce ${transaction.nonce} instead of ${transaction.purpose}. Use the relay's key nowhere else.`,
-      );
-    }
-    if (Date.now() - broadcastAtMs >= rebroadcastAfterMs) {
-      await broadcast(options, transaction);
-      broadcastAtMs = Date.now();
-      continue;
-    }
-    if (Date.now() > deadline || signal?.aborted === true) {
-      throw new AutoPayError(
-        'chain_unavailable',
-        `Transaction ${transaction.hash} (${transaction.purpose}) is in no block yet. It stays queued and is taken up again.`,
-      );
-    }
-    await sleep(pollingIntervalMs, undefined, { signal }).catch(() => undefined);
-  }
-}
-
-async function finish(
-  { ledger, log }: TransactionQueueOptions,
-  transaction: QueuedTransaction,
-  receipt: TransactionReceipt,
-): Promise<TransactionReceipt> {
-  const { id, purpose, hash } = transaction;
-  const status = receipt.status === 'success' ? 'succeeded' : 'reverted';
-  const isNews = transaction.status === 'signed';
-  if (isNews) await ledger.finishTransaction({ id, status });
-  if (status === 'succeeded') {
-    const facts = { purpose, hash, gasUsed: Number(receipt.gasUsed), block: Number(receipt.blockNumber) };
-    if (isNews) log.info(facts, 'a transaction succeeded');
-    return receipt;
-  }
-  throw new AutoPayError(
-    'transaction_reverted',
-    `Transaction ${hash} (${purpose}) reverted. See it in a block explorer.`,
-  );
-}
-
-function findReceipt({ client }: TransactionQueueOptions, hash: Hex): Promise<TransactionReceipt | undefined> {
-  return callChain(`the receipt of ${hash}`, () =>
-    client.getTransactionReceipt({ hash }).catch((error: unknown) => {
-      if (error instanceof Error && error.name === 'TransactionReceiptNotFoundError') return undefined;
-      throw error;
-    }),
-  );
-}
-
-/** Whether the nonce was used by something else, deep enough in the chain that no lagging node explains it. */
-async function isReplaced(options: TransactionQueueOptions, transaction: QueuedTransaction): Promise<boolean> {
-  const { client, account, replacedAfterBlocks = 32 } = options;
-  return callChain(`nonce ${transaction.nonce} of the relay's account`, async () => {
-    const address = account.address;
-    if ((await client.getTransactionCount({ address })) <= transaction.nonce) return false;
-    const blockNumber = (await client.getBlockNumber()) - BigInt(replacedAfterBlocks);
-    if (blockNumber < 0n || (await client.getTransactionCount({ address, blockNumber })) <= transaction.nonce)
-      return false;
-    return (await findReceipt(options, transaction.hash)) === undefined;
-  });
-}
-
-async function broadcast(options: TransactionQueueOptions, transaction: QueuedTransaction): Promise<void> {
-  const { client, account } = options;
-  const { raw, hash, purpose } = transaction;
-  try {
-    await client.sendRawTransaction({ serializedTransaction: raw });
-  } catch (cause) {
-    const text = cause instanceof Error ? cause.message : '';
-    if (/already known|known transaction|nonce too low|already imported/i.test(text)) return;
-    // Some nodes answer with an error although they took it (it failed in its block): the receipt decides.
-    if ((await findReceipt(options, hash)) !== undefined) return;
-    if (/insufficient funds|doesn't have enough funds/i.test(text)) {
+    const view = await tracker.view();
+    const fees = chooseFees({ ...view, cap });
+    if (fees === undefined) {
       throw new AutoPayError(
         'transaction_failed',
-        `The relay's account ${account.address} cannot pay for gas. Send it ether.`,
-        { cause },
+        `The base fee of ${formatGwei(view.baseFee)} gwei is above the relay's limit of ${formatGwei(cap)}: ${purpose} is not sent. Raise chain.transactions.maxFeePerGasGwei, or wait.`,
       );
     }
-    throw new AutoPayError(
-      'chain_unavailable',
-      `The endpoint did not take ${purpose} (${hash}). It stays queued and is taken up again.`,
-      { cause },
-    );
+    // The chain is ahead if the account was used elsewhere, the queue if its last transactions wait for a block.
+    const nonce = Math.max(view.nextNonce, (await ledger.nextNonce(account)) ?? 0);
+    const attempt = await signAttempt(options, { nonce, to, data, gas }, fees);
+    const transaction = await ledger.enqueueTransaction({ purpose, account, nonce, attempt });
+    // Taken by another queue of this account: its nonce is in the ledger, so the next one is free.
+    if (transaction === undefined) continue;
+    log.info({ purpose, nonce, hash: attempt.hash }, 'sending a transaction');
+    return transaction;
   }
-}
-
-/** Whether an error of `send` means that nothing happened and nothing is under way. */
-export function isReverted(error: unknown): error is AutoPayError {
-  return error instanceof AutoPayError && error.code === 'transaction_reverted';
 }

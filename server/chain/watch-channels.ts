@@ -1,12 +1,13 @@
 import type { Hex } from '../../protocol/bytes/hex.ts';
 import { paymentChannelsAbi } from '../../protocol/abi/payment-channels.ts';
 import type { BackgroundLedger } from '../ledger/background-ledger.ts';
-import type { Ledger } from '../ledger/ledger.ts';
+import type { ChannelState, Ledger } from '../ledger/ledger.ts';
 import { callChain } from './call-chain.ts';
 import type { ChainClient } from './create-chain-client.ts';
 import type { ChannelReader } from './create-channel-reader.ts';
 import { createBlockFollower, type BlockFollowerOptions } from './follow-blocks.ts';
 import type { JobLog } from './job-log.ts';
+import { listClosures } from './list-closures.ts';
 
 /** What watching works with. */
 export interface ChannelWatcherOptions extends Pick<
@@ -36,6 +37,8 @@ export interface ChannelWatcher {
 export function createChannelWatcher(options: ChannelWatcherOptions): ChannelWatcher {
   /** Events within the margin that are dealt with: block hash and log index, with their channels. */
   let seen = new Map<string, SeenEvent>();
+  /** Channels with a deposit that does not count yet. */
+  const pending = new Set<Hex>();
 
   async function readRange({ from, to, settledTo }: { from: number; to: number; settledTo: number }): Promise<void> {
     const events = await listEvents(options, { from, to });
@@ -46,7 +49,7 @@ export function createChannelWatcher(options: ChannelWatcherOptions): ChannelWat
     for (const [key, { channelId, block }] of seen) if (block >= from && !current.has(key)) changed.add(channelId);
     const postponed = new Set<Hex>();
     for (const channelId of changed) {
-      if (!(await refreshChannel(options, { channelId, events, to }))) postponed.add(channelId);
+      if (!(await refreshChannel(options, { channelId, events, to, pending }))) postponed.add(channelId);
     }
     const undone = [...seen].filter(([key, { channelId }]) => postponed.has(channelId) && !current.has(key));
     const done = [...current].filter(([, { block, channelId }]) => block > settledTo && !postponed.has(channelId));
@@ -56,10 +59,20 @@ export function createChannelWatcher(options: ChannelWatcherOptions): ChannelWat
   const follower = createBlockFollower({ ...options, stateKey: 'watch_channels.next_block', readRange });
   return {
     async poll() {
-      await follower.poll();
+      const waiting = [...pending].slice(0, maxPendingPerPoll);
+      const { newestBlock: to } = await follower.poll();
+      // To the end of the line: none keeps others waiting.
+      for (const channelId of waiting) {
+        if (!pending.delete(channelId)) continue;
+        pending.add(channelId);
+        await refreshChannel(options, { channelId, events: [], to, pending });
+      }
     },
   };
 }
+
+/** So many deposits that do not count yet are looked at again by one poll. A call on one of the others looks for itself. */
+const maxPendingPerPoll = 50;
 
 interface SeenEvent {
   key: string;
@@ -93,6 +106,13 @@ async function listEvents(options: ChannelWatcherOptions, range: { from: number;
         return (event.args.settlements.slice(2).match(/.{88}/g) ?? []).map((settlement, part) => {
           return { ...base, key: keyOf(part), channelId: `0x${settlement.slice(0, 64)}` };
         });
+      case 'BatchClosed':
+        if (!isSame(event.args.payee, payee)) return [];
+        return listClosures(event.args.closures).map(({ channelId }, part) => ({
+          ...base,
+          key: keyOf(part),
+          channelId,
+        }));
       case 'ChannelOpened': {
         const { channelId } = event.args;
         const opensOurs = isSame(event.args.payee, payee) && tokens.some((token) => isSame(event.args.token, token));
@@ -120,21 +140,35 @@ async function listEvents(options: ChannelWatcherOptions, range: { from: number;
  */
 async function refreshChannel(
   options: ChannelWatcherOptions,
-  { channelId, events, to }: { channelId: Hex; events: readonly SeenEvent[]; to: number },
+  { channelId, events, to, pending }: { channelId: Hex; events: readonly SeenEvent[]; to: number; pending: Set<Hex> },
 ): Promise<boolean> {
-  const { ledger, reader, log, onCloseRequested } = options;
+  const { ledger, reader, onCloseRequested } = options;
   const ours = events.filter((event) => event.channelId === channelId);
   const known = await ledger.getChannel(channelId);
   if (known === undefined && !ours.some((event) => event.opensOurs)) return true;
   const channel = await reader.readChannel(channelId, { notBeforeBlock: to });
+  if (channel?.pending === undefined) pending.delete(channelId);
+  else pending.add(channelId);
   if (channel === undefined) {
-    // Its opening was undone. Nothing can be collected from it, so nothing more may be sold on it until it is back.
-    log.warn({ channelId }, 'a reorganisation undid a channel');
     if (known === undefined) return true;
+    // Its opening was undone. Nothing can be collected from it, so nothing more may be sold on it until it is back.
     const gone = { ...known, deposit: 0n, settled: 0n, closeRequestedAt: 0, readAtBlock: to };
-    return (await ledger.upsertChannel(gone)).readAtBlock === to;
+    const after = await ledger.upsertChannel(gone);
+    tellLoss(options, known, after);
+    return after.readAtBlock === to;
   }
   const after = await ledger.upsertChannel(channel);
+  if (known !== undefined) tellLoss(options, known, after);
   if (after.closeRequestedAt !== 0 && ours.some((event) => event.requestsClose)) onCloseRequested(channelId);
   return after.readAtBlock === channel.readAtBlock;
+}
+
+/** On the chain a deposit never falls: where it did, a reorganisation took it back, and what was sold on it may never be paid. */
+function tellLoss({ log }: ChannelWatcherOptions, before: ChannelState, after: ChannelState): void {
+  if (after.deposit >= before.deposit) return;
+  const { channelId, payer, deposit, charged, reserved } = after;
+  const uncovered = charged + reserved - deposit;
+  const facts = { channelId, payer, depositBefore: String(before.deposit), deposit: String(deposit) };
+  const atRisk = uncovered > 0n ? String(uncovered) : '0';
+  log.error({ ...facts, atRisk }, 'a reorganisation took a deposit back: nothing more is sold on it');
 }

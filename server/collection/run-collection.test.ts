@@ -117,7 +117,7 @@ describe('a collection run', () => {
         const after = await moneyOnChain();
         expect(after, where).toEqual({ balance: before.balance + 10n, unbooked: 0n, batches: before.batches + 1n });
         expect(await relay.ledger.listPendingBookings(), where).toEqual([]);
-        expect(await relay.ledger.listUnfinishedTransactions(), where).toEqual([]);
+        expect(await relay.ledger.listUnfinishedTransactions(stack.relay), where).toEqual([]);
       }
     }
   }, 120_000);

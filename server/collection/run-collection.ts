@@ -4,9 +4,11 @@ import { paymentChannelsAbi } from '../../protocol/abi/payment-channels.ts';
 import { toHex, type Hex } from '../../protocol/bytes/hex.ts';
 import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
 import { callChain } from '../chain/call-chain.ts';
+import { listClosures } from '../chain/list-closures.ts';
 import { isReverted } from '../chain/send-queued-transactions.ts';
 import type { Collection } from '../ledger/background-ledger.ts';
-import { bookCollection, type BookedResult } from './book-collection.ts';
+import { bookCollection } from './book-collection.ts';
+import type { BookedResult } from './book-part.ts';
 import { readShortBond } from './read-short-bond.ts';
 import type { CollectionDeps } from './collection-deps.ts';
 import { encodeClaims } from './encode-claims.ts';
@@ -21,6 +23,8 @@ export interface CollectedResult {
   channels: number;
   /** Channels that the escrow skipped. */
   skipped: Hex[];
+  /** Channels that were closed, because their payers asked. */
+  closed: Hex[];
 }
 
 /** Bookings of one token that were not sent, because the relay's bond does not cover the first of them. */
@@ -43,9 +47,11 @@ export interface CollectionResult {
 
 /** Bounds one run; what is left waits for the next. */
 const maxCollectionsPerRun = 50;
+/** What was paid call by call is booked in sets of this size: some transactions' worth of refunds. */
+const maxPaymentsPerBooking = 500;
 
 /**
- * Collects what channels owe and books what it was for. Every step is stored before the next begins and finds its own
+ * Collects what channels owe and books what it was for, and what settled direct payments were for. Every step is stored before the next begins and finds its own
  * traces, so a run that was killed anywhere is taken up by the next without collecting or booking twice.
  * @throws AutoPayError of the first step that failed; what failed is tried again by the next run, and a booking that
  * fails stops no other. One that the bond does not cover is postponed, which is no failure: the money has arrived.
@@ -65,24 +71,35 @@ export async function runCollection(deps: CollectionDeps): Promise<CollectionRes
     // What was skipped or given up is collectable again: in the next run, or this one would never end.
     if (result === undefined || result.skipped.length > 0) break;
   }
+  for (let round = 0; round < maxCollectionsPerRun; round += 1) {
+    if ((await ledger.openPaymentBooking({ maxPayments: maxPaymentsPerBooking })) === undefined) break;
+  }
   const { booked, postponed } = await bookAll(deps);
   const nothingToDo = collected.length === 0 && booked.length === 0;
   return { collected, booked, postponed, ...(nothingToDo ? { nothingToDo: true as const } : {}) };
 }
 
-/** Sends one collection, or takes up its transaction; undefined if it came to nothing and was given up. */
-async function settleCollection(deps: CollectionDeps, collection: Collection): Promise<CollectedResult | undefined> {
+/**
+ * Sends one collection, or takes up its transaction. Safe to be run twice at once: there is one transaction for each.
+ * @returns undefined if it came to nothing and was given up
+ */
+export async function settleCollection(
+  deps: CollectionDeps,
+  collection: Collection,
+): Promise<CollectedResult | undefined> {
   const { ledger, queue, log, contracts } = deps;
-  const purpose = `collect:${collection.id}`;
+  const { closes } = collection;
+  const purpose = `${closes ? 'close' : 'collect'}:${collection.id}`;
   const data = encodeFunctionData({
     abi: autoPayLlmAbi,
-    functionName: 'collect',
+    functionName: closes ? 'closeChannels' : 'collect',
     args: [collection.token, toHex(encodeClaims(collection.claims))],
   });
   let receipt: TransactionReceipt;
   try {
     const isNew = (await ledger.getTransaction(purpose)) === undefined;
-    if (isNew && (await wouldCollectNothing(deps, data))) {
+    // A close may take nothing: it gives back.
+    if (isNew && !closes && (await wouldCollectNothing(deps, data))) {
       log.warn(
         { collectionId: collection.id, channels: collection.claims.length },
         'every claim would be skipped; nothing was sent',
@@ -100,6 +117,7 @@ async function settleCollection(deps: CollectionDeps, collection: Collection): P
     id: collection.id,
     transactionHash: receipt.transactionHash,
     skipped: outcome.skipped,
+    closed: outcome.closed,
   });
   for (const skip of outcome.skips) log.warn({ collectionId: collection.id, ...skip }, 'the escrow skipped a claim');
   return {
@@ -108,6 +126,7 @@ async function settleCollection(deps: CollectionDeps, collection: Collection): P
     amount: outcome.amount.toString(),
     channels: collection.claims.length,
     skipped: outcome.skipped,
+    closed: outcome.closed,
   };
 }
 
@@ -122,17 +141,21 @@ async function wouldCollectNothing(deps: CollectionDeps, data: Hex): Promise<boo
 function readOutcome({ contracts }: CollectionDeps, receipt: TransactionReceipt) {
   const of = (address: Hex) => receipt.logs.filter((log) => isAddressEqual(log.address, address));
   const arrivals = parseEventLogs({ abi: autoPayLlmAbi, eventName: 'Collected', logs: of(contracts.autoPayLLM) });
-  const skips = parseEventLogs({
-    abi: paymentChannelsAbi,
-    eventName: 'ClaimSkipped',
-    logs: of(contracts.paymentChannels),
-  }).map((event) => ({
+  const escrowLogs = { abi: paymentChannelsAbi, logs: of(contracts.paymentChannels) };
+  const skips = parseEventLogs({ ...escrowLogs, eventName: 'ClaimSkipped' }).map((event) => ({
     channelId: event.args.channelId,
     reason: claimFaults[event.args.reason] ?? `fault ${event.args.reason}`,
   }));
   const amount = arrivals.reduce((sum, event) => sum + event.args.amount, 0n);
-  return { amount, skips, skipped: skips.map((skip) => skip.channelId) };
+  const skipped = skips.filter(({ reason }) => reason !== refundFailed).map((skip) => skip.channelId);
+  const closed = parseEventLogs({ ...escrowLogs, eventName: 'BatchClosed' }).flatMap(({ args }) => {
+    return listClosures(args.closures).map(({ channelId }) => channelId);
+  });
+  return { amount, skips, skipped, closed };
 }
+
+/** The channel took no refund, so it stays open, but what it owed has been taken. */
+const refundFailed = 'refund failed';
 
 /** `ClaimFault` of contracts/types/Claim.sol. */
 const claimFaults = [
@@ -143,6 +166,7 @@ const claimFaults = [
   'claim exceeds voucher',
   'amount exceeds deposit',
   'invalid signature',
+  refundFailed,
 ] as const;
 
 /**

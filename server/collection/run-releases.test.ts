@@ -212,7 +212,7 @@ describe('a release run', () => {
         credit += 10n;
         expect(await money(), where).toEqual({ credit, unreleased: 0n });
         await relay.queue.resume();
-        expect(await relay.ledger.listUnfinishedTransactions(), where).toEqual([]);
+        expect(await relay.ledger.listUnfinishedTransactions(stack.relay), where).toEqual([]);
       }
     }
     const events = await relay.client.getContractEvents({

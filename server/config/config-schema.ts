@@ -7,6 +7,9 @@ const name = z
   .string()
   .regex(/^[^\s\p{Cc}]{1,128}$/u, 'must be 1 to 128 characters without spaces or control characters');
 
+/** The ways to pay, by the names of their methods. */
+const paymentMethodNames = ['evm/session', 'x402', 'evm/charge', 'key'] as const;
+
 /** Provider names and regions become parts of a deployment's id, `provider@region`. */
 const idPart = z.string().regex(/^[A-Za-z0-9._-]{1,64}$/, 'must be 1 to 64 letters, digits, ".", "_" or "-"');
 
@@ -18,6 +21,11 @@ const httpUrl = z
   .url({ protocol: /^https?$/, error: 'must be an http or https URL' })
   .refine((value) => !value.includes('@'), 'must not carry credentials; name an environment variable instead')
   .transform((value) => value.replace(/\/+$/, ''));
+
+/** RFC 3986 authority without user information, as login messages (EIP-4361) name a site. */
+const authority = z
+  .string()
+  .regex(/^[A-Za-z0-9.-]{1,253}(?::[0-9]{1,5})?$/, 'must be a host, or host:port, without a scheme');
 
 const count = (most: number) => z.number().int().min(1).max(most);
 const durationMs = count(86_400_000);
@@ -46,6 +54,9 @@ const routeSchema = z.strictObject({
   contextTokens: count(100_000_000).default(128_000),
   maxOutputTokens: count(10_000_000).default(16_384),
   defaultMaxOutputTokens: count(10_000_000).optional(),
+  // Whether streams of payers who sign small steps may begin with a first slice (payment.slices). Only for models whose whole output is
+  // visible: what runs hidden (reasoning) is not counted while the stream runs, so nobody would have signed for it.
+  firstSlice: z.boolean().default(false),
   outputLimitParameter: z.enum(['max_completion_tokens', 'max_tokens']).default('max_completion_tokens'),
 });
 
@@ -81,6 +92,8 @@ export const configFileSchema = z.strictObject({
     .strictObject({
       host: z.string().min(1).max(255).default('127.0.0.1'),
       port: z.number().int().min(0).max(65_535).default(4000),
+      // How many proxies stand before the relay, each adding to X-Forwarded-For. 0: that header is not believed.
+      trustedProxies: z.number().int().min(0).max(8).default(0),
     })
     .prefault({}),
   realm: z
@@ -90,7 +103,8 @@ export const configFileSchema = z.strictObject({
   chain: z.strictObject({
     id: count(Number.MAX_SAFE_INTEGER),
     rpcUrl: httpUrl,
-    deployedAtBlock: z.number().int().min(0),
+    // Without `contracts`: by default the one of addresses/<id>.json.
+    deployedAtBlock: z.number().int().min(0).optional(),
     // Read again at each poll, for reorganisations, and for nodes behind one endpoint that are not equally far. 512 blocks are two
     // minutes where a block takes 250 ms (Arbitrum), and more elsewhere; set more where blocks are faster.
     reorgMarginBlocks: count(100_000).default(512),
@@ -99,14 +113,81 @@ export const configFileSchema = z.strictObject({
     // An endpoint whose newest block is older counts as unreachable: no prices, then no budgets. Not applied to chain 31337, which
     // makes blocks on demand. Tokens with an oracle need a block at least every minute, whatever is set here.
     maxHeadAgeSeconds: z.number().int().min(10).max(3600).default(120),
+    // What a deposit waits for before it counts: that its block is safe (optimistic_rollups), finalized (zk-rollup), or nothing. By
+    // default optimistic_rollups; none on chain 31337.
+    strategy: z.enum(['none', 'optimistic_rollups', 'zk-rollup']).optional(),
+    // Instead of what the strategy names: so many blocks after its own, or a block tag.
+    confirmations: z.union([z.number().int().min(0).max(100_000), z.enum(['safe', 'finalized'])]).optional(),
+    // Those of the relay's account.
+    transactions: z
+      .strictObject({
+        // While the base fee is above this, nothing is sent. Collections of closing channels wait too: leave room.
+        maxFeePerGasGwei: decimal.default('100'),
+        // What is in no block by then is sent again with higher fees.
+        replaceAfterSeconds: count(3600).default(30),
+        // So many may be signed and in no block.
+        maxUnmined: count(64).default(32),
+      })
+      .prefault({}),
   }),
-  contracts: z.strictObject(contractAddressesSchema.shape),
+  // By default those of addresses/<chain.id>.json, which `autopay deploy` writes.
+  contracts: z.strictObject(contractAddressesSchema.shape).optional(),
   tokens: z.array(tokenSchema).min(1).max(8),
   priceCurrency: symbol.optional(),
   providers: z.array(providerSchema).min(1).max(64),
   routes: z.array(routeSchema).min(1).max(4096),
   payment: z
-    .strictObject({ suggestedDeposit: decimal.default('5'), challengeTtlSeconds: count(86_400).default(3600) })
+    .strictObject({
+      suggestedDeposit: decimal.default('5'),
+      challengeTtlSeconds: count(86_400).default(3600),
+      // What is offered and taken, in this order; free routes need none.
+      methods: z
+        .array(z.enum(paymentMethodNames))
+        .min(1)
+        .max(8)
+        .default([...paymentMethodNames]),
+      // On routes with firstSlice, streams of payers who sign small steps begin with the prompt and this much output, and stop for the
+      // next voucher. Whoever prefers a refusal says "Prefer: handling=strict".
+      slices: z
+        .strictObject({
+          enabled: z.boolean().default(true),
+          outputTokens: count(100_000).default(128),
+          waitSeconds: count(300).default(30),
+        })
+        .prefault({}),
+      // Deposits by EIP-3009 authorization, whose transaction the relay sends, and pays for; closes count in the rates too.
+      sponsorship: z
+        .strictObject({
+          enabled: z.boolean().default(true),
+          // Percent of suggestedDeposit: smaller deposits are not worth their fee.
+          minDepositPercent: count(100).default(20),
+          perPayerPerHour: count(10_000).default(12),
+          perHour: count(1_000_000).default(1_200),
+        })
+        .prefault({}),
+      x402: z
+        .strictObject({
+          // Verifies payments, and settles those of the scheme exact, in the relay's place; upto is not offered then.
+          facilitatorUrl: httpUrl.optional(),
+        })
+        .prefault({}),
+    })
+    .prefault({}),
+  keys: z
+    .strictObject({
+      // What wallets sign in to: the host (and port) that people see. By default 127.0.0.1 and localhost with the relay's port.
+      domains: z.array(authority).min(1).max(16).optional(),
+      sessionTtlSeconds: z.number().int().min(60).max(86_400).default(3600),
+      // What a payer is asked to sign for its keys that has spent nothing yet, in the price currency: about a day's worth.
+      suggestedHeadroom: decimal.default('1'),
+    })
+    .prefault({}),
+  // Of free routes, for each client address (IPv6: for each /64).
+  free: z
+    .strictObject({
+      requestsPerMinute: count(1_000_000).default(60),
+      requestsPerDay: count(1_000_000_000).default(2_000),
+    })
     .prefault({}),
   // Votes change limits from the next day on, so minutes of an old knowledge do no harm; hours might.
   budgets: z.strictObject({ maxStalenessSeconds: z.number().int().min(10).max(3600).default(300) }).prefault({}),
@@ -115,6 +196,8 @@ export const configFileSchema = z.strictObject({
     .strictObject({ intervalSeconds: count(600).default(60), maxClaims: count(200).default(100) })
     .prefault({}),
   audit: z.strictObject({ intervalSeconds: count(86_400).default(30) }).prefault({}),
+  // How often disputes are looked at. The contract gives a day to answer a challenge: an hour leaves room for many tries.
+  disputes: z.strictObject({ intervalSeconds: count(3600).default(60) }).prefault({}),
   limits: z
     .strictObject({
       maxBodyBytes: count(256 * 2 ** 20).default(4 * 2 ** 20),

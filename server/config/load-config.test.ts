@@ -10,7 +10,7 @@ import { loadConfig, parseConfig } from './load-config.ts';
 
 const address = (digit: string) => `0x${digit.repeat(39)}F`;
 const otherContracts = ['auditLog', 'modelBudgets', 'priceBook', 'priceOracle', 'keyRegistry']
-  .concat(['billingDisputes', 'agpt', 'governor', 'timelock'])
+  .concat(['paymentDesk', 'billingDisputes', 'agpt', 'governor', 'timelock'])
   .map((name) => `${name}: ${address('3')}`)
   .join(', ');
 const lines = [
@@ -50,16 +50,21 @@ const replaced = (from: string, to: string) => {
 };
 
 describe('a configuration', () => {
-  it('needs only chain, contracts, tokens, providers and routes', () => {
+  it('needs only chain, tokens, providers and routes, and contracts where nothing is published of the chain', () => {
     const config = parseConfig(minimal, 'autopay.yaml');
-    expect(config.listen).toEqual({ host: '127.0.0.1', port: 4000 });
+    expect(config.listen).toEqual({ host: '127.0.0.1', port: 4000, trustedProxies: 0 });
     expect(config.chain.rpcUrl).toBe('http://127.0.0.1:8545');
     expect(config.chain).toMatchObject({ reorgMarginBlocks: 512, maxBlocksPerQuery: 10_000, maxHeadAgeSeconds: 120 });
-    expect(config.payment).toEqual({ challengeTtlSeconds: 3600 });
+    expect(config.payment).toEqual({
+      ...{ challengeTtlSeconds: 3600, methods: ['evm/session', 'x402', 'evm/charge', 'key'], x402: {} },
+      slices: { enabled: true, outputTokens: 128, waitSeconds: 30 },
+      sponsorship: { enabled: true, minDepositPercent: 20, perPayerPerHour: 12, perHour: 1_200 },
+    });
     expect(config.tokens).toMatchObject([{ symbol: 'USDC', oracle: false, suggestedDeposit: 5_000_000n }]);
     expect(config.budgets).toEqual({ maxStalenessSeconds: 300 });
     expect(config.collection).toEqual({ intervalSeconds: 60, maxClaims: 100 });
     expect(config.audit).toEqual({ intervalSeconds: 30 });
+    expect(config.disputes).toEqual({ intervalSeconds: 60 });
     expect(config.limits.maxBodyBytes).toBe(4_194_304);
     expect(config.limits.maxConcurrentCalls).toBe(1024);
   });
@@ -225,8 +230,7 @@ describe('a configuration', () => {
 
   it('reports every fault at once, and an empty file by the keys it lacks', () => {
     const fault = faultOf('');
-    for (const key of ['chain', 'contracts', 'tokens', 'providers', 'routes'])
-      expect(fault).toContain(`${key} is missing`);
+    for (const key of ['chain', 'tokens', 'providers', 'routes']) expect(fault).toContain(`${key} is missing`);
   });
 
   it('is read from a file; a missing one says what to do', async () => {

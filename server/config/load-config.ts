@@ -4,9 +4,12 @@ import { z } from 'zod';
 import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
 import { configFileSchema } from './config-schema.ts';
 import { nearestName } from './nearest-name.ts';
+import { addressesDir, readPublished } from './read-published.ts';
 import type { RelayConfig } from './relay-config.ts';
 import type { ConfigIssue } from './report-issues.ts';
+import { resolveChain } from './resolve-chain.ts';
 import { resolveConfig } from './resolve-config.ts';
+import { resolveDeployment } from './resolve-deployment.ts';
 
 const maxFileBytes = 4 * 2 ** 20;
 const maxReportedIssues = 20;
@@ -15,9 +18,10 @@ const maxReportedIssues = 20;
  * Reads the relay's configuration.
  *
  * @param file path of `autopay.yaml`
+ * @param publishedDir folder with the addresses of deployments, for a file that names no contracts: the project's by default
  * @throws AutoPayError `invalid_configuration`; the message lists each fault with its line
  */
-export async function loadConfig(file: string): Promise<RelayConfig> {
+export async function loadConfig(file: string, publishedDir = addressesDir): Promise<RelayConfig> {
   let text: string;
   try {
     text = await readFile(file, 'utf8');
@@ -25,16 +29,17 @@ export async function loadConfig(file: string): Promise<RelayConfig> {
     const message = `Cannot read the configuration ${file}. "npm start" writes one for a local stack.`;
     throw new AutoPayError('invalid_configuration', message, { cause });
   }
-  return parseConfig(text, file);
+  return parseConfig(text, file, publishedDir);
 }
 
 /**
  * Parses the text of a configuration.
  *
  * @param label names the file in messages
+ * @param publishedDir as of `loadConfig`
  * @throws AutoPayError `invalid_configuration`
  */
-export function parseConfig(text: string, label: string): RelayConfig {
+export function parseConfig(text: string, label: string, publishedDir = addressesDir): RelayConfig {
   if (text.length > maxFileBytes) throw new AutoPayError('invalid_configuration', `${label} is larger than 4 MiB.`);
   const lineCounter = new LineCounter();
   // Without the tag for hexadecimal integers an unquoted address stays the text that it is.
@@ -50,8 +55,14 @@ export function parseConfig(text: string, label: string): RelayConfig {
   const parsed = configFileSchema.safeParse(document.toJS() ?? {});
   const issues: ConfigIssue[] = [];
   if (parsed.success) {
-    const config = resolveConfig(parsed.data, issues);
-    if (issues.length === 0) return config;
+    const file = parsed.data;
+    const config = resolveConfig(file, issues);
+    const chain = resolveChain(file, issues);
+    const deployment = resolveDeployment(file, (chainId) => readPublished(publishedDir, chainId), issues);
+    if (issues.length === 0 && deployment !== undefined) {
+      const { contracts, deployedAtBlock } = deployment;
+      return { ...config, contracts, chain: { ...file.chain, ...chain, deployedAtBlock } };
+    }
   } else {
     issues.push(...parsed.error.issues.flatMap(describeIssue));
   }

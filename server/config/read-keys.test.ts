@@ -55,3 +55,23 @@ it('refuses what is missing or no key, without repeating it', async () => {
   await expect(readKeys(dataDir)).rejects.toMatchObject({ code: 'invalid_configuration' });
   expect(await readFile(join(dataDir, 'keys/operator.token'), 'utf8')).toBe('short');
 });
+
+it('takes the master key from the environment, else makes one', async () => {
+  await put('relay.key', relayKey);
+  const fromEnv = await readKeys(dataDir, { AUTOPAY_MASTER_KEY: ' sk-0123456789-0123456789 ' });
+  expect(fromEnv.masterKey).toBe('sk-0123456789-0123456789');
+  await expect(stat(join(dataDir, 'keys/master.key'))).rejects.toMatchObject({ code: 'ENOENT' });
+  const made = await readKeys(dataDir, { AUTOPAY_MASTER_KEY: '' });
+  expect(made.masterKey).toMatch(/^[0-9a-f]{64}$/);
+  expect((await stat(join(dataDir, 'keys/master.key'))).mode & 0o777).toBe(0o600);
+  expect((await readKeys(dataDir)).masterKey).toBe(made.masterKey);
+});
+
+it('refuses a master key that can be guessed, without repeating it', async () => {
+  await put('relay.key', relayKey);
+  for (const bad of ['sk-1234', 'x'.repeat(19), 'x'.repeat(257), 'twenty characters, spaces']) {
+    const error = await readKeys(dataDir, { AUTOPAY_MASTER_KEY: bad }).catch((reason: unknown) => reason);
+    expect(error).toMatchObject({ code: 'invalid_configuration' });
+    expect(String(error)).not.toContain(bad);
+  }
+});

@@ -12,15 +12,21 @@ export interface RelayKeys {
   challengeKey: Buffer;
   /** What the operator sends as a bearer token; hexadecimal. */
   operatorToken: string;
+  /** Opens LiteLLM's API of keys. */
+  masterKey: string;
 }
 
 /**
- * Reads `keys/` of a data folder: `relay.key`, `challenge.key`, `operator.token`. The last two only have to be secret and
- * are made where they are missing; the first is an account with a role on the chain, so it has to be there.
+ * Reads `keys/` of a data folder: `relay.key`, `challenge.key`, `operator.token`, `master.key`. The last three only have to be
+ * secret and are made where they are missing; the first is an account with a role on the chain, so it has to be there.
  *
+ * @param env AUTOPAY_MASTER_KEY in it stands for `master.key`
  * @throws AutoPayError `key_file_unsafe` if others may read a file, `invalid_configuration` if one is missing or malformed
  */
-export async function readKeys(dataDir: string): Promise<RelayKeys> {
+export async function readKeys(
+  dataDir: string,
+  env: Readonly<Record<string, string | undefined>> = {},
+): Promise<RelayKeys> {
   const file = (name: string) => join(dataDir, 'keys', name);
   await createSecret(file('challenge.key'));
   await createSecret(file('operator.token'));
@@ -29,7 +35,19 @@ export async function readKeys(dataDir: string): Promise<RelayKeys> {
     relayKey: parseRelayKey(relayText, file('relay.key')),
     challengeKey: Buffer.from(parseSecret(await readSecretFile(file('challenge.key')), file('challenge.key')), 'hex'),
     operatorToken: parseSecret(await readSecretFile(file('operator.token')), file('operator.token')),
+    masterKey: await readMasterKey(env['AUTOPAY_MASTER_KEY']?.trim(), file('master.key')),
   };
+}
+
+async function readMasterKey(fromEnv: string | undefined, file: string): Promise<string> {
+  if (!fromEnv) {
+    await createSecret(file);
+    return parseSecret(await readSecretFile(file), file);
+  }
+  if (/^[\x21-\x7e]{20,256}$/.test(fromEnv)) return fromEnv;
+  const message =
+    'AUTOPAY_MASTER_KEY has to be 20 to 256 printable characters without spaces. Generate it; invent none.';
+  throw new AutoPayError('invalid_configuration', message);
 }
 
 /** Makes a file with 32 random bytes in hexadecimal, for its owner only, unless there is one. */

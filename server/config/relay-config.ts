@@ -1,6 +1,8 @@
 import type { Hex } from '../../protocol/bytes/hex.ts';
 import type { PriceRow } from '../../protocol/pricing/price-row.ts';
 import type { ConfigFile } from './config-schema.ts';
+import type { ResolvedChain } from './resolve-chain.ts';
+import type { ResolvedDeployment } from './resolve-deployment.ts';
 
 /** A place that answers the calls of a route. */
 export interface DeploymentConfig {
@@ -21,6 +23,8 @@ export interface TokenConfig {
   oracle: boolean;
   /** For a new channel: atomic units, or, with an oracle, US dollars with 8 decimals. */
   suggestedDeposit: bigint;
+  /** One unit of the price currency: atomic units, or, with an oracle, US dollars with 8 decimals. */
+  currencyUnit: bigint;
 }
 
 /** A name that clients ask for. */
@@ -34,15 +38,24 @@ export interface RouteConfig {
   maxOutputTokens: number;
   /** What bounds a call whose client sets no limit; never above `maxOutputTokens`. */
   defaultMaxOutputTokens: number;
+  /** Whether its streams may begin with a first slice: its whole output is visible. */
+  firstSlice: boolean;
   outputLimitParameter: 'max_completion_tokens' | 'max_tokens';
 }
 
 /** The relay's configuration, ready to use: amounts in atomic units, addresses in lower case, every default filled in. */
-export interface RelayConfig extends Omit<ConfigFile, 'routes' | 'payment' | 'tokens' | 'priceCurrency'> {
+export interface RelayConfig extends Omit<
+  ConfigFile,
+  'chain' | 'contracts' | 'routes' | 'payment' | 'tokens' | 'priceCurrency'
+> {
+  chain: Omit<ConfigFile['chain'], 'strategy' | 'confirmations' | 'transactions'> &
+    ResolvedChain &
+    Pick<ResolvedDeployment, 'deployedAtBlock'>;
+  contracts: ResolvedDeployment['contracts'];
   /** The first one is what a client pays in that says nothing. */
   tokens: readonly TokenConfig[];
   /** The symbol of the first token, or `USD`. */
   priceCurrency: string;
   routes: readonly RouteConfig[];
-  payment: { challengeTtlSeconds: number };
+  payment: Omit<ConfigFile['payment'], 'suggestedDeposit'>;
 }

@@ -7,9 +7,10 @@ import { resolveCurrency, type PriceCurrency } from './resolve-tokens.ts';
 
 /**
  * Gives a parsed file its meaning: amounts in atomic units, deployments with ids, names that refer to something.
- * What is wrong is pushed to `issues`; the result may be used only if there are none.
+ * What is wrong is pushed to `issues`; the result may be used only if there are none. Which contracts are meant is not told by
+ * the file alone: `resolveDeployment` does.
  */
-export function resolveConfig(file: ConfigFile, issues: ConfigIssue[]): RelayConfig {
+export function resolveConfig(file: ConfigFile, issues: ConfigIssue[]): Omit<RelayConfig, 'chain' | 'contracts'> {
   const currency = resolveCurrency(file, issues);
   requireUnique(
     file.providers.map((provider) => provider.name),
@@ -24,9 +25,10 @@ export function resolveConfig(file: ConfigFile, issues: ConfigIssue[]): RelayCon
   if (file.chain.reorgMarginBlocks >= file.chain.maxBlocksPerQuery) {
     issues.push({ path: ['chain', 'reorgMarginBlocks'], message: 'has to be below chain.maxBlocksPerQuery' });
   }
-  const { suggestedDeposit: deposit, challengeTtlSeconds } = file.payment;
+  const { suggestedDeposit: deposit, ...payment } = file.payment;
   const depositPath = ['payment', 'suggestedDeposit'];
   const suggestedDeposit = currency.read(deposit, depositPath);
+  const currencyUnit = currency.read('1', ['tokens']);
   return {
     ...file,
     priceCurrency: currency.symbol,
@@ -36,8 +38,9 @@ export function resolveConfig(file: ConfigFile, issues: ConfigIssue[]): RelayCon
       decimals: token.decimals,
       oracle: token.oracle,
       suggestedDeposit: currency.inToken(suggestedDeposit, token, depositPath),
+      currencyUnit: currency.inToken(currencyUnit, token, ['tokens']),
     })),
-    payment: { challengeTtlSeconds },
+    payment,
     routes: file.routes.map((route, index) => resolveRoute({ file, route, index, currency, issues })),
   };
 }
@@ -84,6 +87,7 @@ function resolveRoute({ file, route, index, currency, issues }: RouteToResolve):
     contextTokens: route.contextTokens,
     maxOutputTokens: route.maxOutputTokens,
     defaultMaxOutputTokens,
+    firstSlice: route.firstSlice,
     outputLimitParameter: route.outputLimitParameter,
   };
 }

@@ -8,9 +8,9 @@ import {
 } from '../../protocol/disputes/dispute-kinds.ts';
 import { callChain } from '../chain/call-chain.ts';
 import type { ChainClient } from '../chain/create-chain-client.ts';
-import { describeError } from '../chain/create-job.ts';
 import type { JobLog } from '../chain/job-log.ts';
 import type { BackgroundLedger } from '../ledger/background-ledger.ts';
+import { describeError } from '../log.ts';
 import { answerChallenge, type AnswerChallengeDeps } from './answer-challenge.ts';
 import type { Challenge } from './find-answer.ts';
 
@@ -185,6 +185,6 @@ async function answer(options: DisputeWatcherOptions, challenge: Challenge): Pro
   try {
     return await answerChallenge(options, challenge);
   } catch (error) {
-    return `the answer failed: ${describeError(error)['error']}`;
+    return `the answer failed: ${describeError(error).message}`;
   }
 }

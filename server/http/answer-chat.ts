@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import type { RequestHandler } from 'express';
 import type { Hex } from '../../protocol/bytes/hex.ts';
 import { createCallId } from '../../protocol/receipt/call-id.ts';
@@ -5,10 +6,14 @@ import type { CallRequest, ResponseSink } from '../call/types.ts';
 import type { Log } from '../log.ts';
 import { admitPayment } from '../payments/admit-payment.ts';
 import type { PaymentMethod } from '../payments/payment-method.ts';
+import { allowOrigins } from './allow-origins.ts';
 import type { CallGate } from './call-gate.ts';
+import { clientAddressOf } from './client-address.ts';
 import { createResponseSink } from './create-response-sink.ts';
 import { discardRest } from './discard-rest.ts';
 import { createBodyReader, type BodyLimits, type HeldBody } from './read-body.ts';
+import { headersOf, pathOf } from './read-headers.ts';
+import { sendAcknowledgement } from './send-acknowledgement.ts';
 import { sendError } from './send-error.ts';
 
 /** What chat completions are answered with. */
@@ -22,6 +27,8 @@ export interface AnswerChatDeps {
   maxBodyBytes: number;
   /** What differs from the reader's defaults. */
   bodyLimits?: Partial<BodyLimits>;
+  /** How many proxies stand before the relay; 0 by default. */
+  trustedProxies?: number;
   /** How long the rest of a refused body is thrown away; 5 s by default. */
   maxDiscardMs?: number;
   log: Log;
@@ -33,28 +40,37 @@ export interface AnswerChatDeps {
  */
 export function createChatHandler(deps: AnswerChatDeps): RequestHandler {
   const { gate, payments, log } = deps;
-  const bodies = createBodyReader({ ...deps.bodyLimits, maxBodyBytes: deps.maxBodyBytes });
+  const isPaid = (request: IncomingMessage) => payments.some((method) => method.carries(headersOf(request)));
+  const bodies = createBodyReader({ ...deps.bodyLimits, maxBodyBytes: deps.maxBodyBytes }, isPaid);
   return async (request, response) => {
     const callId = createCallId();
     response.setHeader('x-autopay-call-id', callId);
+    allowOrigins(request, response);
     // Listens from here on, so that a client that leaves while its payment is checked is noticed.
     const sink = createResponseSink(response);
+    const headers = headersOf(request);
+    const path = pathOf(request);
     let held: HeldBody | undefined;
     let endCheck: (() => void) | undefined;
     let leave: (() => void) | undefined;
     try {
       held = await bodies.read(request);
       endCheck = gate.beginCheck();
-      const payment = await admitPayment(payments, { authorization: request.headers.authorization });
+      const body = held.bytes;
+      const payment = await admitPayment(payments, { headers, body, path, callId, quotes: () => deps.quotesOf(body) });
+      if (payment.acknowledged) return sendAcknowledgement(response, payment.acknowledged);
       leave = gate.enter();
       endCheck();
       held.release();
-      await deps.handleCall({ callId, body: held.bytes, payment }, sink);
+      const idempotencyKey = headers['idempotency-key'] ?? null;
+      const clientAddress = clientAddressOf(request, deps.trustedProxies ?? 0);
+      await deps.handleCall({ callId, path, body, idempotencyKey, clientAddress, payment }, sink);
     } catch (error) {
       const body = held?.bytes;
       const quotes = () => (body ? deps.quotesOf(body) : undefined);
-      sendError({ request, response, error, payments, quotes, log });
+      // First: once the answer is out, Node would throw the rest away itself, without a bound.
       discardRest(request, deps.maxDiscardMs);
+      sendError({ request, response, error, payments, quotes, log });
     } finally {
       held?.release();
       endCheck?.();

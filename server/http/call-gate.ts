@@ -6,7 +6,7 @@ export interface CallGate {
    * Begins the check of a payment. It takes no place of a call, but the books stay open until it has ended.
    *
    * @returns what MUST be called once when it has ended
-   * @throws AutoPayError `overloaded` if the relay is stopping
+   * @throws AutoPayError `overloaded` if there are too many, or the relay is stopping
    */
   beginCheck(): () => void;
   /**
@@ -20,6 +20,9 @@ export interface CallGate {
   drain(): Promise<void>;
   readonly stopping: boolean;
 }
+
+/** Payments that are checked at one time: a check may wait for the chain, and `HEAD` has no body that would bound it. */
+const maxChecks = 1_024;
 
 /** @param maxConcurrentCalls calls at one time, those that drain after their client has gone included */
 export function createCallGate(maxConcurrentCalls: number): CallGate {
@@ -41,7 +44,12 @@ export function createCallGate(maxConcurrentCalls: number): CallGate {
     };
   };
   return {
-    beginCheck: () => begin('checks'),
+    beginCheck() {
+      if (!stopping && inside.checks >= maxChecks) {
+        throw new AutoPayError('overloaded', 'The relay checks as many payments as it can. Try again in a second.');
+      }
+      return begin('checks');
+    },
     enter() {
       if (!stopping && inside.calls >= maxConcurrentCalls) {
         throw new AutoPayError('overloaded', 'The relay has as many calls as it can take. Try again in a second.');

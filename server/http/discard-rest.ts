@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http';
 const maxDiscardedBytes = 64 * 2 ** 20;
 
 /**
- * Throws away what a client still sends of a body that is already answered, up to 64 MiB and `maxDiscardMs`, then cuts the connection.
+ * Throws away what a client still sends of a body that is being answered, up to 64 MiB and `maxDiscardMs`, then cuts the connection.
  * Cut at once, the system would answer what is still on its way with a reset, and most clients would see that instead of
  * the answer (RFC 9112 §9.6).
  */

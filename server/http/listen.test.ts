@@ -43,6 +43,12 @@ describe('connections', () => {
   });
 });
 
+it('idle connections are kept longer than load balancers keep theirs', async () => {
+  const port = await start(2);
+  const { headers } = await fetch(`http://127.0.0.1:${port}/`);
+  expect(headers.get('keep-alive')).toBe('timeout=75');
+});
+
 it('a taken port is told by its number', async () => {
   const port = await start(2);
   await expect(listen(() => undefined, { host: '127.0.0.1', port })).rejects.toMatchObject({

@@ -1,6 +1,7 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
+import { answerClientError } from './answer-client-error.ts';
 
 /** An HTTP server that listens. */
 export interface Listening {
@@ -9,7 +10,10 @@ export interface Listening {
   server: Server;
 }
 
-/** Longer than the clients' keep-alive, so that they close idle connections first. */
+/**
+ * Longer than that of clients, and of load balancers before the relay (AWS: 60 s, nginx: 60 s), so that they close idle connections first: closed
+ * here, a connection may just be carrying the next request, which is lost.
+ */
 const keepAliveTimeoutMs = 75_000;
 /** A credential alone may have 16 KiB. */
 const maxHeaderBytes = 32_768;
@@ -44,6 +48,7 @@ export async function listen(
   );
   server.maxConnections = options.maxConnections ?? defaultMaxConnections;
   server.on('drop', () => server.closeIdleConnections());
+  server.on('clientError', (error, socket) => answerClientError(error, socket, { maxHeaderBytes }));
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(port, host, () => {

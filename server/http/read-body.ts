@@ -40,8 +40,15 @@ const leastTotalBytes = 128 * 2 ** 20;
 /** The total holds at least this many of the largest bodies. */
 const leastBodies = 4;
 
-/** Makes a reader. The total of bytes is 128 MiB, or four of the largest bodies if that is more, unless it is given. */
-export function createBodyReader(limits: Pick<BodyLimits, 'maxBodyBytes'> & Partial<BodyLimits>): BodyReader {
+/**
+ * Makes a reader. The total of bytes is 128 MiB, or four of the largest bodies if that is more, unless it is given.
+ *
+ * @param isPaid whether a request seems to carry a payment, of which the limit depends
+ */
+export function createBodyReader(
+  limits: Pick<BodyLimits, 'maxBodyBytes'> & Partial<BodyLimits>,
+  isPaid: (request: IncomingMessage) => boolean,
+): BodyReader {
   const { maxBodyBytes } = limits;
   const maxTotalBytes = Math.max(leastTotalBytes, leastBodies * maxBodyBytes);
   const all: BodyLimits = { ...defaultLimits, maxTotalBytes, ...limits };
@@ -57,7 +64,7 @@ export function createBodyReader(limits: Pick<BodyLimits, 'maxBodyBytes'> & Part
 
   async function read(request: IncomingMessage): Promise<HeldBody> {
     requireJson(request);
-    const lengthLimit = lengthLimitOf(request, all);
+    const lengthLimit = lengthLimitOf(isPaid(request), all);
     const declaredBytes = Number(request.headers['content-length'] ?? lengthLimit.bytes);
     if (declaredBytes > lengthLimit.bytes) throw lengthLimit.error();
     if (held.bodies >= all.maxBodies && !breakOffOldest()) throw overloaded();
@@ -155,17 +162,16 @@ class GrowingBody {
 }
 
 function lengthLimitOf(
-  request: IncomingMessage,
+  isPaid: boolean,
   { maxBodyBytes, maxUnpaidBodyBytes }: BodyLimits,
 ): { bytes: number; error: () => AutoPayError } {
-  const isPaid = /^payment +\S/i.test(request.headers.authorization ?? '');
   if (isPaid || maxBodyBytes <= maxUnpaidBodyBytes) {
     const message = `The body is larger than the ${maxBodyBytes} bytes that this relay takes. Send less.`;
     return { bytes: maxBodyBytes, error: () => new AutoPayError('body_too_large', message) };
   }
   const message =
-    `Without "Authorization: Payment" this relay takes ${maxUnpaidBodyBytes} bytes of body, with it ${maxBodyBytes}. ` +
-    'Send the payment with the body; a shorter request without one gets the challenge for it.';
+    `Without a payment this relay takes ${maxUnpaidBodyBytes} bytes of body, with it ${maxBodyBytes}. ` +
+    'Send the payment with the body; a shorter request without one is told how to pay.';
   return { bytes: maxUnpaidBodyBytes, error: () => new AutoPayError('body_too_large', message) };
 }
 

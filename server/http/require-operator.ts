@@ -10,8 +10,16 @@ const sha256 = (value: string) => createHash('sha256').update(value).digest();
  * @throws AutoPayError `forbidden`
  */
 export function requireOperator(request: IncomingMessage, operatorToken: string): void {
+  requireSecret(request, operatorToken, 'the token in keys/operator.token');
+}
+
+/**
+ * The same for another of the operator's secrets.
+ * @param where what it is and where it stands, for the message
+ * @throws AutoPayError `forbidden`
+ */
+export function requireSecret(request: Pick<IncomingMessage, 'headers'>, secret: string, where: string): void {
   const [, sent = ''] = /^bearer +(\S+)\s*$/i.exec(request.headers.authorization ?? '') ?? [];
-  if (timingSafeEqual(sha256(sent), sha256(operatorToken))) return;
-  const message = 'This is for the operator. Send "Authorization: Bearer" with the token in keys/operator.token.';
-  throw new AutoPayError('forbidden', message);
+  if (timingSafeEqual(sha256(sent), sha256(secret))) return;
+  throw new AutoPayError('forbidden', `This is for the operator. Send "Authorization: Bearer" with ${where}.`);
 }

@@ -64,6 +64,20 @@ test('what is no error of ours is told as internal_error', async () => {
   expect(await response.text()).not.toContain('secret');
 });
 
+test('what ends at a known time says when to come back', async () => {
+  const resetsAt = new Date(Date.now() + 90_000).toISOString();
+  const spent = await answer(new AutoPayError('scope_exceeded', 'Spent.', { facts: { resetsAt } }));
+  expect(Number(spent.headers.get('retry-after'))).toBeGreaterThan(85);
+  expect(Number(spent.headers.get('retry-after'))).toBeLessThanOrEqual(90);
+  expect(spent.headers.get('x-should-retry')).toBe('false');
+  const past = await answer(
+    new AutoPayError('scope_exceeded', 'Spent.', { facts: { resetsAt: '2020-01-01T00:00:00Z' } }),
+  );
+  expect(past.headers.get('retry-after')).toBe('1');
+  const rated = await answer(new AutoPayError('rate_limit_exceeded', 'Slower.', { facts: { retryAfterSeconds: 2.1 } }));
+  expect([rated.headers.get('retry-after'), rated.headers.has('x-should-retry')]).toEqual(['3', false]);
+});
+
 test('a budget that is spent is not worth a second try; budgets that are unknown are, a little later', async () => {
   const spent = await answer(new AutoPayError('model_budget_exceeded', 'Spent.', { facts: { limitAgpt: '5' } }));
   expect([spent.status, spent.headers.get('x-should-retry')]).toEqual([429, 'false']);
@@ -71,4 +85,12 @@ test('a budget that is spent is not worth a second try; budgets that are unknown
   const unknown = await answer(new AutoPayError('budgets_unknown', 'The chain is away.'));
   expect([unknown.status, unknown.headers.get('retry-after')]).toEqual([503, '5']);
   expect(unknown.headers.has('x-should-retry')).toBe(false);
+});
+
+test('who waits for confirmations is told how long, and may send the same again', async () => {
+  const error = new AutoPayError('channel_not_confirmed', 'Wait.', { facts: { retryAfterSeconds: 15 } });
+  const response = await answer(error, { authorization: 'Payment abc' });
+  expect(response.status).toBe(409);
+  expect([response.headers.get('retry-after'), response.headers.get('x-should-retry')]).toEqual(['15', 'true']);
+  expect(await response.json()).toMatchObject({ error: { code: 'channel_not_confirmed', retryAfterSeconds: 15 } });
 });

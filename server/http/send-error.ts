@@ -1,11 +1,13 @@
 import { STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:http';
 import { isHex, type Hex } from '../../protocol/bytes/hex.ts';
 import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
-import { problemTypes } from '../../protocol/mpp/problem-types.ts';
+import { intentOf, paymentAuthorization } from '../../protocol/mpp/credential.ts';
+import { problemTypeOf } from '../../protocol/mpp/problem-types.ts';
 import { describeError, type Log } from '../log.ts';
-import { collectChallenges } from '../payments/admit-payment.ts';
 import { CallError } from '../call/call-error.ts';
+import { collectChallenges, type Offer } from '../payments/collect-challenges.ts';
 import type { ChallengeContext, PaymentMethod } from '../payments/payment-method.ts';
+import { headersOf, pathOf } from './read-headers.ts';
 
 /** What an error is answered with. */
 export interface SendErrorOptions {
@@ -26,11 +28,14 @@ const retryAfterSeconds: Partial<Record<AutoPayError['code'], string>> = {
   price_unavailable: '15',
   price_table_unpublished: '60',
   relay_not_authorized: '60',
+  settlement_pending: '5',
+  transaction_pending: '5',
+  idempotent_repeat: '5',
 };
 
 /**
- * The one place that turns an error into an HTTP answer: OpenAI's shape; for requests with `Authorization: Payment` the
- * members of a problem (RFC 9457) beside it. An upstream's refusal keeps its status and words. What is not an AutoPayError
+ * The one place that turns an error into an HTTP answer: OpenAI's shape; for requests with a `Payment` credential the
+ * members of a problem (RFC 9457) beside it; with 402 what each method of payment offers. An upstream's refusal keeps its status and words. What is not an AutoPayError
  * is logged and called `internal_error`.
  * After the first byte of an answer nothing can be said any more, so the connection is broken off.
  */
@@ -39,37 +44,49 @@ export function sendError(options: SendErrorOptions): void {
   const error = toPublic(options.error);
   if (error.status >= 500) {
     const callId = response.getHeader('x-autopay-call-id');
-    log.error({ callId, path: request.url?.split('?')[0], error: describeError(options.error) }, 'request failed');
+    log.error({ callId, path: pathOf(request), error: describeError(options.error) }, 'request failed');
   }
   if (response.headersSent || response.destroyed) return void response.destroy();
 
-  const challenge = error.status === 402 ? collectChallenges(options.payments, readContext(options)) : undefined;
-  const isPayment = /^payment(?:\s|$)/i.test(request.headers.authorization ?? '');
+  const offer = error.status === 402 ? offerPayment(options, error) : undefined;
+  const isPayment = paymentAuthorization(headersOf(request)) !== undefined;
   const { code, message, param, type, status } = error;
   const { headers, refusal } = error instanceof CallError ? error : { headers: {}, refusal: null };
   const problem = {
-    type: problemTypes[code] ?? 'about:blank',
+    type: problemTypeOf(code, intentOf(headersOf(request))),
     title: STATUS_CODES[status] ?? code,
     status,
     detail: message,
   };
   const body = Buffer.from(
     JSON.stringify({
+      ...offer?.body,
       ...(isPayment && problem),
-      error: { ...(refusal?.error ?? { message, type, param, code }), ...challenge?.facts, ...error.facts },
+      error: { ...(refusal?.error ?? { message, type, param, code }), ...offer?.facts, ...error.facts },
     }),
   );
-  const retryAfter = retryAfterSeconds[code];
+  const retryAfter = waitOf(error) ?? retryAfterSeconds[code];
   response.writeHead(status, {
-    ...challenge?.headers,
+    ...offer?.headers,
     ...headers,
     ...(status === 402 && { 'cache-control': 'no-store' }),
-    ...(mustNotBeRetried(error) && { 'x-should-retry': 'false' }),
+    ...(retried.includes(code)
+      ? { 'x-should-retry': 'true' }
+      : mustNotBeRetried(error) && { 'x-should-retry': 'false' }),
     ...(retryAfter !== undefined && { 'retry-after': retryAfter }),
+    // There is no body to read it from.
+    ...(request.method === 'HEAD' && { 'x-autopay-error-code': code }),
     'content-type': isPayment ? 'application/problem+json' : 'application/json',
     'content-length': body.length,
   });
   response.end(body);
+}
+
+/** Seconds, where the error itself knows when its reason ends. */
+function waitOf({ facts: { resetsAt, retryAfterSeconds: waitSeconds }, status }: AutoPayError): string | undefined {
+  if (typeof waitSeconds === 'number') return String(Math.ceil(waitSeconds));
+  if (status !== 429 || typeof resetsAt !== 'string') return undefined;
+  return String(Math.max(1, Math.ceil((Date.parse(resetsAt) - Date.now()) / 1_000)));
 }
 
 function toPublic(error: unknown): AutoPayError {
@@ -84,17 +101,35 @@ const notRetried: AutoPayError['code'][] = [
   'call_timeout',
   'client_too_slow',
   'model_budget_exceeded',
+  'scope_exceeded',
+  // A client's own retry would sign, and pay, anew; the same payment may be sent again by whoever knows that.
+  'settlement_pending',
 ];
+
+/** Nothing was used up, and the same request succeeds once the chain is further. */
+const retried: AutoPayError['code'][] = ['channel_not_confirmed'];
+
+const finalStatuses = [402, 409, 410, 422];
 
 /** A repeated request would carry the same voucher, pay for the same failure again, or meet the same limit until the next day. */
 function mustNotBeRetried({ code, status }: AutoPayError): boolean {
-  return status === 402 || status === 409 || status === 410 || notRetried.includes(code);
+  return finalStatuses.includes(status) || notRetried.includes(code);
+}
+
+function offerPayment({ payments, quotes, request }: SendErrorOptions, error: AutoPayError): Offer {
+  const context: ChallengeContext = {
+    ...readRefusal(error, quotes?.()),
+    path: pathOf(request),
+    message: error.message,
+  };
+  return collectChallenges(payments, context, headersOf(request)['accept-payment']);
 }
 
 /** A refused payment names its token, and may name a quote that was shrunk to its headroom. */
-function readContext({ error, quotes }: SendErrorOptions): ChallengeContext {
-  const { token, quote } = error instanceof AutoPayError ? error.facts : {};
-  const listed = quotes?.();
+function readRefusal(
+  { facts: { token, quote } }: AutoPayError,
+  listed: ReadonlyMap<Hex, bigint> | undefined,
+): Pick<ChallengeContext, 'quotes' | 'token'> {
   if (!isHex(token, 20)) return { quotes: listed };
   return { quotes: typeof quote === 'string' ? new Map([...(listed ?? []), [token, BigInt(quote)]]) : listed, token };
 }

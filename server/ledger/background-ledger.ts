@@ -1,5 +1,5 @@
 import type { Hex } from '../../protocol/bytes/hex.ts';
-import type { ChannelState } from './ledger.ts';
+import type { ChannelState, DirectPayment } from './ledger.ts';
 
 /** One channel's share of a collection. */
 export interface CollectionClaim {
@@ -17,7 +17,19 @@ export interface CollectionClaim {
 export interface Collection {
   id: number;
   token: Hex;
+  /** Whether it closes its one channel: the payer asked for it, and gets the rest back. */
+  closes: boolean;
   claims: readonly CollectionClaim[];
+}
+
+/** What the transaction of a collection did. */
+export interface CollectionOutcome {
+  id: number;
+  transactionHash: Hex;
+  /** Channels from which nothing was taken. */
+  skipped: readonly Hex[];
+  /** Channels that it closed; none by default. */
+  closed?: readonly Hex[];
 }
 
 /** Spending of one (day, model, provider), summed over the charges of a collection. */
@@ -29,13 +41,117 @@ export interface SpendSum {
   amount: bigint;
 }
 
-/** What a collection brought in and is to be booked. */
+/** The unused rest of payments of a fixed amount, on its way back to the wallet that paid. */
+export interface RefundSum {
+  /** The oldest of the calls. */
+  callId: string;
+  to: Hex;
+  /** Sum over the wallet's payments in this booking, atomic units. */
+  amount: bigint;
+}
+
+/** What a collection, or a set of settled direct payments, brought in and is to be booked. */
 export interface PendingBooking {
   collectionId: number;
   token: Hex;
   spends: readonly SpendSum[];
+  /** One for each wallet that gets something back; empty for channels. */
+  refunds: readonly RefundSum[];
   /** Every charge of the collection has a log index below this. */
   logSize: number;
+}
+
+/**
+ * How far a direct payment is: `reserved` → `released` (its call was not charged: the same payload may be tried again) or
+ * `due` (charged) → `settled` or `lost`. A lost one may still become `settled`, or `forgiven`; a
+ * forgiven one `settled`, where its money comes after all. A charge of nothing is
+ * settled at once, without a transaction.
+ */
+export type PaymentState = 'reserved' | 'released' | 'due' | 'settled' | 'lost' | 'forgiven';
+
+/** A direct payment as the ledger holds it. */
+export interface StoredPayment extends Omit<DirectPayment, 'available'> {
+  state: PaymentState;
+  /** The call that it pays for; of a released one, the last that it was to pay for. */
+  callId: string;
+  /** What the call was charged, atomic units; 0 before. */
+  charge: bigint;
+  /** What is taken from the payer, atomic units: of the exact kinds `maximum`, else the charge; 0 if the charge is, or before it. */
+  captured: bigint;
+  /** The transaction that took it; null before, and where nothing is taken. */
+  transactionHash: Hex | null;
+  /** Why it could not be settled; null unless that happened. */
+  lossReason: string | null;
+}
+
+/** A payment that is to be settled (or, of a lost one, might still be), with what its transaction says of the call. */
+export interface DuePayment extends StoredPayment {
+  /** Unix milliseconds of the charge. */
+  chargedAtMs: number;
+  /** The name that the client asked for. */
+  model: string;
+  provider: string;
+}
+
+/** What a scope (a key, a project, a payer) has spent of its limit in one window and token, atomic units. */
+export interface ScopeWindow {
+  id: string;
+  window: number;
+  token: Hex;
+  charged: bigint;
+  /** Sum of the open reservations. */
+  reserved: bigint;
+}
+
+/** By what spending is summed. */
+export type SpendingDimension = 'payer' | 'key' | 'model' | 'day';
+
+/** Which charges are asked for. */
+export interface SpendingFilter {
+  payer?: Hex;
+  keyId?: string;
+  /** First UTC day of admission, days since 1970-01-01. */
+  sinceDay?: number;
+  /** Last UTC day of admission. */
+  untilDay?: number;
+}
+
+/** Spending of one group in one token; what is not grouped by is null. */
+export interface SpendingSum {
+  token: Hex;
+  payer: Hex | null;
+  keyId: string | null;
+  model: string | null;
+  /** Days since 1970-01-01 UTC. */
+  day: number | null;
+  calls: number;
+  /** Atomic units. */
+  amount: bigint;
+}
+
+/** One charge, for reports. */
+export interface ChargeRow {
+  /** Position in the log. */
+  index: number;
+  callId: string;
+  /** Null on a free route. */
+  payer: Hex | null;
+  keyId: string | null;
+  model: string;
+  provider: string;
+  token: Hex;
+  /** Atomic units. */
+  amount: bigint;
+  /** Days since 1970-01-01 UTC, of admission. */
+  day: number;
+  /** The receipt, as the log has it. */
+  entry: Uint8Array;
+}
+
+/** A page of rows; `next` is where the next one begins, null after the last. Pages may be short, or empty, before it. */
+export interface ChargePage {
+  rows: ChargeRow[];
+  next: number | null;
 }
 
 /** The states of a transaction of the relay's account. */
@@ -45,15 +161,29 @@ export type TransactionStatus = 'signed' | 'succeeded' | 'reverted';
 export interface QueuedTransaction {
   id: number;
   /**
-   * `collect:<id>`, `book:<id>`, `anchor:<size>`, `release:<batchId>`, `register:<name>` or `answer:<disputeId>`: unique, so
-   * that a job is sent once.
+   * `collect:<id>`, `close:<id>`, `open:<channelId>`, `top-up:<nonce>`, `book:<id>`, `anchor:<size>`, `release:<batchId>`, `register:<name>`,
+   * `answer:<disputeId>`, `pay:<paymentId>` or `attribute:<paymentId>`: unique, so that a job is sent once; `fill:<account>:<nonce>` only uses a nonce.
    */
   purpose: string;
+  /** The sending account, in lower case. */
+  account: Hex;
   nonce: number;
+  /** Oldest first, at least one; all have the nonce, so at most one of them can be mined. */
+  attempts: readonly TransactionAttempt[];
+  status: TransactionStatus;
+}
+
+/** One signature of a transaction; a later one replaces it by higher fees. */
+export interface TransactionAttempt {
   hash: Hex;
   /** The signed transaction as it is broadcast. */
   raw: Hex;
-  status: TransactionStatus;
+  signedAtMs: number;
+}
+
+/** A transaction that is to be queued, with its first signature. */
+export interface NewTransaction extends Pick<QueuedTransaction, 'purpose' | 'account' | 'nonce'> {
+  attempt: TransactionAttempt;
 }
 
 /** An entry of the log that waits for a block. */
@@ -129,27 +259,65 @@ export interface BackgroundLedger {
   /** Assigns uncollected charges to a new collection for one token, at most `maxClaims` channels; undefined if there are none. */
   openCollection(options: { maxClaims: number }): Promise<Collection | undefined>;
   /**
-   * Whether a channel whose payer wants it closed still owes something: a charge that was not taken, or a reservation that
-   * may become one.
+   * When the first of the payers asked for its channel's close that still owe something (a charge that was not taken, or a
+   * reservation that may become one), by the chain's time, unix seconds; undefined if none does.
    */
-  hasClosingDebt(): Promise<boolean>;
+  oldestClosingDebt(): Promise<number | undefined>;
   /** Collections that have been opened and not yet finished. */
   listOpenCollections(): Promise<Collection[]>;
   /** The collection succeeded; the charges of skipped channels are collectable again (or lost, if the channel is finalized). */
-  finishCollection(result: { id: number; transactionHash: Hex; skipped: readonly Hex[] }): Promise<void>;
+  finishCollection(result: CollectionOutcome): Promise<void>;
   /** The collection failed as a whole; its charges are collectable again. */
   abandonCollection(id: number): Promise<void>;
   /** Collections that succeeded and are not booked, in the order of their ids, after `after`; at most 20 at a time. */
   listPendingBookings(options?: { after?: number }): Promise<PendingBooking[]>;
   finishBooking(result: { collectionId: number; batchId: bigint; transactionHash: Hex }): Promise<void>;
 
-  /** Takes the next account nonce and stores the signed transaction in one step. Idempotent by `purpose`, unless that one reverted. */
-  enqueueTransaction(transaction: Omit<QueuedTransaction, 'id' | 'status'>): Promise<QueuedTransaction>;
+  /** Payments that are due, oldest charge first; at most 1,000 at a time. */
+  listDuePayments(options: { limit: number }): Promise<DuePayment[]>;
+  /** A payment in whatever state. */
+  getPayment(paymentId: Hex): Promise<StoredPayment | undefined>;
+  /** A payment that is due or lost. */
+  getDuePayment(paymentId: Hex): Promise<DuePayment | undefined>;
+  /** How many payments are due, and how many are lost. */
+  countPayments(): Promise<{ due: number; lost: number }>;
+  /** The payment's transaction succeeded; of a lost or forgiven one too. Repeating it has no effect. */
+  settlePayment(result: { paymentId: Hex; transactionHash: Hex }): Promise<void>;
+  /** A due payment cannot be settled now: its payer is refused until it is, or is forgiven. Of a lost one, changes the reason. */
+  losePayment(result: { paymentId: Hex; reason: string }): Promise<void>;
+  /** The operator gives a lost payment up, and the payer may call again. */
+  forgivePayment(paymentId: Hex): Promise<void>;
+  /** Payments that are lost, oldest charge first; at most 1,000. */
+  listLosses(): Promise<DuePayment[]>;
+  /**
+   * Makes a booking of settled direct payments of one token, oldest first, at most `maxPayments`; undefined if none waits.
+   * Payments by allowance are never among them: their transaction has paid the provider.
+   */
+  openPaymentBooking(options: { maxPayments: number }): Promise<PendingBooking | undefined>;
+
+  /** What scopes have spent, in the order asked for, at most 1,000; zero where there was no spending. */
+  getSpending(scopes: readonly Omit<ScopeWindow, 'charged' | 'reserved'>[]): Promise<ScopeWindow[]>;
+  /** Sums of charges, ordered by token and groups; reads them all, a page at a time. */
+  listSpending(options: SpendingFilter & { groupBy: readonly SpendingDimension[] }): Promise<SpendingSum[]>;
+  /** Charges in the order of the log from position `from`. */
+  listCharges(options: SpendingFilter & { from?: number; limit: number }): Promise<ChargePage>;
+
+  /**
+   * Takes an account nonce and stores the signed transaction in one step. Idempotent by `purpose`, unless that one reverted.
+   * @returns undefined if another transaction has the nonce: read `nextNonce` and sign again.
+   */
+  enqueueTransaction(transaction: NewTransaction): Promise<QueuedTransaction | undefined>;
+  /** Stores a further signature of a transaction that did not revert, before it is broadcast. Repeating it has no effect. */
+  replaceTransaction(replacement: { id: number; attempt: TransactionAttempt }): Promise<QueuedTransaction>;
   getTransaction(purpose: string): Promise<QueuedTransaction | undefined>;
-  listUnfinishedTransactions(): Promise<QueuedTransaction[]>;
+  /** The transaction that has a nonce; undefined if none was given it, or what had it came to nothing. */
+  findTransaction(place: { account: Hex; nonce: number }): Promise<QueuedTransaction | undefined>;
+  /** Transactions of an account without an outcome, by nonce; at most 10,000. */
+  listUnfinishedTransactions(account: Hex): Promise<QueuedTransaction[]>;
+  /** A success may turn out to be a revert (after a reorganisation), a revert is final. */
   finishTransaction(result: { id: number; status: Exclude<TransactionStatus, 'signed'> }): Promise<void>;
-  /** The next nonce by the queue; undefined if it is empty (then ask the chain). */
-  nextNonce(): Promise<number | undefined>;
+  /** The next nonce of an account by the queue; undefined if it has sent nothing yet (then ask the chain). */
+  nextNonce(account: Hex): Promise<number | undefined>;
 
   /** Changes of budgets in the order of the chain, after `after`; at most 10,000 at a time. */
   listBudgetChanges(options?: { after?: Pick<BudgetChange, 'block' | 'logIndex'> }): Promise<BudgetChange[]>;

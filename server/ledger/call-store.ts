@@ -1,20 +1,25 @@
 import type { DatabaseSync } from 'node:sqlite';
-import { toHex, type Hex } from '../../protocol/bytes/hex.ts';
+import { fromHex, type Hex } from '../../protocol/bytes/hex.ts';
 import { formatCallId, parseCallId } from '../../protocol/receipt/call-id.ts';
 import { encodeAmount } from './amount-blob.ts';
-import type { AttemptRecord, ReserveRequest } from './ledger.ts';
-import { amountOf, bytesOf, numberOf, textOf, type Row } from './rows.ts';
-import { fromHex } from '../../protocol/bytes/hex.ts';
+import { answersKeptMs, type AttemptRecord, type ReserveRequest, type SpendingScope } from './ledger.ts';
+import { amountOf, bytesOf, hexOf, numberOf, textOf, type Row } from './rows.ts';
 
 /** A call as the ledger holds it. */
 export interface StoredCall {
   callId: string;
   channelId: Hex | null;
+  paymentId: Hex | null;
   quote: bigint;
   /** The name that the client asked for. */
   model: string;
   /** The rate by which it counts in its model's budget; null if it counts in none. */
   budgetRate: bigint | null;
+  /** The scopes in which it counts. */
+  scopes: readonly Pick<SpendingScope, 'id' | 'window'>[];
+  keyId: string | null;
+  /** Until when its answer is kept, unix milliseconds; null if it is not. */
+  answerUntilMs: number | null;
   admittedAtMs: number;
   state: 'reserved' | 'charged' | 'released';
 }
@@ -22,40 +27,68 @@ export interface StoredCall {
 /** Reads and writes the rows of `calls` and `attempts`. */
 export interface CallStore {
   find(callId: string): StoredCall | undefined;
-  /** The call that this voucher has admitted. */
-  findByVoucher(channelId: Hex, cumulativeAmount: bigint): string | undefined;
+  /** The call that this voucher has admitted, the last one of several. */
+  findByVoucher(channelId: Hex, cumulativeAmount: bigint): Pick<StoredCall, 'callId' | 'state'> | undefined;
+  /** Lets the voucher of a released call admit another. */
+  supersede(callId: string): void;
   /** Open reservations whose lease ended before `nowMs`, oldest first, at most `limit`. */
   listLapsed(nowMs: number, limit: number): StoredCall[];
   insert(request: ReserveRequest): void;
+  /** Raises what an open reservation holds. */
+  raise(callId: string, quote: bigint): void;
   /** Ends an open reservation: charged if `reason` is null, else released. */
   end(callId: string, reason: string | null, endedAtMs: number): void;
   addAttempts(callId: string, attempts: readonly AttemptRecord[]): void;
 }
 
+function parseScopes(text: string): StoredCall['scopes'] {
+  return (JSON.parse(text) as [string, number][]).map(([id, window]) => ({ id, window }));
+}
+
+function formatScopes(scopes: ReserveRequest['scopes']): string | null {
+  return scopes.length === 0 ? null : JSON.stringify(scopes.map(({ id, window }) => [id, window]));
+}
+
 function callOf(row: Row): StoredCall {
   return {
     callId: formatCallId(bytesOf(row, 'call_id')),
-    channelId: row['channel_id'] === null ? null : toHex(bytesOf(row, 'channel_id')),
+    channelId: row['channel_id'] === null ? null : hexOf(row, 'channel_id'),
+    paymentId: row['payment_id'] === null ? null : hexOf(row, 'payment_id'),
     quote: amountOf(row, 'quote'),
     model: textOf(row, 'model'),
     budgetRate: row['budget_rate'] === null ? null : amountOf(row, 'budget_rate'),
+    scopes: row['scopes'] === null ? [] : parseScopes(textOf(row, 'scopes')),
+    keyId: row['key_id'] === null ? null : textOf(row, 'key_id'),
+    answerUntilMs: row['answer_until_ms'] === null ? null : numberOf(row, 'answer_until_ms'),
     admittedAtMs: numberOf(row, 'admitted_at_ms'),
     state: textOf(row, 'state') as StoredCall['state'],
   };
 }
 
+/** The channel that funds are of; undefined if they are of none. */
+export function channelOf(funds: ReserveRequest['funds']): Hex | undefined {
+  if (funds?.kind === 'voucher') return funds.voucher.channelId;
+  return funds?.kind === 'key' ? funds.channelId : undefined;
+}
+
 /** Prepares the statements once. */
 export function createCallStore(db: DatabaseSync): CallStore {
-  const columns = 'call_id, channel_id, quote, model, budget_rate, admitted_at_ms, state';
+  const columns =
+    'call_id, channel_id, payment_id, quote, model, budget_rate, scopes, key_id, answer_until_ms, admitted_at_ms, state';
   const select = db.prepare(`SELECT ${columns} FROM calls WHERE call_id = ?`);
-  const selectByVoucher = db.prepare('SELECT call_id FROM calls WHERE channel_id = ? AND voucher_cumulative = ?');
+  const selectByVoucher = db.prepare(
+    'SELECT call_id, state FROM calls WHERE channel_id = ? AND voucher_cumulative = ? AND superseded = 0',
+  );
+  const supersede = db.prepare('UPDATE calls SET superseded = 1 WHERE call_id = ?');
   const selectLapsed = db.prepare(
     `SELECT ${columns} FROM calls WHERE state = 'reserved' AND lease_until_ms < ? ORDER BY lease_until_ms LIMIT ?`,
   );
   const insert = db.prepare(
-    `INSERT INTO calls (call_id, channel_id, voucher_cumulative, quote, model, budget_rate, admitted_at_ms, lease_until_ms, state)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'reserved')`,
+    `INSERT INTO calls (call_id, funds, channel_id, voucher_cumulative, payment_id, quote, model, budget_rate, scopes, key_id,
+       answer_until_ms, admitted_at_ms, lease_until_ms, state)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'reserved')`,
   );
+  const raise = db.prepare('UPDATE calls SET quote = ? WHERE call_id = ?');
   const end = db.prepare('UPDATE calls SET state = ?, release_reason = ?, ended_at_ms = ? WHERE call_id = ?');
   const insertAttempt = db.prepare(
     `INSERT INTO attempts (call_id, number, provider, deployment, started_at_ms, ended_at_ms, outcome, status, usage, usage_kind)
@@ -69,23 +102,34 @@ export function createCallStore(db: DatabaseSync): CallStore {
     },
     findByVoucher(channelId, cumulativeAmount) {
       const row = selectByVoucher.get(fromHex(channelId, 32), encodeAmount(cumulativeAmount));
-      return row === undefined ? undefined : formatCallId(bytesOf(row, 'call_id'));
+      if (row === undefined) return undefined;
+      return { callId: formatCallId(bytesOf(row, 'call_id')), state: textOf(row, 'state') as StoredCall['state'] };
     },
+    supersede: (callId) => void supersede.run(parseCallId(callId)),
     listLapsed(nowMs, limit) {
       return selectLapsed.all(nowMs, limit).map(callOf);
     },
-    insert({ callId, voucher, quote, model, budget, admittedAtMs, leaseUntilMs }) {
+    insert(request) {
+      const { callId, funds, quote, model, budget, scopes, keyId, admittedAtMs, leaseUntilMs } = request;
+      const channelId = channelOf(funds);
+      const isKept = request.idempotency !== null || funds?.kind === 'direct';
       insert.run(
         parseCallId(callId),
-        voucher === null ? null : fromHex(voucher.channelId, 32),
-        voucher === null ? null : encodeAmount(voucher.cumulativeAmount),
+        funds?.kind ?? 'free',
+        channelId === undefined ? null : fromHex(channelId, 32),
+        funds?.kind === 'voucher' ? encodeAmount(funds.voucher.cumulativeAmount) : null,
+        funds?.kind === 'direct' ? fromHex(funds.payment.paymentId, 32) : null,
         encodeAmount(quote),
         model,
         budget === null ? null : encodeAmount(budget.rate),
+        formatScopes(scopes),
+        keyId,
+        isKept ? admittedAtMs + answersKeptMs : null,
         admittedAtMs,
         leaseUntilMs,
       );
     },
+    raise: (callId, quote) => void raise.run(encodeAmount(quote), parseCallId(callId)),
     end(callId, reason, endedAtMs) {
       end.run(reason === null ? 'charged' : 'released', reason, endedAtMs, parseCallId(callId));
     },

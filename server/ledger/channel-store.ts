@@ -12,8 +12,8 @@ export interface ChannelStore {
   get(channelId: Hex): ChannelState;
   /** Channels by id, after `after`, at most `limit`. */
   list(after: Hex | undefined, limit: number): ChannelState[];
-  /** Whether a channel that is closing has charges that were not taken, or reservations. */
-  hasClosingDebt(): boolean;
+  /** When the first close was asked for of a channel that has charges that were not taken, or reservations; unix seconds. */
+  oldestClosingDebt(): number | undefined;
   insert(channel: ChannelOnChain): void;
   /** Writes what changes when a channel is read from the chain again. */
   updateChainSide(channel: ChannelState): void;
@@ -50,8 +50,8 @@ export function createChannelStore(db: DatabaseSync): ChannelStore {
   const select = db.prepare('SELECT * FROM channels WHERE channel_id = ?');
   const selectPage = db.prepare('SELECT * FROM channels WHERE channel_id > ? ORDER BY channel_id LIMIT ?');
   const selectClosingDebt = db.prepare(
-    `SELECT 1 FROM channels WHERE close_requested_at_seconds <> 0 AND finalized = 0
-     AND (charged > settled OR reserved > zeroblob(16)) LIMIT 1`,
+    `SELECT min(close_requested_at_seconds) AS oldest FROM channels
+     WHERE close_requested_at_seconds <> 0 AND finalized = 0 AND (charged > settled OR reserved > zeroblob(16))`,
   );
   const insert = db.prepare(
     `INSERT INTO channels (channel_id, payer, payee, token, salt, authorized_signer, deposit, settled,
@@ -82,7 +82,10 @@ export function createChannelStore(db: DatabaseSync): ChannelStore {
     list(after, limit) {
       return selectPage.all(after === undefined ? Buffer.alloc(0) : fromHex(after, 32), limit).map(stateOf);
     },
-    hasClosingDebt: () => selectClosingDebt.get() !== undefined,
+    oldestClosingDebt() {
+      const row = selectClosingDebt.get() ?? {};
+      return row['oldest'] === null ? undefined : numberOf(row, 'oldest');
+    },
     insert(channel) {
       insert.run(
         fromHex(channel.channelId, 32),

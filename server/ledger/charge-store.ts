@@ -1,5 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
-import { fromHex, type Hex } from '../../protocol/bytes/hex.ts';
+import { fromHex, zeroAddress, type Hex } from '../../protocol/bytes/hex.ts';
 import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
 import { parseCallId } from '../../protocol/receipt/call-id.ts';
 import type { CallReceipt } from '../../protocol/receipt/call-receipt.ts';
@@ -53,8 +53,8 @@ export function createChargeStore(db: DatabaseSync): ChargeStore {
   const count = db.prepare('SELECT coalesce(max(log_index), -1) + 1 AS size FROM charges');
   const insert = db.prepare(
     `INSERT INTO charges (log_index, call_id, channel_id, sequence, amount, running_total, token, day, model, provider,
-       batch_id, batch_index, leaf_hash, request_salt, response_salt, entry)
-     VALUES ((SELECT coalesce(max(log_index), -1) + 1 FROM charges), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+       payer, key_id, batch_id, batch_index, leaf_hash, request_salt, response_salt, entry)
+     VALUES ((SELECT coalesce(max(log_index), -1) + 1 FROM charges), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   );
   const insertBatch = db.prepare(
     'INSERT INTO receipt_batches (batch_id, root, size, signed_at_ms, signature) VALUES (?, ?, ?, ?, ?)',
@@ -74,7 +74,7 @@ export function createChargeStore(db: DatabaseSync): ChargeStore {
     count: () => numberOf(count.get() ?? {}, 'size'),
     findBySequence: (channelId, sequence) => loggedCharge(bySequence.get(fromHex(channelId, 32), sequence)),
     findLast: (channelId, belowIndex) => loggedCharge(lastBelow.get(fromHex(channelId, 32), belowIndex)),
-    insert({ receipt, entry, leafHash, requestSalt, responseSalt }, { batchId, batchIndex }) {
+    insert({ receipt, entry, leafHash, requestSalt, responseSalt, keyId }, { batchId, batchIndex }) {
       insert.run(
         parseCallId(receipt.callId),
         receipt.sequence === 0 ? null : fromHex(receipt.channelId, 32),
@@ -85,6 +85,8 @@ export function createChargeStore(db: DatabaseSync): ChargeStore {
         Math.floor(receipt.admittedAtMs / dayMs),
         receipt.modelAsked,
         receipt.provider,
+        receipt.payer === zeroAddress ? null : fromHex(receipt.payer, 20),
+        keyId,
         batchId,
         batchIndex,
         leafHash,

@@ -24,8 +24,8 @@ export interface CollectedCharges {
   sumSpends(id: number): { spends: SpendSum[]; logSize: number };
 }
 
-/** SQLite cannot sum beyond 2^63, so the sums are made here. */
-function sumBySpend(rows: Iterable<Row>): { spends: SpendSum[]; logSize: number } {
+/** Sums charges by day, model and provider. SQLite cannot sum beyond 2^63, so the sums are made here. */
+export function sumBySpend(rows: Iterable<Row>): { spends: SpendSum[]; logSize: number } {
   const sums = new Map<string, SpendSum>();
   let logSize = 0;
   for (const row of rows) {

@@ -10,18 +10,29 @@ import { amountOf, bytesOf, hexOf, numberOf, textOf, type Row } from './rows.ts'
 /** A row of `collections`. */
 export interface CollectionRow {
   id: number;
+  /** Claims on channels, or direct payments that were taken one by one. */
+  source: 'channels' | 'payments';
   token: Hex;
   state: 'open' | 'abandoned' | 'collected' | 'booked';
   transactionHash: Hex | null;
   bookingId: string | null;
   bookingTransactionHash: Hex | null;
+  /** Whether its one channel is closed by it. */
+  closes: boolean;
 }
 
 /** Reads and writes the rows of `collections` and `collection_claims`, and which charges belong to which. */
 export interface CollectionStore extends Omit<CollectedCharges, 'assign'> {
-  insert(token: Hex): number;
+  /** A new collection: open for channels, and collected for payments, which have been taken. */
+  insert(row: Pick<CollectionRow, 'source' | 'token'> & Partial<Pick<CollectionRow, 'closes'>>): number;
   insertClaim(collectionId: number, claim: CollectionClaim): void;
   find(id: number): CollectionRow | undefined;
+  /** The open collection that has a claim on a channel: there is one at a time. */
+  findOpen(channelId: Hex): CollectionRow | undefined;
+  /** Whether a voucher of this amount has been put on the chain, or is about to be: then its signature is everybody's. */
+  isPublished(channelId: Hex, cumulativeAmount: bigint): boolean;
+  /** The transaction that closed a channel for its payer; undefined if none did. */
+  findClosing(channelId: Hex): Hex | undefined;
   /** A collection with its claims, skipped ones too, in the order of their channel ids. */
   read(row: CollectionRow): Collection;
   /** Collections in one state by id, after the id `after`. */
@@ -34,24 +45,35 @@ function collectionOf(row: Row): CollectionRow {
   const optional = (column: string): Hex | null => (row[column] === null ? null : toHex(bytesOf(row, column)));
   return {
     id: numberOf(row, 'collection_id'),
+    source: textOf(row, 'source') as CollectionRow['source'],
     token: hexOf(row, 'token'),
     state: textOf(row, 'state') as CollectionRow['state'],
     transactionHash: optional('transaction_hash'),
     bookingId: row['booking_id'] === null ? null : textOf(row, 'booking_id'),
     bookingTransactionHash: optional('booking_transaction_hash'),
+    closes: numberOf(row, 'closes') === 1,
   };
 }
 
 /** Prepares the statements once. */
 export function createCollectionStore(db: DatabaseSync, channels: ChannelStore): CollectionStore {
   const collected = createCollectedCharges(db);
-  const insert = db.prepare(`INSERT INTO collections (token, state) VALUES (?, 'open')`);
+  const insert = db.prepare(`INSERT INTO collections (source, token, state, closes) VALUES (?, ?, ?, ?)`);
   const insertClaim = db.prepare(
     `INSERT INTO collection_claims (collection_id, channel_id, maximum, signature, claimed, through_sequence, skipped)
      VALUES (?, ?, ?, ?, ?, ?, 0)`,
   );
   const select = db.prepare('SELECT * FROM collections WHERE collection_id = ?');
   const selectClaims = db.prepare('SELECT * FROM collection_claims WHERE collection_id = ? ORDER BY channel_id');
+  const selectOpen = db.prepare(
+    `SELECT collections.* FROM collection_claims JOIN collections USING (collection_id)
+     WHERE state = 'open' AND channel_id = ? LIMIT 1`,
+  );
+  const selectClosing = db.prepare(
+    `SELECT transaction_hash FROM collection_claims JOIN collections USING (collection_id)
+     WHERE channel_id = ? AND closes = 1 AND skipped = 0 AND transaction_hash IS NOT NULL ORDER BY collection_id DESC LIMIT 1`,
+  );
+  const selectPublished = db.prepare('SELECT 1 FROM collection_claims WHERE channel_id = ? AND maximum = ? LIMIT 1');
   const selectByState = db.prepare(
     'SELECT * FROM collections WHERE state = ? AND collection_id > ? ORDER BY collection_id LIMIT ?',
   );
@@ -64,7 +86,10 @@ export function createCollectionStore(db: DatabaseSync, channels: ChannelStore):
 
   return {
     ...collected,
-    insert: (token) => Number(insert.run(fromHex(token, 20)).lastInsertRowid),
+    insert({ source, token, closes = false }) {
+      const state = source === 'channels' ? 'open' : 'collected';
+      return Number(insert.run(source, fromHex(token, 20), state, closes ? 1 : 0).lastInsertRowid);
+    },
     insertClaim(collectionId, { channel, maximum, signature, claimed, throughSequence }) {
       const channelId = fromHex(channel.channelId, 32);
       insertClaim.run(
@@ -81,7 +106,17 @@ export function createCollectionStore(db: DatabaseSync, channels: ChannelStore):
       const row = select.get(id);
       return row === undefined ? undefined : collectionOf(row);
     },
-    read({ id, token }) {
+    findOpen(channelId) {
+      const row = selectOpen.get(fromHex(channelId, 32));
+      return row === undefined ? undefined : collectionOf(row);
+    },
+    isPublished: (channelId, cumulativeAmount) =>
+      selectPublished.get(fromHex(channelId, 32), encodeAmount(cumulativeAmount)) !== undefined,
+    findClosing(channelId) {
+      const row = selectClosing.get(fromHex(channelId, 32));
+      return row === undefined ? undefined : hexOf(row, 'transaction_hash');
+    },
+    read({ id, token, closes }) {
       const claims = selectClaims.all(id).map((row) => ({
         channel: channels.get(hexOf(row, 'channel_id')),
         maximum: amountOf(row, 'maximum'),
@@ -89,7 +124,7 @@ export function createCollectionStore(db: DatabaseSync, channels: ChannelStore):
         claimed: amountOf(row, 'claimed'),
         throughSequence: numberOf(row, 'through_sequence'),
       }));
-      return { id, token, claims };
+      return { id, token, closes, claims };
     },
     list: (state, { limit, after = 0 }) => selectByState.all(state, after, limit).map(collectionOf),
     markSkipped(id, channelId) {

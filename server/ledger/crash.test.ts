@@ -1,10 +1,7 @@
-import { spawn } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
-import { createInterface } from 'node:readline';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { encodeSignedReceipt } from '../../protocol/receipt/signed-receipt.ts';
 import type { BackgroundLedger } from './background-ledger.ts';
-import { toText } from './crashing-relay.ts';
+import { crashAt } from './crash-relay.ts';
 import { someChannel, someCharge, someReserve, temporaryFolder, testKey, testScope } from './ledger-fixtures.ts';
 import type { Ledger, ReserveRequest } from './ledger.ts';
 import { openLedger } from './open-ledger.ts';
@@ -24,26 +21,6 @@ async function open(): Promise<Ledger & BackgroundLedger> {
   const { dataDir } = folder;
   ledger = await openLedger({ dataDir, chainId: 31337, receiptScope: testScope, receiptKey: testKey });
   return ledger;
-}
-
-/** Runs the crashing relay until it prints a line that starts with `until`, kills it with SIGKILL, returns the line. */
-async function crashAt(until: string, plan: Parameters<typeof toText>[0]): Promise<string> {
-  const child = spawn(process.execPath, [fileURLToPath(new URL('./crashing-relay.ts', import.meta.url))], {
-    env: { ...process.env, AUTOPAY_TEST_CRASH: toText(plan) },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  const exited = new Promise<NodeJS.Signals | null>((resolve) => {
-    child.once('exit', (_code, signal) => resolve(signal));
-  });
-  let found = '';
-  for await (const line of createInterface({ input: child.stdout })) {
-    if (!line.startsWith(until)) continue;
-    found = line;
-    child.kill('SIGKILL');
-    break;
-  }
-  expect(await exited).toBe('SIGKILL');
-  return found;
 }
 
 /** What the model's budget of the day has left. */

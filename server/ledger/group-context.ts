@@ -1,6 +1,6 @@
 import type { CallReceipt } from '../../protocol/receipt/call-receipt.ts';
 import type { SignedReceipt } from '../../protocol/receipt/signed-receipt.ts';
-import type { ChannelState } from './ledger.ts';
+import type { ChannelState, ChargeResult } from './ledger.ts';
 
 /** A charge whose receipt waits for the signature of its batch. */
 export interface PendingCharge {
@@ -10,6 +10,8 @@ export interface PendingCharge {
   requestSalt: Uint8Array;
   responseSalt: Uint8Array;
   channel: ChannelState | null;
+  payment: ChargeResult['payment'];
+  keyId: string | null;
 }
 
 /** What the operations of one transaction share. */

@@ -1,4 +1,5 @@
 import { expect, test, vi } from 'vitest';
+import { zeroAddress } from '../../protocol/bytes/hex.ts';
 import { GroupWorker, maxGroupSize, maxQueuedReserves } from './group-worker.ts';
 import { someReserve, testKey, testScope } from './ledger-fixtures.ts';
 
@@ -32,7 +33,7 @@ test.each([
   expect(results).toEqual(waiting.map(() => ({ status: 'rejected', reason: internal })));
   await vi.waitFor(() => expect(onFatal).toHaveBeenCalledOnce());
   expect(String(onFatal.mock.calls[0]?.[0])).toContain(reason);
-  await expect(worker.call('nextNonce', undefined)).rejects.toThrow('The ledger is closed');
+  await expect(worker.call('nextNonce', zeroAddress)).rejects.toThrow('The ledger is closed');
   await worker.close();
 });
 
@@ -45,7 +46,9 @@ test('a thread that cannot start is an error of ready(), not fatal', async () =>
 
 test('one turn is one group, of bounded size', async () => {
   const { worker } = await workerWith(echoSizes);
-  const sizes = await Promise.all(Array.from({ length: maxGroupSize + 3 }, () => worker.call('nextNonce', undefined)));
+  const sizes = await Promise.all(
+    Array.from({ length: maxGroupSize + 3 }, () => worker.call('nextNonce', zeroAddress)),
+  );
   expect(sizes.slice(0, maxGroupSize).every((size) => size === maxGroupSize)).toBe(true);
   expect(sizes.slice(maxGroupSize)).toEqual([3, 3, 3]);
   await worker.close();
@@ -58,11 +61,11 @@ test('what is posted while a group is under way is the next group', async () => 
       `Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 400);$&`,
     ),
   );
-  const first = worker.call('nextNonce', undefined);
+  const first = worker.call('nextNonce', zeroAddress);
   await new Promise((resolve) => setTimeout(resolve, 20));
-  const second = worker.call('nextNonce', undefined);
+  const second = worker.call('nextNonce', zeroAddress);
   await new Promise((resolve) => setTimeout(resolve, 20));
-  const third = worker.call('nextNonce', undefined);
+  const third = worker.call('nextNonce', zeroAddress);
   expect(await Promise.all([first, second, third])).toEqual([1, 2, 2]);
   await worker.close();
 });
@@ -72,7 +75,7 @@ test('reservations beyond the bound are refused; a charge still goes in', async 
   const request = someReserve(null, 0n);
   const waiting = Array.from({ length: maxQueuedReserves }, () => worker.call('reserve', request));
   await expect(worker.call('reserve', request)).rejects.toMatchObject({ code: 'overloaded' });
-  await worker.call('nextNonce', undefined);
+  await worker.call('nextNonce', zeroAddress);
   await Promise.all(waiting);
   await worker.close();
 });

@@ -8,7 +8,7 @@ import {
   type WriterMessage,
 } from './messages.ts';
 import type { ArgumentOf, OperationName, ResultOf } from './operations/create-operations.ts';
-import type { ReserveDecision } from './operations/reserve-call.ts';
+import type { ReserveDecision } from './operations/hold-funds.ts';
 
 /** The most operations that go as one message and one transaction. */
 export const maxGroupSize = 256;

@@ -4,7 +4,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { toHex, zeroAddress, zeroBytes32, type Hex } from '../../protocol/bytes/hex.ts';
 import { createCallId } from '../../protocol/receipt/call-id.ts';
-import type { AttemptRecord, BudgetTerms, ChannelOnChain, ChargeRequest, ReserveRequest } from './ledger.ts';
+import type {
+  AttemptRecord,
+  BudgetTerms,
+  ChannelOnChain,
+  ChargeRequest,
+  DirectPayment,
+  Idempotency,
+  ReserveRequest,
+} from './ledger.ts';
 
 /*
  * Values for the ledger's own tests and its benchmark.
@@ -49,7 +57,10 @@ export function someReserve(
   const { admittedAtMs = 1_790_000_000_000 } = overrides;
   return {
     callId: createCallId(),
-    voucher: voucher === null ? null : { ...voucher, signature: toHex(randomBytes(65)) },
+    funds: voucher === null ? null : { kind: 'voucher', voucher: { ...voucher, signature: toHex(randomBytes(65)) } },
+    scopes: [],
+    idempotency: null,
+    keyId: null,
     token: testToken,
     quote,
     model: 'sim-small',
@@ -58,6 +69,37 @@ export function someReserve(
     leaseUntilMs: 1_790_000_600_000,
     ...overrides,
   };
+}
+
+/** A direct payment of up to 1,000, by EIP-3009 unless told otherwise. */
+export function somePayment(overrides: Partial<DirectPayment> = {}): DirectPayment {
+  return {
+    paymentId: toHex(randomBytes(32)),
+    kind: 'eip3009',
+    payer: toHex(randomBytes(20)),
+    token: testToken,
+    maximum: 1_000n,
+    payload: '{"nonce":"0x01"}',
+    validBefore: 1_790_000_600,
+    available: null,
+    ...overrides,
+  };
+}
+
+/** A reservation that a direct payment is for. */
+export function someDirectReserve(
+  payment: DirectPayment,
+  quote: bigint,
+  overrides: Partial<ReserveRequest> = {},
+): ReserveRequest {
+  const { admittedAtMs, ...paid } = someReserve(null, quote);
+  const budget = wideBudget(overrides.admittedAtMs ?? admittedAtMs);
+  return { ...paid, admittedAtMs, budget, funds: { kind: 'direct', payment }, ...overrides };
+}
+
+/** An idempotency key of a body. */
+export function someKey(key = 'one', body = 'a', scope = 'tests'): Idempotency {
+  return { scope, key, bodyDigest: `0x${Buffer.from(body).toString('hex').padStart(64, '0')}` };
 }
 
 /** One attempt that went well. */
@@ -120,6 +162,7 @@ export function someCharge(
     requestSalt: randomBytes(32),
     responseSalt: randomBytes(32),
     attempts: [someAttempt()],
+    answer: null,
   };
 }
 

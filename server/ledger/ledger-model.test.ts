@@ -5,7 +5,7 @@ import { decodeReceipt } from '../../protocol/receipt/decode-receipt.ts';
 import { someChannel, someCharge, someReserve } from './ledger-fixtures.ts';
 import type { ChannelOnChain, ChargeResult } from './ledger.ts';
 import type { OperationCall } from './messages.ts';
-import type { ReserveDecision } from './operations/reserve-call.ts';
+import type { ReserveDecision } from './operations/hold-funds.ts';
 import { openTestBooks, type TestBooks } from './test-books.ts';
 
 /*

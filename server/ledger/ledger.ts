@@ -2,6 +2,7 @@ import type { CallReceipt, TokenUsage, UsageKind } from '../../protocol/receipt/
 import type { SignedReceipt } from '../../protocol/receipt/signed-receipt.ts';
 import type { ErrorCode } from '../../protocol/errors/error-codes.ts';
 import type { Hex } from '../../protocol/bytes/hex.ts';
+import type { DirectPaymentKind } from '../../protocol/payments/payment-id.ts';
 
 /** A channel as the chain has it. Amounts are atomic units of `token`. */
 export interface ChannelOnChain {
@@ -51,12 +52,78 @@ export interface BudgetTerms {
   rate: bigint;
 }
 
+/**
+ * One payment for one call, whose money moves by a transaction of its own; its authorization MUST have been verified. Of
+ * `eip3009` and `permit2-exact` the signed value is taken whatever the call costs, and the rest is refunded by the booking;
+ * of the other two, the charge.
+ */
+export interface DirectPayment {
+  /** As `paymentIdOf`: the same authorization has the same id, for ever. */
+  paymentId: Hex;
+  kind: DirectPaymentKind;
+  payer: Hex;
+  token: Hex;
+  /** The most that may be taken, atomic units; of the exact kinds, what will be taken. */
+  maximum: bigint;
+  /** What the settlement needs besides, as JSON; opaque to the ledger, at most `maxPaymentPayloadBytes`. */
+  payload: string;
+  /** Unix seconds after which it can no longer be settled; null if never. */
+  validBefore: number | null;
+  /**
+   * What the chain would let the relay take now, all open payments of this payer in this token (and, of an `allowance`, of this
+   * kind) together: the allowance, or the wallet's balance. Null of a signed payment where nobody has read it.
+   */
+  available: bigint | null;
+}
+
+/** The most bytes of `DirectPayment.payload`. */
+export const maxPaymentPayloadBytes = 8_192;
+
+/** A cap on spending beside the model's: of a key, a project or a payer. */
+export interface SpendingScope {
+  /** `key:<id>`, `project:<id>`, `payer:<address>`; at most 128 characters. */
+  id: string;
+  /** Which period of it, such as its start in unix seconds; 0 for all time. */
+  window: number;
+  /** The most that may be charged and reserved in the window, atomic units of the call's token. */
+  limit: bigint;
+  /** Unix seconds at which the window ends; null if never. Not stored: it is for the client that is refused. */
+  endsAtSeconds: number | null;
+}
+
+/** The most scopes of one call. */
+export const maxScopesPerCall = 8;
+
+/** What a call is charged to. */
+export type Funds =
+  /** A voucher that admits this one call. */
+  | { kind: 'voucher'; voucher: VerifiedVoucher }
+  /** What the payer of a channel has signed already; the scopes say whose key it is. */
+  | { kind: 'key'; channelId: Hex }
+  /** A payment of its own. */
+  | { kind: 'direct'; payment: DirectPayment };
+
+/** Makes a call the only one of its key: the same request again is told of the first one's answer. */
+export interface Idempotency {
+  /** Whose key it is: a channel id, a payer, `key:<id>`; at most 128 characters. */
+  scope: string;
+  /** At most 256 characters. */
+  key: string;
+  /** SHA-256 of path, a line feed and the body. */
+  bodyDigest: Hex;
+}
+
 /** Asks for a quote to be held. */
 export interface ReserveRequest {
   callId: string;
   /** What pays; null on a free route. */
-  voucher: VerifiedVoucher | null;
-  /** What the quote is in; the channel must hold it. Without meaning on a free route. */
+  funds: Funds | null;
+  /** Caps beside the model's budget; none on a free route. */
+  scopes: readonly SpendingScope[];
+  idempotency: Idempotency | null;
+  /** The API key that the call came with, for reports; null without one. */
+  keyId: string | null;
+  /** What the quote is in; the channel or payment must be of it. Without meaning on a free route. */
   token: Hex;
   quote: bigint;
   /** The name that the client asked for: budgets, receipts and bookings go by it. */
@@ -81,12 +148,30 @@ export interface ReserveRefusal {
     | 'channel_out_of_books'
     | 'channel_wrong_token'
     | 'model_budget_exceeded'
+    | 'scope_exceeded'
+    | 'payment_already_used'
+    | 'payer_owes'
+    | 'insufficient_allowance'
+    | 'insufficient_funds'
+    | 'idempotency_mismatch'
+    | 'idempotent_repeat'
   >;
   channel: ChannelState | null;
-  /** The smallest voucher above all accepted ones that would be admitted now, if the deposit covers it. */
+  /**
+   * Of a channel: the smallest voucher above all accepted ones that would be admitted now, if the deposit covers it. Of a
+   * direct payment: the smallest maximum.
+   */
   requiredCumulative: bigint;
-  /** With `voucher_already_used`: the call that the voucher admitted. */
+  /** With `voucher_already_used`, `payment_already_used`, `idempotency_mismatch` and `idempotent_repeat`: the call that came first. */
   usedByCallId?: string;
+  /** With `idempotent_repeat`: how far that call is. It is no error: wait for it, and give its answer again. */
+  usedByState?: 'reserved' | 'charged';
+  /** With `payer_owes`: the payment that could not be settled, what is owed for it, and until when it is tried again (Unix seconds). */
+  owed?: { paymentId: Hex; amount: bigint; retriedUntil: number };
+  /** With `insufficient_allowance` and `insufficient_funds`: what is left of it beside the payer's open payments. */
+  availableAllowance?: bigint;
+  /** With `scope_exceeded`: the first scope that the quote does not fit. */
+  scope?: ScopeSpending;
   /** With `model_budget_exceeded`: what the day's budget of the model was at that moment. */
   spending?: ModelSpending;
 }
@@ -98,6 +183,13 @@ export interface ModelSpending {
   reserved: bigint;
   /** What the refused call would have added. */
   quote: bigint;
+}
+
+/** What a scope has spent in one window, atomic units. */
+export interface ScopeSpending extends SpendingScope {
+  charged: bigint;
+  /** Sum of the open reservations. */
+  reserved: bigint;
 }
 
 /**
@@ -145,15 +237,47 @@ export interface ChargeRequest {
   requestSalt: Uint8Array;
   responseSalt: Uint8Array;
   attempts: readonly AttemptRecord[];
+  /** Kept for repetitions, in the same transaction, if the call has an idempotency key or a direct payment. */
+  answer: StoredAnswer | null;
+}
+
+/** An answer as it can be given again. The caller bounds its size. */
+export interface StoredAnswer {
+  contentType: string;
+  headers: Record<string, string>;
+  /** The exact bytes; of a stream all of it, `[DONE]` included. */
+  body: Uint8Array;
 }
 
 /** A durable charge. */
 export interface ChargeResult {
   receipt: CallReceipt;
   signed: SignedReceipt;
-  /** The channel right after the charge; null on a free route. */
+  /** The channel right after the charge; null on a free route and for a direct payment. */
   channel: ChannelState | null;
+  /** The direct payment and what is taken for it (0: no transaction); null for other funds. */
+  payment: { paymentId: Hex; captured: bigint } | null;
 }
+
+/** What is kept of a call for whoever repeats its request. */
+export interface CallAnswer {
+  state: 'reserved' | 'charged' | 'released';
+  /** Null before the charge, if none was kept, and after `answersKeptMs`. */
+  answer: StoredAnswer | null;
+  /** The charge; null before it. */
+  result: ChargeResult | null;
+}
+
+/** The call that a request repeats, or seems to. */
+export interface FirstCall {
+  callId: string;
+  state: 'reserved' | 'charged';
+  /** Whether it is the same request: its digest is the one of the first. */
+  isSame: boolean;
+}
+
+/** How long an idempotency key and its answer are kept after the reservation, milliseconds. */
+export const answersKeptMs = 86_400_000;
 
 /** Gives a reservation back, uncharged. */
 export interface ReleaseRequest {
@@ -188,7 +312,14 @@ export interface Ledger {
    */
   recallChannel(channelId: Hex): ChannelState | undefined;
   getSignedReceipt(callId: string): Promise<SignedReceipt | undefined>;
-  /** Frees reservations whose lease ended before `nowMs`, and says how many. */
+  /** What a repetition of a call's request is answered with; undefined if the call was never reserved. */
+  findAnswer(callId: string): Promise<CallAnswer | undefined>;
+  /** The call that stands for an idempotency key; undefined if there is none, or it was released. */
+  findRepeat(idempotency: Idempotency): Promise<FirstCall | undefined>;
+  /**
+   * Frees reservations whose lease ended before `nowMs`, and says how many; forgets idempotency keys and answers that are
+   * too old.
+   */
   sweep(nowMs: number): Promise<number>;
   close(): Promise<void>;
 }

@@ -2,7 +2,7 @@ import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
 import type { ErrorCode } from '../../protocol/errors/error-codes.ts';
 import type { TypedDataScope } from '../../protocol/typed-data/domain-separator.ts';
 import type { OperationName } from './operations/create-operations.ts';
-import type { ReserveDecision } from './operations/reserve-call.ts';
+import type { ReserveDecision } from './operations/hold-funds.ts';
 
 /** What the writer thread is started with. */
 export interface WriterData {

@@ -2,11 +2,17 @@ import { mkdirSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
 import type { TypedDataScope } from '../../protocol/typed-data/domain-separator.ts';
+import { createChannelLedger } from './create-channel-ledger.ts';
+import { createKeyLedger } from './create-key-ledger.ts';
+import { channelOf } from './call-store.ts';
 import { GroupWorker } from './group-worker.ts';
-import type { BackgroundLedger } from './background-ledger.ts';
+import type { BackgroundLedger, SpendingSum } from './background-ledger.ts';
+import type { ChannelLedger } from './channel-ledger.ts';
+import type { KeyLedger } from './key-ledger.ts';
 import type { Ledger, ReserveOutcome, ReserveRequest } from './ledger.ts';
 import { lockDataFolder } from './lock-data-folder.ts';
 import { RecalledChannels } from './recalled-channels.ts';
+import { mergeSpending, type SpendingPage } from './spending-store.ts';
 
 /** Where the books are and whose receipts they hold. */
 export interface OpenLedgerOptions {
@@ -49,7 +55,7 @@ function createReserve(worker: GroupWorker, recalled: RecalledChannels) {
       .then(() => undefined);
     // Rejects the outcome if the group failed before it was decided; afterwards the caller hears of it by `durable`.
     durable.catch((error: unknown) => {
-      recalled.forget(request.voucher?.channelId);
+      recalled.forget(channelOf(request.funds));
       reject(error);
     });
     return promise;
@@ -69,17 +75,39 @@ function createBackground(worker: GroupWorker): BackgroundLedger {
     findCharge: (place) => worker.call('findCharge', place),
     findLastCharge: (options) => worker.call('findLastCharge', options),
     openCollection: (options) => worker.call('openCollection', options),
-    hasClosingDebt: () => worker.call('hasClosingDebt', undefined),
+    oldestClosingDebt: () => worker.call('oldestClosingDebt', undefined),
     listOpenCollections: () => worker.call('listOpenCollections', undefined),
     finishCollection: (result) => worker.call('finishCollection', result),
     abandonCollection: (id) => worker.call('abandonCollection', id),
     listPendingBookings: (options = {}) => worker.call('listPendingBookings', options),
     finishBooking: (result) => worker.call('finishBooking', result),
+    listDuePayments: (options) => worker.call('listDuePayments', options),
+    getPayment: (paymentId) => worker.call('getPayment', paymentId),
+    getDuePayment: (paymentId) => worker.call('getDuePayment', paymentId),
+    countPayments: () => worker.call('countPayments', undefined),
+    settlePayment: (result) => worker.call('settlePayment', result),
+    losePayment: (result) => worker.call('losePayment', result),
+    forgivePayment: (paymentId) => worker.call('forgivePayment', paymentId),
+    listLosses: () => worker.call('listLosses', undefined),
+    openPaymentBooking: (options) => worker.call('openPaymentBooking', options),
+    getSpending: (scopes) => worker.call('getSpending', scopes),
+    async listSpending(options) {
+      const sums: SpendingSum[] = [];
+      for (let from: number | null = 0; from !== null;) {
+        const page: SpendingPage = await worker.call('sumSpending', { ...options, from });
+        sums.splice(0, sums.length, ...mergeSpending([...sums, ...page.sums]));
+        from = page.next;
+      }
+      return sums;
+    },
+    listCharges: (options) => worker.call('listCharges', options),
     enqueueTransaction: (transaction) => worker.call('enqueueTransaction', transaction),
     getTransaction: (purpose) => worker.call('getTransaction', purpose),
-    listUnfinishedTransactions: () => worker.call('listUnfinishedTransactions', undefined),
+    replaceTransaction: (replacement) => worker.call('replaceTransaction', replacement),
+    findTransaction: (place) => worker.call('findTransaction', place),
+    listUnfinishedTransactions: (account) => worker.call('listUnfinishedTransactions', account),
     finishTransaction: (result) => worker.call('finishTransaction', result),
-    nextNonce: () => worker.call('nextNonce', undefined),
+    nextNonce: (account) => worker.call('nextNonce', account),
     listBudgetChanges: (options = {}) => worker.call('listBudgetChanges', options),
     replaceBudgetChanges: (range) => worker.call('replaceBudgetChanges', range),
     getState: (key) => worker.call('getState', key),
@@ -93,7 +121,9 @@ function createBackground(worker: GroupWorker): BackgroundLedger {
  * a dead process left are released as `crashed`.
  * @throws AutoPayError `data_dir_locked` or `invalid_configuration` (newer schema, another deployment's ledger).
  */
-export async function openLedger(options: OpenLedgerOptions): Promise<Ledger & BackgroundLedger> {
+export async function openLedger(
+  options: OpenLedgerOptions,
+): Promise<Ledger & BackgroundLedger & ChannelLedger & KeyLedger> {
   const { chainId, receiptScope, receiptKey, commitDelayMs = 0, onFatal = exitByException } = options;
   if (chainId !== receiptScope.chainId) {
     throw new AutoPayError('invalid_configuration', 'Receipts must be signed for the chain of the channels.');
@@ -131,10 +161,16 @@ export async function openLedger(options: OpenLedgerOptions): Promise<Ledger & B
     },
     recallChannel: (channelId) => recalled.get(channelId),
     getSignedReceipt: (callId) => worker.call('getSignedReceipt', callId),
+    findAnswer: (callId) => worker.call('findAnswer', callId),
+    findRepeat: (idempotency) => worker.call('findRepeat', idempotency),
     ...createBackground(worker),
+    ...createChannelLedger(worker, recalled),
+    ...createKeyLedger(worker, recalled),
     async sweep(nowMs) {
       const freed = await worker.call('sweep', { leaseBeforeMs: nowMs, nowMs });
       if (freed > 0) recalled.clear();
+      // Some at a time, so that calls come in between.
+      while ((await worker.call('forgetAnswers', nowMs)) > 0);
       return freed;
     },
     async close() {

@@ -4,7 +4,7 @@ import type { ChargeStore } from './charge-store.ts';
 import { AfterSeal, type GroupContext } from './group-context.ts';
 import { toPlainError, type OperationCall, type OperationOutcome } from './messages.ts';
 import type { OperationTable } from './operations/create-operations.ts';
-import type { ReserveDecision } from './operations/reserve-call.ts';
+import type { ReserveDecision } from './operations/hold-funds.ts';
 
 /** A reservation of the group that is decided and not yet durable. */
 export interface Decision {

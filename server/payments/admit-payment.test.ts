@@ -1,46 +1,45 @@
 import { describe, expect, it } from 'vitest';
 import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
-import { admitPayment, collectChallenges } from './admit-payment.ts';
+import type { ChargeResult } from '../ledger/ledger.ts';
+import { admitPayment } from './admit-payment.ts';
 import { createFreeMethod } from './free/free-method.ts';
-import type { PaymentMethod } from './payment-method.ts';
+import type { MethodAdmission, PaymentMethod, PaymentRequest } from './payment-method.ts';
 
-/** A toy method: "Toy <coins>" pays if it has a coin. It shows that the border holds without chain and channel. */
+const base: MethodAdmission = {
+  ...{ funds: null, channel: null, token: null, headroom: null, scopes: [], keyId: null, idempotencyScope: null },
+  wantsPaymentEvents: false,
+};
 const toy: PaymentMethod = {
   name: 'toy',
-  admit: async ({ authorization }) => {
+  carries: ({ authorization }) => authorization?.startsWith('Toy ') === true,
+  admit: async ({ headers: { authorization } }) => {
     if (!authorization?.startsWith('Toy ')) return undefined;
     if (authorization === 'Toy 0') throw new AutoPayError('insufficient_headroom', 'Bring a coin.');
-    return Promise.resolve({ voucher: null, channel: null, challengeId: 'coin', wantsPaymentEvents: false });
+    return Promise.resolve({ ...base, challengeId: 'coin' });
   },
-  challenge: ({ quotes }) => ({
-    headers: { 'WWW-Authenticate': 'Toy' },
-    facts: { quote: String(quotes?.get('0x01')), toys: 1 },
-  }),
+  challenge: () => undefined,
+  finish: ({ challengeId = 'none' }) => Promise.resolve({ headers: { 'toy-receipt': challengeId }, events: '' }),
 };
-const otherToy: PaymentMethod = {
-  ...toy,
-  challenge: () => ({ headers: { 'WWW-Authenticate': 'Other' }, facts: { toys: 2 } }),
-};
+
+function by(authorization: string | undefined): PaymentRequest {
+  return { headers: { authorization }, body: Buffer.from('{}'), path: '/', callId: 'a', quotes: () => undefined };
+}
 
 describe('payment methods', () => {
   it('are asked in order, and the one that knows the request decides', async () => {
     const methods = [toy, createFreeMethod()];
-    expect(await admitPayment(methods, { authorization: 'Toy 1' })).toMatchObject({ challengeId: 'coin' });
-    await expect(admitPayment(methods, { authorization: 'Toy 0' })).rejects.toMatchObject({
-      code: 'insufficient_headroom',
-    });
-    const free = await admitPayment(methods, { authorization: 'Bearer unused' });
-    expect(free).toEqual({ voucher: null, channel: null, wantsPaymentEvents: false });
+    expect(await admitPayment(methods, by('Toy 1'))).toMatchObject({ challengeId: 'coin' });
+    await expect(admitPayment(methods, by('Toy 0'))).rejects.toMatchObject({ code: 'insufficient_headroom' });
+    expect(await admitPayment(methods, by('Bearer unused'))).toMatchObject({ ...base, funds: null });
+  });
+
+  it('that admitted a call also finish it', async () => {
+    const admission = await admitPayment([createFreeMethod(), toy].reverse(), by('Toy 1'));
+    // No part of the charge is read by the toy.
+    expect(await admission.finish({} as ChargeResult)).toEqual({ headers: { 'toy-receipt': 'coin' }, events: '' });
   });
 
   it('that all pass a request over leave it unpaid', async () => {
-    await expect(admitPayment([toy], { authorization: undefined })).rejects.toMatchObject({ code: 'payment_required' });
-  });
-
-  it('join their challenges in one header; the first one’s facts win', () => {
-    expect(collectChallenges([toy, otherToy, createFreeMethod()], { quotes: new Map([['0x01', 3n]]) })).toEqual({
-      headers: { 'WWW-Authenticate': 'Toy, Other' },
-      facts: { quote: '3', toys: 1 },
-    });
+    await expect(admitPayment([toy], by(undefined))).rejects.toMatchObject({ code: 'payment_required' });
   });
 });

@@ -34,10 +34,12 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-/** Runs `autopay … --json` against the stack; what it printed, parsed. */
+/** Runs `autopay … --json` against the stack; what it printed, parsed. Commands that sign are given leave. */
 async function autopay(...args: string[]): Promise<{ code: number | null; json: Record<string, unknown> }> {
   const { AUTOPAY_WALLET_KEY: _, ...env } = process.env;
-  const cli = [join(root, 'cli', 'main.ts'), ...args, '--json', '--data-dir', running.stack.dataDir];
+  const isSigning = ['gov', 'dispute'].includes(args[0] ?? '') && args[1] !== 'status';
+  const common = ['--json', ...(isSigning ? ['--yes'] : []), '--data-dir', running.stack.dataDir];
+  const cli = [join(root, 'cli', 'main.ts'), ...args, ...common];
   const child = spawn(process.execPath, cli, { env, stdio: ['ignore', 'pipe', 'inherit'] });
   let stdout = '';
   child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));

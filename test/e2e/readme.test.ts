@@ -15,9 +15,11 @@ const run = promisify(execFile);
 const root = join(import.meta.dirname, '../..');
 const readme = readFileSync(join(root, 'README.md'), 'utf8');
 
+const keysPage = readFileSync(join(root, 'docs/KEYS.md'), 'utf8');
+
 /** The code blocks of a language, in order. */
-function blocks(language: string): string[] {
-  return [...readme.matchAll(new RegExp(`^\`\`\`${language}\n(.*?)^\`\`\``, 'gms'))].map((match) => match[1] ?? '');
+function blocks(language: string, text = readme): string[] {
+  return [...text.matchAll(new RegExp(`^\`\`\`${language}\n(.*?)^\`\`\``, 'gms'))].map((match) => match[1] ?? '');
 }
 
 const commands = blocks('sh').flatMap((block) => block.trim().split('\n'));
@@ -62,11 +64,15 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
+/** Commands that ask before they sign; a test has no terminal to be asked at. */
+const asking = /^npx --no autopay (gov (delegate|propose|vote|queue|execute)|dispute (open|uphold|expire|pay))\b/;
+
 /** Runs a line of the README against this test's stack instead of the default one. */
 async function runLine(line: string): Promise<string> {
+  const leave = asking.test(line) ? ' --yes' : '';
   const here = line
     .replaceAll('127.0.0.1:4001', new URL(stack.sidecarUrl).host)
-    .replace(/^npx --no autopay (.*)$/, `npx --no autopay $1 --data-dir ${stack.dataDir}`);
+    .replace(/^npx --no autopay (.*)$/, `npx --no autopay $1 --data-dir ${stack.dataDir}${leave}`);
   const { stdout } = await run('sh', ['-c', here], { cwd: root });
   return stdout;
 }
@@ -102,8 +108,28 @@ describe('README', { timeout: 90_000 }, () => {
   });
 
   it.each(blocks('js'))('runs the JavaScript', async (code) => {
-    const here = code.replaceAll('127.0.0.1:4001', new URL(stack.sidecarUrl).host);
-    const { stdout } = await run(process.execPath, ['--input-type=module', '-e', here], { cwd: root });
+    const stdout = await runJavaScript(
+      code,
+      code.includes('AUTOPAY_API_KEY') ? { AUTOPAY_API_KEY: await makeKey() } : {},
+    );
     expect(stdout).toContain('[simulated]');
   });
+
+  /** The key that docs/KEYS.md makes. */
+  async function makeKey(): Promise<string> {
+    const [code = ''] = blocks('js', keysPage);
+    const walletKey = readFileSync(stack.wallet.keyFile, 'utf8').trim();
+    const key = await runJavaScript(code, { WALLET_KEY: walletKey, RPC_URL: stack.rpcUrl });
+    expect(key).toMatch(/^ap_sk_\S{43}\n$/);
+    return key.trim();
+  }
+
+  async function runJavaScript(code: string, env: Record<string, string>): Promise<string> {
+    const here = code
+      .replaceAll('127.0.0.1:4001', new URL(stack.sidecarUrl).host)
+      .replaceAll('127.0.0.1:4000', new URL(stack.relayUrl).host);
+    const options = { cwd: root, env: { ...process.env, ...env } };
+    const { stdout } = await run(process.execPath, ['--input-type=module', '-e', here], options);
+    return stdout;
+  }
 });

@@ -54,9 +54,9 @@ describe('channels in two tokens', () => {
     const headers = { 'content-type': 'application/json' };
     const response = await fetch(`${relayUrl}/v1/chat/completions`, { method: 'POST', headers, body });
     expect(response.status).toBe(402);
-    const [usdc, agpt] = parseChallenges(response.headers.get('www-authenticate') ?? '').map(({ request }) =>
-      sessionRequestSchema.parse(decodeBase64UrlJson(request)),
-    );
+    const [usdc, agpt] = parseChallenges(response.headers.get('www-authenticate') ?? '')
+      .filter(({ intent }) => intent === 'session')
+      .map(({ request }) => sessionRequestSchema.parse(decodeBase64UrlJson(request)));
     expect([usdc?.currency, agpt?.currency]).toEqual([tokenOf('USDC'), tokenOf('AGPT')]);
     // 100 AGPT of 10^18 for a USDC of 10^6; both are rounded up, but not at the same digit.
     const rate = 10n ** 14n;

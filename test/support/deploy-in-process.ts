@@ -4,6 +4,7 @@ import type { Address, Hex } from 'viem';
 import { autoPayModule } from '../../ignition/modules/AutoPay.ts';
 import localUsdcModule from '../../ignition/modules/LocalUsdc.ts';
 import { readNetworkParameters } from '../../scripts/deploy/network-parameters.ts';
+import { placeStandIns } from '../../scripts/deploy/place-stand-ins.ts';
 import { planDeployment } from '../../scripts/deploy/plan-deployment.ts';
 
 /** AGPT wei that the payer of these deployments gets: all there is. */
@@ -18,7 +19,7 @@ export interface DeployInProcessOptions {
 }
 
 /**
- * Deploys the whole system with the real USDC on a chain in this process, by the modules and local parameters that
+ * Deploys the whole system with the real USDC and Permit2 on a chain in this process, by the modules and local parameters that
  * production uses. The deployer mints USDC and holds nothing else; the payer holds all AGPT.
  */
 export async function deployInProcess(options: DeployInProcessOptions = {}) {
@@ -36,7 +37,9 @@ export async function deployInProcess(options: DeployInProcessOptions = {}) {
     agptSupply: AGPT_SUPPLY,
     providers: Object.fromEntries((options.providers ?? ['simulated']).map((name) => [name, address(payout)])),
   };
-  const plan = planDeployment(readNetworkParameters('local'), choices, {
+  const network = readNetworkParameters('local');
+  await placeStandIns((method, ...params) => connection.provider.request({ method, params }), network);
+  const plan = planDeployment(network, choices, {
     usdc: getAddress(await usdc.getAddress()),
     priceRoot: options.priceRoot ?? zeroHash,
   });

@@ -10,6 +10,7 @@ import type { JobLog } from '../../server/chain/job-log.ts';
 import { createTransactionQueue, type TransactionQueue } from '../../server/chain/send-queued-transactions.ts';
 import type { CollectionDeps } from '../../server/collection/collection-deps.ts';
 import type { BackgroundLedger } from '../../server/ledger/background-ledger.ts';
+import type { ChannelLedger } from '../../server/ledger/channel-ledger.ts';
 import type { Ledger } from '../../server/ledger/ledger.ts';
 import { openLedger } from '../../server/ledger/open-ledger.ts';
 import type { ChainStack, TestChannel } from './deploy-stack.ts';
@@ -21,7 +22,7 @@ export const silentLog: JobLog = { info: () => undefined, warn: () => undefined,
 /** The back of a relay on a real ledger and a real chain: what background jobs work with. */
 export interface TestRelay {
   dataDir: string;
-  ledger: Ledger & BackgroundLedger;
+  ledger: Ledger & BackgroundLedger & ChannelLedger;
   blocks: BlockStore;
   client: ChainClient;
   queue: TransactionQueue;
@@ -97,10 +98,12 @@ const ledgerSteps = [
   'addBlock',
   'recordAnchor',
   'openCollection',
+  'openPaymentBooking',
   'finishCollection',
   'abandonCollection',
   'finishBooking',
   'enqueueTransaction',
+  'replaceTransaction',
   'finishTransaction',
   'setState',
 ] as const;

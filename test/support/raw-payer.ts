@@ -76,7 +76,8 @@ export class RawPayer {
 
   /** A challenge of the relay, from the 402 that a request without payment gets. */
   async challenge(body = chatBody()): Promise<ChallengeEcho> {
-    const response = await this.post(body);
+    // The headers of a 402 are bounded, so that not every offer of every method is in them.
+    const response = await this.post(body, { 'accept-payment': 'evm/session' });
     const challenges = parseChallenges(response.headers.get('www-authenticate') ?? '');
     const challenge = challenges.find(({ request }) => currencyOf(request) === this.scope.token.toLowerCase());
     if (!challenge) throw new Error(`no challenge: ${response.status} ${await response.text()}`);

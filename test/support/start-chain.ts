@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { findFreePort } from '../../scripts/stack/find-port.ts';
+import { localChainArguments } from '../../scripts/stack/start-local-chain.ts';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '../..');
 
@@ -76,8 +77,7 @@ function chainCommand(port: number): [string, ...string[]] {
   if (anvil !== '') {
     return [anvil, '--optimism', '--chain-id', '31337', '--host', '127.0.0.1', '--port', String(port), '--quiet'];
   }
-  const cli = join(root, 'node_modules/hardhat/dist/src/cli.js');
-  return [process.execPath, cli, 'node', '--network', 'l2', '--port', String(port)];
+  return [process.execPath, ...localChainArguments(root, port)];
 }
 
 async function stopChild(child: ChildProcess): Promise<void> {

@@ -50,7 +50,7 @@ export async function startTestStack(
     ...(anvil ? { rpcUrl: anvil.rpcUrl } : {}),
     config: {
       routes: [
-        ...paid.map((model) => ({ model, deployments: simulated(model), price })),
+        ...paid.map((model) => ({ model, deployments: simulated(model), price, firstSlice: true })),
         { model: 'sim-free', deployments: simulated('sim-free'), free: true },
       ],
       collection: { intervalSeconds: 600 },

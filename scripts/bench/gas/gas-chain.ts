@@ -15,6 +15,7 @@ import {
 import { privateKeyToAccount, type PrivateKeyAccount } from 'viem/accounts';
 import localUsdcModule from '../../../ignition/modules/LocalUsdc.ts';
 import { toHex } from '../../../protocol/bytes/hex.ts';
+import { placeStandIns } from '../../deploy/place-stand-ins.ts';
 
 const require = createRequire(import.meta.url);
 
@@ -44,7 +45,7 @@ export interface L1Prices {
 
 const NAMES = ['deployer', 'relay', 'payer', 'payee', 'session', 'provider'] as const;
 
-/** A simulated OP-stack L2 in this process. */
+/** A simulated OP-stack L2 in this process, with Permit2 and stand-ins of x402's proxies. */
 export interface GasChain {
   chainId: number;
   /** Each with ether. */
@@ -76,6 +77,7 @@ export async function createGasChain(l1: L1Prices): Promise<GasChain> {
     await request('hardhat_setBalance', address, '0x3635c9adc5dea00000');
   }
   await setL1Prices(request, l1);
+  await placeStandIns(request, { permit2: null, x402: null });
   const transact = createTransact(request);
   return {
     chainId: Number(await request('eth_chainId')),

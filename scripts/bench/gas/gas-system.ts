@@ -1,5 +1,6 @@
 import { keccak256, toBytes, type Abi, type Address, type Hex } from 'viem';
 import { zeroAddress } from '../../../protocol/bytes/hex.ts';
+import { exactProxyAddress, permit2Address, uptoProxyAddress } from '../../../protocol/x402/addresses.ts';
 import { createGasChain, type GasChain, type L1Prices } from './gas-chain.ts';
 
 /** A deployed contract. */
@@ -10,7 +11,7 @@ interface Deployed {
 
 /** What calls are measured on: everything deployed, with the real USDC code. */
 export interface GasSystem extends GasChain {
-  contracts: Record<'paymentChannels' | 'autoPayLLM' | 'auditLog' | 'usdc' | 'agpt', Deployed>;
+  contracts: Record<'paymentChannels' | 'autoPayLLM' | 'paymentDesk' | 'auditLog' | 'usdc' | 'agpt', Deployed>;
 }
 
 /** Deploys a system with one provider, `simulated`; `close` MUST be called. */
@@ -39,7 +40,17 @@ export async function createGasSystem(l1: L1Prices): Promise<GasSystem> {
   ]);
   const { address: to, abi } = modelBudgets;
   await chain.send({ from: deployer, to, abi, functionName: 'setConsumer', args: [autoPayLLM.address] });
-  return { ...chain, contracts: { paymentChannels, autoPayLLM, auditLog, usdc, agpt } };
+  const proxies = [permit2Address, exactProxyAddress, uptoProxyAddress];
+  const paymentDesk = await chain.deploy('PaymentDesk', [autoPayLLM.address, ...proxies]);
+  const grant = [nameId('DESK_ROLE'), paymentDesk.address];
+  await chain.send({
+    from: deployer,
+    to: autoPayLLM.address,
+    abi: autoPayLLM.abi,
+    functionName: 'grantRole',
+    args: grant,
+  });
+  return { ...chain, contracts: { paymentChannels, autoPayLLM, paymentDesk, auditLog, usdc, agpt } };
 }
 
 /** Identifier of a model or provider. */

@@ -2,10 +2,12 @@ import { randomBytes } from 'node:crypto';
 import { encodeAbiParameters, keccak256, type Abi, type Hex } from 'viem';
 import type { PrivateKeyAccount } from 'viem/accounts';
 import { toHex, zeroAddress } from '../../../protocol/bytes/hex.ts';
+import { permit2Address } from '../../../protocol/x402/addresses.ts';
 import { computeChannelId } from '../../../protocol/typed-data/channel-id.ts';
 import { voucherDomain, voucherTypes } from '../../../protocol/typed-data/voucher.ts';
 import { encodeClaims } from '../../../server/collection/encode-claims.ts';
 import type { TransactionCost } from './gas-chain.ts';
+import { signPermit } from './sign-permit.ts';
 import { nameId, type GasSystem } from './gas-system.ts';
 
 /** Channels of one batch: the size that the goals are stated for. */
@@ -31,8 +33,12 @@ export interface Measurements {
   executeLLMCall: TransactionCost;
   executeLLMCallOnce: TransactionCost;
   approve: TransactionCost;
-  /** One payment by EIP-3009 for each call: what x402 `exact` does. */
+  /** One payment by EIP-3009 from wallet to wallet: what x402 `exact` does where nothing can be refunded or booked. */
   transferWithAuthorization: TransactionCost;
+  /** One payment for one call at the desk: credited, and refundable. */
+  acceptAuthorization: TransactionCost;
+  acceptPermit2: TransactionCost;
+  acceptUpto: TransactionCost;
 }
 
 interface OpenedChannel {
@@ -98,6 +104,7 @@ export async function measureGas(system: GasSystem): Promise<Measurements> {
     ...(await measureAllowanceCalls(system)),
     approve,
     transferWithAuthorization: await measureAuthorizedTransfer(system),
+    ...(await measureDesk(system)),
   };
 }
 
@@ -107,6 +114,7 @@ function targetsOf({ contracts }: GasSystem) {
   return {
     escrow: target(contracts.paymentChannels),
     business: target(contracts.autoPayLLM),
+    desk: target(contracts.paymentDesk),
     log: target(contracts.auditLog),
     usdc: target(contracts.usdc),
     agpt: target(contracts.agpt),
@@ -228,6 +236,36 @@ async function measureAuthorizedTransfer(system: GasSystem): Promise<Transaction
   };
   await pay();
   return pay();
+}
+
+/** The second payment each of one payer: sums and balances are not zero any more. */
+async function measureDesk(
+  system: GasSystem,
+): Promise<Pick<Measurements, 'acceptAuthorization' | 'acceptPermit2' | 'acceptUpto'>> {
+  const { payer, relay } = system.accounts;
+  const { usdc, desk } = targetsOf(system);
+  await system.send({ from: payer, ...usdc, functionName: 'approve', args: [permit2Address, 10n ** 14n] });
+  const times = { validAfter: 0n, validBefore: 1n << 40n };
+  const accept = async (
+    functionName: 'acceptAuthorization' | 'acceptPermit2' | 'acceptUpto',
+  ): Promise<TransactionCost> => {
+    const nonce = toHex(randomBytes(32));
+    const amount = 1_000n;
+    const payment = { token: usdc.to, from: payer.address, amount, ...times, nonce };
+    const authorization = { from: payer.address, to: desk.to, value: amount, ...times, nonce };
+    const signature =
+      functionName === 'acceptAuthorization'
+        ? await signAuthorization(system, 'TransferWithAuthorization', authorization)
+        : await signPermit(system, { ...payment, isUpto: functionName === 'acceptUpto' });
+    const args = functionName === 'acceptUpto' ? [payment, 700n, signature] : [payment, signature];
+    return system.send({ from: relay, ...desk, functionName, args });
+  };
+  await accept('acceptAuthorization');
+  return {
+    acceptAuthorization: await accept('acceptAuthorization'),
+    acceptPermit2: await accept('acceptPermit2'),
+    acceptUpto: await accept('acceptUpto'),
+  };
 }
 
 function signAuthorization(

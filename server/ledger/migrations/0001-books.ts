@@ -29,24 +29,107 @@ CREATE TABLE channels (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX channels_closing ON channels (channel_id) WHERE close_requested_at_seconds <> 0 AND finalized = 0;
 
+-- A payment of its own for one call: its id is that of its authorization, so that this is reserved before it is used. What is
+-- taken is charged or owed back; a charge of nothing takes nothing.
+CREATE TABLE direct_payments (
+  payment_id BLOB PRIMARY KEY CHECK (length(payment_id) = 32),
+  -- The call that it pays for; of a released payment the last one.
+  call_id BLOB NOT NULL UNIQUE REFERENCES calls DEFERRABLE INITIALLY DEFERRED,
+  kind TEXT NOT NULL CHECK (kind IN ('eip3009', 'permit2-exact', 'permit2-upto', 'allowance')),
+  payer BLOB NOT NULL CHECK (length(payer) = 20),
+  token BLOB NOT NULL CHECK (length(token) = 20),
+  maximum BLOB NOT NULL CHECK (length(maximum) = 16),
+  payload TEXT NOT NULL CHECK (octet_length(payload) <= 8192),
+  valid_before_seconds INTEGER CHECK (valid_before_seconds >= 0),
+  state TEXT NOT NULL CHECK (state IN ('reserved', 'released', 'due', 'settled', 'lost', 'forgiven')),
+  charge BLOB NOT NULL CHECK (length(charge) = 16 AND charge <= captured),
+  captured BLOB NOT NULL CHECK (length(captured) = 16 AND captured <= maximum),
+  charged_at_ms INTEGER CHECK ((charged_at_ms IS NULL) = (state IN ('reserved', 'released'))),
+  transaction_hash BLOB CHECK (length(transaction_hash) = 32),
+  loss_reason TEXT,
+  collection_id INTEGER REFERENCES collections,
+  CHECK ((captured = x'00000000000000000000000000000000') = (charge = x'00000000000000000000000000000000')),
+  CHECK (captured = x'00000000000000000000000000000000'
+    OR CASE WHEN kind IN ('eip3009', 'permit2-exact') THEN captured = maximum ELSE captured = charge END),
+  CHECK (captured = x'00000000000000000000000000000000' OR state IN ('due', 'settled', 'lost', 'forgiven')),
+  CHECK (captured <> x'00000000000000000000000000000000' OR state IN ('reserved', 'released', 'settled')),
+  CHECK ((transaction_hash IS NOT NULL) = (state = 'settled' AND captured <> x'00000000000000000000000000000000')),
+  CHECK (loss_reason IS NOT NULL OR state NOT IN ('lost', 'forgiven')),
+  CHECK (loss_reason IS NULL OR state IN ('settled', 'lost', 'forgiven')),
+  CHECK (collection_id IS NULL OR (transaction_hash IS NOT NULL AND kind <> 'allowance'))
+) STRICT, WITHOUT ROWID;
+CREATE INDEX direct_payments_unsettled ON direct_payments (state, charged_at_ms) WHERE state IN ('due', 'lost');
+CREATE INDEX direct_payments_lost ON direct_payments (payer) WHERE state = 'lost';
+CREATE INDEX direct_payments_open ON direct_payments (payer, token) WHERE kind = 'allowance' AND state IN ('reserved', 'due');
+CREATE INDEX direct_payments_signed ON direct_payments (payer, token) WHERE kind <> 'allowance' AND state IN ('reserved', 'due');
+CREATE INDEX direct_payments_unbooked ON direct_payments (charged_at_ms)
+  WHERE transaction_hash IS NOT NULL AND collection_id IS NULL AND kind <> 'allowance';
+CREATE INDEX direct_payments_by_collection ON direct_payments (collection_id) WHERE collection_id IS NOT NULL;
+
 CREATE TABLE calls (
   call_id BLOB PRIMARY KEY CHECK (length(call_id) = 16),
-  channel_id BLOB REFERENCES channels,
+  -- What it is charged to: nothing on a free route; a voucher; what a channel's payer signed before; a payment of its own.
+  funds TEXT NOT NULL CHECK (funds IN ('free', 'voucher', 'key', 'direct')),
+  channel_id BLOB REFERENCES channels CHECK ((channel_id IS NOT NULL) = (funds IN ('voucher', 'key'))),
   voucher_cumulative BLOB CHECK (length(voucher_cumulative) = 16),
+  payment_id BLOB REFERENCES direct_payments CHECK ((payment_id IS NOT NULL) = (funds = 'direct')),
   quote BLOB NOT NULL CHECK (length(quote) = 16),
   model TEXT NOT NULL,
   -- AGPT wei per atomic unit, times 10^18, by which the call counts in model_days.
   budget_rate BLOB CHECK (length(budget_rate) = 16),
+  -- The rows of scope_spending in which it counts: JSON, [[scope, window], ...].
+  scopes TEXT CHECK (json_array_length(scopes) > 0),
+  key_id TEXT,
+  -- Until when its answer is kept; null if it has neither an idempotency key nor a payment of its own.
+  answer_until_ms INTEGER,
   admitted_at_ms INTEGER NOT NULL,
   lease_until_ms INTEGER NOT NULL,
   state TEXT NOT NULL CHECK (state IN ('reserved', 'charged', 'released')),
   release_reason TEXT CHECK ((release_reason IS NOT NULL) = (state = 'released')),
   ended_at_ms INTEGER CHECK ((ended_at_ms IS NULL) = (state = 'reserved')),
-  CHECK ((channel_id IS NULL) = (voucher_cumulative IS NULL)),
-  CHECK ((channel_id IS NULL) = (budget_rate IS NULL))
+  -- Whether the voucher of this released call has admitted a repetition of its request.
+  superseded INTEGER NOT NULL DEFAULT 0 CHECK (superseded = 0 OR (superseded = 1 AND state = 'released' AND funds = 'voucher')),
+  CHECK ((voucher_cumulative IS NOT NULL) = (funds = 'voucher')),
+  CHECK ((budget_rate IS NULL) = (funds = 'free')),
+  CHECK (funds <> 'free' OR (scopes IS NULL AND quote = x'00000000000000000000000000000000'))
 ) STRICT, WITHOUT ROWID;
-CREATE UNIQUE INDEX calls_by_voucher ON calls (channel_id, voucher_cumulative) WHERE channel_id IS NOT NULL;
+CREATE UNIQUE INDEX calls_by_voucher ON calls (channel_id, voucher_cumulative)
+  WHERE voucher_cumulative IS NOT NULL AND superseded = 0;
 CREATE INDEX calls_by_lease ON calls (lease_until_ms) WHERE state = 'reserved';
+
+-- What keys, projects and payers have spent of their limits, atomic units of the token.
+CREATE TABLE scope_spending (
+  scope TEXT NOT NULL,
+  window INTEGER NOT NULL CHECK (window >= 0),
+  token BLOB NOT NULL CHECK (length(token) = 20),
+  charged BLOB NOT NULL CHECK (length(charged) = 16),
+  reserved BLOB NOT NULL CHECK (length(reserved) = 16),
+  PRIMARY KEY (scope, window, token)
+) STRICT, WITHOUT ROWID;
+
+-- Which call a key stands for. A released call's key is free for another; the sweep forgets what is too old.
+CREATE TABLE idempotency (
+  scope TEXT NOT NULL,
+  key TEXT NOT NULL,
+  call_id BLOB NOT NULL UNIQUE REFERENCES calls,
+  body_digest BLOB NOT NULL CHECK (length(body_digest) = 32),
+  until_ms INTEGER NOT NULL,
+  PRIMARY KEY (scope, key)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX idempotency_by_age ON idempotency (until_ms);
+
+CREATE TABLE answers (
+  answer_id INTEGER PRIMARY KEY,
+  call_id BLOB NOT NULL UNIQUE REFERENCES calls,
+  until_ms INTEGER NOT NULL,
+  content_type TEXT NOT NULL,
+  headers TEXT NOT NULL CHECK (json_type(headers) = 'object'),
+  body BLOB NOT NULL
+) STRICT;
+CREATE INDEX answers_by_age ON answers (until_ms);
+-- One row: how many bytes the rows of answers are, headers and bodies.
+CREATE TABLE kept_answers (bytes INTEGER NOT NULL CHECK (bytes >= 0)) STRICT;
+INSERT INTO kept_answers VALUES (0);
 
 -- What models have spent of their budgets. AGPT wei; limits end at 2^128 - 1, and what would exceed its limit is not held.
 CREATE TABLE model_days (
@@ -92,12 +175,17 @@ CREATE TABLE receipt_batches (
 
 CREATE TABLE collections (
   collection_id INTEGER PRIMARY KEY,
+  -- Claims on channels, or direct payments, which have been taken one by one when they are put together here.
+  source TEXT NOT NULL CHECK (source IN ('channels', 'payments')),
   token BLOB NOT NULL CHECK (length(token) = 20),
   state TEXT NOT NULL CHECK (state IN ('open', 'abandoned', 'collected', 'booked')),
   transaction_hash BLOB CHECK (length(transaction_hash) = 32),
   booking_id TEXT,
   booking_transaction_hash BLOB CHECK (length(booking_transaction_hash) = 32),
-  CHECK ((transaction_hash IS NOT NULL) = (state IN ('collected', 'booked'))),
+  -- Whether its one channel is closed by it, because its payer asked.
+  closes INTEGER NOT NULL DEFAULT 0 CHECK (closes = 0 OR (closes = 1 AND source = 'channels')),
+  CHECK ((transaction_hash IS NOT NULL) = (source = 'channels' AND state IN ('collected', 'booked'))),
+  CHECK (source = 'channels' OR state IN ('collected', 'booked')),
   CHECK ((booking_id IS NOT NULL) = (booking_transaction_hash IS NOT NULL))
 ) STRICT;
 CREATE INDEX collections_unfinished ON collections (state) WHERE state IN ('open', 'collected');
@@ -112,6 +200,7 @@ CREATE TABLE collection_claims (
   skipped INTEGER NOT NULL CHECK (skipped IN (0, 1)),
   PRIMARY KEY (collection_id, channel_id)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX collection_claims_by_voucher ON collection_claims (channel_id, maximum);
 
 -- The order of the charges is the order of the log. Small columns first: the blobs behind them are read by few.
 CREATE TABLE charges (
@@ -119,6 +208,7 @@ CREATE TABLE charges (
   call_id BLOB NOT NULL UNIQUE REFERENCES calls,
   channel_id BLOB REFERENCES channels,
   sequence INTEGER NOT NULL,
+  -- Of channels; direct payments have their own.
   collection_id INTEGER REFERENCES collections,
   amount BLOB NOT NULL CHECK (length(amount) = 16),
   running_total BLOB NOT NULL CHECK (length(running_total) = 16),
@@ -126,6 +216,8 @@ CREATE TABLE charges (
   day INTEGER NOT NULL,
   model TEXT NOT NULL,
   provider TEXT NOT NULL,
+  payer BLOB CHECK (length(payer) = 20),
+  key_id TEXT,
   batch_id INTEGER NOT NULL REFERENCES receipt_batches DEFERRABLE INITIALLY DEFERRED,
   batch_index INTEGER NOT NULL CHECK (batch_index >= 0),
   leaf_hash BLOB NOT NULL CHECK (length(leaf_hash) = 32),
@@ -133,6 +225,8 @@ CREATE TABLE charges (
   response_salt BLOB NOT NULL CHECK (length(response_salt) = 32),
   entry BLOB NOT NULL,
   CHECK ((channel_id IS NULL) = (sequence = 0)),
+  CHECK (channel_id IS NULL OR payer IS NOT NULL),
+  CHECK (payer IS NOT NULL OR amount = x'00000000000000000000000000000000'),
   CHECK (channel_id IS NOT NULL OR collection_id IS NULL)
 ) STRICT;
 CREATE UNIQUE INDEX charges_by_channel ON charges (channel_id, sequence) WHERE channel_id IS NOT NULL;
@@ -140,6 +234,8 @@ CREATE UNIQUE INDEX charges_by_batch ON charges (batch_id, batch_index);
 -- What cost nothing is never collected: it must not stand before what did.
 CREATE INDEX charges_uncollected ON charges (channel_id, sequence)
   WHERE channel_id IS NOT NULL AND collection_id IS NULL AND amount <> x'00000000000000000000000000000000';
+CREATE INDEX charges_by_payer ON charges (payer) WHERE payer IS NOT NULL;
+CREATE INDEX charges_by_key ON charges (key_id) WHERE key_id IS NOT NULL;
 CREATE INDEX charges_by_collection ON charges (collection_id, channel_id) WHERE collection_id IS NOT NULL;
 
 CREATE TABLE blocks (
@@ -155,16 +251,28 @@ CREATE TABLE anchors (
   transaction_hash BLOB NOT NULL CHECK (length(transaction_hash) = 32)
 ) STRICT;
 
+-- What the relay's accounts send. A nonce is given once, unless nothing of ours came of it.
 CREATE TABLE transactions (
   transaction_id INTEGER PRIMARY KEY,
   purpose TEXT NOT NULL,
-  nonce INTEGER NOT NULL UNIQUE CHECK (nonce >= 0),
-  hash BLOB NOT NULL UNIQUE CHECK (length(hash) = 32),
-  raw BLOB NOT NULL,
+  account BLOB NOT NULL CHECK (length(account) = 20),
+  nonce INTEGER NOT NULL CHECK (nonce >= 0),
   status TEXT NOT NULL CHECK (status IN ('signed', 'succeeded', 'reverted'))
 ) STRICT;
 CREATE UNIQUE INDEX transactions_by_purpose ON transactions (purpose) WHERE status <> 'reverted';
-CREATE INDEX transactions_unfinished ON transactions (nonce) WHERE status = 'signed';
+CREATE UNIQUE INDEX transactions_by_nonce ON transactions (account, nonce) WHERE status <> 'reverted';
+CREATE INDEX transactions_by_account ON transactions (account, nonce);
+CREATE INDEX transactions_unfinished ON transactions (account, nonce) WHERE status = 'signed';
+
+-- One signature of a transaction, all with its nonce: at most one of them can be mined. Number 0 is the first.
+CREATE TABLE transaction_attempts (
+  transaction_id INTEGER NOT NULL REFERENCES transactions,
+  number INTEGER NOT NULL CHECK (number >= 0),
+  hash BLOB NOT NULL UNIQUE CHECK (length(hash) = 32),
+  raw BLOB NOT NULL,
+  signed_at_ms INTEGER NOT NULL,
+  PRIMARY KEY (transaction_id, number)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE state (
   key TEXT PRIMARY KEY,

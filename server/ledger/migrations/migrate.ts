@@ -1,9 +1,10 @@
 import { DatabaseSync } from 'node:sqlite';
 import { AutoPayError } from '../../../protocol/errors/auto-pay-error.ts';
 import { books } from './0001-books.ts';
+import { keys } from './0002-keys.ts';
 
 /** Every migration, in order. Append only: number n brings a file from `user_version` n − 1 to n. */
-export const migrations: readonly string[] = [books];
+export const migrations: readonly string[] = [books, keys];
 
 /**
  * Brings a ledger file to the newest schema, each step in a transaction of its own.

@@ -115,7 +115,7 @@ test('a free call has a receipt and a log entry all the same', () => {
     amount: 0n,
   });
   expect(verifySignedReceipt(signed, { scope: testScope, signer })).toEqual(receipt);
-  expect(books.run('charge', someCharge(request.callId, 0n))).toEqual({ receipt, signed, channel });
+  expect(books.run('charge', someCharge(request.callId, 0n))).toEqual({ receipt, signed, channel, payment: null });
   expect(books.run('listEntries', { from: 0, limit: 5 })).toEqual([
     { index: 0, callId: request.callId, entry: signed.entry },
   ]);

@@ -1,21 +1,38 @@
-import { zeroAddress, zeroBytes32 } from '../../../protocol/bytes/hex.ts';
+import { zeroAddress, zeroBytes32, type Hex } from '../../../protocol/bytes/hex.ts';
 import { AutoPayError } from '../../../protocol/errors/auto-pay-error.ts';
 import { hashLeaf } from '../../../protocol/merkle/hashes.ts';
 import type { CallReceipt } from '../../../protocol/receipt/call-receipt.ts';
 import { encodeReceipt } from '../../../protocol/receipt/encode-receipt.ts';
+import type { AnswerStore } from '../answer-store.ts';
+import type { StoredPayment } from '../background-ledger.ts';
 import type { CallStore, StoredCall } from '../call-store.ts';
 import type { ChannelStore } from '../channel-store.ts';
 import type { ChargeStore } from '../charge-store.ts';
-import { AfterSeal, type GroupContext, type PendingCharge } from '../group-context.ts';
+import type { AfterSeal, GroupContext, PendingCharge } from '../group-context.ts';
 import type { ChannelState, ChargeRequest, ChargeResult } from '../ledger.ts';
 import type { ModelDayStore } from '../model-day-store.ts';
+import type { PaymentStore } from '../payment-store.ts';
+import type { ScopeStore } from '../scope-store.ts';
 import { settleBudget } from './hold-budget.ts';
+import { settleScopes } from './hold-scopes.ts';
+import { createReadCharge, finishLater } from './read-charge.ts';
 
 interface Stores {
   channels: ChannelStore;
   calls: CallStore;
   charges: ChargeStore;
+  payments: PaymentStore;
+  scopes: ScopeStore;
+  answers: AnswerStore;
   modelDays: ModelDayStore;
+}
+
+/** What a charge does to what pays for it; all null on a free route. */
+interface ChargedFunds {
+  channel: ChannelState | null;
+  payment: ChargeResult['payment'];
+  payer: Hex | null;
+  token: Hex | null;
 }
 
 /** The channel after the charge: the whole reservation is freed, the amount is charged. */
@@ -31,81 +48,94 @@ function chargedChannel(channel: ChannelState, quote: bigint, amount: bigint): C
   };
 }
 
+/** Of a fixed amount all of it is taken, of the others the charge; for nothing, nothing. */
+function capturedOf({ kind, maximum }: StoredPayment, amount: bigint): bigint {
+  if (amount === 0n) return 0n;
+  return kind === 'eip3009' || kind === 'permit2-exact' ? maximum : amount;
+}
+
 function receiptOf(
   request: ChargeRequest,
-  facts: { call: StoredCall; channel: ChannelState | null; amount: bigint; nowMs: number },
+  facts: { call: StoredCall; funds: ChargedFunds; amount: bigint; nowMs: number },
 ): CallReceipt {
-  const { call, channel, amount, nowMs } = facts;
+  const { call, funds, amount, nowMs } = facts;
+  const { channel, payment } = funds;
   return {
     ...request.receipt,
     version: 1,
     callId: call.callId,
     admittedAtMs: call.admittedAtMs,
     chargedAtMs: nowMs,
-    payer: channel?.payer ?? zeroAddress,
+    payer: funds.payer ?? zeroAddress,
     channelId: channel?.channelId ?? zeroBytes32,
     sequence: channel?.sequence ?? 0,
     runningTotal: channel?.charged ?? 0n,
     amount,
-    refundOwed: 0n,
+    refundOwed: payment === null ? 0n : payment.captured - amount,
   };
 }
 
-function finishLater(context: GroupContext, index: number): AfterSeal<ChargeResult> {
-  return new AfterSeal((receipts) => {
-    const charge = context.charges[index];
-    const signed = receipts[index];
-    if (charge === undefined || signed === undefined) throw new RangeError('a charge is missing from its batch');
-    return { receipt: charge.receipt, signed, channel: charge.channel };
-  });
-}
-
 /**
- * Charges min(metered, reservation) and frees the rest, once by call id. A repeated charge returns the first one's
- * receipt byte for byte, and the channel as it is now.
+ * Charges min(metered, reservation) and frees the rest, once by call id; a direct payment becomes due, and the answer is
+ * kept for repetitions. A repeated charge returns the first one's receipt byte for byte, and the channel as it is now.
  * @throws AutoPayError `internal_error` for a call that was never reserved or has been released (its answer must not be
- * given as paid), or whose receipt names another token than its channel, or another model than was reserved.
+ * given as paid), or whose receipt names another token than what pays for it, or another model than was reserved.
  */
 export function createChargeCall(stores: Stores) {
-  const { channels, calls, charges, modelDays } = stores;
+  const { channels, calls, charges, payments, scopes, answers, modelDays } = stores;
+  const readCharge = createReadCharge(stores);
 
-  function repeat(callId: string, context: GroupContext): ChargeResult | AfterSeal<ChargeResult> {
-    const index = context.charges.findIndex((charge) => charge.receipt.callId === callId);
-    if (index !== -1) return finishLater(context, index);
-    const stored = charges.find(callId);
-    if (stored === undefined) throw new AutoPayError('internal_error', `The receipt of call ${callId} is missing.`);
-    const { receipt, signed } = stored;
-    return { receipt, signed, channel: receipt.sequence === 0 ? null : channels.get(receipt.channelId) };
+  function chargeFunds({ channelId, paymentId, quote }: StoredCall, amount: bigint): ChargedFunds {
+    if (channelId !== null) {
+      const channel = chargedChannel(channels.get(channelId), quote, amount);
+      return { channel, payment: null, payer: channel.payer, token: channel.token };
+    }
+    if (paymentId === null) return { channel: null, payment: null, payer: null, token: null };
+    const payment = payments.get(paymentId);
+    const { payer, token } = payment;
+    return { channel: null, payment: { paymentId, captured: capturedOf(payment, amount) }, payer, token };
+  }
+
+  function plan(request: ChargeRequest, call: StoredCall) {
+    const { callId, metered, receipt } = request;
+    if (metered < 0n) throw new AutoPayError('internal_error', `Call ${callId} was metered below zero.`);
+    const amount = metered < call.quote ? metered : call.quote;
+    const funds = chargeFunds(call, amount);
+    if (funds.token !== null && funds.token !== receipt.token.toLowerCase()) {
+      throw new AutoPayError('internal_error', `Call ${callId} is priced in another token than what pays for it.`);
+    }
+    if (call.model !== receipt.modelAsked) {
+      throw new AutoPayError('internal_error', `Call ${callId} was reserved for another model than it is charged for.`);
+    }
+    return { amount, funds };
   }
 
   return function chargeCall(request: ChargeRequest, context: GroupContext): ChargeResult | AfterSeal<ChargeResult> {
-    const { callId, metered } = request;
+    const { callId, requestSalt, responseSalt, answer } = request;
     const call = calls.find(callId);
-    if (call?.state === 'charged') return repeat(callId, context);
+    if (call?.state === 'charged') return readCharge(call, context);
     if (call?.state !== 'reserved') {
       const what = call === undefined ? 'was never reserved' : 'was released before';
       throw new AutoPayError('internal_error', `Call ${callId} ${what}, so it cannot be charged. Call again.`);
     }
-    if (metered < 0n) throw new AutoPayError('internal_error', `Call ${callId} was metered below zero.`);
-    const amount = metered < call.quote ? metered : call.quote;
-    const channel = call.channelId === null ? null : chargedChannel(channels.get(call.channelId), call.quote, amount);
-    if (channel !== null && channel.token !== request.receipt.token.toLowerCase()) {
-      throw new AutoPayError('internal_error', `Call ${callId} is priced in another token than its channel holds.`);
-    }
-    if (call.model !== request.receipt.modelAsked) {
-      throw new AutoPayError('internal_error', `Call ${callId} was reserved for another model than it is charged for.`);
-    }
-    const receipt = receiptOf(request, { call, channel, amount, nowMs: context.nowMs });
+    const { nowMs, batchId } = context;
+    const { amount, funds } = plan(request, call);
+    const { channel, payment, token } = funds;
+    const receipt = receiptOf(request, { call, funds, amount, nowMs });
     const entry = encodeReceipt(receipt);
-    const { requestSalt, responseSalt } = request;
-    const charge: PendingCharge = { receipt, entry, leafHash: hashLeaf(entry), requestSalt, responseSalt, channel };
-    const index = context.charges.length;
-    charges.insert(charge, { batchId: context.batchId, batchIndex: index });
+    const sealed = { receipt, entry, leafHash: hashLeaf(entry), requestSalt, responseSalt };
+    const charge: PendingCharge = { ...sealed, channel, payment, keyId: call.keyId };
+    charges.insert(charge, { batchId, batchIndex: context.charges.length });
     if (channel !== null) channels.updateBooks(channel);
+    if (payment !== null)
+      payments.charge(payment.paymentId, { charge: amount, captured: payment.captured, chargedAtMs: nowMs });
+    if (token !== null) settleScopes(scopes, { call, token, charged: amount });
     settleBudget(modelDays, call, amount);
-    calls.end(callId, null, context.nowMs);
+    calls.end(callId, null, nowMs);
     calls.addAttempts(callId, request.attempts);
+    if (answer !== null && call.answerUntilMs !== null)
+      answers.insert(callId, { ...answer, untilMs: call.answerUntilMs });
     context.charges.push(charge);
-    return finishLater(context, index);
+    return finishLater(context, context.charges.length - 1);
   };
 }

@@ -1,7 +1,8 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { Hex } from '../../../protocol/bytes/hex.ts';
 import type { SignedReceipt } from '../../../protocol/receipt/signed-receipt.ts';
-import type { BudgetChange, Collection, LoggedEntry } from '../background-ledger.ts';
+import { createAnswerStore, type AnswerStore } from '../answer-store.ts';
+import type { BudgetChange, Collection, DuePayment, LoggedEntry, ScopeWindow } from '../background-ledger.ts';
 import { createBudgetChangeStore, type BudgetChangeStore, type ChangePlace } from '../budget-change-store.ts';
 import { createCallStore, type CallStore } from '../call-store.ts';
 import { createChannelStore, type ChannelStore } from '../channel-store.ts';
@@ -9,36 +10,62 @@ import { createChargeStore, type ChargeStore } from '../charge-store.ts';
 import { createCollectionStore, type CollectionStore } from '../collection-store.ts';
 import type { AfterSeal } from '../group-context.ts';
 import type { ChannelState } from '../ledger.ts';
+import { createKeyChannelStore, type KeyChannelStore } from '../key-channel-store.ts';
+import { createKeyStore, type KeyStore } from '../key-store.ts';
 import { createLogStore, type LogStore } from '../log-store.ts';
 import { createModelDayStore, type ModelDayStore } from '../model-day-store.ts';
+import { createPaymentBookingStore, type PaymentBookingStore } from '../payment-booking-store.ts';
+import { createPaymentStore, type PaymentStore } from '../payment-store.ts';
+import { createScopeStore, type ScopeStore } from '../scope-store.ts';
+import { createSpendingStore, type SpendingStore } from '../spending-store.ts';
 import { createStateStore, type StateStore } from '../state-store.ts';
 import { createTransactionStore, type TransactionStore } from '../transaction-store.ts';
+import { createAcceptVoucher } from './accept-voucher.ts';
 import { createAddBlock } from './add-block.ts';
+import { createExtendCall } from './extend-call.ts';
+import { createFindRepeat } from './check-idempotency.ts';
 import { createChargeCall } from './charge-call.ts';
-import { createEnqueueTransaction, createFinishTransaction } from './enqueue-transaction.ts';
+import { createEnqueueTransaction, createFinishTransaction, createReplaceTransaction } from './enqueue-transaction.ts';
 import { createFinishBooking, createListPendingBookings } from './finish-booking.ts';
 import { createAbandonCollection, createFinishCollection } from './finish-collection.ts';
+import { createKeyOperations } from './key-operations.ts';
+import { createOpenClosing } from './open-closing.ts';
 import { createOpenCollection } from './open-collection.ts';
+import { createOpenPaymentBooking } from './open-payment-booking.ts';
+import { createFindAnswer } from './read-charge.ts';
 import { createRecordAnchor } from './record-anchor.ts';
 import { createReleaseCall } from './release-call.ts';
 import { createReserveCall } from './reserve-call.ts';
-import { createSweepReservations } from './sweep-reservations.ts';
+import { createForgivePayment, createLosePayment, createSettlePayment } from './settle-payment.ts';
+import { createForgetAnswers, createSweepReservations } from './sweep-reservations.ts';
 import { createUpsertChannel } from './upsert-channel.ts';
 
 /** The most rows that one list answers; ask again from where it ended. */
 export const maxListed = 10_000;
+
+/** The most payments that one list answers; each may have a payload of some kilobytes. */
+const maxPaymentsListed = 1_000;
+/** The most scopes that one question is answered for. */
+const maxScopesListed = 1_000;
 
 /** What the operations work on. */
 export interface Stores {
   channels: ChannelStore;
   calls: CallStore;
   charges: ChargeStore;
+  payments: PaymentStore;
+  paymentBookings: PaymentBookingStore;
+  scopes: ScopeStore;
+  answers: AnswerStore;
+  spending: SpendingStore;
   modelDays: ModelDayStore;
   budgetChanges: BudgetChangeStore;
   log: LogStore;
   collections: CollectionStore;
   transactions: TransactionStore;
   state: StateStore;
+  keys: KeyStore;
+  keyChannels: KeyChannelStore;
 }
 
 /** The stores of one database; prepares every statement. */
@@ -48,28 +75,39 @@ export function createStores(db: DatabaseSync): Stores {
     channels,
     calls: createCallStore(db),
     charges: createChargeStore(db),
+    payments: createPaymentStore(db),
+    paymentBookings: createPaymentBookingStore(db),
+    scopes: createScopeStore(db),
+    answers: createAnswerStore(db),
+    spending: createSpendingStore(db),
     modelDays: createModelDayStore(db),
     budgetChanges: createBudgetChangeStore(db),
     log: createLogStore(db),
     collections: createCollectionStore(db, channels),
     transactions: createTransactionStore(db),
     state: createStateStore(db),
+    keys: createKeyStore(db),
+    keyChannels: createKeyChannelStore(db),
   };
 }
 
 /** Every operation of the writer by name; each takes one argument and the context of its group. */
 export function createOperations(stores: Stores) {
-  const { channels, charges, budgetChanges, log, collections, transactions, state } = stores;
+  const { channels, charges, payments, scopes, spending, budgetChanges, log, collections, transactions, state } =
+    stores;
   return {
     reserve: createReserveCall(stores),
     charge: createChargeCall(stores),
     release: createReleaseCall(stores),
     sweep: createSweepReservations(stores),
+    forgetAnswers: createForgetAnswers(stores),
     upsertChannel: createUpsertChannel(stores),
     getChannel: (channelId: Hex): ChannelState | undefined => channels.find(channelId),
     listChannels: ({ after, limit = maxListed }: { after?: Hex; limit?: number }): ChannelState[] =>
       channels.list(after, Math.min(limit, maxListed)),
     getSignedReceipt: (callId: string): SignedReceipt | undefined => charges.find(callId)?.signed,
+    findAnswer: createFindAnswer(stores),
+    findRepeat: createFindRepeat(stores),
     listEntries: ({ from, limit }: { from: number; limit: number }): LoggedEntry[] =>
       log.listEntries(from, Math.min(limit, maxListed)),
     lastBlock: () => log.lastBlock(),
@@ -84,24 +122,45 @@ export function createOperations(stores: Stores) {
       charges.findBySequence(channelId, sequence),
     findLastCharge: ({ channelId, belowIndex = Number.MAX_SAFE_INTEGER }: { channelId: Hex; belowIndex?: number }) =>
       charges.findLast(channelId, belowIndex),
+    acceptVoucher: createAcceptVoucher(stores),
+    openClosing: createOpenClosing(stores),
+    extendCall: createExtendCall(stores),
+    findClosing: (channelId: Hex) => collections.findClosing(channelId),
     openCollection: createOpenCollection(stores),
-    hasClosingDebt: (): boolean => channels.hasClosingDebt(),
+    oldestClosingDebt: () => channels.oldestClosingDebt(),
     listOpenCollections: (): Collection[] =>
       collections.list('open', { limit: maxListed }).map((row) => collections.read(row)),
     finishCollection: createFinishCollection(stores),
     abandonCollection: createAbandonCollection(stores),
     listPendingBookings: createListPendingBookings(stores),
     finishBooking: createFinishBooking(stores),
+    listDuePayments: ({ limit }: { limit: number }): DuePayment[] =>
+      payments.list('due', Math.min(limit, maxPaymentsListed)),
+    listLosses: (): DuePayment[] => payments.list('lost', maxPaymentsListed),
+    getPayment: (paymentId: Hex) => payments.find(paymentId),
+    getDuePayment: (paymentId: Hex) => payments.findUnsettled(paymentId),
+    countPayments: () => ({ due: payments.count('due'), lost: payments.count('lost') }),
+    settlePayment: createSettlePayment(stores),
+    losePayment: createLosePayment(stores),
+    forgivePayment: createForgivePayment(stores),
+    openPaymentBooking: createOpenPaymentBooking(stores),
+    getSpending: (places: readonly Pick<ScopeWindow, 'id' | 'window' | 'token'>[]): ScopeWindow[] =>
+      places.slice(0, maxScopesListed).map((place) => scopes.get(place)),
+    listCharges: (options: Parameters<SpendingStore['list']>[0]) => spending.list(options),
+    sumSpending: (options: Parameters<SpendingStore['sum']>[0]) => spending.sum(options),
     enqueueTransaction: createEnqueueTransaction(stores),
+    replaceTransaction: createReplaceTransaction(stores),
     finishTransaction: createFinishTransaction(stores),
     getTransaction: (purpose: string) => transactions.findByPurpose(purpose),
-    listUnfinishedTransactions: () => transactions.listUnfinished(maxListed),
-    nextNonce: () => transactions.nextNonce(),
+    findTransaction: ({ account, nonce }: { account: Hex; nonce: number }) => transactions.findByNonce(account, nonce),
+    listUnfinishedTransactions: (account: Hex) => transactions.listUnfinished(account, maxListed),
+    nextNonce: (account: Hex) => transactions.nextNonce(account),
     listBudgetChanges: ({ after }: { after?: ChangePlace }): BudgetChange[] => budgetChanges.list(after, maxListed),
     replaceBudgetChanges: (range: { from: number; to: number; changes: readonly BudgetChange[] }): void =>
       budgetChanges.replace(range),
     getState: (key: string) => state.get(key),
     setState: ({ key, value }: { key: string; value: string }) => state.set(key, value),
+    ...createKeyOperations(stores),
   };
 }
 

@@ -1,22 +1,32 @@
 import type { Hex } from '../../../protocol/bytes/hex.ts';
 import { AutoPayError } from '../../../protocol/errors/auto-pay-error.ts';
 import type { PendingBooking } from '../background-ledger.ts';
-import type { CollectionStore } from '../collection-store.ts';
+import type { CollectionRow, CollectionStore } from '../collection-store.ts';
+import type { PaymentBookingStore } from '../payment-booking-store.ts';
+
+interface Stores {
+  collections: CollectionStore;
+  paymentBookings: PaymentBookingStore;
+}
 
 /** The most bookings that are listed at a time. */
 export const maxPendingBookings = 20;
+
+/** A collection with the sums to book. */
+export function pendingBookingOf({ collections, paymentBookings }: Stores, row: CollectionRow): PendingBooking {
+  const { id, token, source } = row;
+  const sums = source === 'payments' ? paymentBookings.sum(id) : { ...collections.sumSpends(id), refunds: [] };
+  return { collectionId: id, token, ...sums };
+}
 
 /**
  * Collections that succeeded and are not booked, oldest first from behind `after`, with the sums to book; at most
  * `maxPendingBookings`.
  */
-export function createListPendingBookings({ collections }: { collections: CollectionStore }) {
+export function createListPendingBookings(stores: Stores) {
   return function listPendingBookings({ after = 0 }: { after?: number }): PendingBooking[] {
-    return collections.list('collected', { limit: maxPendingBookings, after }).map(({ id, token }) => ({
-      collectionId: id,
-      token,
-      ...collections.sumSpends(id),
-    }));
+    const rows = stores.collections.list('collected', { limit: maxPendingBookings, after });
+    return rows.map((row) => pendingBookingOf(stores, row));
   };
 }
 

@@ -1,5 +1,5 @@
-import type { Hex } from '../../../protocol/bytes/hex.ts';
 import { AutoPayError } from '../../../protocol/errors/auto-pay-error.ts';
+import type { CollectionOutcome } from '../background-ledger.ts';
 import type { ChannelStore } from '../channel-store.ts';
 import type { CollectionRow, CollectionStore } from '../collection-store.ts';
 
@@ -21,20 +21,25 @@ function get(collections: CollectionStore, id: number): CollectionRow {
  * @throws AutoPayError `internal_error` if the collection is not open, or a skipped channel is not in it.
  */
 export function createFinishCollection({ channels, collections }: Stores) {
-  return function finishCollection(result: { id: number; transactionHash: Hex; skipped: readonly Hex[] }): void {
+  return function finishCollection(result: CollectionOutcome): void {
     const row = get(collections, result.id);
     if (row.transactionHash === result.transactionHash.toLowerCase()) return;
     if (row.state !== 'open') throw new AutoPayError('internal_error', `Collection ${row.id} is ${row.state}.`);
     const skipped = new Set(result.skipped.map((channelId) => channelId.toLowerCase()));
+    const closed = new Set((result.closed ?? []).map((channelId) => channelId.toLowerCase()));
     for (const channelId of result.skipped) {
       collections.markSkipped(row.id, channelId);
       collections.returnCharges(row.id, channelId);
     }
     const taken = collections.read(row).claims.filter(({ channel }) => !skipped.has(channel.channelId));
     for (const { channel, claimed } of taken) {
-      if (claimed > channel.settled) channels.updateChainSide({ ...channel, settled: claimed });
+      const settled = claimed > channel.settled ? claimed : channel.settled;
+      const finalized = channel.finalized || closed.has(channel.channelId);
+      channels.updateChainSide({ ...channel, settled, finalized });
     }
-    const state = taken.length === 0 ? 'booked' : 'collected'; // nothing collected: nothing to book
+    // Nothing collected: nothing to book. A channel may be closed without owing anything.
+    const isEmpty = taken.length === 0 || (row.closes && collections.sumSpends(row.id).spends.length === 0);
+    const state = isEmpty ? 'booked' : 'collected';
     collections.update({ ...row, state, transactionHash: result.transactionHash });
   };
 }

@@ -128,5 +128,5 @@ test('the budget of another day, or beyond what the chain can set, is refused as
   expect(() => reserve(1n, { rate: maxAmount + 1n })).toThrow('beyond what the chain can set');
   expect(() => reserve(1n, { limitAgpt: -1n })).toThrow('beyond what the chain can set');
   const free = someReserve(null, 0n, { budget: { day: today, limitAgpt: 1n, rate: one } });
-  expect(() => books.run('reserve', free)).toThrow('has the quote 0, and no budget');
+  expect(() => books.run('reserve', free)).toThrow('has the quote 0, no budget');
 });

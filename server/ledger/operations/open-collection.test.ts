@@ -53,6 +53,7 @@ test('claims what was charged, under the highest voucher', () => {
   expect(collection).toEqual({
     id: 1,
     token: testToken,
+    closes: false,
     claims: [{ channel: state, maximum: 170n, signature: state?.acceptedSignature, claimed: 150n, throughSequence: 2 }],
   });
   expect(books.run('listOpenCollections', undefined)).toEqual([collection]);
@@ -167,6 +168,7 @@ test('bookings sum by day, model and provider, beyond 2^63, and are listed until
   expect(books.run('listPendingBookings', {})).toEqual([
     {
       collectionId: id,
+      refunds: [],
       token: testToken,
       spends: [
         { day, model: 'other', provider, amount: 3n },

@@ -45,7 +45,7 @@ export function createOpenCollection(stores: { channels: ChannelStore; collectio
   return function openCollection(options: { maxClaims: number; maxCharges?: number }): Collection | undefined {
     const picked = pick(options.maxClaims, options.maxCharges ?? maxChargesPerCollection);
     if (picked === undefined) return undefined;
-    const id = collections.insert(picked.token);
+    const id = collections.insert({ source: 'channels', token: picked.token });
     for (const claim of picked.claims) collections.insertClaim(id, claim);
     const row = collections.find(id);
     if (row === undefined) throw new AutoPayError('internal_error', `Collection ${id} was not stored.`);

@@ -1,96 +1,96 @@
 import type { Hex } from '../../../protocol/bytes/hex.ts';
 import { AutoPayError } from '../../../protocol/errors/auto-pay-error.ts';
 import { maxAmount } from '../amount-blob.ts';
+import type { AnswerStore } from '../answer-store.ts';
 import type { CallStore } from '../call-store.ts';
 import type { ChannelStore } from '../channel-store.ts';
-import type { ChannelState, ReserveRefusal, ReserveRequest, VerifiedVoucher } from '../ledger.ts';
+import type { CollectionStore } from '../collection-store.ts';
+import { answersKeptMs, type Funds, type ReserveRequest } from '../ledger.ts';
 import type { ModelDayStore } from '../model-day-store.ts';
+import type { PaymentStore } from '../payment-store.ts';
+import type { ScopeStore } from '../scope-store.ts';
+import { refuseRepeat } from './check-idempotency.ts';
 import { planBudget } from './hold-budget.ts';
+import { createPlanChannel } from './hold-channel.ts';
+import { refuse, type FundsPlan, type ReserveDecision } from './hold-funds.ts';
+import { createPlanPayment } from './hold-payment.ts';
+import { planScopes } from './hold-scopes.ts';
 
-/** What the writer decided. */
-export type ReserveDecision = { ok: true; channel: ChannelState | null } | { ok: false; refusal: ReserveRefusal };
-
-function larger(a: bigint, b: bigint): bigint {
-  return a > b ? a : b;
+interface Stores {
+  channels: ChannelStore;
+  calls: CallStore;
+  answers: AnswerStore;
+  payments: PaymentStore;
+  collections: Pick<CollectionStore, 'isPublished'>;
+  scopes: ScopeStore;
+  modelDays: ModelDayStore;
 }
 
-function smaller(a: bigint, b: bigint): bigint {
-  return a < b ? a : b;
+/** Ids come as the client wrote them; the books compare them in lower case. */
+function normalize(request: ReserveRequest): ReserveRequest {
+  const { funds } = request;
+  if (funds === null || funds.kind === 'direct') return request;
+  if (funds.kind === 'key') return { ...request, funds: { ...funds, channelId: funds.channelId.toLowerCase() as Hex } };
+  const channelId = funds.voucher.channelId.toLowerCase() as Hex;
+  return { ...request, funds: { ...funds, voucher: { ...funds.voucher, channelId } } };
 }
 
 /**
- * Holds a quote against headroom: highest voucher (this one taken into account, never above the deposit) − charged −
- * reserved; and against what the model's budget of the day has left. One voucher admits one call, whatever becomes of the
- * call; a lower voucher that was not used may still admit one. A refusal changes nothing: the voucher is neither used up
- * nor counted as accepted, so that the same one may be presented again.
- * @throws AutoPayError `internal_error` if the call id is in use, a free call has a quote or a budget, a paid one has no
- * budget, or it is that of another day.
+ * Holds a quote against what pays for it, the scopes, and what the model's budget of the day has left, after a look at the
+ * idempotency key: a repetition uses nothing up. All or nothing: a refusal changes nothing, so that the same payment may be
+ * presented again.
+ * @throws AutoPayError `internal_error` if the call id is in use, a free call has a quote, a budget or scopes, a paid one has
+ * no budget or that of another day, or what pays is malformed.
  */
-export function createReserveCall(stores: { channels: ChannelStore; calls: CallStore; modelDays: ModelDayStore }) {
-  const { channels, calls, modelDays } = stores;
+export function createReserveCall(stores: Stores) {
+  const { calls, answers, scopes, modelDays } = stores;
+  const planChannel = createPlanChannel(stores);
+  const planPayment = createPlanPayment(stores);
 
-  function refuse(
-    code: ReserveRefusal['code'],
-    channel: ChannelState | null,
-    quote: bigint,
-    more: Pick<ReserveRefusal, 'usedByCallId' | 'spending'> = {},
-  ): ReserveDecision {
-    const requiredCumulative =
-      channel === null ? quote : larger(channel.charged + channel.reserved + quote, channel.acceptedCumulative + 1n);
-    return { ok: false, refusal: { code, channel, requiredCumulative, ...more } };
+  function planFunds(request: ReserveRequest, funds: Funds): FundsPlan {
+    return funds.kind === 'direct' ? planPayment(request, funds.payment) : planChannel(request, funds);
   }
 
-  function reserveOnChannel(request: ReserveRequest, voucher: VerifiedVoucher): ReserveDecision {
-    const { quote } = request;
-    const { budget } = request;
-    if (budget === null) throw new AutoPayError('internal_error', 'A call that is paid for needs a budget.');
-    const channelId = voucher.channelId.toLowerCase() as Hex;
-    const channel = channels.find(channelId);
-    if (channel === undefined) return refuse('channel_not_found', null, quote);
-    // The charge would be refused for it, after the provider was paid.
-    if (channel.token !== request.token.toLowerCase()) return refuse('channel_wrong_token', channel, quote);
-    const usedBy =
-      voucher.cumulativeAmount > maxAmount ? undefined : calls.findByVoucher(channelId, voucher.cumulativeAmount);
-    if (usedBy !== undefined) return refuse('voucher_already_used', channel, quote, { usedByCallId: usedBy });
-    if (channel.finalized) return refuse('channel_finalized', channel, quote);
-    if (channel.closeRequestedAt !== 0) return refuse('channel_closing', channel, quote);
-    // More was settled than these books charged: they are not the books of this channel (lost, or restored from a
-    // backup). Charges up to there could never be collected, and sequence numbers would be given twice.
-    if (channel.settled > channel.charged) return refuse('channel_out_of_books', channel, quote);
-    if (voucher.cumulativeAmount > channel.deposit) return refuse('amount_exceeds_deposit', channel, quote);
+  function keepKey({ callId, idempotency, admittedAtMs }: ReserveRequest): void {
+    if (idempotency !== null) answers.putCall(idempotency, { callId, untilMs: admittedAtMs + answersKeptMs });
+  }
 
-    const isHighest = voucher.cumulativeAmount > channel.acceptedCumulative;
-    const accepted = larger(channel.acceptedCumulative, voucher.cumulativeAmount);
-    const headroom = smaller(accepted, channel.deposit) - channel.charged - channel.reserved;
-    if (headroom < quote) return refuse('insufficient_headroom', channel, quote);
+  function reserveOn(request: ReserveRequest, funds: Funds): ReserveDecision {
+    const { budget, quote } = request;
+    if (budget === null) throw new AutoPayError('internal_error', 'A call that is paid for needs a budget.');
+    const plan = planFunds(request, funds);
+    if (!plan.ok) return plan;
+    const channel = plan.channel && plan.channel.before;
+    const scoped = planScopes(scopes, { scopes: request.scopes, quote, token: plan.token });
+    if (!scoped.ok) return refuse('scope_exceeded', { channel, request }, { scope: scoped.scope });
     // Last: a payer hears of the budget only where nothing that it can mend stands in the way.
     const held = planBudget(modelDays, { ...request, budget });
-    if (!held.ok) return refuse('model_budget_exceeded', channel, quote, { spending: held.spending });
-
-    const after: ChannelState = {
-      ...channel,
-      acceptedCumulative: accepted,
-      acceptedSignature: isHighest ? voucher.signature : channel.acceptedSignature,
-      reserved: channel.reserved + quote,
-    };
-    calls.insert({ ...request, voucher: { ...voucher, channelId } });
-    channels.updateBooks(after);
+    if (!held.ok) return refuse('model_budget_exceeded', { channel, request }, { spending: held.spending });
+    plan.write();
+    calls.insert(request);
+    for (const scope of scoped.after) scopes.put(scope);
     modelDays.put(held.after);
-    return { ok: true, channel: after };
+    keepKey(request);
+    return { ok: true, channel: plan.channel && plan.channel.after };
   }
 
-  return function reserveCall(request: ReserveRequest): ReserveDecision {
-    if (request.quote < 0n || request.quote > maxAmount) {
-      throw new AutoPayError('internal_error', `A quote must lie in 0 … 2^128 − 1, not ${request.quote}.`);
+  return function reserveCall(given: ReserveRequest): ReserveDecision {
+    const request = normalize(given);
+    const { quote, funds } = request;
+    if (quote < 0n || quote > maxAmount) {
+      throw new AutoPayError('internal_error', `A quote must lie in 0 … 2^128 − 1, not ${quote}.`);
     }
     if (calls.find(request.callId) !== undefined) {
       throw new AutoPayError('internal_error', `Call ${request.callId} has a reservation already.`);
     }
-    if (request.voucher !== null) return reserveOnChannel(request, request.voucher);
-    if (request.quote !== 0n || request.budget !== null) {
-      throw new AutoPayError('internal_error', 'A call that nobody pays for has the quote 0, and no budget.');
+    const repeated = refuseRepeat(stores, request);
+    if (repeated !== undefined) return repeated;
+    if (funds !== null) return reserveOn(request, funds);
+    if (quote !== 0n || request.budget !== null || request.scopes.length > 0) {
+      throw new AutoPayError('internal_error', 'A call that nobody pays for has the quote 0, no budget and no scopes.');
     }
     calls.insert(request);
+    keepKey(request);
     return { ok: true, channel: null };
   };
 }

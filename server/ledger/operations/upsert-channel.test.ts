@@ -53,7 +53,7 @@ test('settlement and finality are never taken back; a cancelled close is', () =>
 });
 
 test('a closing channel has debt while a charge was not taken, or a reservation is open', () => {
-  const hasDebt = () => books.run('hasClosingDebt', undefined);
+  const hasDebt = () => books.run('oldestClosingDebt', undefined) !== undefined;
   const channel = someChannel();
   const { channelId } = channel;
   const closing = { ...channel, closeRequestedAt: 77 };

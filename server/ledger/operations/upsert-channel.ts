@@ -1,5 +1,6 @@
 import { AutoPayError } from '../../../protocol/errors/auto-pay-error.ts';
 import type { ChannelStore } from '../channel-store.ts';
+import type { CollectionStore } from '../collection-store.ts';
 import type { ChannelOnChain, ChannelState } from '../ledger.ts';
 
 const fixedFields = ['payer', 'payee', 'token', 'salt', 'authorizedSigner'] as const;
@@ -10,8 +11,11 @@ const fixedFields = ['payer', 'payee', 'token', 'salt', 'authorizedSigner'] as c
  * amount, finality) is never taken back at all.
  * @throws AutoPayError `internal_error` if the channel's identity differs from the recorded one.
  */
-export function createUpsertChannel(stores: { channels: ChannelStore }) {
-  const { channels } = stores;
+export function createUpsertChannel(stores: { channels: ChannelStore; collections: CollectionStore }) {
+  const { channels, collections } = stores;
+  /** A close that the payer asked this relay for is on no chain yet; it holds until its collection has ended. */
+  const isClosing = ({ channelId, closeRequestedAt }: ChannelState) =>
+    closeRequestedAt !== 0 && collections.findOpen(channelId)?.closes === true;
   return function upsertChannel(channel: ChannelOnChain): ChannelState {
     const known = channels.find(channel.channelId);
     if (known === undefined) {
@@ -28,7 +32,7 @@ export function createUpsertChannel(stores: { channels: ChannelStore }) {
       ...known,
       deposit: channel.deposit,
       settled: channel.settled > known.settled ? channel.settled : known.settled,
-      closeRequestedAt: channel.closeRequestedAt,
+      closeRequestedAt: isClosing(known) ? known.closeRequestedAt : channel.closeRequestedAt,
       finalized: known.finalized || channel.finalized,
       readAtBlock: channel.readAtBlock,
     };

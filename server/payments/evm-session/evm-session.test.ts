@@ -7,6 +7,7 @@ import { formatCredential } from '../../../protocol/mpp/credential.ts';
 import { sessionRequestSchema, type ChallengeEcho } from '../../../protocol/mpp/session-schemas.ts';
 import type { ChannelOnChain } from '../../ledger/ledger.ts';
 import { createEvmSession } from './evm-session.ts';
+import type { ChallengeContext, PaymentRequest, RequestHeaders } from '../payment-method.ts';
 import { createChallengeIssuer } from './issue-challenge.ts';
 import { startVoucherRecoverer } from './recover-vouchers.ts';
 import { agpt, authorize, createChannel, createChannelBook, createWallet, terms, usdc } from './session-fixture.ts';
@@ -34,6 +35,17 @@ beforeEach(() => {
   book = createChannelBook();
 });
 
+/** What the method sees of a request. */
+function withHeaders(headers: RequestHeaders): PaymentRequest {
+  return { headers, body: Buffer.from('{}'), path: '/v1/chat/completions', callId: 'a call', quotes: () => undefined };
+}
+
+function forQuotes(asked: ChallengeContext['quotes']): ChallengeContext {
+  return { quotes: asked, path: '/v1/chat/completions', message: 'Pay.' };
+}
+
+const unexpected = () => Promise.reject(new Error('unexpected'));
+
 function createMethod(changes: { secret?: Uint8Array; terms?: typeof terms } = {}) {
   const { secret = Buffer.alloc(32, 9) } = changes;
   const clock = { nowMs: () => nowMs };
@@ -51,7 +63,10 @@ function createMethod(changes: { secret?: Uint8Array; terms?: typeof terms } = {
         const channel = onChain.get(channelId);
         return hash === openHash && channel ? Promise.resolve(channel) : Promise.reject(new Error('unexpected lookup'));
       },
+      readTopUpTransaction: unexpected,
     },
+    deposits: { deposit: unexpected },
+    closer: { close: unexpected },
     ...clock,
   });
 }
@@ -62,7 +77,7 @@ const quotes = new Map([
 ]);
 
 function freshChallenge(method = createMethod(), asked: typeof quotes | undefined = quotes): ChallengeEcho {
-  const [challenge] = parseChallenges(method.challenge({ quotes: asked })?.headers['WWW-Authenticate'] ?? '');
+  const [challenge] = parseChallenges(method.challenge(forQuotes(asked))?.headers(2)['WWW-Authenticate'] ?? '');
   if (!challenge) throw new Error('no challenge');
   return challenge;
 }
@@ -73,7 +88,7 @@ function put(channel: ChannelOnChain): ChannelOnChain {
 }
 
 async function expectRefusal(authorization: string, code: ErrorCode, method = createMethod()): Promise<void> {
-  await expect(method.admit({ authorization })).rejects.toMatchObject({ name: 'AutoPayError', code });
+  await expect(method.admit(withHeaders({ authorization }))).rejects.toMatchObject({ name: 'AutoPayError', code });
 }
 
 describe('a challenge', () => {
@@ -87,9 +102,12 @@ describe('a challenge', () => {
       suggestedDeposit: 5_000_000n,
       currency: usdc,
       recipient: terms.recipient,
-      methodDetails: { chainId: 31337, escrowContract: terms.escrow, credentialTypes: ['hash'] },
+      methodDetails: {
+        ...{ chainId: 31337, escrowContract: terms.escrow, feePayer: true },
+        credentialTypes: ['authorization', 'hash'],
+      },
     });
-    expect(createMethod().challenge({ quotes })?.facts).toEqual({
+    expect(createMethod().challenge(forQuotes(quotes))?.facts).toEqual({
       quote: '250',
       token: usdc,
       symbol: 'USDC',
@@ -98,11 +116,11 @@ describe('a challenge', () => {
       escrow: terms.escrow,
       chainId: 31337,
     });
-    expect(createMethod().challenge({ quotes: undefined })?.facts).not.toHaveProperty('quote');
+    expect(createMethod().challenge(forQuotes(undefined))?.facts).not.toHaveProperty('quote');
   });
 
   it('is made for each token that has a price, and the facts are about the one that was paid in', () => {
-    const header = createMethod().challenge({ quotes })?.headers['WWW-Authenticate'] ?? '';
+    const header = createMethod().challenge(forQuotes(quotes))?.headers(2)['WWW-Authenticate'] ?? '';
     const requests = parseChallenges(header).map(({ request }) =>
       sessionRequestSchema.parse(decodeBase64UrlJson(request)),
     );
@@ -110,7 +128,16 @@ describe('a challenge', () => {
       { currency: usdc, amount: 250n, suggestedDeposit: 5_000_000n },
       { currency: agpt, amount: 25n * 10n ** 15n, suggestedDeposit: 500n * 10n ** 18n },
     ]);
-    expect(createMethod().challenge({ quotes, token: agpt })?.facts).toMatchObject({ token: agpt, symbol: 'AGPT' });
+    // The relay sends no deposits in a token without EIP-3009.
+    expect(requests[1]?.methodDetails).toEqual({
+      chainId: 31337,
+      escrowContract: terms.escrow,
+      credentialTypes: ['hash'],
+    });
+    expect(createMethod().challenge({ ...forQuotes(quotes), token: agpt })?.facts).toMatchObject({
+      token: agpt,
+      symbol: 'AGPT',
+    });
   });
 
   it('is not made for a token without a price, and not at all where none has one', () => {
@@ -120,13 +147,13 @@ describe('a challenge', () => {
         unpriced.includes(token.address) ? { ...token, suggestedDeposit: () => undefined } : token,
       ),
     });
-    const offered = createMethod({ terms: without([usdc]) }).challenge({ quotes });
-    expect(parseChallenges(offered?.headers['WWW-Authenticate'] ?? '')).toHaveLength(1);
+    const offered = createMethod({ terms: without([usdc]) }).challenge(forQuotes(quotes));
+    expect(parseChallenges(offered?.headers(1)['WWW-Authenticate'] ?? '')).toHaveLength(1);
     expect(offered?.facts).toMatchObject({ token: agpt });
-    expect(createMethod({ terms: without([usdc, agpt]) }).challenge({ quotes })).toBeUndefined();
-    const onlyAgpt = createMethod().challenge({ quotes: new Map([[agpt, 1n]]) });
+    expect(createMethod({ terms: without([usdc, agpt]) }).challenge(forQuotes(quotes))).toBeUndefined();
+    const onlyAgpt = createMethod().challenge(forQuotes(new Map([[agpt, 1n]])));
     expect(onlyAgpt?.facts).toMatchObject({ token: agpt, quote: '1' });
-    expect(parseChallenges(onlyAgpt?.headers['WWW-Authenticate'] ?? '')).toHaveLength(1);
+    expect(parseChallenges(onlyAgpt?.headers(1)['WWW-Authenticate'] ?? '')).toHaveLength(1);
   });
 
   it('is refused when foreign, changed, of other terms, or expired', async () => {
@@ -139,7 +166,7 @@ describe('a challenge', () => {
     const changes = [
       { realm: 'other' },
       { method: 'tempo' },
-      { intent: 'charge' },
+      { intent: 'other' },
       { request: encodeBase64UrlJson({ amount: '0' }) },
       { expires: new Date(nowMs + 1e9).toISOString() },
       { digest: 'x' },
@@ -150,7 +177,7 @@ describe('a challenge', () => {
     };
     await refuseChanges();
     // Once the unchanged one was seen, its changed copies are no better.
-    await method.admit({ authorization: pay(good) });
+    await method.admit(withHeaders({ authorization: pay(good) }));
     await refuseChanges();
     const otherToken = { ...terms, tokens: terms.tokens.map((token) => ({ ...token, address: terms.escrow })) };
     await expectRefusal(
@@ -169,14 +196,14 @@ describe('a voucher', () => {
     const method = createMethod();
     const challenge = freshChallenge();
     for (const cumulative of [5n, 6n]) {
-      const admission = await method.admit({
-        authorization: authorize({ challenge, channelId, cumulative, signer: payer }),
-      });
-      expect(admission).toEqual({
-        voucher: { channelId, cumulativeAmount: cumulative, signature: payer.sign(channelId, cumulative) },
+      const authorization = authorize({ challenge, channelId, cumulative, signer: payer });
+      const signature = payer.sign(channelId, cumulative);
+      expect(await method.admit(withHeaders({ authorization }))).toEqual({
+        funds: { kind: 'voucher', voucher: { channelId, cumulativeAmount: cumulative, signature } },
         channel: expect.objectContaining({ channelId, deposit: 1_000_000n, charged: 0n }),
-        challengeId: challenge.id,
-        wantsPaymentEvents: true,
+        ...{ token: usdc, headroom: null, scopes: [], keyId: null },
+        idempotencyScope: channelId,
+        ...{ challengeId: challenge.id, wantsPaymentEvents: true, takesSlices: true },
       });
     }
     expect(reads).toEqual([channelId]);
@@ -190,7 +217,7 @@ describe('a voucher', () => {
     await expectRefusal(authorize({ challenge, channelId, cumulative: 5n, signer: payer }), 'signer_mismatch', method);
     expect(book.upserts).toEqual([]);
     const authorization = authorize({ challenge, channelId, cumulative: 5n, signer: sessionKey });
-    await expect(method.admit({ authorization })).resolves.toBeDefined();
+    await expect(method.admit(withHeaders({ authorization }))).resolves.toBeDefined();
   });
 
   it('is refused when a stranger signed it, also for a channel that is known, and tells the stranger nothing', async () => {
@@ -203,7 +230,7 @@ describe('a voucher', () => {
       signer: stranger,
     });
     const refusal = await createMethod()
-      .admit({ authorization })
+      .admit(withHeaders({ authorization }))
       .catch((error: unknown) => error);
     expect(refusal).toMatchObject({
       code: 'signer_mismatch',
@@ -237,17 +264,17 @@ describe('a voucher', () => {
     expect(reads).toHaveLength(1);
     onChain.set(channelId, createChannel(payer));
     nowMs += 2_000;
-    await expect(method.admit({ authorization })).resolves.toBeDefined();
+    await expect(method.admit(withHeaders({ authorization }))).resolves.toBeDefined();
   });
 
   it('pays in any of the relay’s tokens, by the challenge of that token', async () => {
     const { channelId } = put(createChannel(payer, { token: agpt }));
     const method = createMethod();
-    const header = method.challenge({ quotes })?.headers['WWW-Authenticate'] ?? '';
+    const header = method.challenge(forQuotes(quotes))?.headers(2)['WWW-Authenticate'] ?? '';
     const challenge = parseChallenges(header)[1]!;
     for (const cumulative of [5n, 6n]) {
       const authorization = authorize({ challenge, channelId, cumulative, signer: payer });
-      expect(await method.admit({ authorization })).toMatchObject({ channel: { channelId, token: agpt } });
+      expect(await method.admit(withHeaders({ authorization }))).toMatchObject({ channel: { channelId, token: agpt } });
     }
   });
 
@@ -274,7 +301,7 @@ describe('a voucher', () => {
     await book.ledger.upsertChannel(channel);
     const method = createMethod();
     const authorization = authorize({ challenge: freshChallenge(), channelId, cumulative: 1_500_000n, signer: payer });
-    const depositSeen = async () => (await method.admit({ authorization }))?.channel?.deposit;
+    const depositSeen = async () => (await method.admit(withHeaders({ authorization })))?.channel?.deposit;
     expect(await depositSeen()).toBe(1_000_000n);
     expect(await depositSeen()).toBe(1_000_000n);
     expect(reads).toHaveLength(1);
@@ -289,7 +316,9 @@ describe('a voucher', () => {
     await book.ledger.upsertChannel({ ...channel, closeRequestedAt: 1_700_000_000 });
     const { channelId } = channel;
     const authorization = authorize({ challenge: freshChallenge(), channelId, cumulative: 5n, signer: payer });
-    await expect(createMethod().admit({ authorization })).resolves.toMatchObject({ channel: { closeRequestedAt: 0 } });
+    await expect(createMethod().admit(withHeaders({ authorization }))).resolves.toMatchObject({
+      channel: { closeRequestedAt: 0 },
+    });
   });
 });
 
@@ -299,17 +328,28 @@ describe('an "open" credential', () => {
     const { channelId } = channel;
     const payload = { action: 'open', type: 'hash', hash: openHash, salt: channel.salt };
     const authorization = authorize({ challenge: freshChallenge(), channelId, cumulative: 0n, signer: payer, payload });
-    const admission = await createMethod().admit({ authorization });
-    expect(admission?.voucher?.cumulativeAmount).toBe(0n);
+    const admission = await createMethod().admit(withHeaders({ authorization }));
+    expect(admission?.funds).toMatchObject({ voucher: { cumulativeAmount: 0n } });
     expect(book.upserts).toEqual([channelId]);
     expect(reads).toEqual([]);
   });
 });
 
 describe('a credential', () => {
-  it('of another scheme is not ours', async () => {
-    for (const authorization of [undefined, 'Bearer unused', 'Basic x']) {
-      expect(await createMethod().admit({ authorization })).toBeUndefined();
+  it('may come in Payment-Authorization, beside a bearer token', async () => {
+    const { channelId } = put(createChannel(payer));
+    const payment = authorize({ challenge: freshChallenge(), channelId, cumulative: 5n, signer: payer });
+    const headers = { authorization: 'Bearer unused', 'payment-authorization': payment };
+    const method = createMethod();
+    expect(method.carries(headers)).toBe(true);
+    expect(await method.admit(withHeaders(headers))).toMatchObject({ channel: { channelId } });
+    expect(method.carries({ authorization: 'Bearer unused', 'payment-authorization': 'Bearer x' })).toBe(false);
+  });
+
+  it('of another scheme, or for a charge, is not ours', async () => {
+    const charge = formatCredential({ challenge: { ...freshChallenge(), intent: 'charge' }, payload: {} });
+    for (const authorization of [undefined, 'Bearer unused', 'Basic x', charge]) {
+      expect(await createMethod().admit(withHeaders({ authorization }))).toBeUndefined();
     }
   });
 
@@ -322,8 +362,9 @@ describe('a credential', () => {
       authorize({ challenge, channelId, cumulative: 5n, signer: payer, payload });
     await expectRefusal(vary({ cumulativeAmount: 5 }), 'malformed_credential');
     await expectRefusal(vary({ cumulativeAmount: (1n << 128n).toString() }), 'malformed_credential');
-    await expectRefusal(vary({ action: 'close' }), 'unsupported_payment_action');
-    await expectRefusal(vary({ action: 'topUp' }), 'unsupported_payment_action');
-    await expectRefusal(vary({ action: 'open', type: 'authorization' }), 'unsupported_payment_action');
+    await expectRefusal(vary({ action: 'topUp' }), 'malformed_credential');
+    await expectRefusal(vary({ action: 'open', type: 'authorization' }), 'malformed_credential');
+    await expectRefusal(vary({ action: 'open', type: 'permit2' }), 'unsupported_payment_action');
+    await expectRefusal(vary({ deposit: { action: 'open', type: 'permit2' } }), 'unsupported_payment_action');
   });
 });

@@ -1,17 +1,22 @@
-import { zeroAddress, type Hex } from '../../../protocol/bytes/hex.ts';
+import type { Hex } from '../../../protocol/bytes/hex.ts';
 import { AutoPayError } from '../../../protocol/errors/auto-pay-error.ts';
 import { formatChallenge } from '../../../protocol/mpp/challenge.ts';
-import { parseCredential } from '../../../protocol/mpp/credential.ts';
-import type { SessionPayload } from '../../../protocol/mpp/session-schemas.ts';
+import { parseCredential, paymentAuthorization } from '../../../protocol/mpp/credential.ts';
 import type { ChannelReader } from '../../chain/create-channel-reader.ts';
-import type { ChannelOnChain, ChannelState, Ledger } from '../../ledger/ledger.ts';
-import type { Challenge, ChallengeContext, PaymentMethod } from '../payment-method.ts';
+import type { ChannelLedger } from '../../ledger/channel-ledger.ts';
+import type { ChannelState, Ledger, VerifiedVoucher } from '../../ledger/ledger.ts';
+import type { Challenge, ChallengeContext, MethodAdmission, PaymentMethod } from '../payment-method.ts';
+import type { ChannelCloser } from './close-channel.ts';
+import { describePayment, describeReceipt, encodeReceipt } from './describe-payment.ts';
 import { createChannelFinder, type ChannelFinder } from './find-channel.ts';
+import { findPayersChannel, makeDeposit } from './find-payers-channel.ts';
 import type { ChallengeIssuer } from './issue-challenge.ts';
-import { readSessionPayload } from './read-session-payload.ts';
+import { readSessionPayload, type SessionRequest } from './read-session-payload.ts';
 import type { VoucherRecoverer } from './recover-vouchers.ts';
+import type { DepositRelay } from './relay-deposit.ts';
 import { requireOurChannel } from './require-channel.ts';
 import type { SessionTerms } from './session-terms.ts';
+import { createVoucherPace } from './voucher-pace.ts';
 
 /** What channel payments need. */
 export interface EvmSessionOptions {
@@ -19,51 +24,104 @@ export interface EvmSessionOptions {
   issuer: ChallengeIssuer;
   recoverer: Pick<VoucherRecoverer, 'recover'>;
   reader: ChannelReader;
-  ledger: Pick<Ledger, 'getChannel' | 'recallChannel' | 'upsertChannel'>;
+  ledger: Pick<Ledger, 'getChannel' | 'recallChannel' | 'upsertChannel'> & Pick<ChannelLedger, 'acceptVoucher'>;
+  deposits: DepositRelay;
+  closer: ChannelCloser;
   /** Unix milliseconds. */
   nowMs: () => number;
 }
 
 /**
  * Payment by vouchers of a payment channel (MPP method "evm", intent "session"), in any of the relay's tokens. A voucher is
- * admitted if the challenge is ours, the channel pays us in the challenge's token, and its signer signed. Nothing about a channel is told to, or changed by,
- * whoever has not shown that signature. Whether the voucher is new and suffices, and whether the channel is still open,
- * the ledger decides afterwards, in the same step that uses the voucher up.
+ * admitted if the challenge is ours, the channel pays us in the challenge's token, and its signer signed. Whether the voucher
+ * is new and suffices, and whether the channel is still open, the ledger decides afterwards, in the same step that uses the
+ * voucher up.
+ *
+ * `topUp` and `close` order no call, and neither does a voucher without a body (`HEAD`): they are done, and acknowledged.
  */
 export function createEvmSession(options: EvmSessionOptions): PaymentMethod {
   const { terms, issuer, ledger } = options;
   const finder = createChannelFinder(options);
+  const channels = { ...options, finder };
+  const pace = createVoucherPace(options.nowMs);
+
+  async function act(request: SessionRequest, token: Hex): Promise<{ channel: ChannelState; txHash?: Hex }> {
+    const { voucher } = request;
+    if (voucher === null) return { channel: await topUp({ ...options, finder }, request, token) };
+    const channel = await findPayersChannel(channels, { request, voucher, token });
+    if (request.action === 'close') {
+      const closed = await options.closer.close(channel, voucher);
+      return { channel: closed.channel, txHash: closed.transactionHash };
+    }
+    pace.take(channel.channelId);
+    return { channel: await ledger.acceptVoucher(voucher) };
+  }
 
   return {
     name: 'evm/session',
-    async admit({ authorization }) {
+    carries: (headers) => paymentAuthorization(headers) !== undefined,
+    async admit({ headers, body }) {
+      const authorization = paymentAuthorization(headers);
       const credential = authorization === undefined ? undefined : parseCredential(authorization);
-      if (!credential) return undefined;
+      // The other intent of this method is a payment method of its own.
+      if (!credential || isCharge(credential.challenge)) return undefined;
+      const { id: challengeId } = credential.challenge;
       const token = issuer.check(credential.challenge);
-      const payload = readSessionPayload(credential.payload);
-      const { channelId, cumulativeAmount, signature } = payload;
-      const voucher = { channelId, cumulativeAmount, signature };
-
-      const recalled = ledger.recallChannel(channelId);
-      const [signer, known] = recalled
-        ? [await options.recoverer.recover(voucher), recalled]
-        : // Both go to other threads; together they cost one wait.
-          await settleBoth(options.recoverer.recover(voucher), ledger.getChannel(channelId));
-      let channel: ChannelState;
-      if (known) {
-        requireSigner(known, signer);
-        // Known is not ours: the configured tokens may have changed since the channel was recorded.
-        requireOurChannel(known, { terms, token });
-        channel = await refreshIfNeeded({ channel: known, payload, finder, ledger });
-      } else {
-        const found = await findNewChannel(payload, finder);
-        requireOurChannel(found, { terms, token });
-        requireSigner(found, signer);
-        channel = await ledger.upsertChannel(found);
+      const request = readSessionPayload(credential.payload);
+      const { voucher } = request;
+      if (voucher === null || request.action === 'close' || body.length === 0) {
+        return acknowledge(options, { challengeId, ...(await act(request, token)) });
       }
-      return { voucher, channel, challengeId: credential.challenge.id, wantsPaymentEvents: true };
+      const channel = await findPayersChannel(channels, { request, voucher, token });
+      return { ...admission({ challengeId, channel, voucher }), takesSlices: !isStrict.test(headers['prefer'] ?? '') };
     },
     challenge: (context) => issueAll(options, context),
+    finish: (admitted, charge) => Promise.resolve(describePayment(terms.chainId, admitted, charge)),
+  };
+}
+
+function admission(paid: { challengeId: string; channel: ChannelState; voucher: VerifiedVoucher }): MethodAdmission {
+  const { challengeId, channel, voucher } = paid;
+  return {
+    ...{ funds: { kind: 'voucher', voucher }, channel, token: channel.token, headroom: null, scopes: [] },
+    ...{ keyId: null, idempotencyScope: channel.channelId, challengeId, wantsPaymentEvents: true },
+  };
+}
+
+/** RFC 7240 §4.4: a refusal is preferred to half an answer. */
+const isStrict = /(?:^|[,;])\s*handling\s*=\s*"?strict/i;
+
+function isCharge({ method, intent }: { method: string; intent: string }): boolean {
+  return method === 'evm' && intent === 'charge';
+}
+
+/** Raises a channel's deposit, or hears that its payer has. Whoever pays it: it can only add. */
+async function topUp(
+  options: EvmSessionOptions & { finder: ChannelFinder },
+  { channelId, deposit, sent }: SessionRequest,
+  token: Hex,
+): Promise<ChannelState> {
+  const { finder, ledger, terms } = options;
+  const found = (await ledger.getChannel(channelId)) ?? (await finder.find(channelId));
+  if (!found) {
+    const message = 'There is no such channel in the escrow contract. Open one first.';
+    throw new AutoPayError('channel_not_found', message, { facts: { channelId } });
+  }
+  requireOurChannel(found, { terms, token });
+  if (deposit) return makeDeposit(options, { deposit, token });
+  if (!sent) throw new AutoPayError('internal_error', 'A top-up was read that has neither hash nor authorization.');
+  return ledger.upsertChannel(await finder.findToppedUp(sent.hash, { channelId, amount: sent.additionalDeposit }));
+}
+
+function acknowledge(
+  { terms, nowMs }: EvmSessionOptions,
+  done: { challengeId: string; channel: ChannelState; txHash?: Hex },
+): MethodAdmission {
+  const { challengeId, channel } = done;
+  const json = describeReceipt({ ...done, chainId: terms.chainId, spent: channel.charged, atMs: nowMs() });
+  return {
+    ...{ funds: null, channel, token: null, headroom: null, scopes: [], keyId: null, idempotencyScope: null },
+    ...{ challengeId, wantsPaymentEvents: false, acknowledged: { 'payment-receipt': encodeReceipt(json) } },
   };
 }
 
@@ -84,52 +142,11 @@ function issueAll({ terms, issuer }: EvmSessionOptions, { quotes, token }: Chall
   const { address, symbol, decimals, quote } = main;
   const { recipient, escrow, chainId } = terms;
   return {
-    headers: { 'WWW-Authenticate': challenges.join(', ') },
+    offers: challenges.length,
+    headers: (count) => ({ 'WWW-Authenticate': challenges.slice(0, count).join(', ') }),
     facts: {
       ...(quote !== undefined && { quote: quote.toString() }),
       ...{ token: address, symbol, decimals, recipient, escrow, chainId },
     },
   };
-}
-
-/** Promise.all that leaves no rejection unhandled when both fail. */
-async function settleBoth<A, B>(first: Promise<A>, second: Promise<B>): Promise<[A, B]> {
-  second.catch(() => undefined);
-  return [await first, await second];
-}
-
-function requireSigner(channel: ChannelOnChain, signer: Hex): void {
-  const expected = channel.authorizedSigner === zeroAddress ? channel.payer : channel.authorizedSigner;
-  if (signer === expected) return;
-  throw new AutoPayError(
-    'signer_mismatch',
-    'The voucher is not signed by the key that may sign for this channel. Sign it with the channel’s authorizedSigner (or ' +
-      'payer, if there is none), by ECDSA, for this escrow and chain.',
-    { facts: { channelId: channel.channelId, signer } },
-  );
-}
-
-/** A channel that the ledger has not seen: by the transaction that opened it, or by its id. */
-async function findNewChannel(payload: SessionPayload, finder: ChannelFinder): Promise<ChannelOnChain> {
-  const { channelId } = payload;
-  const channel =
-    payload.action === 'open' ? await finder.findOpened(payload.hash, channelId) : await finder.find(channelId);
-  if (channel) return channel;
-  const message =
-    'There is no such channel in the escrow contract. Open one (or wait for its transaction), and try again.';
-  throw new AutoPayError('channel_not_found', message, { facts: { channelId } });
-}
-
-/** A top-up since the last look may have raised the deposit or ended a close; the chain is asked once. */
-async function refreshIfNeeded(options: {
-  channel: ChannelState;
-  payload: SessionPayload;
-  finder: ChannelFinder;
-  ledger: Pick<Ledger, 'getChannel'>;
-}): Promise<ChannelState> {
-  const { channel, payload, finder, ledger } = options;
-  const mayHaveChanged = payload.cumulativeAmount > channel.deposit || channel.closeRequestedAt > 0;
-  if (channel.finalized || !mayHaveChanged) return channel;
-  if (!(await finder.refresh(channel.channelId))) return channel;
-  return (await ledger.getChannel(channel.channelId)) ?? channel;
 }

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Hex } from '../../../protocol/bytes/hex.ts';
 import { AutoPayError } from '../../../protocol/errors/auto-pay-error.ts';
-import type { ChannelOnChain } from '../../ledger/ledger.ts';
+import type { ChannelReading } from '../../chain/create-channel-reader.ts';
 import { createChannelFinder, type ChannelFinderOptions } from './find-channel.ts';
 import { createChannel, createChannelBook, createWallet } from './session-fixture.ts';
 
@@ -10,7 +10,7 @@ const someId = (index: number): Hex => `0x${index.toString(16).padStart(64, '0')
 
 let nowMs: number;
 let asked: string[];
-let onChain: Map<Hex, ChannelOnChain>;
+let onChain: Map<Hex, ChannelReading>;
 let chainFault: AutoPayError | undefined;
 beforeEach(() => {
   nowMs = 1_800_000_000_000;
@@ -36,6 +36,12 @@ function createFinder(bounds: Partial<ChannelFinderOptions> = {}) {
         if (opened) return Promise.resolve(opened);
         throw chainFault ?? new AutoPayError('channel_not_found', 'It opened no such channel.');
       },
+      async readTopUpTransaction(hash, { channelId, amount }) {
+        asked.push(`${hash}:${channelId}+${amount}`);
+        const toppedUp = onChain.get(channelId);
+        if (toppedUp) return Promise.resolve(toppedUp);
+        throw chainFault ?? new AutoPayError('channel_not_found', 'It added nothing.');
+      },
     },
     ...bounds,
   });
@@ -56,6 +62,30 @@ describe('a channel finder', () => {
     nowMs += 2_000;
     expect(await ask()).toEqual(channel);
     expect(asked).toHaveLength(2);
+  });
+
+  it('tells a payer whose deposit does not count yet from one who has to deposit more', async () => {
+    const finder = createFinder();
+    const { channelId } = channel;
+    const pending = { seenDeposit: 100n, retryAfterSeconds: 15 };
+    onChain.set(channelId, { ...channel, deposit: 0n, pending });
+    const refusal = { code: 'channel_not_confirmed', facts: { channelId, seenDeposit: '100', retryAfterSeconds: 15 } };
+    await expect(finder.find(channelId)).rejects.toMatchObject(refusal);
+    await expect(finder.find(channelId)).rejects.toMatchObject(refusal);
+    expect(asked).toHaveLength(1);
+    nowMs += 2_000;
+
+    // A top-up of a channel that is known.
+    onChain.set(channelId, { ...channel, deposit: 50n, pending });
+    expect(await finder.find(channelId)).toMatchObject({ deposit: 50n });
+    expect(await finder.refresh(channelId, 50n)).toBe(true);
+    await expect(finder.refresh(channelId, 100n)).rejects.toMatchObject(refusal);
+    expect(await finder.refresh(channelId, 101n)).toBe(false);
+    nowMs += 1_000;
+    await expect(finder.refresh(channelId, 51n)).rejects.toMatchObject(refusal);
+    nowMs += 1_000;
+    onChain.set(channelId, { ...channel, deposit: 100n });
+    expect(await finder.refresh(channelId, 100n)).toBe(true);
   });
 
   it('believes no miss when the chain did not answer', async () => {
@@ -83,7 +113,7 @@ describe('a channel finder', () => {
     expect(await flood(20)).toEqual(['found', 'overloaded', 'overloaded', 'overloaded', 'overloaded']);
     // A known channel is its payer's to ask about.
     onChain.set(channel.channelId, channel);
-    expect(await finder.refresh(channel.channelId)).toBe(true);
+    expect(await finder.refresh(channel.channelId, 0n)).toBe(true);
   });
 
   it('asks about so many at one time, and no more', async () => {

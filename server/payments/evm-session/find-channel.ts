@@ -1,6 +1,7 @@
 import type { Hex } from '../../../protocol/bytes/hex.ts';
 import { AutoPayError } from '../../../protocol/errors/auto-pay-error.ts';
-import type { ChannelReader } from '../../chain/create-channel-reader.ts';
+import type { ChannelReader, ChannelReading } from '../../chain/create-channel-reader.ts';
+import { createNotConfirmed } from '../../chain/finality.ts';
 import type { ChannelOnChain, Ledger } from '../../ledger/ledger.ts';
 import { createExpiringMap } from './expiring-map.ts';
 import { createTokenBucket } from './token-bucket.ts';
@@ -9,7 +10,7 @@ import { createTokenBucket } from './token-bucket.ts';
 export interface ChannelFinder {
   /**
    * The channel as the chain has it now; undefined if it has none. A miss is believed for a short while.
-   * @throws AutoPayError `overloaded` beyond the bounds, or what the reader throws.
+   * @throws AutoPayError `overloaded` beyond the bounds, `channel_not_confirmed` while nothing in it counts, or what the reader throws.
    */
   find(channelId: Hex): Promise<ChannelOnChain | undefined>;
   /**
@@ -18,10 +19,17 @@ export interface ChannelFinder {
    */
   findOpened(transactionHash: Hex, channelId: Hex): Promise<ChannelOnChain>;
   /**
-   * Reads a known channel again and records it. Soon after the last time it does nothing.
-   * @returns whether the ledger may know more than before
+   * The channel whose deposit a transaction raised by this amount. That it did not is believed for a short while.
+   * @throws AutoPayError as `find`, or what `readTopUpTransaction` throws.
    */
-  refresh(channelId: Hex): Promise<boolean>;
+  findToppedUp(transactionHash: Hex, topUp: { channelId: Hex; amount: bigint }): Promise<ChannelOnChain>;
+  /**
+   * Reads a known channel again and records it. Soon after the last time it does nothing.
+   * @param wanted the deposit that is needed, atomic units
+   * @returns whether the ledger may know more than before
+   * @throws AutoPayError `channel_not_confirmed` if the deposit suffices once it counts
+   */
+  refresh(channelId: Hex, wanted: bigint): Promise<boolean>;
 }
 
 /** What a finder needs. */
@@ -49,13 +57,13 @@ const overloaded = () =>
 /** Makes a finder. Lookups of one thing at one time share one exchange with the chain. */
 export function createChannelFinder(options: ChannelFinderOptions): ChannelFinder {
   const { reader, ledger, nowMs, maxConcurrent = 64, lookupBurst = 100, lookupsPerSecond = 10 } = options;
-  const underWay = new Map<string, Promise<ChannelOnChain | undefined>>();
+  const underWay = new Map<string, Promise<ChannelReading | undefined>>();
   const misses = createExpiringMap<AutoPayError | undefined>(missLifetimeMs, nowMs);
-  const refreshed = createExpiringMap<true>(refreshIntervalMs, nowMs);
+  const refreshed = createExpiringMap<ChannelReading | undefined>(refreshIntervalMs, nowMs);
   // Whoever asks for a channel that nobody has seen has paid for nothing yet; the watcher finds new ones without this.
   const lookups = createTokenBucket({ burst: lookupBurst, perSecond: lookupsPerSecond, nowMs });
 
-  function share<T extends ChannelOnChain | undefined>(key: string, ask: () => Promise<T>): Promise<T> {
+  function share<T extends ChannelReading | undefined>(key: string, ask: () => Promise<T>): Promise<T> {
     // One key always stands for one question, so its answers have one type.
     const shared = underWay.get(key) as Promise<T> | undefined;
     if (shared) return shared;
@@ -66,41 +74,69 @@ export function createChannelFinder(options: ChannelFinderOptions): ChannelFinde
   }
 
   /** As `share`, for what is not known to exist. */
-  function lookUp<T extends ChannelOnChain | undefined>(key: string, ask: () => Promise<T>): Promise<T> {
+  function lookUp<T extends ChannelReading | undefined>(key: string, ask: () => Promise<T>): Promise<T> {
     if (!underWay.has(key) && !lookups.take()) return Promise.reject(overloaded());
     return share(key, ask);
   }
 
+  async function findByTransaction(key: string, ask: () => Promise<ChannelReading>): Promise<ChannelReading> {
+    const miss = misses.get(key);
+    if (miss) throw miss;
+    try {
+      return await lookUp(key, ask);
+    } catch (error) {
+      if (error instanceof AutoPayError && isMiss(error)) misses.set(key, error);
+      throw error;
+    }
+  }
+
   return {
     async find(channelId) {
+      const miss = misses.get(channelId);
+      if (miss) throw miss;
       if (misses.has(channelId)) return undefined;
       const channel = await lookUp(channelId, () => reader.readChannel(channelId));
       if (!channel) misses.set(channelId, undefined);
-      return channel;
+      const unconfirmed = channel && faultOf(channel, 1n);
+      if (!unconfirmed) return channel;
+      misses.set(channelId, unconfirmed);
+      throw unconfirmed;
     },
-    async findOpened(transactionHash, channelId) {
-      const key = `${transactionHash}:${channelId}`;
-      const miss = misses.get(key);
-      if (miss) throw miss;
-      try {
-        return await lookUp(key, () => reader.readOpenTransaction(transactionHash, { channelId }));
-      } catch (error) {
-        if (error instanceof AutoPayError && isMiss(error)) misses.set(key, error);
-        throw error;
-      }
-    },
-    async refresh(channelId) {
+    findOpened: (transactionHash, channelId) =>
+      findByTransaction(`${transactionHash}:${channelId}`, () =>
+        reader.readOpenTransaction(transactionHash, { channelId }),
+      ),
+    findToppedUp: (transactionHash, topUp) =>
+      findByTransaction(`${transactionHash}:${topUp.channelId}+${topUp.amount}`, () =>
+        reader.readTopUpTransaction(transactionHash, topUp),
+      ),
+    async refresh(channelId, wanted) {
       // A refresh that is under way is waited for, so that parallel calls see its result too.
-      if (!underWay.has(channelId) && refreshed.has(channelId)) return false;
-      refreshed.set(channelId, true);
+      if (!underWay.has(channelId) && refreshed.has(channelId)) {
+        const last = refreshed.get(channelId);
+        const unconfirmed = last && faultOf(last, wanted);
+        if (unconfirmed) throw unconfirmed;
+        return false;
+      }
+      refreshed.set(channelId, undefined);
       const channel = await share(channelId, () => reader.readChannel(channelId));
-      if (channel) await ledger.upsertChannel(channel);
-      return channel !== undefined;
+      if (!channel) return false;
+      refreshed.set(channelId, channel);
+      await ledger.upsertChannel(channel);
+      const unconfirmed = faultOf(channel, wanted);
+      if (unconfirmed) throw unconfirmed;
+      return true;
     },
   };
 }
 
-/** Whether the chain has answered that there is nothing, as opposed to not having answered. */
+/** Tells a payer whose deposit will do in a while from one who has to deposit more. */
+function faultOf({ channelId, deposit, pending }: ChannelReading, wanted: bigint): AutoPayError | undefined {
+  const isOnTheWay = pending !== undefined && deposit < wanted && wanted <= pending.seenDeposit;
+  return isOnTheWay ? createNotConfirmed(channelId, pending) : undefined;
+}
+
+/** Whether the chain has answered that there is nothing (yet), as opposed to not having answered. */
 function isMiss({ code }: AutoPayError): boolean {
-  return code === 'channel_not_found' || code === 'transaction_reverted';
+  return code === 'channel_not_found' || code === 'transaction_reverted' || code === 'channel_not_confirmed';
 }

@@ -1,10 +1,6 @@
-import { createHmac } from 'node:crypto';
-import canonicalize from 'canonicalize';
 import type { Hex } from '../../../protocol/bytes/hex.ts';
-import { AutoPayError } from '../../../protocol/errors/auto-pay-error.ts';
-import { encodeBase64UrlJson } from '../../../protocol/mpp/base64url-json.ts';
-import { challengeId, isOwnChallenge } from '../../../protocol/mpp/challenge.ts';
 import type { ChallengeEcho } from '../../../protocol/mpp/session-schemas.ts';
+import { createOwnChallenges } from '../own-challenges.ts';
 import type { SessionTerms } from './session-terms.ts';
 
 /** Issues `evm/session` challenges and recognises them again, without keeping any. */
@@ -37,79 +33,34 @@ export interface ChallengeIssuerOptions {
   nowMs: () => number;
 }
 
-/** Challenges that are recognised without computing; the oldest are forgotten first. */
-const maxRecognised = 4096;
-
-const method = 'evm';
-const intent = 'session';
-
-/** Makes an issuer (draft-httpauth-payment, "Challenge Binding"; EVM session draft, "Request Schema"). */
+/** Makes an issuer (EVM session draft, "Request Schema"). */
 export function createChallengeIssuer(options: ChallengeIssuerOptions): ChallengeIssuer {
-  const { terms, realm, ttlSeconds, nowMs } = options;
-  const requestFor = (token: Hex) => ({
-    unitType: 'request',
-    currency: token,
-    recipient: terms.recipient,
-    methodDetails: { chainId: terms.chainId, escrowContract: terms.escrow, credentialTypes: ['hash'] },
+  const { terms, realm, secret, ttlSeconds, nowMs } = options;
+  const isSponsored = (token: Hex) => terms.tokens.some(({ address, domain }) => address === token && domain !== null);
+  const challenges = createOwnChallenges({
+    ...{ intent: 'session', realm, secret, nowMs },
+    tokens: terms.tokens.map(({ address }) => address),
+    requestFor: (token) => ({
+      unitType: 'request',
+      currency: token,
+      recipient: terms.recipient,
+      methodDetails: {
+        ...{ chainId: terms.chainId, escrowContract: terms.escrow },
+        ...(isSponsored(token)
+          ? { feePayer: true, credentialTypes: ['authorization', 'hash'] }
+          : { credentialTypes: ['hash'] }),
+      },
+    }),
   });
-  // The id binds the whole request, and its key the terms: a challenge that was issued for another token, chain, escrow
-  // or payee (before a change of the configuration) is not ours any more. So nothing has to be decoded to compare it.
-  const keyOf = (token: Hex) =>
-    createHmac('sha256', options.secret)
-      .update(canonicalize({ ...requestFor(token), realm }) ?? '')
-      .digest();
-  const keys = new Map(terms.tokens.map(({ address }) => [address, keyOf(address)]));
-
-  // A payer answers one challenge with many vouchers; its HMAC is computed for the first of them.
-  const recognised = new Map<string, { echo: ChallengeEcho; token: Hex }>();
-  const remember = (echo: ChallengeEcho, token: Hex) => {
-    recognised.set(echo.id, { echo, token });
-    const oldest = recognised.keys().next();
-    if (recognised.size > maxRecognised && !oldest.done) recognised.delete(oldest.value);
-  };
-  const requireOwn = (echo: ChallengeEcho): Hex => {
-    const isOurs = echo.method === method && echo.intent === intent && echo.realm === realm;
-    for (const [token, key] of isOurs ? keys : []) if (isOwnChallenge(echo, key)) return token;
-    const message = 'The challenge is not one of this relay. Repeat the request with the challenge of this answer.';
-    throw new AutoPayError('challenge_invalid', message);
-  };
-
   return {
     issue({ token, quote, suggestedDeposit }) {
       const amounts = { amount: (quote ?? 1n).toString(), suggestedDeposit: suggestedDeposit.toString() };
-      const parameters = {
-        realm,
-        method,
-        intent,
-        request: encodeBase64UrlJson({ ...requestFor(token), ...amounts }),
-        expires: new Date(nowMs() + ttlSeconds * 1000).toISOString(),
-      };
-      const key = keys.get(token) ?? keyOf(token);
-      return { id: challengeId(parameters, key), ...parameters };
+      return challenges.issue({ token, amounts, ttlSeconds });
     },
     check(echo) {
-      const known = recognised.get(echo.id);
-      const token = known && isSame(known.echo, echo) ? known.token : requireOwn(echo);
-      if (!known) remember(echo, token);
-      // Own challenges always have a valid date, so NaN cannot come from a client.
-      if (Date.parse(echo.expires ?? '') <= nowMs()) {
-        const message = 'The challenge has expired. Repeat the request with the challenge of this answer.';
-        throw new AutoPayError('challenge_expired', message);
-      }
+      const token = challenges.recognise(echo);
+      challenges.requireCurrent(echo);
       return token;
     },
   };
-}
-
-/** Whether every parameter that the id binds is the same. */
-function isSame(known: ChallengeEcho, echo: ChallengeEcho): boolean {
-  return (
-    known.realm === echo.realm &&
-    known.method === echo.method &&
-    known.intent === echo.intent &&
-    known.request === echo.request &&
-    known.expires === echo.expires &&
-    known.digest === echo.digest &&
-    known.opaque === echo.opaque
-  );
 }

@@ -5,6 +5,7 @@ import { formatCredential } from '../../../protocol/mpp/credential.ts';
 import type { ChallengeEcho } from '../../../protocol/mpp/session-schemas.ts';
 import { computeChannelId } from '../../../protocol/typed-data/channel-id.ts';
 import { voucherDigest, voucherDomainSeparator } from '../../../protocol/typed-data/voucher.ts';
+import type { ChannelLedger } from '../../ledger/channel-ledger.ts';
 import type { ChannelOnChain, ChannelState, Ledger } from '../../ledger/ledger.ts';
 import type { SessionTerms } from './session-terms.ts';
 
@@ -12,14 +13,17 @@ import type { SessionTerms } from './session-terms.ts';
 export const usdc: Hex = `0x${'c1'.repeat(20)}`;
 export const agpt: Hex = `0x${'c2'.repeat(20)}`;
 
+/** For tests: the domain of its authorizations; the other token has none. */
+export const usdcDomain = { name: 'USD Coin', version: '2' };
+
 /** For tests: the terms of a relay. */
 export const terms: SessionTerms = {
   chainId: 31337,
   escrow: `0x${'e1'.repeat(20)}`,
   recipient: `0x${'a1'.repeat(20)}`,
   tokens: [
-    { address: usdc, symbol: 'USDC', decimals: 6, suggestedDeposit: () => 5_000_000n },
-    { address: agpt, symbol: 'AGPT', decimals: 18, suggestedDeposit: () => 500n * 10n ** 18n },
+    { address: usdc, symbol: 'USDC', decimals: 6, suggestedDeposit: () => 5_000_000n, domain: usdcDomain },
+    { address: agpt, symbol: 'AGPT', decimals: 18, suggestedDeposit: () => 500n * 10n ** 18n, domain: null },
   ],
 };
 
@@ -77,16 +81,24 @@ export function authorize(options: {
 export function createChannelBook() {
   const channels = new Map<Hex, ChannelState>();
   const upserts: Hex[] = [];
-  const ledger: Pick<Ledger, 'getChannel' | 'recallChannel' | 'upsertChannel'> = {
-    recallChannel: () => undefined,
-    getChannel: (channelId) => Promise.resolve(channels.get(channelId)),
-    upsertChannel: (channel) => {
-      upserts.push(channel.channelId);
-      const fresh = { acceptedCumulative: 0n, acceptedSignature: null, charged: 0n, reserved: 0n, sequence: 0 };
-      const state = { ...fresh, ...channels.get(channel.channelId), ...channel };
-      channels.set(channel.channelId, state);
-      return Promise.resolve(state);
-    },
-  };
+  const ledger: Pick<Ledger, 'getChannel' | 'recallChannel' | 'upsertChannel'> & Pick<ChannelLedger, 'acceptVoucher'> =
+    {
+      acceptVoucher({ channelId, cumulativeAmount: acceptedCumulative, signature: acceptedSignature }) {
+        const channel = channels.get(channelId);
+        if (!channel) throw new Error('the test has no such channel');
+        const after = { ...channel, acceptedCumulative, acceptedSignature };
+        channels.set(channelId, after);
+        return Promise.resolve(after);
+      },
+      recallChannel: () => undefined,
+      getChannel: (channelId) => Promise.resolve(channels.get(channelId)),
+      upsertChannel: (channel) => {
+        upserts.push(channel.channelId);
+        const fresh = { acceptedCumulative: 0n, acceptedSignature: null, charged: 0n, reserved: 0n, sequence: 0 };
+        const state = { ...fresh, ...channels.get(channel.channelId), ...channel };
+        channels.set(channel.channelId, state);
+        return Promise.resolve(state);
+      },
+    };
   return { ledger, upserts };
 }

@@ -1,0 +1,44 @@
+import { join } from 'node:path';
+import { describeWallet } from '../../client/describe-wallet.ts';
+import { formatAmount } from '../../client/token-amount.ts';
+import { changeLimits, type LimitName, type WalletLimits } from '../../client/wallet-limits.ts';
+import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
+import { openStackWallet, type CommandContext } from '../command-context.ts';
+import { formatTable } from '../output.ts';
+
+const names = ['perCall', 'perDay', 'perDeposit'] as const satisfies readonly LimitName[];
+const labels = { perCall: 'per call', perDay: 'per day (UTC)', perDeposit: 'per deposit' };
+
+/** Shows the owner's limits, and what is spent of the day's. */
+export async function runLimits(context: CommandContext): Promise<void> {
+  const wallet = await openStackWallet(await context.stack());
+  const { limits, spentToday, token, address } = await describeWallet(wallet);
+  const money = (amount: string | null) => (amount === null ? 'none' : formatAmount(BigInt(amount), token));
+  context.print({
+    json: { address, token, limits, spentToday },
+    text: formatTable([
+      ...names.map((name) => [labels[name], money(limits[name])]),
+      ['spent today', `${money(spentToday)}, with what calls under way may cost`],
+    ]),
+  });
+}
+
+/** Sets limits of the stack's wallet; `none` removes one. */
+export async function runLimitsSet(context: CommandContext, given: { [name in LimitName]?: string }): Promise<void> {
+  const change: { [name in LimitName]?: string | null } = {};
+  for (const name of names) {
+    const value = given[name];
+    if (value !== undefined) change[name] = value === 'none' ? null : value;
+  }
+  if (Object.keys(change).length === 0) {
+    throw new AutoPayError('invalid_argument', 'Say which limit: --per-call, --per-day or --per-deposit <amount>.');
+  }
+  const { dataDir } = await context.stack();
+  const limits = await changeLimits(join(dataDir, 'client'), change);
+  context.print({ json: { limits }, text: formatTable(names.map((name) => [labels[name], describe(limits, name)])) });
+}
+
+function describe(limits: WalletLimits, name: LimitName): string {
+  const value = limits[name];
+  return value === undefined ? 'none' : `${value} of the token that is paid in`;
+}

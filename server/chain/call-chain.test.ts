@@ -1,0 +1,15 @@
+import { CallExecutionError, RawContractError, toFunctionSelector } from 'viem';
+import { expect, test } from 'vitest';
+import { callChain } from './call-chain.ts';
+
+test.each([
+  ['PaymentDesk_ZeroAddress()', 'PaymentDesk_ZeroAddress'],
+  ['InvalidContractSignature()', '0xb0669cbc'],
+])('a refusal by %s is told as %s', async (signature, contractError) => {
+  const cause = new CallExecutionError(new RawContractError({ data: toFunctionSelector(signature) }), {});
+  const refused = expect.objectContaining({
+    code: 'transaction_reverted',
+    facts: expect.objectContaining({ contractError }),
+  });
+  await expect(callChain('a settlement', () => Promise.reject(cause))).rejects.toThrow(refused);
+});

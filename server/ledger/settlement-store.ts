@@ -1,0 +1,101 @@
+import type { DatabaseSync, StatementResultingChanges } from 'node:sqlite';
+import { fromHex, type Hex } from '../../protocol/bytes/hex.ts';
+import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
+import type { DirectPaymentKind } from '../../protocol/payments/payment-id.ts';
+import { formatCallId } from '../../protocol/receipt/call-id.ts';
+import type { DuePayment, PaymentState, StoredPayment } from './background-ledger.ts';
+import { amountOf, bytesOf, hexOf, numberOf, textOf, type Row } from './rows.ts';
+
+/** What becomes of charged payments: the rows of `direct_payments` from `due` on. */
+export interface SettlementStore {
+  settle(paymentId: Hex, transactionHash: Hex): void;
+  lose(paymentId: Hex, reason: string): void;
+  forgive(paymentId: Hex): void;
+  /** Due or lost payments, oldest charge first. */
+  list(state: 'due' | 'lost', limit: number): DuePayment[];
+  /** One payment that is due or lost. */
+  findUnsettled(paymentId: Hex): DuePayment | undefined;
+  count(state: 'due' | 'lost'): number;
+  /** A payment of this payer that is lost, if there is one. Asks the file only if there may be any at all. */
+  findLoss(payer: Hex): (StoredPayment & Pick<DuePayment, 'chargedAtMs'>) | undefined;
+}
+
+/** A payment from its row. */
+export function paymentOf(row: Row): StoredPayment {
+  return {
+    paymentId: hexOf(row, 'payment_id'),
+    kind: textOf(row, 'kind') as DirectPaymentKind,
+    payer: hexOf(row, 'payer'),
+    token: hexOf(row, 'token'),
+    maximum: amountOf(row, 'maximum'),
+    payload: textOf(row, 'payload'),
+    validBefore: row['valid_before_seconds'] === null ? null : numberOf(row, 'valid_before_seconds'),
+    state: textOf(row, 'state') as PaymentState,
+    callId: formatCallId(bytesOf(row, 'call_id')),
+    charge: amountOf(row, 'charge'),
+    captured: amountOf(row, 'captured'),
+    transactionHash: row['transaction_hash'] === null ? null : hexOf(row, 'transaction_hash'),
+    lossReason: row['loss_reason'] === null ? null : textOf(row, 'loss_reason'),
+  };
+}
+
+function dueOf(row: Row): DuePayment {
+  const chargedAtMs = numberOf(row, 'charged_at_ms');
+  return { ...paymentOf(row), chargedAtMs, model: textOf(row, 'model'), provider: textOf(row, 'provider') };
+}
+
+/** Makes the check that an update changed its one payment, or throws what state that is in. */
+export function createRequireChange(find: (paymentId: Hex) => StoredPayment | undefined) {
+  return function requireChange({ changes }: StatementResultingChanges, paymentId: Hex, to: PaymentState): void {
+    if (Number(changes) === 1) return;
+    const state = find(paymentId)?.state ?? 'unknown';
+    throw new AutoPayError('internal_error', `Payment ${paymentId} is ${state}: it cannot become ${to}.`);
+  };
+}
+
+/** Prepares the statements once. */
+export function createSettlementStore(
+  db: DatabaseSync,
+  requireChange: ReturnType<typeof createRequireChange>,
+): SettlementStore {
+  const selectLoss = db.prepare(`SELECT * FROM direct_payments WHERE payer = ? AND state = 'lost' LIMIT 1`);
+  const settle = db.prepare(
+    `UPDATE direct_payments SET state = 'settled', transaction_hash = ? WHERE payment_id = ?
+       AND state IN ('due', 'lost', 'forgiven')`,
+  );
+  const lose = db.prepare(
+    `UPDATE direct_payments SET state = 'lost', loss_reason = ? WHERE payment_id = ? AND state IN ('due', 'lost')`,
+  );
+  const forgive = db.prepare(`UPDATE direct_payments SET state = 'forgiven' WHERE payment_id = ? AND state = 'lost'`);
+  const unsettled = 'SELECT p.*, c.model, c.provider FROM direct_payments p JOIN charges c USING (call_id)';
+  const selectUnsettled = db.prepare(
+    `${unsettled} WHERE p.state = ? AND p.state IN ('due', 'lost') ORDER BY p.charged_at_ms, c.log_index LIMIT ?`,
+  );
+  const selectOne = db.prepare(`${unsettled} WHERE p.payment_id = ? AND p.state IN ('due', 'lost')`);
+  const count = db.prepare(
+    `SELECT count(*) AS count FROM direct_payments WHERE state = ? AND state IN ('due', 'lost')`,
+  );
+  // Never false while a payment is lost; once true it stays so, because an undone operation would not set it back.
+  let mayHaveLosses = db.prepare(`SELECT 1 FROM direct_payments WHERE state = 'lost' LIMIT 1`).get() !== undefined;
+
+  return {
+    settle(paymentId, transactionHash) {
+      requireChange(settle.run(fromHex(transactionHash, 32), fromHex(paymentId, 32)), paymentId, 'settled');
+    },
+    lose(paymentId, reason) {
+      mayHaveLosses = true;
+      requireChange(lose.run(reason, fromHex(paymentId, 32)), paymentId, 'lost');
+    },
+    forgive: (paymentId) => requireChange(forgive.run(fromHex(paymentId, 32)), paymentId, 'forgiven'),
+    list: (state, limit) => selectUnsettled.all(state, limit).map(dueOf),
+    findUnsettled(paymentId) {
+      const row = selectOne.get(fromHex(paymentId, 32));
+      return row === undefined ? undefined : dueOf(row);
+    },
+    count: (state) => numberOf(count.get(state) ?? {}, 'count'),
+    findLoss(payer) {
+      const row = mayHaveLosses ? selectLoss.get(fromHex(payer, 20)) : undefined;
+      return row === undefined ? undefined : { ...paymentOf(row), chargedAtMs: numberOf(row, 'charged_at_ms') };
+    },
+  };
+}
