@@ -14,7 +14,7 @@ import { runCollection } from '../server/collection/run-collection.ts';
 import { chargeCall, localBudget } from '../test/support/charge-calls.ts';
 import { deployStack, type ChainStack } from '../test/support/deploy-stack.ts';
 import { openTestRelay, type TestRelay } from '../test/support/open-test-relay.ts';
-import { chargeDirectly, payDirectly, type DirectCall } from '../test/support/pay-directly.ts';
+import { chargeDirectly, payDirectly, settleDirectly, type DirectCall } from '../test/support/pay-directly.ts';
 import { sendAs } from '../test/support/send-as.ts';
 import { amountBlob, failuresAfter as failuresIn, pricesIn, writeCheckerConfig } from '../test/support/tamper-books.ts';
 import { checkBooks } from './check-books.ts';
@@ -184,5 +184,23 @@ describe('checkBooks, of direct payments', () => {
     ],
   ])('finds %s by the chain', async (_name, sql, expected) => {
     expect(await failuresAfter(sql)).toEqual(expect.arrayContaining(expected));
+  });
+
+  it('agrees where the money of a forgiven payment comes after all', async () => {
+    const late = call(2n, 5n);
+    const payment = await chargeDirectly(late);
+    const { paymentId } = payment;
+    await relay.ledger.losePayment({ paymentId, reason: 'the wallet is empty' });
+    await relay.ledger.forgivePayment(paymentId);
+    await runAnchoring(relay.deps());
+    expect(await failuresAfter('')).toEqual([]);
+    await settleDirectly(late, payment);
+    expect(await failuresAfter('')).toEqual([]);
+    await runCollection(relay.deps());
+    expect((await relay.ledger.getPayment(paymentId))?.state).toBe('settled');
+    const { claims } = await checkBooks({ dataDir: relay.dataDir });
+    expect(claims.filter((claim) => !claim.ok)).toEqual([]);
+    // 20 of 90 were settled before, and are booked with it.
+    expect(claims.map(({ detail }) => detail).join('\n')).toContain('(133 given back, 0 waits)');
   });
 });

@@ -38,13 +38,13 @@ export async function chargeDirectly(call: DirectCall): Promise<DirectPayment & 
   return { ...payment, nonce };
 }
 
-/** Lets the desk take what a due payment is to bring in, and tells the ledger. */
+/** Lets the desk take what a charged payment is to bring in, and tells the ledger. */
 export async function settleDirectly(call: DirectCall, payment: DirectPayment & { nonce: Hex }): Promise<void> {
   const { stack, relay, walletKey = stack.payerKey } = call;
   const { paymentId, payer, token, nonce } = payment;
-  const due = await relay.ledger.getDuePayment(paymentId);
-  if (due === undefined) throw new Error(`payment ${paymentId} is not due`);
-  const terms = { value: due.captured, validAfter: 0n, validBefore: 1n << 40n, nonce };
+  const charged = await relay.ledger.getPayment(paymentId);
+  if (charged === undefined) throw new Error(`nobody knows payment ${paymentId}`);
+  const terms = { value: charged.captured, validAfter: 0n, validBefore: 1n << 40n, nonce };
   const signature = await privateKeyToAccount(toHex(walletKey)).signTypedData({
     domain: { name: 'USD Coin', version: '2', chainId: stack.chain.chainId, verifyingContract: token },
     types: { TransferWithAuthorization: authorization },

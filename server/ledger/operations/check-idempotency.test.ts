@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { someChannel, someCharge, someDirectReserve, someKey, somePayment, someReserve } from '../ledger-fixtures.ts';
+import { createAnswerStore } from '../answer-store.ts';
 import { answersKeptMs, type ReserveRequest, type StoredAnswer } from '../ledger.ts';
 import { openTestBooks, type TestBooks } from '../test-books.ts';
 
@@ -115,6 +116,26 @@ test('charge and question in one group: the answer has the receipt of that group
     { name: 'findAnswer', argument: callId },
   ]);
   expect(found).toEqual({ ok: true, value: { state: 'charged', answer, result: charged?.ok && charged.value } });
+});
+
+test('the oldest answers are forgotten where all are too many bytes, their keys and charges are not', () => {
+  const key = (index: number) => someKey(`k${index}`);
+  const requests = Array.from({ length: 6 }, (_, at) => {
+    const request = someReserve(null, 0n, { idempotency: key(at), admittedAtMs: 1_000_000 + at });
+    books.run('reserve', request);
+    books.run('charge', { ...someCharge(request.callId, 0n), answer: { ...answer, body: new Uint8Array(1_000) } });
+    return request;
+  });
+  const kept = () => requests.map(({ callId }) => books.run('findAnswer', callId)?.answer !== null);
+  expect(books.run('forgetAnswers', 0)).toBe(0);
+  const headers = Buffer.byteLength(JSON.stringify(answer.headers));
+  const store = createAnswerStore(books.db, 3 * (1_000 + headers));
+  expect([store.forget(0, 2), kept()]).toEqual([2, [false, false, true, true, true, true]]);
+  expect([store.forget(0, 50), kept()]).toEqual([1, [false, false, false, true, true, true]]);
+  expect(store.forget(0, 50)).toBe(0);
+  // What was forgotten leaves room; what is charged anew takes it.
+  expect(createAnswerStore(books.db, 3 * (1_000 + headers) - 1).forget(0, 50)).toBe(1);
+  expect(books.run('findRepeat', key(0))).toMatchObject({ callId: requests[0]?.callId, state: 'charged' });
 });
 
 test('keys and answers are forgotten after their time, the charge is not', () => {
