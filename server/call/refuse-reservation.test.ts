@@ -66,7 +66,9 @@ describe('a refused reservation', () => {
     expect(refuse('direct', { code: 'payer_owes', owed })).toEqual({
       code: 'payer_owes',
       status: 403,
-      message: expect.stringMatching(/Fund the wallet .* until retriedUntil .* contact the operator.* Do not pay for this call before/),
+      message: expect.stringMatching(
+        /Fund the wallet .* until retriedUntil .* contact the operator.* Do not pay for this call before/,
+      ),
       facts: { paymentId: owed.paymentId, amount: '14', retriedUntil: '2023-11-14T22:13:20.000Z' },
     });
   });

@@ -61,6 +61,7 @@ describe('a configuration', () => {
       sponsorship: { enabled: true, minDepositPercent: 20, perPayerPerHour: 12, perHour: 1_200 },
     });
     expect(config.tokens).toMatchObject([{ symbol: 'USDC', oracle: false, suggestedDeposit: 5_000_000n }]);
+    expect(config.routes.map(({ firstSlice }) => firstSlice)).toEqual(config.routes.map(() => false));
     expect(config.budgets).toEqual({ maxStalenessSeconds: 300 });
     expect(config.collection).toEqual({ intervalSeconds: 60, maxClaims: 100 });
     expect(config.audit).toEqual({ intervalSeconds: 30 });

@@ -251,6 +251,8 @@ describe('a settlement', () => {
   }, 60_000);
 
   it('that a crash of the relay interrupts is done after the restart, once', async () => {
+    // A relay that starts collects: what other payments owe back must not come in between.
+    await stack.runJob('collect');
     const before = await payer.balance();
     const body = chatBody({ seed: 8, stream: true });
     const headers = await payer.sign(body, 'exact');
@@ -265,11 +267,13 @@ describe('a settlement', () => {
       await rpc('evm_mine');
     }
     await stack.startRelay();
-    const { captured } = await waitForStatus(paymentId, 'settled');
-    expect(await payer.balance()).toBe(before - BigInt(captured));
+    const { captured, charge } = await waitForStatus(paymentId, 'settled');
+    // What this one owes back may have come already.
+    const once = [BigInt(captured), BigInt(charge)];
+    expect(once).toContain(before - (await payer.balance()));
     const replay = await payer.post(body, headers);
     expect(await replay.text()).toContain('[DONE]');
-    expect(await payer.balance()).toBe(before - BigInt(captured));
+    expect(once).toContain(before - (await payer.balance()));
   }, 60_000);
 
   it('is no duty of a payer whom the operator forgives', async () => {

@@ -20,6 +20,7 @@ import {
 } from '../../../server/payments/evm-session/session-fixture.ts';
 import { createKeyMethod } from '../../../server/payments/key/key-method.ts';
 import type { PaymentMethod, RequestHeaders } from '../../../server/payments/payment-method.ts';
+import { guardVerifier } from '../../../server/payments/x402/guard-verifier.ts';
 import { createLocalVerifier } from '../../../server/payments/x402/verify-locally.ts';
 import { paymentHeaders, signPayment, terms as x402Terms } from '../../../server/payments/x402/x402-fixture.ts';
 import { createX402 } from '../../../server/payments/x402/x402-method.ts';
@@ -121,8 +122,9 @@ export async function createX402Subject(ledger: Books, count: number): Promise<S
     readContract: ({ functionName }: { functionName: string }) => Promise.resolve(answers[functionName]),
     call: () => Promise.resolve({ data: '0x' }),
   } as unknown as StateReader;
+  const local = createLocalVerifier({ client, terms: x402Terms });
   const method = createX402({
-    ...{ terms: x402Terms, verifier: createLocalVerifier({ client, terms: x402Terms }), ledger, nowMs },
+    ...{ terms: x402Terms, verifier: guardVerifier(local, { chainId: x402Terms.chainId, nowMs }), ledger, nowMs },
     settlement: { settle: unexpected },
   });
   const calls: RequestHeaders[] = [];
