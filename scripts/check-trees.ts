@@ -1,17 +1,17 @@
 /**
- * Compares the specifications of the contracts (test/contracts/*.tree) with their tests: each leaf names the tests that
+ * Compares the specifications of the contracts (the .tree files under test/contracts) with their tests: each leaf names the tests that
  * show it (after ` · `), and each test of the contract's files is named by a leaf.
  */
 import { readFile } from 'node:fs/promises';
 import { globSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { root } from './tooling/run-command.ts';
 
 const faults: string[] = [];
-const trees = globSync('test/contracts/*.tree', { cwd: root }).toSorted();
+const trees = globSync('test/contracts/**/*.tree', { cwd: root }).toSorted();
 for (const tree of trees) {
   const contract = basename(tree, '.tree');
-  const files = globSync(`test/contracts/${contract}*.{t.sol,spec.ts}`, { cwd: root });
+  const files = globSync(`${dirname(tree)}/${contract}*.{t.sol,spec.ts}`, { cwd: root });
   const texts = await Promise.all(files.map((file) => readFile(join(root, file), 'utf8')));
   const solidityTests = texts.flatMap((text) =>
     [...text.matchAll(/function (test\w+)\(/g)].map((match) => match[1] ?? ''),
