@@ -29,5 +29,9 @@ export function createSettlement(options: Omit<SettlementQueueOptions, 'nowMs'>)
     ...{ name: 'retry lost payments', intervalMs: lossIntervalMs, maxRetryMs: lossIntervalMs, log },
     work: () => queue.retryLosses(),
   });
-  return { queue, jobs: [settleDue, retryLosses] };
+  const settleCarried = createJob({
+    ...{ name: 'see payments through', intervalMs: lossIntervalMs, maxRetryMs: lossIntervalMs, log },
+    work: () => queue.settleCarried(),
+  });
+  return { queue, jobs: [settleDue, settleCarried, retryLosses] };
 }

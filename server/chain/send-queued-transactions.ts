@@ -32,6 +32,12 @@ export interface TransactionQueue {
    */
   send(request: TransactionRequest): Promise<TransactionReceipt>;
   /**
+   * Waits for the transaction that was signed for a purpose earlier, and never signs one. Undefined if there is none, or it came
+   * to nothing.
+   * @throws AutoPayError as `send`
+   */
+  follow(purpose: string): Promise<TransactionReceipt | undefined>;
+  /**
    * Broadcasts what nobody sees through, because an earlier process signed it, its caller gave up, or a reorganisation took it
    * out of its block, and waits for it. To be called at the start and now and then.
    */
@@ -101,6 +107,11 @@ export function createTransactionQueue(given: TransactionQueueOptions): Transact
 
   return {
     resume: () => tracker.waitForAll(),
+    async follow(purpose) {
+      await loadOnce();
+      const earlier = await ledger.getTransaction(purpose);
+      return earlier === undefined || earlier.status === 'reverted' ? undefined : tracker.wait(earlier);
+    },
     send(request) {
       const { purpose } = request;
       const shared = underWay.get(purpose);

@@ -92,6 +92,30 @@ function expectEachOnce(jobs: readonly string[]): void {
   expect(books.run('listUnfinishedTransactions', address)).toEqual([]);
 }
 
+describe('what an earlier process signed', () => {
+  it('is followed to its end by its purpose, and nothing else is signed', async () => {
+    const dying = queueWith({ receiptTimeoutMs: 5 });
+    await expect(dying.send(request('pay:1'))).rejects.toThrow(expect.objectContaining({ code: 'chain_unavailable' }));
+    const queue = queueWith();
+    const following = queue.follow('pay:1');
+    mineEvery(5);
+    const transactionHash = (await following)?.transactionHash;
+    expect(node.mined).toEqual([transactionHash]);
+    // Again, from its success; and what nobody signed.
+    expect(await queueWith().follow('pay:1')).toMatchObject({ transactionHash });
+    expect(await queue.follow('pay:2')).toBeUndefined();
+    expectEachOnce(['pay:1']);
+  });
+
+  it('and came to nothing is not signed again', async () => {
+    await expect(queueWith({ receiptTimeoutMs: 5 }).send(request('pay:1'))).rejects.toThrow();
+    const id = books.run('getTransaction', 'pay:1')?.id ?? 0;
+    books.run('finishTransaction', { id, status: 'reverted' });
+    expect(await queueWith().follow('pay:1')).toBeUndefined();
+    expect(books.run('nextNonce', address)).toBe(1);
+  });
+});
+
 describe('many transactions at once', () => {
   it('a call that needs more gas than it may cost is refused, and takes no nonce', async () => {
     mineEvery(5);

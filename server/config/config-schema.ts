@@ -140,7 +140,8 @@ export const configFileSchema = z.strictObject({
     .strictObject({
       suggestedDeposit: decimal.default('5'),
       challengeTtlSeconds: count(86_400).default(3600),
-      // What is offered and taken, in this order; free routes need none.
+      // What is offered and taken, in this order; free routes need none. A payment by x402 or evm/charge costs the relay a transaction,
+      // however little its call is charged: set `request` in the prices to cover it, or leave these out.
       methods: z
         .array(z.enum(paymentMethodNames))
         .min(1)

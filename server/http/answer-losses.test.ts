@@ -23,7 +23,11 @@ beforeEach(async () => {
     operatorToken: 'secret',
     ledger: {
       getPayment: (id: `0x${string}`) => Promise.resolve(books.get(id)),
-      listLosses: () => Promise.resolve([...books.values()].filter(({ state }) => state === 'lost')),
+      listLosses: ({ after, limit }: { after?: `0x${string}`; limit: number }) => {
+        const losses = [...books.values()].filter(({ state }) => state === 'lost');
+        const start = losses.findIndex(({ paymentId }) => paymentId === after) + 1;
+        return Promise.resolve(losses.slice(start, start + limit));
+      },
       forgivePayment: (id: `0x${string}`) => Promise.resolve(void books.set(id, { ...lost, state: 'forgiven' })),
     },
   };
@@ -75,6 +79,19 @@ describe('losses', () => {
     expect((await ask('/v1/operator/losses', { token: 'guess' })).status).toBe(403);
   });
 
+  it('are listed page by page', async () => {
+    const ids = Array.from({ length: 1_000 }, (_, at): `0x${string}` => `0x${String(at).padStart(64, 'a')}`);
+    for (const paymentId of ids) books.set(paymentId, { ...lost, paymentId });
+    const listed: unknown[] = [];
+    for (let path: string | undefined = '/v1/operator/losses'; path !== undefined;) {
+      const { body } = (await ask(path)) as { body: { losses: { paymentId: string }[]; next: string | null } };
+      listed.push(...body.losses.map(({ paymentId }) => paymentId));
+      path = body.next === null ? undefined : `/v1/operator/losses?after=${body.next}`;
+    }
+    expect(listed).toEqual([lost.paymentId, ...ids]);
+    expect(await ask('/v1/operator/losses?after=0x12')).toEqual({ status: 400, body: { code: 'invalid_request' } });
+  });
+
   it('are forgiven by the operator', async () => {
     const path = `/v1/operator/losses/${lost.paymentId}/forgive`;
     expect((await ask(path, { method: 'POST', token: 'guess' })).status).toBe(403);
@@ -82,7 +99,7 @@ describe('losses', () => {
     const forgiven = { status: 200, body: { paymentId: lost.paymentId, status: 'forgiven' } };
     expect(await ask(path, { method: 'POST' })).toEqual(forgiven);
     expect(await ask(path, { method: 'POST' })).toEqual(forgiven);
-    expect((await ask('/v1/operator/losses')).body).toEqual({ losses: [] });
+    expect((await ask('/v1/operator/losses')).body).toEqual({ losses: [], next: null });
   });
 
   it('are only what is lost', async () => {

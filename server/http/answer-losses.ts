@@ -1,4 +1,5 @@
 import type { RequestHandler } from 'express';
+import { isHex, type Hex } from '../../protocol/bytes/hex.ts';
 import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
 import type { BackgroundLedger } from '../ledger/background-ledger.ts';
 import { readPaymentId } from './answer-payment.ts';
@@ -10,23 +11,37 @@ export interface LossesDeps {
   operatorToken: string;
 }
 
+const pageSize = 1_000;
+
 /**
- * `GET /v1/operator/losses`: `{losses: […]}`, what was delivered and could not be taken, oldest first, at most 1,000. Amounts as
- * decimal strings. As long as one stands here, its payer is refused.
+ * `GET /v1/operator/losses?after={paymentId}`: `{losses: […], next}`, what was delivered and could not be taken, oldest first, 1,000
+ * at a time; `next` is the `after` of the next page, null at the end. Amounts as decimal strings. As long as one stands here, its
+ * payer is refused.
  *
- * @throws AutoPayError `forbidden`
+ * @throws AutoPayError `forbidden`, `invalid_request`
  */
 export function createLossesHandler({ ledger, operatorToken }: LossesDeps): RequestHandler {
   return async (request, response) => {
     requireOperator(request, operatorToken);
-    const losses = (await ledger.listLosses()).map(
+    const after = readAfter(request.url);
+    const page = await ledger.listLosses({ ...(after !== undefined && { after }), limit: pageSize });
+    const losses = page.map(
       ({ paymentId, kind, payer, token, captured, charge, callId, lossReason, validBefore, chargedAtMs }) => ({
         ...{ paymentId, kind, payer, token, captured: captured.toString(), charge: charge.toString() },
         ...{ callId, reason: lossReason, retriedUntil: validBefore, chargedAtMs },
       }),
     );
-    response.setHeader('cache-control', 'no-store').json({ losses });
+    const next = page.length < pageSize ? null : (page.at(-1)?.paymentId ?? null);
+    response.setHeader('cache-control', 'no-store').json({ losses, next });
   };
+}
+
+function readAfter(url: string): Hex | undefined {
+  const value = new URL(url, 'http://relay').searchParams.get('after');
+  if (value === null) return undefined;
+  if (isHex(value, 32)) return value.toLowerCase() as Hex;
+  const message = 'after has to be a payment id, the next of the page before it.';
+  throw new AutoPayError('invalid_request', message, { param: 'after' });
 }
 
 /**

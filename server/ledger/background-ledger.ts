@@ -287,8 +287,15 @@ export interface BackgroundLedger {
   losePayment(result: { paymentId: Hex; reason: string }): Promise<void>;
   /** The operator gives a lost payment up, and the payer may call again. */
   forgivePayment(paymentId: Hex): Promise<void>;
-  /** Payments that are lost, oldest charge first; at most 1,000. */
-  listLosses(): Promise<DuePayment[]>;
+  /** Payments that are lost, oldest charge first, those that came after `after`; at most 1,000 at a time. */
+  listLosses(page: { after?: Hex; limit: number }): Promise<DuePayment[]>;
+  /** Losses that may still be settled (`retriedUntilSeconds`), in the order of their ids; at most 10,000 at a time. */
+  listRetriedLosses(page: { nowSeconds: number; after?: Hex; limit: number }): Promise<Hex[]>;
+  /**
+   * Losses and forgiven payments whose `pay:` or `attribute:` transaction is signed, or has succeeded: their money may come, or
+   * is there. In the order of their ids, at most 10,000 at a time.
+   */
+  listCarriedPayments(page: { after?: Hex; limit: number }): Promise<Hex[]>;
   /**
    * Makes a booking of settled direct payments of one token, oldest first, at most `maxPayments`; undefined if none waits.
    * Payments by allowance are never among them: their transaction has paid the provider.

@@ -88,7 +88,9 @@ function createBackground(worker: GroupWorker): BackgroundLedger {
     settlePayment: (result) => worker.call('settlePayment', result),
     losePayment: (result) => worker.call('losePayment', result),
     forgivePayment: (paymentId) => worker.call('forgivePayment', paymentId),
-    listLosses: () => worker.call('listLosses', undefined),
+    listLosses: (page) => worker.call('listLosses', page),
+    listRetriedLosses: (page) => worker.call('listRetriedLosses', page),
+    listCarriedPayments: (page) => worker.call('listCarriedPayments', page),
     openPaymentBooking: (options) => worker.call('openPaymentBooking', options),
     getSpending: (scopes) => worker.call('getSpending', scopes),
     async listSpending(options) {

@@ -4,15 +4,26 @@ import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
 import type { DirectPaymentKind } from '../../protocol/payments/payment-id.ts';
 import { formatCallId } from '../../protocol/receipt/call-id.ts';
 import type { DuePayment, PaymentState, StoredPayment } from './background-ledger.ts';
+import { mostRetrySeconds } from './retried-until.ts';
 import { amountOf, bytesOf, hexOf, numberOf, textOf, type Row } from './rows.ts';
+
+/** A page of payment ids, in their order. */
+export interface IdPage {
+  after?: Hex;
+  limit: number;
+}
 
 /** What becomes of charged payments: the rows of `direct_payments` from `due` on. */
 export interface SettlementStore {
   settle(paymentId: Hex, transactionHash: Hex): void;
   lose(paymentId: Hex, reason: string): void;
   forgive(paymentId: Hex): void;
-  /** Due or lost payments, oldest charge first. */
-  list(state: 'due' | 'lost', limit: number): DuePayment[];
+  /** Due or lost payments, oldest charge first; none after a payment that is unknown. */
+  list(state: 'due' | 'lost', page: { after?: Hex; limit: number }): DuePayment[];
+  /** Losses that may still be settled at a time, by their ids. */
+  listRetried(page: IdPage & { nowSeconds: number }): Hex[];
+  /** Losses and forgiven payments that have a transaction which did not revert, by their ids. */
+  listCarried(page: IdPage): Hex[];
   /** One payment that is due or lost. */
   findUnsettled(paymentId: Hex): DuePayment | undefined;
   count(state: 'due' | 'lost'): number;
@@ -44,6 +55,11 @@ function dueOf(row: Row): DuePayment {
   return { ...paymentOf(row), chargedAtMs, model: textOf(row, 'model'), provider: textOf(row, 'provider') };
 }
 
+/** What every id of a first page is above. */
+function afterOf(after: Hex | undefined): Uint8Array {
+  return after === undefined ? new Uint8Array() : fromHex(after, 32);
+}
+
 /** Makes the check that an update changed its one payment, or throws what state that is in. */
 export function createRequireChange(find: (paymentId: Hex) => StoredPayment | undefined) {
   return function requireChange({ changes }: StatementResultingChanges, paymentId: Hex, to: PaymentState): void {
@@ -71,6 +87,21 @@ export function createSettlementStore(
   const selectUnsettled = db.prepare(
     `${unsettled} WHERE p.state = ? AND p.state IN ('due', 'lost') ORDER BY p.charged_at_ms, c.log_index LIMIT ?`,
   );
+  const selectNext = db.prepare(
+    `${unsettled} WHERE p.state = ? AND p.state IN ('due', 'lost') AND (p.charged_at_ms, c.log_index) > (
+       SELECT q.charged_at_ms, d.log_index FROM direct_payments q JOIN charges d USING (call_id) WHERE q.payment_id = ?)
+     ORDER BY p.charged_at_ms, c.log_index LIMIT ?`,
+  );
+  const selectRetried = db.prepare(
+    `SELECT payment_id FROM direct_payments WHERE state = 'lost' AND state IN ('lost', 'forgiven') AND payment_id > ?
+       AND min(ifnull(valid_before_seconds, ?), charged_at_ms / 1000 + ?) > ? ORDER BY payment_id LIMIT ?`,
+  );
+  const selectCarried = db.prepare(
+    `SELECT payment_id FROM direct_payments p WHERE p.state IN ('lost', 'forgiven') AND p.payment_id > ? AND EXISTS (
+       SELECT 1 FROM transactions t WHERE t.status <> 'reverted'
+         AND t.purpose IN ('pay:0x' || lower(hex(p.payment_id)), 'attribute:0x' || lower(hex(p.payment_id))))
+     ORDER BY p.payment_id LIMIT ?`,
+  );
   const selectOne = db.prepare(`${unsettled} WHERE p.payment_id = ? AND p.state IN ('due', 'lost')`);
   const count = db.prepare(
     `SELECT count(*) AS count FROM direct_payments WHERE state = ? AND state IN ('due', 'lost')`,
@@ -87,7 +118,15 @@ export function createSettlementStore(
       requireChange(lose.run(reason, fromHex(paymentId, 32)), paymentId, 'lost');
     },
     forgive: (paymentId) => requireChange(forgive.run(fromHex(paymentId, 32)), paymentId, 'forgiven'),
-    list: (state, limit) => selectUnsettled.all(state, limit).map(dueOf),
+    list: (state, { after, limit }) =>
+      (after === undefined ? selectUnsettled.all(state, limit) : selectNext.all(state, fromHex(after, 32), limit)).map(
+        dueOf,
+      ),
+    listRetried: ({ after, limit, nowSeconds }) =>
+      selectRetried
+        .all(afterOf(after), Number.MAX_SAFE_INTEGER, mostRetrySeconds, nowSeconds, limit)
+        .map((row) => hexOf(row, 'payment_id')),
+    listCarried: ({ after, limit }) => selectCarried.all(afterOf(after), limit).map((row) => hexOf(row, 'payment_id')),
     findUnsettled(paymentId) {
       const row = selectOne.get(fromHex(paymentId, 32));
       return row === undefined ? undefined : dueOf(row);

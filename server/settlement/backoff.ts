@@ -1,7 +1,7 @@
 /** Says whose turn it is among what is tried again and again. */
 export interface Backoff {
   /** Those of `names` whose turn it is; their next wait is twice as long. What is not among `names` is forgotten. */
-  take(names: readonly string[]): ReadonlySet<string>;
+  take<Name extends string>(names: readonly Name[]): ReadonlySet<Name>;
 }
 
 /** Makes a backoff whose waits grow from `firstMs` to `mostMs`; what is new has its turn at once. It lasts as long as the process. */
@@ -9,9 +9,9 @@ export function createBackoff(options: { firstMs: number; mostMs: number; nowMs:
   const { firstMs, mostMs, nowMs } = options;
   let waits = new Map<string, { waitMs: number; atMs: number }>();
   return {
-    take(names) {
+    take<Name extends string>(names: readonly Name[]) {
       const now = nowMs();
-      const turns = new Set<string>();
+      const turns = new Set<Name>();
       const next: typeof waits = new Map();
       for (const name of names) {
         const known = waits.get(name);

@@ -72,7 +72,7 @@ export function readReceived(
 /** The payer's doing where the money of its payment did not come whole; undefined where it did. */
 export function judgeReceived(
   received: bigint,
-  { captured }: DuePayment,
+  { captured }: Pick<DuePayment, 'captured'>,
 ): Extract<Judgement, { kind: 'lost' }> | undefined {
   return received < captured ? lost(`the desk received ${received} of it, less than ${captured}`) : undefined;
 }

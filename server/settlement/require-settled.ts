@@ -19,7 +19,7 @@ export async function requireSettled(settlement: Pick<SettlementQueue, 'settle'>
   }
   throw new AutoPayError(
     'settlement_failed',
-    'The payment could not be taken, so the answer is withheld. Make sure that the wallet can pay, and send the same request with the same payment again.',
+    'The payment could not be taken, so the answer is withheld. Make sure that the wallet can pay, and send the same request with the same payment again; it is tried once a minute at most.',
     { facts },
   );
 }

@@ -12,6 +12,7 @@ import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
 import { exactProxyAddress } from '../../protocol/x402/addresses.ts';
 import type { TransactionRequest } from '../chain/send-queued-transactions.ts';
 import type { DuePayment } from '../ledger/background-ledger.ts';
+import { retriedUntilSeconds } from '../ledger/retried-until.ts';
 import type { JudgeOptions } from './judge-failure.ts';
 import { describePayment, type TokenPayment } from './payment-payload.ts';
 import { createSettlementQueue, type PaymentSubmitter, type SettlementQueueOptions } from './settlement-queue.ts';
@@ -66,6 +67,8 @@ export interface ChainWorld {
   /** Whether the payer's side of the settlement would still go through. */
   isPayable: boolean;
   isDown: boolean;
+  /** Whether its events are too long ago to be found. */
+  isLongAgo: boolean;
   /** The transaction that brought the money without us. */
   submission: 'none' | 'to the desk' | 'to somebody else';
 }
@@ -120,7 +123,7 @@ export function fakeChain(world: ChainWorld): JudgeOptions['client'] {
         const isOurs = eventName.startsWith('Payment');
         const isThere = isOurs ? world.received > 0n && eventName === 'PaymentAccepted' : world.submission !== 'none';
         // It lies some queries back.
-        return isThere && fromBlock <= 100n ? [{ transactionHash: submissionHash }] : [];
+        return isThere && !world.isLongAgo && fromBlock <= 100n ? [{ transactionHash: submissionHash }] : [];
       }),
     getTransactionReceipt: () => answer(() => ({ logs: submissionLogs(world) }) as unknown as TransactionReceipt),
   };
@@ -130,12 +133,14 @@ export function fakeChain(world: ChainWorld): JudgeOptions['client'] {
 /** A settlement queue with books in memory, on a chain and a transaction queue that the test sets. */
 export function createSettlementFixture(payments: DuePayment[], options: { submitter?: PaymentSubmitter } = {}) {
   const world: ChainWorld = {
-    ...{ balance: 10_000n, allowance: 10_000n, isUsed: false, isPayable: true, isDown: false },
+    ...{ balance: 10_000n, allowance: 10_000n, isUsed: false, isPayable: true, isDown: false, isLongAgo: false },
     ...{ received: 0n, arrives: 1_000n, code: undefined, submission: 'none' },
   };
   const clock = { nowMs };
   const books = new Map(payments.map((payment) => [payment.paymentId, payment]));
   const sent: TransactionRequest[] = [];
+  /** What an earlier process signed, by its purpose. */
+  const signed = new Map<string, () => Promise<Pick<TransactionReceipt, 'transactionHash' | 'blockNumber'>>>();
   const logged: { level: string; facts: object; message: string }[] = [];
   const update = (paymentId: Hex, changes: Partial<DuePayment>) => {
     const payment = books.get(paymentId);
@@ -143,12 +148,20 @@ export function createSettlementFixture(payments: DuePayment[], options: { submi
     return Promise.resolve();
   };
   const list = (state: DuePayment['state']) => [...books.values()].filter((payment) => payment.state === state);
+  const idsOf = (payments: DuePayment[]) => payments.map(({ paymentId }) => paymentId);
   const log = (level: string) => (facts: object, message: string) => void logged.push({ level, facts, message });
   const ledger: SettlementQueueOptions['ledger'] = {
     getPayment: (id) => Promise.resolve(books.get(id)),
     getDuePayment: (id) => Promise.resolve([...list('due'), ...list('lost')].find(({ paymentId }) => paymentId === id)),
     listDuePayments: ({ limit }) => Promise.resolve(list('due').slice(0, limit)),
-    listLosses: () => Promise.resolve(list('lost')),
+    listRetriedLosses: ({ nowSeconds }) =>
+      Promise.resolve(idsOf(list('lost').filter((loss) => nowSeconds < retriedUntilSeconds(loss)))),
+    listCarriedPayments: () =>
+      Promise.resolve(
+        idsOf([...list('lost'), ...list('forgiven')]).filter(
+          (id) => signed.has(`pay:${id}`) || signed.has(`attribute:${id}`),
+        ),
+      ),
     countPayments: () => Promise.resolve({ due: list('due').length, lost: list('lost').length }),
     settlePayment: ({ paymentId, transactionHash }) => update(paymentId, { state: 'settled', transactionHash }),
     losePayment: ({ paymentId, reason }) => update(paymentId, { state: 'lost', lossReason: reason }),
@@ -167,13 +180,14 @@ export function createSettlementFixture(payments: DuePayment[], options: { submi
         sent.push(request);
         return (await hooks.send(request)) as TransactionReceipt;
       },
+      follow: async (purpose) => (await signed.get(purpose)?.()) as TransactionReceipt | undefined,
     },
     log: { info: log('info'), warn: log('warn'), error: log('error') },
     nowMs: () => clock.nowMs,
     waitMs: 50,
   });
   return Object.assign(hooks, {
-    ...{ clock, world, books, sent, logged, queue },
+    ...{ clock, world, books, sent, signed, logged, queue },
     stateOf: (payment: DuePayment) => books.get(payment.paymentId),
   });
 }

@@ -263,3 +263,82 @@ describe('a facilitator outside', () => {
     expect(submit).toHaveBeenCalledOnce();
   });
 });
+
+describe('what an earlier process signed', () => {
+  const hash = `0x${'ee'.repeat(32)}` as const;
+  const mined = () => Promise.resolve({ transactionHash: hash, blockNumber: 20_000n });
+  const long = { validBefore: nowMs / 1_000 - 1, lossReason: 'poor' };
+
+  it.each([
+    ['pay', 'lost'],
+    ['pay', 'forgiven'],
+    ['attribute', 'lost'],
+    ['attribute', 'forgiven'],
+  ] as const)('%s: a payment that is %s, past its time, is settled by it', async (purpose, state) => {
+    const payment = duePayment('eip3009', { state, ...long });
+    const subject = createSettlementFixture([payment]);
+    subject.world.received = payment.captured;
+    subject.signed.set(`${purpose}:${payment.paymentId}`, mined);
+    await subject.queue.settleCarried();
+    expect(subject.stateOf(payment)).toMatchObject({ state: 'settled', transactionHash: hash });
+    expect(subject.sent).toEqual([]);
+  });
+
+  it('leaves a payment as it is where it reverted, brought too little, or is in no block', async () => {
+    const payment = duePayment('eip3009', { state: 'forgiven', ...long });
+    const subject = createSettlementFixture([payment]);
+    const { paymentId } = payment;
+    subject.world.received = payment.captured - 1n;
+    subject.signed.set(`attribute:${paymentId}`, mined);
+    for (const error of [reverted(), new AutoPayError('chain_unavailable', 'in no block yet')]) {
+      subject.signed.set(`pay:${paymentId}`, () => Promise.reject(error));
+      await subject.queue.settleCarried();
+      subject.clock.nowMs += 3_600_000;
+    }
+    expect(subject.stateOf(payment)).toEqual(payment);
+    expect(subject.sent).toEqual([]);
+    subject.signed.set(`pay:${paymentId}`, mined);
+    await subject.queue.settleCarried();
+    expect(subject.stateOf(payment)?.state).toBe('settled');
+  });
+
+  it('is looked at less and less often', async () => {
+    const payment = duePayment('permit2-upto', { state: 'forgiven', ...long });
+    const { queue, signed, clock } = createSettlementFixture([payment]);
+    const look = vi.fn(() => Promise.reject(reverted()));
+    signed.set(`pay:${payment.paymentId}`, look);
+    for (let minute = 0; minute < 63; minute += 1) {
+      await queue.settleCarried();
+      clock.nowMs += 60_000;
+    }
+    expect(look).toHaveBeenCalledTimes(6);
+  });
+
+  it('tells by what a due payment was settled, where the chain no longer does', async () => {
+    const payment = duePayment();
+    const subject = createSettlementFixture([payment]);
+    Object.assign(subject.world, { isUsed: true, received: 1_000n, isLongAgo: true });
+    subject.send = () => Promise.reject(reverted());
+    expect(await subject.queue.settle(payment.paymentId)).toEqual({ state: 'pending' });
+    subject.signed.set(`attribute:${payment.paymentId}`, mined);
+    expect(await subject.queue.settle(payment.paymentId)).toEqual({ state: 'settled', transactionHash: hash });
+  });
+});
+
+it('a loss whose call is repeated is tried at once, and then once a minute', async () => {
+  const payment = duePayment();
+  const subject = createSettlementFixture([payment]);
+  const works = subject.send;
+  Object.assign(subject.world, { balance: 0n, isPayable: false });
+  subject.send = () => Promise.reject(reverted());
+  const repeat = () => subject.queue.settle(payment.paymentId);
+  const lost = { state: 'lost', reason: expect.stringContaining('holds 0') as string };
+  for (let repeats = 0; repeats < 20; repeats += 1) expect(await repeat()).toEqual(lost);
+  // One for the call itself, and one for its repeats.
+  expect(subject.sent).toHaveLength(2);
+  subject.send = works;
+  subject.clock.nowMs += 59_999;
+  expect(await repeat()).toEqual(lost);
+  subject.clock.nowMs += 1;
+  expect(await repeat()).toEqual({ state: 'settled', transactionHash: paid });
+});

@@ -3,9 +3,8 @@ import type { Hex } from '../../protocol/bytes/hex.ts';
 import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
 import type { JobLog } from '../chain/job-log.ts';
 import { isReverted, type TransactionQueue } from '../chain/send-queued-transactions.ts';
-import type { BackgroundLedger, DuePayment } from '../ledger/background-ledger.ts';
+import type { BackgroundLedger, DuePayment, StoredPayment } from '../ledger/background-ledger.ts';
 import { describeError } from '../log.ts';
-import { retriedUntilSeconds } from '../ledger/retried-until.ts';
 import { buildAttribution, buildSettlement } from './build-settlement.ts';
 import { createBackoff } from './backoff.ts';
 import {
@@ -16,7 +15,10 @@ import {
   type JudgeOptions,
   type Judgement,
 } from './judge-failure.ts';
+import { createRepeatLimit } from './limit-repeats.ts';
 import type { TokenPayment } from './payment-payload.ts';
+import { seeThrough } from './see-through.ts';
+import { listAllIds, workInTurn } from './work-in-turn.ts';
 
 /** How far a payment is. */
 export type SettlementOutcome =
@@ -37,7 +39,7 @@ export interface SettlementState {
 export interface SettlementQueue {
   /**
    * Settles a payment whose charge is durable, and waits for it, for a bounded time. Idempotent; what is still pending then goes
-   * on by itself, also after a restart.
+   * on by itself, also after a restart. What is lost is tried at once, but for each payment at most once a minute.
    *
    * @throws AutoPayError `not_found` if nothing was charged to such a payment
    */
@@ -49,6 +51,11 @@ export interface SettlementQueue {
    * until it ends or is 30 days old.
    */
   retryLosses(): Promise<void>;
+  /**
+   * Sees through what was signed for losses and forgiven payments, so that money which comes after all is settled, booked and given
+   * back: their own attempt may have ended with an earlier process. It signs nothing new. Each less and less often, as losses.
+   */
+  settleCarried(): Promise<void>;
   /** As of the last run of `settleDue`. */
   state(): SettlementState;
   /** Resolves when nothing is under way; end the transaction queue's waiting first. */
@@ -71,12 +78,13 @@ export interface SettlementQueueOptions extends JudgeOptions {
     | 'getPayment'
     | 'getDuePayment'
     | 'listDuePayments'
-    | 'listLosses'
+    | 'listRetriedLosses'
+    | 'listCarriedPayments'
     | 'settlePayment'
     | 'losePayment'
     | 'countPayments'
   >;
-  queue: Pick<TransactionQueue, 'send'>;
+  queue: Pick<TransactionQueue, 'send' | 'follow'>;
   /** Instead of the relay's own transaction, for what the payer authorised anybody to send. */
   submitter?: PaymentSubmitter | undefined;
   log: JobLog;
@@ -89,20 +97,23 @@ const maxPaymentsPerRun = 1_000;
 const settledAtOnce = 64;
 /** Lost payments are tried again by so many at once. */
 const retriesAtOnce = 8;
+/** How soon a lost payment is tried again, by itself and by who repeats its call. */
+const retryMs = 60_000;
 
 /** The settlement worker. There MUST be one for each transaction queue. */
 export function createSettlementQueue(options: SettlementQueueOptions): SettlementQueue {
   const { ledger, log, waitMs = 15_000 } = options;
   const underWay = new Map<Hex, Promise<SettlementOutcome>>();
-  const backoff = createBackoff({ firstMs: 60_000, mostMs: 3_600_000, nowMs: options.nowMs });
+  const pace = { firstMs: retryMs, mostMs: 3_600_000, nowMs: options.nowMs };
+  const [lossBackoff, carriedBackoff] = [createBackoff(pace), createBackoff(pace)];
+  const mayRepeat = createRepeatLimit({ everyMs: retryMs, nowMs: options.nowMs });
   let state: SettlementState = { due: 0, lost: 0 };
 
   /** One attempt at a time for each payment; all who ask share it. It never rejects. */
-  function attempt(payment: DuePayment): Promise<SettlementOutcome> {
-    const { paymentId } = payment;
+  function attempt(paymentId: Hex, work: () => Promise<SettlementOutcome>): Promise<SettlementOutcome> {
     const current = underWay.get(paymentId);
     if (current !== undefined) return current;
-    const started = attemptOnce(options, payment)
+    const started = work()
       .catch((error: unknown): SettlementOutcome => {
         log.warn({ paymentId, error: describeError(error) }, 'a settlement is pending and will be tried again');
         return { state: 'pending' };
@@ -112,30 +123,40 @@ export function createSettlementQueue(options: SettlementQueueOptions): Settleme
     return started;
   }
 
-  async function attemptAll(payments: readonly DuePayment[], atOnce: number): Promise<void> {
-    for (let start = 0; start < payments.length; start += atOnce) {
-      await Promise.all(payments.slice(start, start + atOnce).map(attempt));
-    }
+  function attemptDue(payment: DuePayment): Promise<SettlementOutcome> {
+    return attempt(payment.paymentId, () => attemptOnce(options, payment));
+  }
+
+  async function settleOne(paymentId: Hex): Promise<SettlementOutcome> {
+    const payment = await ledger.getDuePayment(paymentId);
+    if (payment === undefined) return tellEnded(options, paymentId);
+    const isNew = !underWay.has(paymentId);
+    if (isNew && payment.state === 'lost' && !mayRepeat(paymentId)) return tellLost(payment);
+    return waitFor(attemptDue(payment), waitMs);
   }
 
   return {
     async settle(paymentId) {
       const current = underWay.get(paymentId);
       if (current !== undefined) return waitFor(current, waitMs);
-      const payment = await ledger.getDuePayment(paymentId);
-      return payment === undefined ? tellEnded(options, paymentId) : waitFor(attempt(payment), waitMs);
+      return settleOne(paymentId);
     },
     async settleDue() {
-      await attemptAll(await ledger.listDuePayments({ limit: maxPaymentsPerRun }), settledAtOnce);
+      await workInTurn(await ledger.listDuePayments({ limit: maxPaymentsPerRun }), settledAtOnce, attemptDue);
       state = await ledger.countPayments();
     },
     async retryLosses() {
-      const nowSeconds = options.nowMs() / 1_000;
-      const open = (await ledger.listLosses()).filter((loss) => nowSeconds < retriedUntilSeconds(loss));
-      const turns = backoff.take(open.map(({ paymentId }) => paymentId));
-      await attemptAll(
-        open.filter(({ paymentId }) => turns.has(paymentId)),
-        retriesAtOnce,
+      const nowSeconds = Math.floor(options.nowMs() / 1_000);
+      const open = await listAllIds((page) => ledger.listRetriedLosses({ ...page, nowSeconds }));
+      await workInTurn([...lossBackoff.take(open)], retriesAtOnce, async (paymentId) => {
+        const payment = await ledger.getDuePayment(paymentId);
+        if (payment !== undefined) await attemptDue(payment);
+      });
+    },
+    async settleCarried() {
+      const carried = await listAllIds((page) => ledger.listCarriedPayments(page));
+      await workInTurn([...carriedBackoff.take(carried)], settledAtOnce, (paymentId) =>
+        attempt(paymentId, () => settleCarried(options, paymentId)),
       );
     },
     state: () => state,
@@ -162,8 +183,19 @@ async function waitFor(attempt: Promise<SettlementOutcome>, waitMs: number): Pro
 async function tellEnded({ ledger }: SettlementQueueOptions, paymentId: Hex): Promise<SettlementOutcome> {
   const payment = await ledger.getPayment(paymentId);
   if (payment?.state === 'settled') return { state: 'settled', transactionHash: payment.transactionHash };
-  if (payment?.state === 'forgiven') return { state: 'lost', reason: payment.lossReason ?? 'it was given up' };
+  if (payment?.state === 'forgiven') return tellLost(payment);
   throw new AutoPayError('not_found', `Nothing was charged to a payment ${paymentId}.`);
+}
+
+function tellLost({ lossReason }: Pick<StoredPayment, 'lossReason'>): SettlementOutcome {
+  return { state: 'lost', reason: lossReason ?? 'it was given up' };
+}
+
+async function settleCarried(options: SettlementQueueOptions, paymentId: Hex): Promise<SettlementOutcome> {
+  const payment = await options.ledger.getPayment(paymentId);
+  if (payment?.state !== 'lost' && payment?.state !== 'forgiven') return tellEnded(options, paymentId);
+  const transactionHash = await seeThrough(options, payment);
+  return transactionHash === undefined ? tellLost(payment) : recordSettled(options, payment, transactionHash);
 }
 
 async function attemptOnce(options: SettlementQueueOptions, payment: DuePayment): Promise<SettlementOutcome> {
@@ -203,8 +235,12 @@ async function conclude(
       if (isNews) log.error({ paymentId, payer, amount: String(captured), reason }, 'a payment is lost');
       return { state: 'lost', reason };
     }
-    case 'open':
+    case 'open': {
+      // What the chain no longer tells, the ledger may know.
+      const transactionHash = await seeThrough(options, payment);
+      if (transactionHash !== undefined) return recordSettled(options, payment, transactionHash);
       throw new AutoPayError('transaction_reverted', `The chain refuses payment ${paymentId}: ${judgement.reason}.`);
+    }
   }
 }
 
@@ -229,10 +265,10 @@ async function attribute(
 
 async function recordSettled(
   { ledger, log }: SettlementQueueOptions,
-  { paymentId, state }: DuePayment,
+  { paymentId, state }: Pick<StoredPayment, 'paymentId' | 'state'>,
   transactionHash: Hex,
 ): Promise<SettlementOutcome> {
   await ledger.settlePayment({ paymentId, transactionHash });
-  if (state === 'lost') log.warn({ paymentId, transactionHash }, 'a lost payment is settled after all');
+  if (state !== 'due') log.warn({ paymentId, transactionHash }, `a ${state} payment is settled after all`);
   return { state: 'settled', transactionHash };
 }

@@ -2,9 +2,10 @@ import { DatabaseSync } from 'node:sqlite';
 import { AutoPayError } from '../../../protocol/errors/auto-pay-error.ts';
 import { books } from './0001-books.ts';
 import { keys } from './0002-keys.ts';
+import { carriedPayments } from './0003-carried-payments.ts';
 
 /** Every migration, in order. Append only: number n brings a file from `user_version` n − 1 to n. */
-export const migrations: readonly string[] = [books, keys];
+export const migrations: readonly string[] = [books, keys, carriedPayments];
 
 /**
  * Brings a ledger file to the newest schema, each step in a transaction of its own.

@@ -16,6 +16,7 @@ import { createLogStore, type LogStore } from '../log-store.ts';
 import { createModelDayStore, type ModelDayStore } from '../model-day-store.ts';
 import { createPaymentBookingStore, type PaymentBookingStore } from '../payment-booking-store.ts';
 import { createPaymentStore, type PaymentStore } from '../payment-store.ts';
+import type { IdPage } from '../settlement-store.ts';
 import { createScopeStore, type ScopeStore } from '../scope-store.ts';
 import { createSpendingStore, type SpendingStore } from '../spending-store.ts';
 import { createStateStore, type StateStore } from '../state-store.ts';
@@ -135,8 +136,13 @@ export function createOperations(stores: Stores) {
     listPendingBookings: createListPendingBookings(stores),
     finishBooking: createFinishBooking(stores),
     listDuePayments: ({ limit }: { limit: number }): DuePayment[] =>
-      payments.list('due', Math.min(limit, maxPaymentsListed)),
-    listLosses: (): DuePayment[] => payments.list('lost', maxPaymentsListed),
+      payments.list('due', { limit: Math.min(limit, maxPaymentsListed) }),
+    listLosses: ({ after, limit }: IdPage): DuePayment[] =>
+      payments.list('lost', { ...(after !== undefined && { after }), limit: Math.min(limit, maxPaymentsListed) }),
+    listRetriedLosses: (page: IdPage & { nowSeconds: number }): Hex[] =>
+      payments.listRetried({ ...page, limit: Math.min(page.limit, maxListed) }),
+    listCarriedPayments: (page: IdPage): Hex[] =>
+      payments.listCarried({ ...page, limit: Math.min(page.limit, maxListed) }),
     getPayment: (paymentId: Hex) => payments.find(paymentId),
     getDuePayment: (paymentId: Hex) => payments.findUnsettled(paymentId),
     countPayments: () => ({ due: payments.count('due'), lost: payments.count('lost') }),

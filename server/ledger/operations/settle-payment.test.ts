@@ -1,7 +1,9 @@
+import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { zeroBytes32, type Hex } from '../../../protocol/bytes/hex.ts';
+import { toHex, zeroBytes32, type Hex } from '../../../protocol/bytes/hex.ts';
 import { someCharge, someDirectReserve, somePayment } from '../ledger-fixtures.ts';
 import type { DirectPayment } from '../ledger.ts';
+import { retriedUntilSeconds } from '../retried-until.ts';
 import { openTestBooks, type TestBooks } from '../test-books.ts';
 
 let books: TestBooks;
@@ -98,13 +100,13 @@ describe('a due payment', () => {
     for (const paymentId of [late, given]) books.run('losePayment', { paymentId, reason: 'balance gone' });
     books.run('losePayment', { paymentId: late, reason: `still gone ${'x'.repeat(2_000)}` });
     expect(books.run('listDuePayments', { limit: 9 })).toEqual([]);
-    expect(books.run('listLosses', undefined).map((loss) => loss.paymentId)).toEqual([late, given]);
+    expect(books.run('listLosses', { limit: 9 }).map((loss) => loss.paymentId)).toEqual([late, given]);
     expect(stored(late)?.lossReason).toHaveLength(1_024);
     expect(books.run('countPayments', undefined)).toEqual({ due: 0, lost: 2 });
     books.run('settlePayment', { paymentId: late, transactionHash: hashA });
     books.run('forgivePayment', given);
     books.run('forgivePayment', given);
-    expect(books.run('listLosses', undefined)).toEqual([]);
+    expect(books.run('listLosses', { limit: 9 })).toEqual([]);
     expect(stored(given)?.state).toBe('forgiven');
     expect(() => books.run('losePayment', { paymentId: given, reason: 'no' })).toThrow('it cannot become lost');
     expect(() => books.run('forgivePayment', late)).toThrow('it cannot become forgiven');
@@ -132,6 +134,71 @@ describe('a due payment', () => {
     expect(() => books.run('losePayment', { paymentId, reason: '' })).toThrow('it cannot become lost');
     expect(() => books.run('forgivePayment', hashA)).toThrow('has no payment');
     expect(stored(paymentId)?.state).toBe('reserved');
+  });
+});
+
+describe('losses', () => {
+  function lose(overrides: Partial<DirectPayment> = {}) {
+    const { paymentId } = charged(300n, overrides).payment;
+    books.run('losePayment', { paymentId, reason: 'balance gone' });
+    return paymentId;
+  }
+  /** Queues a transaction for a payment; undefined leaves it without an outcome. */
+  function queueFor(purpose: string, status?: 'succeeded' | 'reverted') {
+    const account: Hex = `0x${'a1'.repeat(20)}`;
+    const nonce = books.run('nextNonce', account) ?? 0;
+    const attempt = { hash: toHex(randomBytes(32)), raw: '0x02' as const, signedAtMs: 1 };
+    const queued = books.run('enqueueTransaction', { purpose, account, nonce, attempt });
+    if (queued !== undefined && status !== undefined) books.run('finishTransaction', { id: queued.id, status });
+  }
+  test('are listed page by page, in the order of their charges', () => {
+    const lost = [lose(), lose(), lose(), lose(), lose()];
+    const pages: Hex[][] = [];
+    for (let after: Hex | undefined; pages.length < 3; after = pages.at(-1)?.at(-1)) {
+      const page = books.run('listLosses', { ...(after !== undefined && { after }), limit: 2 });
+      pages.push(page.map(({ paymentId }) => paymentId));
+      // A page goes on behind a payment that is no loss any more.
+      if (pages.length === 1) books.run('forgivePayment', lost[1] ?? hashA);
+    }
+    expect(pages).toEqual([lost.slice(0, 2), lost.slice(2, 4), lost.slice(4)]);
+    expect(books.run('listLosses', { after: hashA, limit: 9 })).toEqual([]);
+  });
+
+  test('that have ended are not listed to be tried again', () => {
+    const ends = 4_000_000_000;
+    const never = lose({ kind: 'allowance', available: 10n ** 18n, validBefore: null });
+    const [late, soon] = [lose({ validBefore: ends }), lose({ validBefore: 1_000 })];
+    const given = lose({ validBefore: ends });
+    books.run('forgivePayment', given);
+    const { chargedAtMs } = books.run('getDuePayment', never) ?? { chargedAtMs: 0 };
+    const month = retriedUntilSeconds({ validBefore: null, chargedAtMs });
+    const at = (nowSeconds: number, page: { after?: Hex; limit: number } = { limit: 9 }) =>
+      books.run('listRetriedLosses', { nowSeconds, ...page });
+    expect(at(999)).toEqual([never, late, soon].toSorted());
+    expect(at(1_000)).toEqual([never, late].toSorted());
+    expect(at(month - 1)).toEqual([never, late].toSorted());
+    expect(at(month)).toEqual([]);
+    const [first, ...others] = at(999);
+    expect(at(999, { limit: 1 })).toEqual([first]);
+    expect(at(999, { after: first ?? hashA, limit: 9 })).toEqual(others);
+  });
+
+  test('and forgiven payments whose transaction may bring their money are listed', () => {
+    const [signed, succeeded, reverted, none] = [lose(), lose(), lose(), lose()];
+    const [given, settled] = [lose(), lose()];
+    queueFor(`pay:${signed}`);
+    queueFor(`attribute:${succeeded}`, 'succeeded');
+    queueFor(`pay:${reverted}`, 'reverted');
+    queueFor(`pay:${given}`, 'succeeded');
+    queueFor(`pay:${settled}`, 'succeeded');
+    books.run('forgivePayment', given);
+    books.run('settlePayment', { paymentId: settled, transactionHash: hashA });
+    const listed = books.run('listCarriedPayments', { limit: 9 });
+    expect(listed).toEqual([signed, succeeded, given].toSorted());
+    expect(listed).not.toContain(none);
+    const [first, ...others] = listed;
+    expect(books.run('listCarriedPayments', { limit: 1 })).toEqual([first]);
+    expect(books.run('listCarriedPayments', { after: first ?? hashA, limit: 9 })).toEqual(others);
   });
 });
 
