@@ -40,8 +40,8 @@ export function readContext(command: Command): CommandContext {
 }
 
 /**
- * The stack's wallet: its key comes from AUTOPAY_WALLET_KEY, or else from the stack's key file; its state is shared with the
- * sidecar's. It trusts the contracts and tokens that the stack names, and no others.
+ * The stack's wallet: its key comes from the environment, or else from the stack's key file (`readKey`); its state is shared with
+ * the sidecar's. It trusts the contracts and tokens that the stack names, and no others.
  * @throws AutoPayError `invalid_argument` if the stack has no such token.
  */
 export async function openStackWallet(
@@ -52,12 +52,12 @@ export async function openStackWallet(
     onReceipt?: (receipt: StoredReceipt) => void;
   } = {},
 ): Promise<Wallet> {
-  const [{ openWallet }, { readKey }] = await Promise.all([
+  const [{ openWallet }, { readWalletKey }] = await Promise.all([
     import('../client/open-wallet.ts'),
-    import('../client/read-key.ts'),
+    import('./read-wallet-key.ts'),
   ]);
   const { relayUrl, rpcUrl, contracts, wallet, dataDir } = stack;
-  const privateKey = await readKey({ keyFile: wallet.keyFile });
+  const privateKey = await readWalletKey({ keyFile: wallet.keyFile });
   const { symbol, ...rest } = options;
   const token = symbol === undefined ? {} : { token: findToken(stack, symbol).address };
   return openWallet({ relayUrl, rpcUrl, privateKey, contracts, stateDir: join(dataDir, 'client'), ...token, ...rest });

@@ -1,80 +1,26 @@
-import { execFile, spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { execFile } from 'node:child_process';
 import { chmod, cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startChainDouble, type ChainDouble } from '../client/testing/chain-double.ts';
-import { doubleCharge, doubleTerms, startRelayDouble, type RelayDouble } from '../client/testing/relay-double.ts';
-import { seedWallet, walletAddress, walletKey } from '../client/testing/seed-wallet.ts';
+import { doubleCharge, type RelayDouble } from '../client/testing/relay-double.ts';
+import { walletKey } from '../client/testing/seed-wallet.ts';
 import { listNetworks } from '../scripts/deploy/network-parameters.ts';
+import { runAutopay, startCliStack, type CliStack } from './testing/start-cli-stack.ts';
 
-// Relay and chain are doubles; the command line against the real ones is in test/e2e.
 const root = join(import.meta.dirname, '..');
+let stack: CliStack;
 let double: RelayDouble;
-let chain: ChainDouble;
 let dataDir: string;
 
-/** Contracts that paying has nothing to do with. */
-const otherContracts = [
-  ...['auditLog', 'modelBudgets'],
-  ...['paymentDesk', 'billingDisputes', 'agpt', 'governor', 'timelock'],
-];
-
 beforeAll(async () => {
-  double = await startRelayDouble();
-  chain = await startChainDouble();
-  dataDir = await mkdtemp(join(tmpdir(), 'autopay-cli-'));
-  const seeded = await seedWallet(double);
-  await cp(seeded.stateDir, join(dataDir, 'client'), { recursive: true });
-  await seeded.remove();
-  await writeFile(join(dataDir, 'wallet.key'), `${walletKey}\n`, { mode: 0o600 });
-  const { chainId, escrow, payee, token } = doubleTerms;
-  const stack = {
-    version: 1,
-    relayUrl: double.url,
-    sidecarUrl: 'http://127.0.0.1:1',
-    rpcUrl: chain.rpcUrl,
-    chainId,
-    deployedAtBlock: 1,
-    contracts: {
-      paymentChannels: escrow,
-      autoPayLLM: payee,
-      ...Object.fromEntries(otherContracts.map((name) => [name, `0x${'bd'.repeat(20)}`])),
-      priceOracle: doubleTerms.priceOracle,
-      priceBook: doubleTerms.priceBook,
-      keyRegistry: doubleTerms.keyRegistry,
-    },
-    tokens: { USDC: { address: token.address, decimals: 6 } },
-    wallet: { address: walletAddress, keyFile: 'wallet.key' },
-    operatorTokenFile: 'operator.token',
-    blocksDir: 'blocks',
-    dataDir,
-    pids: {},
-    ephemeral: true,
-  };
-  await writeFile(join(dataDir, 'stack.json'), JSON.stringify(stack), { mode: 0o600 });
+  stack = await startCliStack();
+  ({ double, dataDir } = stack);
 });
-afterAll(async () => {
-  await double.close();
-  await chain.close();
-  await rm(dataDir, { recursive: true, force: true });
-});
+afterAll(() => stack.stop());
 
-async function run(args: readonly string[], options: { file?: string; env?: Record<string, string> } = {}) {
-  const { AUTOPAY_WALLET_KEY: _, ...env } = process.env;
-  const child = spawn(process.execPath, [options.file ?? join(root, 'cli', 'main.ts'), ...args], {
-    env: { ...env, ...options.env },
-  });
-  let stdout = '';
-  let stderr = '';
-  child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
-  child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
-  const [code] = (await once(child, 'close')) as [number | null];
-  return { code, stdout, stderr };
-}
-
+const run = runAutopay;
 const here = () => ['--data-dir', dataDir];
 
 describe('autopay', () => {
@@ -114,6 +60,10 @@ describe('autopay', () => {
     expect(stdout).not.toMatch(/npx --no autopay (?!-- )/);
     for (const word of [
       'call',
+      'chat',
+      'spend',
+      'replay',
+      'wallet',
       'models',
       'channel',
       'limits',
@@ -128,6 +78,8 @@ describe('autopay', () => {
       'deploy',
       'Examples:',
       'AUTOPAY_WALLET_KEY',
+      'AUTOPAY_WALLET_FILE',
+      'AUTOPAY_WALLET_PASSWORD',
     ]) {
       expect(stdout).toContain(word);
     }
@@ -151,6 +103,7 @@ describe('autopay', () => {
     [['gov', 'propose', 'set-budget', 'm'], "missing required argument 'agpt'"],
     [['gov', 'vote', 'last'], "missing required argument 'choice'"],
     [['gov', 'propose', 'wish'], "unknown command 'wish'"],
+    [['replay'], "missing required argument 'callId'"],
     [['deploy', '--network', 'base'], "required option '--relay <address>' not specified"],
     [['deploy', '--network', 'bas', ...deployOptions], 'Allowed choices are base, baseSepolia, arbitrum,'],
     [['deploy', ...deployOptions], '--network is missing: choose one of base, baseSepolia, arbitrum,'],
@@ -269,7 +222,7 @@ describe('autopay against a stack', () => {
   );
 
   it('takes another chain only if something is known to be deployed there', async () => {
-    const { code, stdout } = await run(['budget', 'status', '--json', '--rpc-url', chain.rpcUrl]);
+    const { code, stdout } = await run(['budget', 'status', '--json', '--rpc-url', stack.chain.rpcUrl]);
     expect([code, JSON.parse(stdout)]).toMatchObject([
       1,
       { error: { code: 'invalid_configuration', message: expect.stringContaining('autopay deploy') } },

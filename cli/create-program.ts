@@ -4,17 +4,22 @@ import { addBudgetCommands } from './program/budget-commands.ts';
 import { addDisputeCommands } from './program/dispute-commands.ts';
 import { addGovernanceCommands } from './program/governance-commands.ts';
 import { addOperatorCommands } from './program/operator-commands.ts';
+import { addRecordCommands } from './program/record-commands.ts';
 import type { Action } from './program/run-command.ts';
 import { addWalletCommands } from './program/wallet-commands.ts';
+import { addWalletFileCommands } from './program/wallet-file-commands.ts';
 
 const examples = `
 Examples:
   npx --no autopay -- call "Say hello" --stream          pay for a call; the first one opens a channel
+  npx --no autopay -- chat                               talk with a model; each answer says what it cost
   npx --no autopay -- models                             what the relay sells, with prices
   npx --no autopay -- channel open --deposit 2.5         escrow 2.5 USDC for calls
   npx --no autopay -- channel status                     what is spent, signed and left
   npx --no autopay -- limits set --per-day 2             stop at 2 USDC of calls a day
   npx --no autopay -- keys create --name app             an API key that spends from this wallet
+  npx --no autopay -- spend --by model                   what calls have cost, by the wallet's own receipts
+  npx --no autopay -- wallet new                         a wallet of your own, in an encrypted keystore
   npx --no autopay -- audit verify last                  prove a call from the chain and the log's blocks alone
   npx --no autopay -- fsck                               recompute the relay's books from the raw data
   npx --no autopay -- budget status                      what each model may spend today, by vote
@@ -25,7 +30,8 @@ Examples:
 
 Without the "--", npm would take options such as --help for itself.
 The stack is found by its data folder (npm start writes stack.json there when it is ready). The wallet's key comes from
-AUTOPAY_WALLET_KEY, or from the stack's key file with mode 0600; it is never an argument.
+AUTOPAY_WALLET_KEY, or from the key file or keystore that AUTOPAY_WALLET_FILE names, or from the stack's key file; such files
+have mode 0600. A keystore's password is asked for, or comes from AUTOPAY_WALLET_PASSWORD. Neither is ever an argument.
 Exit codes: 0 done, 1 failed or not verified, 2 wrong usage.`;
 
 /**
@@ -43,6 +49,8 @@ export function createProgram(options: { onFailedVerdict: () => void }): Command
     if ((await action(readContext(command))) === false) options.onFailedVerdict();
   };
   addWalletCommands(program, run);
+  addRecordCommands(program, run);
+  addWalletFileCommands(program, run);
   addBudgetCommands(program, run);
   addGovernanceCommands(program, run);
   addDisputeCommands(program, run);

@@ -3,11 +3,11 @@ import { join } from 'node:path';
 import { createPublicClient, http } from 'viem';
 import { openDeployment, openSender, type OpenDeployment } from '../client/chain/open-deployment.ts';
 import { asChainError, type Sender } from '../client/chain/send-transaction.ts';
-import { readKey } from '../client/read-key.ts';
 import type { Deployment } from '../protocol/deployment/deployment-schema.ts';
 import { missingDeployment, parseDeployment } from '../protocol/deployment/parse-deployment.ts';
 import { AutoPayError } from '../protocol/errors/auto-pay-error.ts';
 import type { CommandContext } from './command-context.ts';
+import { readWalletKey } from './read-wallet-key.ts';
 
 /** Where `autopay deploy` writes what is deployed on which chain. */
 const addressesDir = join(import.meta.dirname, '..', 'addresses');
@@ -36,14 +36,14 @@ export async function openCommandDeployment(context: CommandContext, options: Ch
   return openDeployment(stack.rpcUrl, stack);
 }
 
-/** A sender with the wallet's key: AUTOPAY_WALLET_KEY, or without `--rpc-url` the stack's key file. */
+/** A sender with the wallet's key, as `readKey` finds it; the stack's key file counts only without `--rpc-url`. */
 export async function openCommandSender(
   context: CommandContext,
   options: ChainOptions,
   deployment: OpenDeployment,
 ): Promise<Sender> {
   const keyFile = options.rpcUrl === undefined ? (await context.stack()).wallet.keyFile : undefined;
-  return openSender(deployment, await readKey(keyFile === undefined ? {} : { keyFile }));
+  return openSender(deployment, await readWalletKey(keyFile === undefined ? {} : { keyFile }));
 }
 
 async function readPublished(rpcUrl: string): Promise<Deployment> {

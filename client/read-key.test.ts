@@ -1,8 +1,10 @@
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { encryptKeystoreJson } from 'ethers';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { readKey } from './read-key.ts';
+import { readKey, readKeyAddress } from './read-key.ts';
+import { walletAddress } from './testing/seed-wallet.ts';
 
 const key = `0x${'22'.repeat(32)}`;
 const environment = {};
@@ -42,5 +44,53 @@ describe('the wallet key', () => {
     await expect(readKey({ keyFile: join(folder, 'none'), environment })).rejects.toMatchObject({
       code: 'invalid_argument',
     });
+  });
+});
+
+describe('a keystore in the place of a key file', () => {
+  const password = 'correct horse';
+  beforeEach(async () => {
+    const account = { address: walletAddress, privateKey: key };
+    await writeFile(keyFile, await encryptKeystoreJson(account, password, { scrypt: { N: 2, r: 8, p: 1 } }));
+  });
+
+  it('opens with the password of the environment, or else with the owner’s answer', async () => {
+    expect(await readKey({ keyFile, environment: { AUTOPAY_WALLET_PASSWORD: password } })).toBe(key);
+    const asked: string[] = [];
+    const askPassword = async (file: string) => {
+      asked.push(file);
+      return password;
+    };
+    expect(await readKey({ keyFile, environment, askPassword })).toBe(key);
+    expect(asked).toEqual([keyFile]);
+  });
+
+  it('says what is missing where nobody can be asked', async () => {
+    await expect(readKey({ keyFile, environment })).rejects.toMatchObject({
+      code: 'invalid_argument',
+      message: `The keystore ${keyFile} has a password: set AUTOPAY_WALLET_PASSWORD.`,
+    });
+  });
+
+  it('tells its address without the password', async () => {
+    expect(await readKeyAddress({ keyFile, environment })).toEqual({ address: walletAddress, file: keyFile });
+    expect(await readKeyAddress({ environment: { AUTOPAY_WALLET_KEY: key } })).toEqual({
+      address: walletAddress,
+      file: null,
+    });
+  });
+
+  it('is refused where others can read it', async () => {
+    await chmod(keyFile, 0o640);
+    await expect(readKeyAddress({ keyFile, environment })).rejects.toMatchObject({ code: 'key_file_unsafe' });
+  });
+
+  it('comes from AUTOPAY_WALLET_FILE before the stack’s file, and after AUTOPAY_WALLET_KEY', async () => {
+    const other = join(folder, 'other.key');
+    const otherKey = `0x${'33'.repeat(32)}`;
+    await writeFile(other, otherKey, { mode: 0o600 });
+    expect(await readKey({ keyFile, environment: { AUTOPAY_WALLET_FILE: other } })).toBe(otherKey);
+    const both = { AUTOPAY_WALLET_FILE: other, AUTOPAY_WALLET_KEY: key };
+    expect(await readKey({ keyFile, environment: both })).toBe(key);
   });
 });

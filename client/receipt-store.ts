@@ -36,6 +36,8 @@ export type StoredReceipt = z.output<typeof storedReceiptSchema>;
  */
 export interface ReceiptStore {
   append(receipt: StoredReceipt): Promise<void>;
+  /** The newest receipt of each call, in the order in which the calls were first heard of. */
+  list(): Promise<StoredReceipt[]>;
   /** The newest receipt of a call, or undefined. */
   find(callId: string): Promise<StoredReceipt | undefined>;
   /** The receipt that came last, or undefined. */
@@ -62,6 +64,10 @@ export function openReceiptStore(stateDir: string): ReceiptStore {
       await mkdir(stateDir, { recursive: true, mode: 0o700 });
       // One write call in append mode: lines of several processes do not mix.
       await appendFile(file, `${JSON.stringify(receipt)}\n`, { mode: 0o600 });
+    },
+    async list() {
+      const receipts = (await readLines()).flatMap((line) => parseLine(line) ?? []);
+      return [...new Map(receipts.map((receipt) => [receipt.callId, receipt])).values()];
     },
     async find(callId) {
       const lines = await readLines();

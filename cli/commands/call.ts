@@ -87,8 +87,8 @@ async function ask(client: OpenAI, question: Question): Promise<string> {
   return answer;
 }
 
-/** Without --model, the cheapest one that costs something: a free one would not show a payment. */
-async function cheapestModel(wallet: Wallet): Promise<string> {
+/** Without a model named, the cheapest one that costs something: a free one would not show a payment. */
+export async function cheapestModel(wallet: Wallet): Promise<string> {
   const models = [...(await wallet.catalogue()).models.values()];
   const { address } = (await wallet.connect()).terms.token;
   const price = ({ rows }: (typeof models)[number]) => {

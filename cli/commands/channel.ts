@@ -1,5 +1,4 @@
 import { connectWalletChain } from '../../client/open-channel.ts';
-import { readKey } from '../../client/read-key.ts';
 import { formatAmount, parseAmount } from '../../client/token-amount.ts';
 import type { WalletChannel } from '../../client/wallet-state.ts';
 import type { RelayTerms } from '../../client/fetch-relay-terms.ts';
@@ -48,7 +47,7 @@ export async function runChannelStatus(context: CommandContext, options: { token
     });
     return;
   }
-  const privateKey = await readKey({ keyFile: stack.wallet.keyFile });
+  const { privateKey } = wallet.options;
   const onChain = await connectWalletChain({ rpcUrl: stack.rpcUrl, privateKey, terms }).readChannel(channel.channelId);
   const money = (amount: bigint) => formatAmount(amount, terms.token);
   context.print({

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { toFunctionSelector } from 'viem';
+import type { Hex } from '../../protocol/bytes/hex.ts';
 import { doubleTerms } from './relay-double.ts';
 
 /** A double of a chain's node. The real one is met in test/e2e. */
@@ -9,6 +10,12 @@ export interface ChainDouble {
   rpcUrl: string;
   /** What a contract's view answers, by its signature; every other one says yes, or one. */
   answers: Map<string, number>;
+  /** Signatures of the functions whose calls revert. */
+  reverting: Set<string>;
+  /** The accounts that the node signs for; none at first. */
+  accounts: Hex[];
+  /** The transactions that it was asked to sign; each succeeds. */
+  sent: { from: Hex; to: Hex; data?: Hex; value?: Hex }[];
   close: () => Promise<void>;
 }
 
@@ -16,7 +23,17 @@ export interface ChainDouble {
 export async function startChainDouble(): Promise<ChainDouble> {
   const answers = new Map([['decimals()', doubleTerms.token.decimals]]);
   const word = (value: number) => `0x${value.toString(16).padStart(64, '0')}`;
-  const results: Record<string, (call?: { data?: string }) => unknown> = {
+  const reverting = new Set<string>();
+  const accounts: Hex[] = [];
+  const sent: ChainDouble['sent'] = [];
+  const hash = word(1);
+  const results: Record<string, (call?: object & { data?: string }) => unknown> = {
+    eth_accounts: () => accounts,
+    eth_sendTransaction: (call) => {
+      sent.push(call as ChainDouble['sent'][number]);
+      return hash;
+    },
+    eth_getTransactionReceipt: () => ({ transactionHash: hash, blockNumber: '0x1', status: '0x1', logs: [] }),
     eth_chainId: () => `0x${doubleTerms.chainId.toString(16)}`,
     eth_getBlockByNumber: () => ({ number: '0x1', timestamp: '0x1', transactions: [] }),
     eth_call: (call) => {
@@ -29,10 +46,15 @@ export async function startChainDouble(): Promise<ChainDouble> {
       let text = '';
       for await (const chunk of request) text += String(chunk);
       const { id, method, params } = JSON.parse(text) as { id: number; method: string; params?: [{ data?: string }] };
-      const result = results[method]?.(params?.[0]) ?? word(1);
+      const asked = params?.[0]?.data;
+      const isReverted =
+        method === 'eth_call' && [...reverting].some((signature) => asked?.startsWith(toFunctionSelector(signature)));
+      const outcome = isReverted
+        ? { error: { code: 3, message: 'execution reverted', data: '0x' } }
+        : { result: results[method]?.(params?.[0]) ?? word(1) };
       response
         .writeHead(200, { 'content-type': 'application/json' })
-        .end(JSON.stringify({ jsonrpc: '2.0', id, result }));
+        .end(JSON.stringify({ jsonrpc: '2.0', id, ...outcome }));
     })();
   });
   server.listen(0, '127.0.0.1');
@@ -40,6 +62,9 @@ export async function startChainDouble(): Promise<ChainDouble> {
   return {
     rpcUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     answers,
+    reverting,
+    accounts,
+    sent,
     async close() {
       server.closeAllConnections();
       server.close();

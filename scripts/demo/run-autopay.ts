@@ -18,7 +18,7 @@ export async function runAutopay(
   { fails = false }: { fails?: boolean } = {},
 ): Promise<void> {
   // Only the wallet's own file counts here, whatever key the environment has for the real one.
-  const { AUTOPAY_WALLET_KEY: _, ...env } = process.env;
+  const { AUTOPAY_WALLET_KEY: _, AUTOPAY_WALLET_FILE: __, AUTOPAY_WALLET_PASSWORD: ___, ...env } = process.env;
   const child = spawn(process.execPath, [cli, ...args, '--data-dir', stack.dataDir], {
     env,
     signal,

@@ -55,7 +55,7 @@ afterAll(async () => {
 
 /** Runs `autopay … --json` against the stack; what it printed, parsed. */
 async function autopay(...args: string[]): Promise<{ code: number | null; json: Record<string, unknown> }> {
-  const { AUTOPAY_WALLET_KEY: _, ...env } = process.env;
+  const { AUTOPAY_WALLET_KEY: _, AUTOPAY_WALLET_FILE: __, AUTOPAY_WALLET_PASSWORD: ___, ...env } = process.env;
   const cli = [join(root, 'cli', 'main.ts'), ...args, '--json', '--data-dir', running.stack.dataDir];
   const child = spawn(process.execPath, cli, { env, stdio: ['ignore', 'pipe', 'inherit'] });
   let stdout = '';

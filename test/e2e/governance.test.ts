@@ -36,7 +36,7 @@ afterAll(async () => {
 
 /** Runs `autopay … --json` against the stack; what it printed, parsed. Commands that sign are given leave. */
 async function autopay(...args: string[]): Promise<{ code: number | null; json: Record<string, unknown> }> {
-  const { AUTOPAY_WALLET_KEY: _, ...env } = process.env;
+  const { AUTOPAY_WALLET_KEY: _, AUTOPAY_WALLET_FILE: __, AUTOPAY_WALLET_PASSWORD: ___, ...env } = process.env;
   const isSigning = ['gov', 'dispute'].includes(args[0] ?? '') && args[1] !== 'status';
   const common = ['--json', ...(isSigning ? ['--yes'] : []), '--data-dir', running.stack.dataDir];
   const cli = [join(root, 'cli', 'main.ts'), ...args, ...common];

@@ -17,7 +17,7 @@ beforeAll(async () => {
 afterAll(() => stack.stop());
 
 async function autopay(...args: string[]) {
-  const { AUTOPAY_WALLET_KEY: _, ...env } = process.env;
+  const { AUTOPAY_WALLET_KEY: _, AUTOPAY_WALLET_FILE: __, AUTOPAY_WALLET_PASSWORD: ___, ...env } = process.env;
   const main = join(import.meta.dirname, '..', '..', 'cli', 'main.ts');
   const child = spawn(process.execPath, [main, ...args, '--json', '--data-dir', stack.stack.dataDir], { env });
   let stdout = '';
