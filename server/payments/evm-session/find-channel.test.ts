@@ -108,9 +108,9 @@ describe('a channel finder', () => {
           finder.findOpened(someId(1), someId(from + 4)),
         ]),
       );
-    expect(await flood(10)).toEqual(['found', 'channel_not_found', 'found', 'overloaded', 'overloaded']);
+    expect(await flood(10)).toEqual(['found', 'channel_not_found', 'found', 'rate_limit_exceeded', 'rate_limit_exceeded']);
     nowMs += 500;
-    expect(await flood(20)).toEqual(['found', 'overloaded', 'overloaded', 'overloaded', 'overloaded']);
+    expect(await flood(20)).toEqual(['found', 'rate_limit_exceeded', 'rate_limit_exceeded', 'rate_limit_exceeded', 'rate_limit_exceeded']);
     // A known channel is its payer's to ask about.
     onChain.set(channel.channelId, channel);
     expect(await finder.refresh(channel.channelId, 0n)).toBe(true);
@@ -119,7 +119,7 @@ describe('a channel finder', () => {
   it('asks about so many at one time, and no more', async () => {
     const finder = createFinder({ maxConcurrent: 2 });
     const all = await Promise.allSettled([1, 2, 3].map((index) => finder.find(someId(index))));
-    expect(codes(all)).toEqual(['found', 'found', 'overloaded']);
+    expect(codes(all)).toEqual(['found', 'found', 'rate_limit_exceeded']);
     await expect(finder.find(someId(3))).resolves.toBeUndefined();
   });
 });

@@ -10,7 +10,7 @@ import { createTokenBucket } from './token-bucket.ts';
 export interface ChannelFinder {
   /**
    * The channel as the chain has it now; undefined if it has none. A miss is believed for a short while.
-   * @throws AutoPayError `overloaded` beyond the bounds, `channel_not_confirmed` while nothing in it counts, or what the reader throws.
+   * @throws AutoPayError `rate_limit_exceeded` beyond the bounds, `channel_not_confirmed` while nothing in it counts, or what the reader throws.
    */
   find(channelId: Hex): Promise<ChannelOnChain | undefined>;
   /**
@@ -38,7 +38,7 @@ export interface ChannelFinderOptions {
   ledger: Pick<Ledger, 'upsertChannel'>;
   /** Unix milliseconds. */
   nowMs: () => number;
-  /** Lookups beyond this at one time are refused with `overloaded`. */
+  /** Lookups beyond this at one time are refused with `rate_limit_exceeded`. */
   maxConcurrent?: number;
   /** Unknown channels that may be looked up at once after a quiet time. */
   lookupBurst?: number;
@@ -51,8 +51,14 @@ const missLifetimeMs = 2_000;
 /** How long a channel that was read again is not read again. */
 const refreshIntervalMs = 1_000;
 
-const overloaded = () =>
-  new AutoPayError('overloaded', 'Too many channels are being looked up on the chain. Try again in a second.');
+const tooManyLookups = () =>
+  new AutoPayError(
+    'rate_limit_exceeded',
+    'Too many channels are being looked up on the chain. Try again in a second.',
+    {
+      facts: { retryAfterSeconds: 1 },
+    },
+  );
 
 /** Makes a finder. Lookups of one thing at one time share one exchange with the chain. */
 export function createChannelFinder(options: ChannelFinderOptions): ChannelFinder {
@@ -67,7 +73,7 @@ export function createChannelFinder(options: ChannelFinderOptions): ChannelFinde
     // One key always stands for one question, so its answers have one type.
     const shared = underWay.get(key) as Promise<T> | undefined;
     if (shared) return shared;
-    if (underWay.size >= maxConcurrent) return Promise.reject(overloaded());
+    if (underWay.size >= maxConcurrent) return Promise.reject(tooManyLookups());
     const asking = ask().finally(() => underWay.delete(key));
     underWay.set(key, asking);
     return asking;
@@ -75,7 +81,7 @@ export function createChannelFinder(options: ChannelFinderOptions): ChannelFinde
 
   /** As `share`, for what is not known to exist. */
   function lookUp<T extends ChannelReading | undefined>(key: string, ask: () => Promise<T>): Promise<T> {
-    if (!underWay.has(key) && !lookups.take()) return Promise.reject(overloaded());
+    if (!underWay.has(key) && !lookups.take()) return Promise.reject(tooManyLookups());
     return share(key, ask);
   }
 

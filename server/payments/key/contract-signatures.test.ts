@@ -52,7 +52,7 @@ test('a revert is a no, a chain that does not answer is an error', async () => {
 test('strangers cannot make the relay ask without bound', async () => {
   const { calls, clock, signatures } = create(async () => ({}));
   for (let guess = 0; guess < 50; guess += 1) await signatures.isValid(ask);
-  await expect(signatures.isValid(ask)).rejects.toMatchObject({ code: 'overloaded' });
+  await expect(signatures.isValid(ask)).rejects.toMatchObject({ code: 'rate_limit_exceeded' });
   clock.ms += 100;
   await signatures.isValid(ask);
   expect(calls).toHaveLength(51);

@@ -26,8 +26,9 @@ export function createContractSignatures(options: {
     async isValid({ address, digest, signature }) {
       if (!lookups.take()) {
         throw new AutoPayError(
-          'overloaded',
+          'rate_limit_exceeded',
           'Too many signatures are being checked on the chain. Try again in a second.',
+          { facts: { retryAfterSeconds: 1 } },
         );
       }
       const data = encodeFunctionData({ abi, functionName: 'isValidSignature', args: [toHex(digest), signature] });

@@ -51,13 +51,13 @@ describe.each(['eip3009', 'permit2-exact', 'permit2-upto'] as const)('a payment 
     for (const signature of [garbage, '0x1234', foreign.payment.signature] as const) {
       const forged = { ...payment, signature };
       for (let count = asked.length; count < 50; count += 1) await guarded.verify(forged, token);
-      expect(await codeOf(guarded.verify(forged, token))).toBe('overloaded');
+      expect(await codeOf(guarded.verify(forged, token))).toBe('rate_limit_exceeded');
     }
     expect(asked).toHaveLength(50);
     nowMs += 100;
     const forged = { ...payment, signature: garbage };
     const both = [guarded.verify(forged, token), guarded.verify(forged, token)];
-    expect(await Promise.all(both.map(codeOf))).toEqual(['verified', 'overloaded']);
+    expect(await Promise.all(both.map(codeOf))).toEqual(['verified', 'rate_limit_exceeded']);
     // Who signs by a key is not held up by those who do not.
     expect(await guarded.verify(payment, token)).toBe(7n);
   });

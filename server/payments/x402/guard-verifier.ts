@@ -19,7 +19,7 @@ const maxWaiting = 256;
  * that is not the payer's own may be a contract's (ERC-1271), which only the chain can tell, or garbage: of those 50 are looked at
  * after a quiet time, and 10 per second in the long run.
  *
- * @throws AutoPayError `overloaded` beyond these bounds, and what `verifier` throws
+ * @throws AutoPayError `overloaded` or `rate_limit_exceeded` beyond these bounds, and what `verifier` throws
  */
 export function guardVerifier(
   verifier: PaymentVerifier,
@@ -31,10 +31,14 @@ export function guardVerifier(
   return {
     async verify(payment, token) {
       if (!isSignedByPayer(payment, { chainId, token }) && !unrecovered.take()) {
-        throw overloaded('Too many signatures are being checked on the chain.');
+        throw new AutoPayError('rate_limit_exceeded', `Too many signatures are being checked on the chain. ${remedy}`, {
+          facts: { retryAfterSeconds: 1 },
+        });
       }
       if (running >= maxAtOnce) {
-        if (waiting.length >= maxWaiting) throw overloaded('Too many payments are being checked.');
+        if (waiting.length >= maxWaiting) {
+          throw new AutoPayError('overloaded', `Too many payments are being checked. ${remedy}`);
+        }
         // Its place is handed over, not freed: nobody can come in between.
         await new Promise<void>((resolve) => waiting.push(resolve));
       } else running += 1;
@@ -49,9 +53,7 @@ export function guardVerifier(
   };
 }
 
-function overloaded(what: string): AutoPayError {
-  return new AutoPayError('overloaded', `${what} Send the same payment again in a second.`);
-}
+const remedy = 'Send the same payment again in a second.';
 
 /** Whether the payer's own key signed. False where a contract may have. */
 function isSignedByPayer(payment: TokenPayment, options: { chainId: number; token: X402Token }): boolean {

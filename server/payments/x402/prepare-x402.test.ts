@@ -75,8 +75,8 @@ describe('x402 of a configuration', () => {
     const forged = { ...payment, signature: '0x1234' } as const;
     const refusals = await Promise.allSettled(Array.from({ length: 60 }, () => verifier.verify(forged, plain)));
     const codes = refusals.map((refusal) => (refusal as { reason: { code?: string } }).reason.code);
-    expect(codes.filter((code) => code === 'overloaded').length).toBeGreaterThanOrEqual(8);
-    expect(codes[0]).not.toBe('overloaded');
+    expect(codes.filter((code) => code === 'rate_limit_exceeded').length).toBeGreaterThanOrEqual(8);
+    expect(codes[0]).not.toBe('rate_limit_exceeded');
   });
 
   it('with a facilitator outside leaves verifying and settling to it, and upto out', async () => {
