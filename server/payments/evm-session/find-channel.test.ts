@@ -108,9 +108,21 @@ describe('a channel finder', () => {
           finder.findOpened(someId(1), someId(from + 4)),
         ]),
       );
-    expect(await flood(10)).toEqual(['found', 'channel_not_found', 'found', 'rate_limit_exceeded', 'rate_limit_exceeded']);
+    expect(await flood(10)).toEqual([
+      'found',
+      'channel_not_found',
+      'found',
+      'rate_limit_exceeded',
+      'rate_limit_exceeded',
+    ]);
     nowMs += 500;
-    expect(await flood(20)).toEqual(['found', 'rate_limit_exceeded', 'rate_limit_exceeded', 'rate_limit_exceeded', 'rate_limit_exceeded']);
+    expect(await flood(20)).toEqual([
+      'found',
+      'rate_limit_exceeded',
+      'rate_limit_exceeded',
+      'rate_limit_exceeded',
+      'rate_limit_exceeded',
+    ]);
     // A known channel is its payer's to ask about.
     onChain.set(channel.channelId, channel);
     expect(await finder.refresh(channel.channelId, 0n)).toBe(true);
