@@ -1,3 +1,4 @@
+import { larger, smaller } from '../protocol/bytes/compare-amounts.ts';
 import type { Hex } from '../protocol/bytes/hex.ts';
 import { parsePrivateKey } from '../protocol/bytes/secp256k1.ts';
 import { AutoPayError } from '../protocol/errors/auto-pay-error.ts';
@@ -69,15 +70,15 @@ export function createAuthorizer(options: ChannelManagerOptions & { topUp: Chann
 
   /** What a channel lacks for a call; at least 1, since a deposit that is signed to the end takes no higher voucher. */
   function lacks(channel: WalletChannel, request: SpendRequest, cost: bigint): bigint {
-    const covering = largest(channel.spent + reservedIn(channel.channelId) + cost, request.claims?.requiredCumulative);
-    return largest(covering - channel.deposit, 1n);
+    const covering = larger(channel.spent + reservedIn(channel.channelId) + cost, request.claims?.requiredCumulative);
+    return larger(covering - channel.deposit, 1n);
   }
 
   async function fill(channel: WalletChannel, request: SpendRequest, size: bigint, perDeposit: bigint): Promise<void> {
     const known = channelIn(await state.read(), channel.channelId);
     const least = lacks(known, request, request.minimum);
-    const wanted = largest(size, lacks(known, request, request.quote));
-    const amount = largest(wanted < perDeposit ? wanted : perDeposit, least);
+    const wanted = larger(size, lacks(known, request, request.quote));
+    const amount = larger(smaller(wanted, perDeposit), least);
     const isNeeded = (latest: WalletChannel) => {
       try {
         decide(latest, request, maxCallAmount);
@@ -107,8 +108,4 @@ function isOutOfDeposit(error: unknown): boolean {
 
 function smallest(first: bigint | undefined, second: bigint | undefined): bigint | undefined {
   return first === undefined || (second !== undefined && second < first) ? second : first;
-}
-
-function largest(first: bigint, second: bigint | undefined): bigint {
-  return second !== undefined && second > first ? second : first;
 }

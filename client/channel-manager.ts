@@ -1,3 +1,4 @@
+import { larger } from '../protocol/bytes/compare-amounts.ts';
 import type { Hex } from '../protocol/bytes/hex.ts';
 import { addressOfPrivateKey, parsePrivateKey } from '../protocol/bytes/secp256k1.ts';
 import type { CallReceipt } from '../protocol/receipt/call-receipt.ts';
@@ -99,7 +100,7 @@ export function createChannelManager(options: ChannelManagerOptions): ChannelMan
         channel.sequence = receipt.sequence;
         channel.spent = receipt.runningTotal;
         // In a recovered channel the receipt is the first to say what was signed before.
-        channel.lastSigned = largest(channel.lastSigned, receipt.runningTotal);
+        channel.lastSigned = larger(channel.lastSigned, receipt.runningTotal);
         channel.recovered = false;
       });
     },
@@ -114,8 +115,4 @@ export function createChannelManager(options: ChannelManagerOptions): ChannelMan
       return history;
     },
   };
-}
-
-function largest(first: bigint, second: bigint | undefined): bigint {
-  return second !== undefined && second > first ? second : first;
 }

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { link, open, rm } from 'node:fs/promises';
+import { link, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { syncFolder, writeSynced } from './sync-to-disk.ts';
 
 /**
  * Creates a file with `text`, readable by its owner only (0600). When it resolves, the file is on the disk and survives a power
@@ -10,13 +11,7 @@ import { dirname } from 'node:path';
 export async function createFileDurably(file: string, text: string): Promise<boolean> {
   const temporary = `${file}.${randomBytes(6).toString('hex')}.tmp`;
   try {
-    const handle = await open(temporary, 'wx', 0o600);
-    try {
-      await handle.writeFile(text);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
+    await writeSynced(temporary, text, 'wx');
     // Unlike rename, link refuses to replace what is there.
     await link(temporary, file);
   } catch (error) {
@@ -25,11 +20,6 @@ export async function createFileDurably(file: string, text: string): Promise<boo
   } finally {
     await rm(temporary, { force: true });
   }
-  const folder = await open(dirname(file), 'r');
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
-  }
+  await syncFolder(dirname(file));
   return true;
 }

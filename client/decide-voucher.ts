@@ -1,3 +1,4 @@
+import { larger, smaller } from '../protocol/bytes/compare-amounts.ts';
 import { AutoPayError } from '../protocol/errors/auto-pay-error.ts';
 import { formatAmount, type TokenUnit } from './token-amount.ts';
 import type { WalletChannel } from './wallet-state.ts';
@@ -130,12 +131,4 @@ function amountExceedsDeposit(
       `${left} left. Ask for fewer output tokens, or run: autopay channel open --new --deposit <amount>`,
     { facts: { quote: needed.toString(), deposit: deposit.toString() } },
   );
-}
-
-function larger(first: bigint, second: bigint): bigint {
-  return first > second ? first : second;
-}
-
-function smaller(first: bigint, second: bigint): bigint {
-  return first < second ? first : second;
 }

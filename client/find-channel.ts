@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { larger } from '../protocol/bytes/compare-amounts.ts';
 import { toHex, zeroAddress, type Hex } from '../protocol/bytes/hex.ts';
 import { AutoPayError } from '../protocol/errors/auto-pay-error.ts';
 import { computeChannelId } from '../protocol/typed-data/channel-id.ts';
@@ -162,8 +163,8 @@ async function prepareChannel(
       channelId,
       status: onChain ? 'open' : 'opening',
       deposit: onChain?.deposit ?? options.deposit,
-      lastSigned: largest(settled, remembered?.lastSigned),
-      spent: largest(settled, remembered?.spent),
+      lastSigned: larger(settled, remembered?.lastSigned),
+      spent: larger(settled, remembered?.spent),
       sequence: 0,
       lowerVouchers: remembered?.lowerVouchers ?? 0,
       recovered: onChain !== undefined && remembered === undefined,
@@ -192,8 +193,4 @@ function describeRecovery(channel: WalletChannel, terms: RelayTerms): string {
  */
 function saltOf(saltIndex: number): Hex {
   return toHex(createHash('sha256').update(`autopay-channel-salt-v1:${saltIndex}`).digest());
-}
-
-function largest(first: bigint, second: bigint | undefined): bigint {
-  return second !== undefined && second > first ? second : first;
 }

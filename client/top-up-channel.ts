@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { larger } from '../protocol/bytes/compare-amounts.ts';
 import type { Hex } from '../protocol/bytes/hex.ts';
 import { AutoPayError } from '../protocol/errors/auto-pay-error.ts';
 import { depositWaitMs, type ChannelParties } from './find-channel.ts';
@@ -61,8 +62,4 @@ export function createChannelFiller(parties: ChannelParties): ChannelFiller {
       return readDeposit(channelId, await chain.readChannel(channelId));
     });
   };
-}
-
-function larger(first: bigint, second: bigint): bigint {
-  return first > second ? first : second;
 }

@@ -1,3 +1,4 @@
+import { larger, smaller } from '../../protocol/bytes/compare-amounts.ts';
 /** What a transaction offers for a unit of gas, in wei (EIP-1559). */
 export interface Fees {
   maxFeePerGas: bigint;
@@ -36,12 +37,4 @@ export function raiseFees(earlier: Fees, { baseFee, priorityFee, cap }: FeeMarke
 
 function anEighthMore(fee: bigint): bigint {
   return fee + fee / 8n + 1n;
-}
-
-function smaller(a: bigint, b: bigint): bigint {
-  return a < b ? a : b;
-}
-
-function larger(a: bigint, b: bigint): bigint {
-  return a > b ? a : b;
 }

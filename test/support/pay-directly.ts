@@ -4,6 +4,7 @@ import { privateKeyToAccount } from 'viem/accounts';
 import { paymentDeskAbi } from '../../protocol/abi/payment-desk.ts';
 import { toHex, type Hex } from '../../protocol/bytes/hex.ts';
 import { paymentIdOf, type DirectPaymentKind } from '../../protocol/payments/payment-id.ts';
+import { receiveAuthorizationTypes } from '../../protocol/typed-data/authorization.ts';
 import type { DirectPayment } from '../../server/ledger/ledger.ts';
 import { chargeCall } from './charge-calls.ts';
 import type { ChainStack } from './deploy-stack.ts';
@@ -47,7 +48,7 @@ export async function settleDirectly(call: DirectCall, payment: DirectPayment & 
   const terms = { value: charged.captured, validAfter: 0n, validBefore: 1n << 40n, nonce };
   const signature = await privateKeyToAccount(toHex(walletKey)).signTypedData({
     domain: { name: 'USD Coin', version: '2', chainId: stack.chain.chainId, verifyingContract: token },
-    types: { TransferWithAuthorization: authorization },
+    types: { TransferWithAuthorization: receiveAuthorizationTypes.ReceiveWithAuthorization },
     primaryType: 'TransferWithAuthorization',
     message: { from: payer, to: stack.contracts.paymentDesk, ...terms },
   });
@@ -68,12 +69,3 @@ export async function payDirectly(call: DirectCall): Promise<DirectPayment> {
   await settleDirectly(call, payment);
   return payment;
 }
-
-const authorization = [
-  { name: 'from', type: 'address' },
-  { name: 'to', type: 'address' },
-  { name: 'value', type: 'uint256' },
-  { name: 'validAfter', type: 'uint256' },
-  { name: 'validBefore', type: 'uint256' },
-  { name: 'nonce', type: 'bytes32' },
-] as const;

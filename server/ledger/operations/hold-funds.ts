@@ -1,3 +1,4 @@
+import { larger } from '../../../protocol/bytes/compare-amounts.ts';
 import type { Hex } from '../../../protocol/bytes/hex.ts';
 import type { ChannelState, ReserveRefusal, ReserveRequest } from '../ledger.ts';
 
@@ -15,10 +16,6 @@ export interface ChannelPlan {
 
 /** A refusal, which changes nothing. */
 export type Refused = Extract<ReserveDecision, { ok: false }>;
-
-function larger(a: bigint, b: bigint): bigint {
-  return a > b ? a : b;
-}
 
 /** A refusal with the numbers that mend it. */
 export function refuse(
