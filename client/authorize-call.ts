@@ -5,7 +5,7 @@ import { AutoPayError } from '../protocol/errors/auto-pay-error.ts';
 import type { ChannelManagerOptions } from './channel-manager.ts';
 import { addHold, dayOf, spentOn, type DayHold } from './day-spending.ts';
 import { decideVoucher, type SpendRequest, type VoucherDecision } from './decide-voucher.ts';
-import { signVoucher, type SignedVoucher } from './sign-voucher.ts';
+import { signVoucher, type SignedVoucher } from '../protocol/typed-data/sign-voucher.ts';
 import type { ChannelFiller } from './top-up-channel.ts';
 import { capCall } from './wallet-limits.ts';
 import { channelIn, type WalletChannel } from './wallet-state.ts';

@@ -1,9 +1,7 @@
 import { AutoPayError } from '../protocol/errors/auto-pay-error.ts';
 import { decodeBase64UrlJson } from '../protocol/mpp/base64url-json.ts';
-import { formatCredential } from '../protocol/mpp/credential.ts';
 import { sessionRequestSchema, type ChallengeEcho } from '../protocol/mpp/session-schemas.ts';
 import type { RelayTerms } from './fetch-relay-terms.ts';
-import type { SignedVoucher } from './sign-voucher.ts';
 
 /** A challenge that ends so soon might end on the way. */
 const marginMs = 30_000;
@@ -32,11 +30,4 @@ export function checkChallenge(challenge: ChallengeEcho, terms: RelayTerms): { s
     );
   }
   return { suggestedDeposit: data.suggestedDeposit };
-}
-
-/** The value of the Authorization header that pays with a voucher (MPP EVM session draft, "Payload Actions"). */
-export function formatVoucherCredential(challenge: ChallengeEcho, voucher: SignedVoucher): string {
-  const { channelId, signature } = voucher;
-  const payload = { action: 'voucher', channelId, cumulativeAmount: voucher.cumulativeAmount.toString(), signature };
-  return formatCredential({ challenge, payload });
 }

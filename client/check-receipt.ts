@@ -5,7 +5,7 @@ import type { CallReceipt } from '../protocol/receipt/call-receipt.ts';
 import { decodeSignedReceipt } from '../protocol/receipt/signed-receipt.ts';
 import { verifySignedReceipt } from '../protocol/receipt/verify-signed-receipt.ts';
 import type { TypedDataScope } from '../protocol/typed-data/domain-separator.ts';
-import type { ReceiptHistory } from './receipt-history.ts';
+import type { ReceiptHistory } from '../protocol/receipt/receipt-history.ts';
 
 /** The clocks of relay and wallet may differ by so much. */
 const clockToleranceMs = 60_000;
@@ -33,15 +33,28 @@ export interface ReceiptExpectation {
   prices: { root: Hex; tariff: Tariff | undefined } | undefined;
   /** null on a free route. Amounts are atomic units. */
   payment: {
-    channelId: Hex;
     payer: Hex;
     token: Hex;
     /** The most that this call may cost. */
     quote: bigint;
-    /** The most that can have been charged so far, which is what was signed. */
-    mostChargeable: bigint;
-    history: ReceiptHistory;
+    by: ChannelPayment | DirectPayment;
   } | null;
+}
+
+/** What the wallet knows of the channel that pays. */
+export interface ChannelPayment {
+  channelId: Hex;
+  /** The most that can have been charged so far, which is what was signed; atomic units. */
+  mostChargeable: bigint;
+  history: ReceiptHistory;
+}
+
+/** What the wallet knows of the payment that was signed for this call alone. */
+export interface DirectPayment {
+  /** Atomic units. */
+  signed: bigint;
+  /** All of it is taken, and what the call did not cost is owed back; else only what it cost is taken. */
+  isTakenWhole: boolean;
 }
 
 /** A receipt whose signature is the relay's, with what is wrong in it. */
@@ -112,13 +125,25 @@ function paymentProblems(receipt: CallReceipt, payment: ReceiptExpectation['paym
     return isFree ? [] : ['it charges for a free call'];
   }
   const problems: string[] = [];
-  if (receipt.channelId !== payment.channelId) return [`it charges channel ${receipt.channelId}`];
+  const { by } = payment;
+  if (receipt.channelId !== ('channelId' in by ? by.channelId : zeroBytes32)) {
+    return [`it charges channel ${receipt.channelId}`];
+  }
   if (receipt.payer !== payment.payer) problems.push(`it names ${receipt.payer} as payer`);
   if (receipt.token !== payment.token) problems.push(`it charges in token ${receipt.token}`);
   if (receipt.amount > payment.quote) problems.push(`its amount ${receipt.amount} is above the quote ${payment.quote}`);
-  if (receipt.runningTotal > payment.mostChargeable) {
-    problems.push(`its running total ${receipt.runningTotal} is above what was signed, ${payment.mostChargeable}`);
-  }
-  problems.push(...payment.history.add(receipt));
+  problems.push(...('channelId' in by ? channelProblems(receipt, by) : directProblems(receipt, by)));
   return problems;
+}
+
+function channelProblems(receipt: CallReceipt, { mostChargeable, history }: ChannelPayment): string[] {
+  const joins = history.add(receipt);
+  if (receipt.runningTotal <= mostChargeable) return joins;
+  return [`its running total ${receipt.runningTotal} is above what was signed, ${mostChargeable}`, ...joins];
+}
+
+function directProblems(receipt: CallReceipt, { signed, isTakenWhole }: DirectPayment): string[] {
+  const owed = isTakenWhole ? signed - receipt.amount : 0n;
+  if (receipt.refundOwed === owed) return [];
+  return [`it owes ${receipt.refundOwed} back, and not ${owed}, what was taken less what the call cost`];
 }

@@ -1,5 +1,6 @@
 import { larger, smaller } from '../protocol/bytes/compare-amounts.ts';
 import { AutoPayError } from '../protocol/errors/auto-pay-error.ts';
+import { nextVoucherAmount } from '../protocol/mpp/next-voucher.ts';
 import { formatAmount, type TokenUnit } from './token-amount.ts';
 import type { WalletChannel } from './wallet-state.ts';
 
@@ -62,7 +63,8 @@ export function decideVoucher(options: {
   const quote = smaller(wanted, affordable);
   const covering = larger(channel.spent + reserved + quote, claims?.requiredCumulative ?? 0n);
   const newest = larger(channel.lastSigned, claims?.acceptedCumulative ?? 0n);
-  const next = larger(covering, newest + 1n);
+  const { spent } = channel;
+  const next = nextVoucherAmount({ spent, reserved, newest, required: claims?.requiredCumulative ?? 0n }, quote);
   // Where the whole deposit is signed already, no higher voucher is left. A lower one that was never used admits a call too,
   // as long as the highest has headroom.
   const isLower = next > channel.deposit && covering <= channel.deposit;

@@ -1,4 +1,5 @@
 import type { SpendTicket } from './authorize-call.ts';
+import type { DirectTicket } from './pay-directly.ts';
 import type { ChatCall } from './estimate-quote.ts';
 import { createStreamFilter } from './filter-stream.ts';
 import type { Connection, Wallet } from './open-wallet.ts';
@@ -18,7 +19,7 @@ export interface Answer extends Connection {
   /** The caller gave the Idempotency-Key: what is replayed may be the answer to an earlier request. */
   isOwnKey: boolean;
   /** null on a free route. It is released when the call has ended. */
-  ticket: SpendTicket | null;
+  ticket: SpendTicket | DirectTicket | null;
 }
 
 /**
@@ -74,9 +75,9 @@ function filterBody(body: ReadableStream<Uint8Array>, answer: Answer): ReadableS
             return;
           }
         } catch (error) {
-          // The relay cut the stream. What a call costs that was given up by this side will show in the next receipt.
+          // The stream was cut. It is not begun anew: its events are with the caller already.
           try {
-            await filter.breakOff();
+            await noteCut(answer, await filter.breakOff());
           } finally {
             answer.ticket?.release();
             controller.error(error);
@@ -84,10 +85,27 @@ function filterBody(body: ReadableStream<Uint8Array>, answer: Answer): ReadableS
         }
       },
       async cancel(reason) {
+        // Clients leave at an error event, and at `[DONE]`.
+        const ending = await filter.breakOff();
+        if (ending === 'error') await noteCut(answer, ending);
         answer.ticket?.release();
         await reader.cancel(reason);
       },
     },
     { highWaterMark: 0 },
+  );
+}
+
+/** Says what a stream that was cut can have cost. Until a receipt tells, its quote stays counted as spent today. */
+async function noteCut(
+  { wallet, channels, response, ticket }: Answer,
+  ending: 'receipt' | 'error' | 'silence',
+): Promise<void> {
+  if (!ticket || ending === 'receipt') return;
+  if (ending === 'error') return channels.dropHold(ticket.hold);
+  const callId = response.headers.get('x-autopay-call-id');
+  wallet.warn(
+    `The stream of call ${callId} was cut before its receipt came: it may have been charged, up to ${ticket.quote} atomic units. ` +
+      'The next receipt of the channel shows what it was.',
   );
 }

@@ -17,3 +17,10 @@ export const errorHeaders = {
 export function errorResponse(error: AutoPayError): Response {
   return new Response(errorBody(error), { status: error.status, headers: errorHeaders });
 }
+
+/** The same answer, which no client retries by itself: a retry would be another call, and another payment. */
+export function withoutRetry({ body, status, statusText, headers: given }: Response): Response {
+  const headers = new Headers(given);
+  headers.set('x-should-retry', 'false');
+  return new Response(body, { status, statusText, headers });
+}

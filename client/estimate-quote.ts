@@ -27,6 +27,8 @@ interface ChatBounds {
 /** The fields of a chat completion request that the wallet looks at. */
 export interface ChatCall extends ChatBounds {
   model: string;
+  /** `fallback_models`: they may answer in its place. */
+  fallbackModels: readonly string[];
 }
 
 /**
@@ -46,11 +48,16 @@ export function readChatCall(body: Uint8Array): ChatCall | undefined {
   if ((outputLimit !== undefined && !isCount(outputLimit)) || !isCount(choices)) return undefined;
   return {
     model: parsed['model'],
+    fallbackModels: namesIn(parsed['fallback_models']),
     bodyBytes: body.length,
     hasOnlyText: parsed['messages'].every(hasOnlyText),
     outputLimit,
     choices,
   };
+}
+
+function namesIn(value: unknown): string[] {
+  return Array.isArray(value) ? value.filter((name) => typeof name === 'string') : [];
 }
 
 /** As the relay sees it: whatever is not plainly text counts as the whole context. */
@@ -76,7 +83,7 @@ function isCount(value: unknown): value is number {
  */
 export function estimateQuote(
   call: ChatBounds,
-  { model, tariff }: { model: Omit<CatalogueModel, 'rows'>; tariff: Tariff },
+  { model, tariff }: { model: Omit<CatalogueModel, 'answeredBy' | 'rows'>; tariff: Tariff },
 ): QuoteEstimate {
   const { contextTokens } = model;
   const promptTokens = call.hasOnlyText

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Hex } from '../protocol/bytes/hex.ts';
 import { AutoPayError } from '../protocol/errors/auto-pay-error.ts';
-import { addressSchema, amountSchema, bytes32Schema } from '../protocol/mpp/session-schemas.ts';
+import { addressSchema, amountSchema, bytes32Schema } from '../protocol/payments/value-schemas.ts';
 import type { PriceRow } from '../protocol/pricing/price-row.ts';
 import { rootOfPrices } from '../protocol/pricing/price-tree.ts';
 
@@ -13,7 +13,9 @@ export interface CatalogueModel {
   maxOutputTokens: number;
   /** The output limit that the relay sets where the client gives none. */
   defaultMaxOutputTokens: number;
-  /** What it costs, one row for each token that it can be paid in; none if it is free. */
+  /** Models that may answer in its place, and at whose price the call is charged then. */
+  answeredBy: readonly string[];
+  /** What it costs, one row for each token that it can be paid in; none if it is free, or stands for others. */
   rows: readonly PriceRow[];
 }
 
@@ -55,6 +57,7 @@ const modelSchema = z.object({
   max_output_tokens: count,
   default_max_output_tokens: count,
   free: z.boolean(),
+  answered_by: z.array(z.string().min(1).max(256)).max(10_000).default([]),
   pricing: z.array(rowSchema).max(8),
 });
 
@@ -104,6 +107,7 @@ function toModel(model: z.output<typeof modelSchema>): CatalogueModel {
   return {
     id: model.id,
     free: model.free,
+    answeredBy: model.answered_by,
     contextTokens: model.context_tokens,
     maxOutputTokens: model.max_output_tokens,
     defaultMaxOutputTokens: model.default_max_output_tokens,

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Hex } from '../protocol/bytes/hex.ts';
 import { AutoPayError } from '../protocol/errors/auto-pay-error.ts';
-import { addressSchema } from '../protocol/mpp/session-schemas.ts';
+import { addressSchema } from '../protocol/payments/value-schemas.ts';
 import type { TokenUnit } from './token-amount.ts';
 
 /** A token that a relay takes. */
@@ -66,9 +66,8 @@ export async function fetchRelayTerms(options: { relayUrl: string; fetch: typeof
     throw new AutoPayError(
       'invalid_configuration',
       `${options.relayUrl} does not answer like an AutoPayLLM relay. Check the URL.`,
-      {
-        cause: parsed.error,
-      },
+      // What fails now may be a relay at other times.
+      { facts: { isOtherService: response.status < 500 }, cause: parsed.error },
     );
   }
   const { relay, chainId, contracts, tokens } = parsed.data;

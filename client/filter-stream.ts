@@ -1,8 +1,10 @@
 const receiptMarker = ': autopay-receipt ';
 const doneMarker = 'data: [DONE]';
+/** How a relay ends a stream that is not whole (docs/PROTOCOL.md, "Streams"). */
+const errorMarker = 'data: {"error"';
 const paymentEvent = /^event: ?payment-receipt\r?\n$/;
 /** Starts of lines that must be seen whole before they may pass. */
-const markers = [receiptMarker, doneMarker, 'event: payment-receipt', 'event:payment-receipt'];
+const markers = [receiptMarker, doneMarker, errorMarker, 'event: payment-receipt', 'event:payment-receipt'];
 /** A signed receipt is about 3 KiB; a longer line that begins like one is passed on and not taken for a receipt. */
 const maxHeldBytes = 65_536;
 const newline = 0x0a;
@@ -22,8 +24,11 @@ export interface StreamFilter {
   push(chunk: Uint8Array): Promise<Buffer>;
   /** The bytes to pass on at the end of the stream. */
   finish(): Promise<Buffer>;
-  /** The stream was cut: tells of its receipt if there was one. An answer that was broken off may be charged. */
-  breakOff(): Promise<void>;
+  /**
+   * The stream was cut: tells of its receipt if there was one. An answer that was broken off may be charged.
+   * @returns what ended it: a receipt; an error event of the relay, which charges nothing then; or nothing that says what was charged.
+   */
+  breakOff(): Promise<'receipt' | 'error' | 'silence'>;
 }
 
 /**
@@ -40,6 +45,7 @@ export function createStreamFilter(options: {
   const retained = new RetainedBytes(options.maxRetainedBytes);
   let evidence: StreamEvidence = { receipt: undefined, bytesBefore: undefined };
   let isReported = false;
+  let hasError = false;
   let held: Buffer = Buffer.alloc(0);
   let strippedLineBytes = 0;
   let mode: 'undecided' | 'pass' | 'strip' = 'undecided';
@@ -68,6 +74,7 @@ export function createStreamFilter(options: {
         bytesBefore: retained.all(),
       };
     }
+    if (line.startsWith(errorMarker)) hasError = true;
     if (line.startsWith(doneMarker)) await report();
     retained.push(bytes);
     return bytes;
@@ -104,7 +111,9 @@ export function createStreamFilter(options: {
       return Buffer.concat(passed);
     },
     async breakOff() {
-      if (evidence.receipt !== undefined) await report();
+      if (evidence.receipt === undefined) return hasError ? 'error' : 'silence';
+      await report();
+      return 'receipt';
     },
     async finish() {
       await report();

@@ -1,10 +1,9 @@
-import { createHash } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { larger } from '../protocol/bytes/compare-amounts.ts';
-import { toHex, zeroAddress, type Hex } from '../protocol/bytes/hex.ts';
+import { zeroAddress, type Hex } from '../protocol/bytes/hex.ts';
 import { AutoPayError } from '../protocol/errors/auto-pay-error.ts';
-import { computeChannelId } from '../protocol/typed-data/channel-id.ts';
+import { computeChannelId, countedSalt } from '../protocol/typed-data/channel-id.ts';
 import { pinTerms, type RelayTerms } from './fetch-relay-terms.ts';
 import type { WalletChain } from './open-channel.ts';
 import { formatAmount } from './token-amount.ts';
@@ -100,7 +99,7 @@ export function createChannelFinder(parties: ChannelParties): ChannelFinder {
         checkDeposit(found.deposit, { limits: await parties.limits(), token: terms.token });
         await chain.openChannel({
           ...{ token: terms.token, deposit: found.deposit },
-          ...{ salt: saltOf(found.saltIndex), channelId: found.channelId },
+          ...{ salt: countedSalt(found.saltIndex), channelId: found.channelId },
         });
       }
       return state.update((saved) => {
@@ -143,7 +142,15 @@ async function prepareChannel(
   const { address: token, decimals: tokenDecimals } = terms.token;
   const saved = await state.read();
   for (let saltIndex = 0; saltIndex < maxProbes; saltIndex += 1) {
-    const identity = { payer, payee, token, salt: saltOf(saltIndex), authorizedSigner: zeroAddress, escrow, chainId };
+    const identity = {
+      payer,
+      payee,
+      token,
+      salt: countedSalt(saltIndex),
+      authorizedSigner: zeroAddress,
+      escrow,
+      chainId,
+    };
     const channelId = computeChannelId(identity);
     const remembered = saved.channels.find((channel) => channel.channelId === channelId);
     if (remembered && remembered.status !== 'opening') continue;
@@ -185,12 +192,4 @@ function describeRecovery(channel: WalletChannel, terms: RelayTerms): string {
     `Found channel ${channel.channelId} on the chain, with a deposit of ${formatAmount(channel.deposit, terms.token)}; its local state was lost. ` +
     'What was signed before is not known here: the relay says how much, within the limit for one call and the deposit.'
   );
-}
-
-/**
- * Salts are counted, not random: whoever has the key can then find the channels again after the state is lost. The payer
- * is part of a channel's id, so nobody else can occupy them.
- */
-function saltOf(saltIndex: number): Hex {
-  return toHex(createHash('sha256').update(`autopay-channel-salt-v1:${saltIndex}`).digest());
 }

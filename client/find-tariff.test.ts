@@ -17,6 +17,7 @@ const rows: PriceRow[] = [
   { model: 'm', token: weth.address, inUsd: true, ...prices },
 ];
 const model: CatalogueModel = {
+  answeredBy: [],
   ...{ id: 'm', free: false, contextTokens: 1, maxOutputTokens: 1, defaultMaxOutputTokens: 1, rows },
 };
 const catalogueAt = (roundId: bigint, answer = 5n): Catalogue => ({

@@ -44,6 +44,15 @@ export function createTariffFinder(options: {
 
   const rowOf = (model: CatalogueModel): PriceRow | undefined => model.rows.find((row) => row.token === token.address);
 
+  /** Of a name that stands for others, the price of the dearest: it is what the call may cost. */
+  function dearestOf({ models }: Catalogue, { answeredBy }: CatalogueModel): PriceRow | undefined {
+    const rows = answeredBy.flatMap((name) => models.get(name) ?? []).flatMap((one) => rowOf(one) ?? []);
+    return rows.reduce<PriceRow | undefined>(
+      (most, row) => (!most || row.prompt + row.completion > most.prompt + most.completion ? row : most),
+      undefined,
+    );
+  }
+
   function remember(roundId: bigint, { answer, answerDecimals }: Omit<ClaimedPrice, 'roundId'>): UsdConversion {
     const conversion = { answer, answerDecimals, tokenDecimals: token.decimals };
     known.set(roundId, conversion);
@@ -59,7 +68,7 @@ export function createTariffFinder(options: {
 
   return {
     async current(catalogue, model) {
-      const row = rowOf(model);
+      const row = rowOf(model) ?? dearestOf(catalogue, model);
       if (!row) throw notPayable(model, token);
       if (!row.inUsd) return { prices: row, conversion: null };
       const claimed = catalogue.usdPrices.get(token.address);

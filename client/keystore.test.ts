@@ -26,7 +26,7 @@ describe('a keystore', () => {
     const text = await readFile(file, 'utf8');
     expect(JSON.parse(text)).toMatchObject({
       version: 3,
-      Crypto: { cipher: 'aes-128-ctr', kdf: 'scrypt', kdfparams: { n: 131_072 } },
+      crypto: { cipher: 'aes-128-ctr', kdf: 'scrypt', kdfparams: { n: 131_072 } },
     });
     expect(text).not.toContain(walletKey.slice(2));
     expect(readKeystoreAddress(text, file)).toBe(walletAddress);

@@ -27,7 +27,9 @@ export async function writeKeystore(file: string, secret: { privateKey: Hex; pas
   checkNewPassword(secret.password);
   const { encryptKeystoreJson } = await import('ethers');
   const address = addressOfPrivateKey(parsePrivateKey(secret.privateKey));
-  const json = await encryptKeystoreJson({ address, privateKey: secret.privateKey }, secret.password);
+  const written = await encryptKeystoreJson({ address, privateKey: secret.privateKey }, secret.password);
+  // ethers writes `Crypto`, which readers that keep to the specification's letter do not find.
+  const json = written.replace('"Crypto":', '"crypto":');
   await mkdir(dirname(file), { recursive: true, mode: 0o700 });
   if (!(await createFileDurably(file, `${json}\n`))) {
     throw new AutoPayError(

@@ -8,6 +8,7 @@ import { priceBookAbi } from '../protocol/abi/price-book.ts';
 import { priceOracleAbi } from '../protocol/abi/price-oracle.ts';
 import type { Hex } from '../protocol/bytes/hex.ts';
 import { AutoPayError } from '../protocol/errors/auto-pay-error.ts';
+import { createPaymentFacts, type PaymentFacts } from './chain/read-payment-facts.ts';
 import { asChainError, checkChainId } from './chain/send-transaction.ts';
 import type { PayToken, RelayOffer } from './fetch-relay-terms.ts';
 import { makeDeposit, topUpDeposit, type Depositing } from './send-deposit.ts';
@@ -17,7 +18,7 @@ const requestTimeoutMs = 20_000;
 const simulatedChainId = 31_337;
 
 /** What the wallet asks of the chain and does there. */
-export interface WalletChain {
+export interface WalletChain extends PaymentFacts {
   /** The channel as the chain has it; undefined if there is none. Amounts in atomic units. */
   readChannel(channelId: Hex): Promise<{ deposit: bigint; settled: bigint; isClosing: boolean } | undefined>;
   /** Whether AutoPayLLM lets this address act as a relay. */
@@ -111,6 +112,7 @@ export function connectWalletChain(options: { rpcUrl: string; privateKey: Hex; t
       onRightChain(() =>
         reader.readContract({ address: token, abi: fiatTokenAbi, functionName: 'balanceOf', args: [account.address] }),
       ),
+    ...createPaymentFacts({ reader, owner: account.address, payee: terms.payee, guard: onRightChain }),
     readRound: (token, { roundId, atSeconds }) =>
       onRightChain(async () => {
         // A uint80: what is beyond is no round.

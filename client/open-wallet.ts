@@ -10,6 +10,10 @@ import { fetchCatalogue, type Catalogue } from './fetch-catalogue.ts';
 import { fetchRelayTerms, pinTerms, type PayToken, type RelayOffer, type RelayTerms } from './fetch-relay-terms.ts';
 import { createTariffFinder, type TariffFinder } from './find-tariff.ts';
 import { connectWalletChain, type WalletChain } from './open-channel.ts';
+import type { PaymentMethod } from './choose-method.ts';
+import { openPaymentStore, type PaymentStore, type StoredPayment } from './payment-store.ts';
+import type { SellerPolicy } from './pay-seller.ts';
+import { relayBaseOf } from './relay-base.ts';
 import { openReceiptStore, type ReceiptStore, type StoredReceipt } from './receipt-store.ts';
 import { limitsIn, limitsSchema, readLimits, type WalletLimits } from './wallet-limits.ts';
 import { openWalletState, type WalletChannel, type WalletStateFile } from './wallet-state.ts';
@@ -21,8 +25,10 @@ const defaultDepositTokens = 5n;
 
 /** A wallet that pays one relay, in one of its tokens. Amounts are atomic units of that token. */
 export interface WalletOptions {
-  /** Origin of the relay, such as `http://127.0.0.1:4000`. */
+  /** Origin of the relay, such as `http://127.0.0.1:4000`; with `/chains/<id>`, to pay it on that chain. */
   relayUrl: string;
+  /** The chain to pay on, where `relayUrl` names none. Default: the relay's home chain. `rpcUrl` has to be of the same. */
+  chainId?: number;
   /** JSON-RPC endpoint of the relay's chain. Without it no channel can be opened, and receipts are checked against the address and the price table that the relay names. */
   rpcUrl?: string;
   /** 0x-hex. Read it with `readKey`. */
@@ -48,10 +54,24 @@ export interface WalletOptions {
    * `settings.json` of the state folder (`autopay limits set`) hold as well: of two, the lower counts.
    */
   limits?: WalletLimits;
+  /**
+   * The ways to pay the relay that may be used, the first that can be used before the others. Default: an open channel, or else whatever
+   * costs least (docs/WALLET.md, "How payFetch chooses").
+   */
+  methods?: readonly PaymentMethod[];
+  /**
+   * How sellers are paid that are no relays of ours, such as BlockRun's gateway as `relayUrl`. With it, requests to other origins than
+   * `relayUrl` pass too, and are paid where they cost something.
+   */
+  sellers?: SellerPolicy;
+  /** How long a call waits for its channel's deposit to have the relay's confirmations, milliseconds. Default: five minutes. */
+  confirmationWaitMs?: number;
   /** Told of what the owner should know, such as a receipt that does not fit. Default: a line on stderr. */
   onWarning?: (message: string) => void;
   /** Given each receipt when it is checked and stored. */
   onReceipt?: (receipt: StoredReceipt) => void;
+  /** Given each payment of one call when its outcome is known and stored. */
+  onPayment?: (payment: StoredPayment) => void;
   /** Sends the requests. Default: the global `fetch`. */
   fetch?: typeof fetch;
 }
@@ -62,6 +82,8 @@ export interface Connection {
   channels: ChannelManager;
   tariffs: TariffFinder;
   confirmReceipt: ReceiptConfirmer;
+  /** undefined where the owner gave no endpoint. */
+  chain: WalletChain | undefined;
   /** What the wallet has of its token, in atomic units; undefined without a chain. */
   balance(): Promise<bigint | undefined>;
 }
@@ -70,6 +92,10 @@ export interface Connection {
 export interface Wallet {
   relayUrl: string;
   receipts: ReceiptStore;
+  payments: PaymentStore;
+  /** The wallet's durable memory. */
+  state: WalletStateFile;
+  stateDir: string;
   options: WalletOptions;
   warn: (message: string) => void;
   fetch: typeof fetch;
@@ -92,14 +118,13 @@ export function openWallet(options: WalletOptions): Wallet {
       "Give limits as decimal strings: { perCall: '0.05', perDay: '2', perDeposit: '5' }.",
     );
   }
-  const relayUrl = new URL(options.relayUrl).origin;
+  const relayUrl = relayBaseOf(options.relayUrl, options.chainId);
   const send = options.fetch ?? fetch;
   const stateDir = resolve(options.stateDir);
   const warn =
     options.onWarning ?? ((message: string) => void process.stderr.write(`autopay: ${escapeText(message)}\n`));
   const state = openWalletState(stateDir);
   let connection: Promise<Connection> | undefined;
-  let catalogue: { value: Promise<Catalogue>; untilMs: number } | undefined;
 
   async function connect(): Promise<Connection> {
     const { rpcUrl, privateKey, maxCallAmount } = options;
@@ -133,12 +158,15 @@ export function openWallet(options: WalletOptions): Wallet {
     await channels.current();
     const confirmReceipt = createReceiptConfirmer({ relay: offer.relay, chain, onWarning: warn });
     const balance = async () => chain?.balanceOf(token.address);
-    return { terms, channels, tariffs: createTariffFinder({ token, chain }), confirmReceipt, balance };
+    return { terms, channels, tariffs: createTariffFinder({ token, chain }), confirmReceipt, chain, balance };
   }
 
   return {
     relayUrl,
     receipts: openReceiptStore(stateDir),
+    payments: openPaymentStore(stateDir),
+    state,
+    stateDir,
     options,
     warn,
     fetch: send,
@@ -149,21 +177,27 @@ export function openWallet(options: WalletOptions): Wallet {
       });
       return connection;
     },
-    catalogue(isFresh = false) {
-      if (catalogue && !isFresh && Date.now() < catalogue.untilMs) return catalogue.value;
-      const value = fetchCatalogue({ relayUrl, fetch: send });
-      const entry = { value, untilMs: Date.now() + catalogueLifeMs };
-      catalogue = entry;
-      value.catch(() => {
-        if (catalogue === entry) catalogue = undefined;
-      });
-      return value;
-    },
+    catalogue: rememberCatalogue(() => fetchCatalogue({ relayUrl, fetch: send })),
     depositFor(terms, suggested) {
       if (options.deposit !== undefined) return options.deposit;
       const most = defaultDepositTokens * 10n ** BigInt(terms.token.decimals);
       return suggested !== undefined && suggested < most && suggested > 0n ? suggested : most;
     },
+  };
+}
+
+/** Prices are asked for again after a while, or when they are wanted fresh; a failed answer is not kept. */
+function rememberCatalogue(ask: () => Promise<Catalogue>): Wallet['catalogue'] {
+  let known: { value: Promise<Catalogue>; untilMs: number } | undefined;
+  return (isFresh = false) => {
+    if (known && !isFresh && Date.now() < known.untilMs) return known.value;
+    const value = ask();
+    const entry = { value, untilMs: Date.now() + catalogueLifeMs };
+    known = entry;
+    value.catch(() => {
+      if (known === entry) known = undefined;
+    });
+    return value;
   };
 }
 

@@ -279,6 +279,16 @@ describe('what a wallet mends by itself', () => {
   });
 });
 
+it('takes a receipt for a model that the request names as a fallback', async () => {
+  double.mischief.changeReceipt = (receipt) => {
+    return { ...receipt, modelAsked: 'free', amount: 0n, runningTotal: receipt.runningTotal - receipt.amount };
+  };
+  const body = { model: 'paid', ...question, fallback_models: ['free'] };
+  await openai().chat.completions.create(body);
+  expect(warnings).toEqual([]);
+  expect(receipts).toMatchObject([{ model: 'free', amount: '0', problems: [] }]);
+});
+
 describe('a relay that does not keep its word', () => {
   const dishonest: [string, Partial<RelayDouble['mischief']>, string][] = [
     [
@@ -300,6 +310,11 @@ describe('a relay that does not keep its word', () => {
       'commits to another request',
       { changeReceipt: (receipt) => ({ ...receipt, requestCommitment: receipt.responseCommitment }) },
       'another request',
+    ],
+    [
+      'sells another model than was asked for, or than it lists as answering',
+      { changeReceipt: (receipt) => ({ ...receipt, modelAsked: 'free' }) },
+      'it is for model free',
     ],
     ['signs with another key', { signWith: Buffer.alloc(32, 0x33) }, 'not by the relay'],
     ['gives no receipt', { omitReceipt: true }, 'without a receipt'],

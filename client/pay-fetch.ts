@@ -3,28 +3,35 @@ import { deliverAnswer } from './deliver-answer.ts';
 import { errorResponse } from './error-response.ts';
 import { readChatCall } from './estimate-quote.ts';
 import type { CatalogueModel } from './fetch-catalogue.ts';
+import { isRelay } from './is-relay.ts';
 import { openWallet, type Wallet, type WalletOptions } from './open-wallet.ts';
 import { createCallPayer } from './pay-call.ts';
+import { createSellerPayer } from './pay-seller.ts';
+import { requireWholeStream } from './require-whole-stream.ts';
 import { prepareRequest, sendRequest, type PreparedRequest } from './send-request.ts';
 
 /**
  * A `fetch` that pays: give it to any OpenAI client, `new OpenAI({ fetch, baseURL: relayUrl + '/v1', apiKey: 'unused' })`.
- * On first use it opens a payment channel; then it signs one voucher for each call, checks the receipt and stores it.
+ * It pays by its open payment channel, or else by whatever the relay offers that costs least (`chooseMethod`), which often is to open one;
+ * it checks each receipt and stores it. Where `relayUrl` is another service, it pays that by x402 or MPP (`createSellerPayer`).
  *
  * POSTs to the relay are paid for where they cost something, other requests to it pass. Answers come as the relay gave them,
  * its errors included; where the wallet itself refuses, the answer has the same shape: an OpenAI error body with
- * `wallet_limit_exceeded`, `amount_exceeds_deposit` or another code of AutoPayError, and its status.
+ * `wallet_limit_exceeded`, `amount_exceeds_deposit` or another code of AutoPayError, and its status. A stream that breaks off ends with such
+ * an error too.
  *
  * Each paid POST carries an Idempotency-Key, the caller's own or a new one. A lost answer is asked for again with the same key and the
- * same voucher, so that it is paid once. If none comes after some attempts, the answer is 502 `upstream_unreachable` with
+ * same payment, so that it is paid once. If none comes after some attempts, the answer is 502 `upstream_unreachable` with
  * `x-should-retry: false` and the key as `idempotencyKey`.
  *
  * The returned function rejects as `fetch` does when the relay cannot be reached before a payment was sent, and with AutoPayError `invalid_argument` for a
- * request to anyone else than the relay.
+ * request to anyone else than the relay, unless the wallet has a policy for `sellers`.
  */
 export function createPayFetch(options: WalletOptions | Wallet): typeof fetch {
   const wallet = 'connect' in options ? options : openWallet(options);
   const payCall = createCallPayer(wallet);
+  const paySeller = createSellerPayer(wallet);
+  let isOtherService = false;
 
   async function handlePost(request: PreparedRequest): Promise<Response> {
     const call = readChatCall(request.body);
@@ -47,15 +54,28 @@ export function createPayFetch(options: WalletOptions | Wallet): typeof fetch {
     });
   }
 
+  async function handleRelay(request: Request): Promise<Response> {
+    if (request.method !== 'POST' && !isOtherService) {
+      const response = await wallet.fetch(request.clone());
+      // A relay sells nothing so.
+      if (response.status !== 402) return response;
+    }
+    // Asked anew until it is known to be none: a relay may be down for a while.
+    isOtherService ||= !(await isRelay(wallet));
+    const prepared = await prepareRequest(request);
+    return isOtherService ? paySeller(prepared) : handlePost(prepared);
+  }
+
   return async (input, init) => {
     const request = new Request(input, init);
-    if (new URL(request.url).origin !== wallet.relayUrl) {
+    const isHome = request.url.startsWith(`${wallet.relayUrl}/`);
+    if (!isHome && wallet.options.sellers === undefined) {
       const remedy = `Set the client's baseURL to ${wallet.relayUrl}/v1.`;
       throw new AutoPayError('invalid_argument', `This fetch pays ${wallet.relayUrl} only. ${remedy}`);
     }
-    if (request.method !== 'POST') return wallet.fetch(request);
     try {
-      return await handlePost(await prepareRequest(request));
+      const answer = isHome ? await handleRelay(request) : await paySeller(await prepareRequest(request));
+      return requireWholeStream(request.url, answer);
     } catch (error) {
       if (error instanceof AutoPayError) return errorResponse(error);
       throw error;

@@ -1,9 +1,11 @@
 import { z } from 'zod';
 import type { Hex } from '../protocol/bytes/hex.ts';
 import { decodeBase64UrlJson } from '../protocol/mpp/base64url-json.ts';
-import { amountSchema, sessionRequestSchema, type ChallengeEcho } from '../protocol/mpp/session-schemas.ts';
+import { sessionRequestSchema, type ChallengeEcho } from '../protocol/mpp/session-schemas.ts';
+import { amountSchema } from '../protocol/payments/value-schemas.ts';
 import { parseChallenges } from '../protocol/mpp/challenge.ts';
 import { AutoPayError } from '../protocol/errors/auto-pay-error.ts';
+import { readOffers, type Offer } from './read-offers.ts';
 
 /** Error bodies are short; what is longer is not read as one. */
 const maxErrorBytes = 262_144;
@@ -25,6 +27,8 @@ export interface Refusal {
   code: string | undefined;
   /** A fresh `evm/session` challenge in the wallet's token. */
   challenge: ChallengeEcho | undefined;
+  /** What else it can be paid by, in whatever token. */
+  offers: readonly Offer[];
   quote: bigint | undefined;
   requiredCumulative: bigint | undefined;
   acceptedCumulative: bigint | undefined;
@@ -44,6 +48,7 @@ export async function readRefusal(response: Response, token: Hex): Promise<Refus
   return {
     code: facts?.code,
     challenge: readChallenge(response.headers.get('www-authenticate'), token),
+    offers: readOffers(response.headers, bytes.length > maxErrorBytes ? new Uint8Array() : bytes).offers,
     quote: facts?.quote,
     requiredCumulative: facts?.requiredCumulative,
     acceptedCumulative: facts?.acceptedCumulative,

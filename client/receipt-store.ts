@@ -1,7 +1,8 @@
-import { appendFile, mkdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { AutoPayError } from '../protocol/errors/auto-pay-error.ts';
+import { appendLine } from './append-line.ts';
 
 const fileName = 'receipts.jsonl';
 
@@ -60,11 +61,7 @@ export function openReceiptStore(stateDir: string): ReceiptStore {
     return text.split('\n');
   }
   return {
-    async append(receipt) {
-      await mkdir(stateDir, { recursive: true, mode: 0o700 });
-      // One write call in append mode: lines of several processes do not mix.
-      await appendFile(file, `${JSON.stringify(receipt)}\n`, { mode: 0o600 });
-    },
+    append: (receipt) => appendLine(file, JSON.stringify(receipt)),
     async list() {
       const receipts = (await readLines()).flatMap((line) => parseLine(line) ?? []);
       return [...new Map(receipts.map((receipt) => [receipt.callId, receipt])).values()];

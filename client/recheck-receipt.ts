@@ -7,7 +7,7 @@ import { decodeReceipt } from '../protocol/receipt/decode-receipt.ts';
 import { decodeSignedReceipt, type SignedReceipt } from '../protocol/receipt/signed-receipt.ts';
 import { receiptBatchDigest, receiptDomainSeparator } from '../protocol/typed-data/receipt-batch.ts';
 import type { WalletChain } from './open-channel.ts';
-import { ReceiptHistory } from './receipt-history.ts';
+import { ReceiptHistory } from '../protocol/receipt/receipt-history.ts';
 import type { StoredReceipt } from './receipt-store.ts';
 
 /** One check of a receipt. */

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { privateKeyToAccount } from 'viem/accounts';
 import { createSiweMessage } from 'viem/siwe';
 import { z } from 'zod';
-import { addressSchema } from '../protocol/mpp/session-schemas.ts';
+import { addressSchema } from '../protocol/payments/value-schemas.ts';
 import { AutoPayError } from '../protocol/errors/auto-pay-error.ts';
 import { errorCodes, type ErrorCode } from '../protocol/errors/error-codes.ts';
 import type { Wallet } from './open-wallet.ts';

@@ -26,7 +26,7 @@ async function approveDeposit({ reader, wallet, terms, token: paid, deposit }: D
   const balance = await reader.readContract({ ...token, functionName: 'balanceOf', args: [account.address] });
   if (balance < deposit) {
     const holds = formatAmount(balance, paid);
-    const remedy = 'Fund it, or choose a smaller deposit.';
+    const remedy = 'Fund it, or choose a smaller deposit, such as: autopay channel open --deposit 1';
     throw new AutoPayError(
       'transaction_failed',
       `The wallet ${account.address} holds ${holds}; the deposit needs ${formatAmount(deposit, paid)}. ${remedy}`,

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { AutoPayError } from '../protocol/errors/auto-pay-error.ts';
-import type { Wallet } from './open-wallet.ts';
+import { withoutRetry } from './error-response.ts';
+import type { Wallet, WalletOptions } from './open-wallet.ts';
 import { sendRequest, type PreparedRequest } from './send-request.ts';
 
 /** Sent once, and so often again. */
@@ -12,11 +13,16 @@ const maxPauseMs = 10_000;
 /** Error bodies are short; what is longer is handed on as it is. */
 const maxErrorBytes = 262_144;
 
+/** For so long a call waits for its channel's deposit to count. */
+const defaultConfirmationWaitMs = 300_000;
+
 /**
- * Refusals after which the same payment is good for the same request later: its settlement is under way, the first of two
- * identical requests still runs, or the deposit does not count yet.
+ * Refusals after which the same payment is good for the same request later: its settlement is under way, or the first of two
+ * identical requests still runs.
  */
-const retriedCodes = new Set(['settlement_pending', 'idempotent_repeat', 'channel_not_confirmed']);
+const retriedCodes = new Set(['settlement_pending', 'idempotent_repeat']);
+/** So it is while the deposit does not count yet, which takes as long as the relay's chain needs. */
+const waitedCode = 'channel_not_confirmed';
 
 /** An answer to a request that was sent with a payment. */
 export interface PaidAnswer {
@@ -37,21 +43,40 @@ export function withIdempotencyKey(request: PreparedRequest): { paid: PreparedRe
 /**
  * Sends a request with a payment. Where the answer is lost, or the relay says that it is not ready, exactly the same is sent again:
  * the same Idempotency-Key, body and payment, so that it is paid once however often it arrives. A stream that breaks off in the
- * middle is not begun anew, because its events are with the caller already.
+ * middle is not begun anew, because its events are with the caller already. While the channel's deposit lacks confirmations, the
+ * call waits, and the owner is told; after `confirmationWaitMs` the relay's refusal is the answer.
  * @param request has an Idempotency-Key.
+ * @param payment the headers that pay.
  * @throws AutoPayError `upstream_unreachable` after the last attempt: not a network error, which clients would answer by a new
  *   call, and so by a second payment. What `fetch` rejects with if the caller gave up.
  */
-export async function sendPaid(wallet: Wallet, request: PreparedRequest, credential: string): Promise<PaidAnswer> {
+export async function sendPaid(
+  wallet: Pick<Wallet, 'fetch' | 'warn'> & { options: Pick<WalletOptions, 'confirmationWaitMs'> },
+  request: PreparedRequest,
+  payment: Readonly<Record<string, string>>,
+): Promise<PaidAnswer> {
+  const { confirmationWaitMs = defaultConfirmationWaitMs } = wallet.options;
+  const waitUntilMs = Date.now() + confirmationWaitMs;
+  let isWaiting = false;
   let wasLost = false;
   let lastError: unknown;
   for (let attempt = 1; attempt <= maxAttempts; attempt += 1) {
     let pauseMs = firstPauseMs * 2 ** (attempt - 1);
     try {
-      const response = await readWhole(await sendRequest(wallet, request, credential));
-      const retry = attempt < maxAttempts ? await readRetry(response) : undefined;
+      const response = await readWhole(await sendRequest(wallet, request, payment));
+      const retry = await readRetry(response);
       if (retry === undefined) return { response, wasLost };
       pauseMs = Math.max(pauseMs, retry.afterMs);
+      if (retry.code === waitedCode) {
+        if (Date.now() + pauseMs > waitUntilMs) return { response: withoutRetry(response), wasLost };
+        const mostSeconds = Math.ceil(confirmationWaitMs / 1_000);
+        const remedy = `The call waits for it, for ${mostSeconds} s at most; nothing is signed or deposited anew.`;
+        if (!isWaiting)
+          wallet.warn(`The channel's deposit has not the confirmations yet that the relay asks for. ${remedy}`);
+        isWaiting = true;
+        // It is no failed attempt.
+        attempt -= 1;
+      } else if (attempt === maxAttempts) return { response, wasLost };
     } catch (error) {
       if (request.signal.aborted || error instanceof AutoPayError) throw error;
       wasLost = true;
@@ -80,12 +105,13 @@ async function readWhole(response: Response): Promise<Response> {
 }
 
 /** Whether and when the same should be sent again. */
-async function readRetry(response: Response): Promise<{ afterMs: number } | undefined> {
+async function readRetry(response: Response): Promise<{ afterMs: number; code: string } | undefined> {
   if (response.status !== 503 && response.status !== 409) return undefined;
   const text = await response.clone().text();
-  if (text.length > maxErrorBytes || !retriedCodes.has(codeOf(text) ?? '')) return undefined;
+  const code = text.length > maxErrorBytes ? '' : (codeOf(text) ?? '');
+  if (!retriedCodes.has(code) && code !== waitedCode) return undefined;
   const seconds = Number(response.headers.get('retry-after') ?? 0);
-  return { afterMs: Number.isFinite(seconds) && seconds > 0 ? seconds * 1_000 : 0 };
+  return { code, afterMs: Number.isFinite(seconds) && seconds > 0 ? seconds * 1_000 : 0 };
 }
 
 function codeOf(text: string): string | undefined {

@@ -4,9 +4,11 @@ import type { Wallet } from './open-wallet.ts';
 /** Larger bodies are refused here; a relay's own limit is lower. */
 const maxBodyBytes = 33_554_432;
 
-/** A POST to the relay that can be sent any number of times. */
+/** A request that can be sent any number of times. */
 export interface PreparedRequest {
   url: string;
+  /** Default: POST. */
+  method?: string;
   headers: Headers;
   /** The exact bytes, to which the receipt commits. */
   body: Uint8Array<ArrayBuffer>;
@@ -28,14 +30,31 @@ export async function prepareRequest(request: Request): Promise<PreparedRequest>
   headers.set('accept-encoding', 'identity');
   // A refusal names what to sign; a stream that stops for vouchers would be read by clients that do not know it.
   headers.set('prefer', 'handling=strict');
-  return { url: request.url, headers, body, signal: request.signal };
+  return { url: request.url, method: request.method, headers, body, signal: request.signal };
 }
 
-/** Sends the request; `credential` is the value of its Authorization header. */
-export function sendRequest(wallet: Wallet, request: PreparedRequest, credential?: string): Promise<Response> {
-  const { url, body, signal } = request;
+/**
+ * Sends the request.
+ * @param payment headers that pay for it.
+ * @throws AutoPayError `redirect_refused`; what `fetch` rejects with if nothing answers.
+ */
+export async function sendRequest(
+  wallet: Pick<Wallet, 'fetch'>,
+  request: PreparedRequest,
+  payment: Readonly<Record<string, string>> = {},
+): Promise<Response> {
+  const { url, method = 'POST', body, signal } = request;
   const headers = new Headers(request.headers);
-  if (credential !== undefined) headers.set('authorization', credential);
-  // A redirect could lead a voucher elsewhere.
-  return wallet.fetch(url, { method: 'POST', headers, body, signal, redirect: 'error' });
+  for (const [name, value] of Object.entries(payment)) headers.set(name, value);
+  const isEmpty = method === 'GET' || method === 'HEAD';
+  // A redirect could lead a payment elsewhere.
+  const init = { method, headers, signal, redirect: 'manual' as const, ...(isEmpty ? {} : { body }) };
+  const response = await wallet.fetch(url, init);
+  if (response.status < 300 || response.status > 399) return response;
+  await response.body?.cancel();
+  const target = response.headers.get('location')?.slice(0, 200) ?? 'nowhere';
+  throw new AutoPayError(
+    'redirect_refused',
+    `${new URL(url).origin} redirects this call to ${target}. Payments follow no redirects; if you trust that address, set it as the base URL.`,
+  );
 }

@@ -2,7 +2,9 @@ import { zeroBytes32 } from '../protocol/bytes/hex.ts';
 import { AutoPayError } from '../protocol/errors/auto-pay-error.ts';
 import { decodeReceipt } from '../protocol/receipt/decode-receipt.ts';
 import { decodeSignedReceipt } from '../protocol/receipt/signed-receipt.ts';
-import { checkReceipt, type CheckedReceipt, type ReceiptExpectation } from './check-receipt.ts';
+import type { SpendTicket } from './authorize-call.ts';
+import type { ChannelManager } from './channel-manager.ts';
+import { checkReceipt, type ChannelPayment, type CheckedReceipt, type ReceiptExpectation } from './check-receipt.ts';
 import type { Answer } from './deliver-answer.ts';
 import type { StoredReceipt } from './receipt-store.ts';
 
@@ -38,10 +40,11 @@ export async function settleReceipt(answer: Answer, evidence: Evidence): Promise
     const isKnown = isReplay(answer) && (await wallet.receipts.find(stored.callId)) !== undefined;
     if (!isKnown) await wallet.receipts.append(stored);
     // A receipt that does not fit must not move the wallet's books; the quote then stays counted as spent today.
-    const isCharged = checked.receipt.channelId !== zeroBytes32;
-    const hold = answer.ticket?.hold;
-    if (isKnown && hold) await answer.channels.dropHold(hold);
-    else if (checked.problems.length === 0 && isCharged) await answer.channels.record(checked.receipt, hold);
+    const { ticket, channels } = answer;
+    const fits = checked.problems.length === 0;
+    if (isKnown && ticket) await channels.dropHold(ticket.hold);
+    else if (ticket && 'direct' in ticket) await ticket.settle(checked.receipt, { fits });
+    else if (fits && checked.receipt.channelId !== zeroBytes32) await channels.record(checked.receipt, ticket?.hold);
     wallet.options.onReceipt?.(stored);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
@@ -61,41 +64,57 @@ async function expectationOf(
   encoded: string,
   responseBytes: Uint8Array | undefined,
 ): Promise<ReceiptExpectation> {
-  const { terms, channels, ticket, call, requestBytes, sentAtMs, response } = answer;
+  const { terms, channels, ticket, requestBytes, sentAtMs, response } = answer;
   return {
     scope: { chainId: terms.chainId, verifyingContract: terms.payee },
     relay: terms.relay,
     callId: response.headers.get('x-autopay-call-id'),
     sentAtMs: isReplay(answer) ? sentAtMs - keptForMs : sentAtMs,
     receivedAtMs: Date.now(),
-    model: call.model,
+    model: await modelOf(answer, encoded),
     requestBytes,
     responseBytes,
     prices: await findPrices(answer, encoded),
     payment: ticket && {
-      channelId: ticket.voucher.channelId,
       payer: channels.payer,
       token: terms.token.address,
       quote: ticket.quote,
-      mostChargeable: await channels.mostChargeable(ticket.voucher.channelId),
-      history: channels.history(ticket.voucher.channelId),
+      by: 'direct' in ticket ? ticket.direct : await channelPayment(channels, ticket),
     },
   };
 }
 
+/**
+ * The model that the receipt may be for: the one that it names, if that is the one that was called, one of the request's
+ * `fallback_models`, or one that the relay lists as answering in its place; else the one that was called.
+ */
+async function modelOf({ wallet, call }: Answer, encoded: string): Promise<string> {
+  const { modelAsked } = decodeReceipt(decodeSignedReceipt(encoded).entry);
+  if (modelAsked === call.model || call.fallbackModels.includes(modelAsked)) return modelAsked;
+  const { models } = await wallet.catalogue();
+  return models.get(call.model)?.answeredBy.includes(modelAsked) ? modelAsked : call.model;
+}
+
+async function channelPayment(channels: ChannelManager, { voucher }: SpendTicket): Promise<ChannelPayment> {
+  const { channelId } = voucher;
+  const mostChargeable = await channels.mostChargeable(channelId);
+  return { channelId, mostChargeable, history: channels.history(channelId) };
+}
+
 /** The published price table, asked for again if the receipt names another. */
-async function findPrices({ wallet, tariffs, call }: Answer, encoded: string): Promise<ReceiptExpectation['prices']> {
+async function findPrices(answer: Answer, encoded: string): Promise<ReceiptExpectation['prices']> {
+  const { tariffs, wallet } = answer;
   const { priceRoot, amount, oracleRound, admittedAtMs } = decodeReceipt(decodeSignedReceipt(encoded).entry);
   let catalogue = await wallet.catalogue();
   if (catalogue.priceRoot !== priceRoot && amount > 0n) catalogue = await wallet.catalogue(true);
-  const model = catalogue.models.get(call.model);
+  const model = catalogue.models.get(await modelOf(answer, encoded));
   if (!model) return undefined;
   const tariff = await tariffs.atRound(catalogue, model, { oracleRound, atMs: admittedAtMs });
   return { root: catalogue.priceRoot, tariff };
 }
 
 function describeReceipt(
-  { wallet, terms, call }: Answer,
+  { wallet, terms }: Answer,
   { checked, encoded }: { checked: CheckedReceipt; encoded: string },
 ): StoredReceipt {
   const { receipt, problems } = checked;
@@ -105,7 +124,8 @@ function describeReceipt(
     relayUrl: wallet.relayUrl,
     chainId: terms.chainId,
     payee: terms.payee,
-    model: call.model,
+    // What was sold, which another model than the one that was called may have answered.
+    model: receipt.modelAsked,
     channelId: receipt.channelId,
     sequence: receipt.sequence,
     amount: receipt.amount.toString(),

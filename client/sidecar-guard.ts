@@ -44,7 +44,8 @@ export function createGuard(options: { token: string | undefined; isLoopback: bo
   return {
     refuseForeign({ headers, socket }) {
       const port = socket.localPort ?? 0;
-      if ((!options.isLoopback || isOwnHost(headers.host, port)) && isOwnOrigin(headers.origin)) return;
+      const isHere = isOwnOrigin(headers.origin);
+      if (options.isLoopback ? isOwnHost(headers.host, port) && isHere : isHere || isOwnPage(headers)) return;
       throw new AutoPayError(
         'forbidden',
         `The sidecar spends money, so it answers no web pages of other sites. Use http://127.0.0.1:${port}.`,
@@ -63,6 +64,11 @@ export function createGuard(options: { token: string | undefined; isLoopback: bo
       );
     },
   };
+}
+
+/** A page of this sidecar itself, such as its documentation, seen from another machine. */
+function isOwnPage({ host, origin }: IncomingMessage['headers']): boolean {
+  return origin !== undefined && URL.parse(origin)?.host === host?.toLowerCase();
 }
 
 function digest(text: string): Buffer {

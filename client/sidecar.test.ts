@@ -1,8 +1,9 @@
-import { request as httpRequest, type IncomingMessage } from 'node:http';
-import { connect } from 'node:net';
+import { createServer, request as httpRequest, type IncomingMessage } from 'node:http';
+import { connect, type AddressInfo } from 'node:net';
 import { once } from 'node:events';
 import OpenAI from 'openai';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { walletDescriptionSchema } from './describe-wallet.ts';
 import { startSidecar, type Sidecar } from './sidecar.ts';
 import type { StoredReceipt } from './receipt-store.ts';
 import { doubleTerms, startRelayDouble, type RelayDouble } from './testing/relay-double.ts';
@@ -170,6 +171,7 @@ describe('the sidecar', () => {
         left: '999980',
       },
       spentToday: '20',
+      spentTodayIn: [{ chainId: 31_337, token: doubleTerms.token.address, amount: '20' }],
       limits: { perCall: null, perDay: '1500000', perDeposit: null },
     });
     expect(headers['cache-control']).toBe('no-store');
@@ -200,6 +202,20 @@ describe('the sidecar', () => {
       expect((await fetch(`http://127.0.0.1:${port}/healthz`)).status).toBe(200);
     });
 
+    it('serves its own page under whatever name it is reached, and pages of no other site', async () => {
+      const { port } = new URL(guarded.url);
+      const ask = async (origin: string) => {
+        const headers = { host: `box.lan:${port}`, origin, authorization: `Bearer ${proxyToken}` };
+        const request = httpRequest({ host: '127.0.0.1', port, path: '/wallet', headers }).end();
+        const [response] = (await once(request, 'response')) as [IncomingMessage];
+        return response.resume().statusCode;
+      };
+      expect(await ask(`http://box.lan:${port}`)).toBe(200);
+      expect(await ask('http://box.lan:1')).toBe(403);
+      expect(await ask('https://attacker.example')).toBe(403);
+      expect(await ask('null')).toBe(403);
+    });
+
     it('serves an OpenAI client that has it as its API key, and does not pass it on', async () => {
       const { port } = new URL(guarded.url);
       const client = new OpenAI({ baseURL: `http://127.0.0.1:${port}/v1`, apiKey: proxyToken });
@@ -222,6 +238,29 @@ describe('the sidecar', () => {
       code: 'invalid_configuration',
       message: expect.stringContaining(message) as string,
     });
+  });
+
+  it('pays another service, below a path, and tells what it can of the wallet', async () => {
+    const asked: string[] = [];
+    const other = createServer((request, response) => {
+      asked.push(`${request.method} ${request.url}`);
+      response.writeHead(request.url === '/api/v1/models' ? 200 : 404).end('{"data":[]}');
+    }).listen(0, '127.0.0.1');
+    await once(other, 'listening');
+    const relayUrl = `http://127.0.0.1:${(other.address() as AddressInfo).port}`;
+    const place = { privateKey: walletKey, stateDir: seeded.stateDir, port: 0, onWarning: () => undefined };
+    const abroad = await startSidecar({ ...place, relayUrl: `${relayUrl}/api/v1/` });
+    try {
+      expect((await fetch(`${abroad.url}/v1/models?all=1`)).status).toBe(404);
+      expect((await fetch(`${abroad.url}/v1/models`)).status).toBe(200);
+      expect((await fetch(`${abroad.url}/v1/../../key`)).status).toBe(404);
+      expect(asked.filter((line) => line.includes('/api'))).toEqual(['GET /api/v1/models?all=1', 'GET /api/v1/models']);
+      const wallet: unknown = await (await fetch(`${abroad.url}/wallet`)).json();
+      expect(walletDescriptionSchema.parse(wallet)).toMatchObject({ address: walletAddress, relayUrl, token: null });
+    } finally {
+      await abroad.close();
+      other.close();
+    }
   });
 
   it('says that its port is taken', async () => {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { expect, it } from 'vitest';
 import { readVectors } from '../protocol/vectors/read-vectors.ts';
-import { signVoucher } from './sign-voucher.ts';
+import { signVoucher } from '../protocol/typed-data/sign-voucher.ts';
 
 it('signs the vouchers of the shared vectors, byte for byte', () => {
   const { scope, vouchers } = readVectors();

@@ -46,7 +46,9 @@ describe('the settings file', () => {
       perDay: 1_500_000n,
       perCall: 1n,
     });
-    expect(() => limitsIn(usdc, { perDay: '0.0000001' })).toThrow('at most 6 digits');
+    expect(() => limitsIn(usdc, { perDay: '0.0000001' })).toThrow(
+      'The limit for one day (UTC) cannot be 0.0000001: USDC has 6 digits after the point.',
+    );
   });
 });
 
@@ -78,7 +80,7 @@ describe('a wallet with limits', () => {
     const { status, error } = await call(wallet({ limits: { perCall: '0.0001' } }));
     expect([status, error?.['code'], error?.['limit']]).toEqual([402, 'wallet_limit_exceeded', 'perCall']);
     expect(error?.['message']).toMatch(
-      /^This call may cost 0\.000\d+ USDC; the limit that you set for one call is 0\.000100 USDC\. Nothing was signed\. To raise it, run: autopay limits set --per-call <amount>$/,
+      /^This call may cost 0\.000\d+ USDC; the limit for one call is 0\.000100 USDC\. Nothing was signed\. To raise it, run: autopay limits set --per-call <amount>$/,
     );
     expect(double.authorizations).toEqual([]);
   });

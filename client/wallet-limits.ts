@@ -87,8 +87,25 @@ export async function changeLimits(
 }
 
 /**
+ * A limit in atomic units of a token.
+ * @throws AutoPayError `invalid_argument` if it is no decimal number, or has more digits than the token: it is not rounded.
+ */
+export function parseLimit(name: LimitName, text: string, token: TokenUnit): bigint {
+  try {
+    return parseAmount(text, token);
+  } catch (cause) {
+    throw new AutoPayError(
+      'invalid_argument',
+      `The limit for ${phrases[name]} cannot be ${text}: ${token.symbol} has ${token.decimals} digits after the point. ` +
+        `Write it with no more, such as: autopay limits set ${flags[name]} 2.5`,
+      { cause },
+    );
+  }
+}
+
+/**
  * Limits in atomic units of a token; of several sources, the lowest counts.
- * @throws AutoPayError `invalid_argument` if one has more digits than the token.
+ * @throws AutoPayError `invalid_argument` as `parseLimit`.
  */
 export function limitsIn(token: TokenUnit, ...sources: readonly (WalletLimits | undefined)[]): TokenLimits {
   const lowest: TokenLimits = {};
@@ -96,7 +113,7 @@ export function limitsIn(token: TokenUnit, ...sources: readonly (WalletLimits | 
     for (const name of names) {
       const text = source?.[name];
       if (text === undefined) continue;
-      const amount = parseAmount(text, token);
+      const amount = parseLimit(name, text, token);
       const known = lowest[name];
       if (known === undefined || amount < known) lowest[name] = amount;
     }
@@ -149,7 +166,7 @@ function limitExceeded(
 ): AutoPayError {
   return new AutoPayError(
     'wallet_limit_exceeded',
-    `${reason}; the limit that you set for ${phrases[name]} is ${formatAmount(limit, token)}. Nothing was signed. To raise it, run: ` +
+    `${reason}; the limit for ${phrases[name]} is ${formatAmount(limit, token)}. Nothing was signed. To raise it, run: ` +
       `autopay limits set ${flags[name]} <amount>`,
     { facts: { limit: name, limitAmount: limit.toString() } },
   );

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import type { Hex } from '../protocol/bytes/hex.ts';
 import { AutoPayError } from '../protocol/errors/auto-pay-error.ts';
-import { addressSchema, amountSchema, bytes32Schema } from '../protocol/mpp/session-schemas.ts';
+import { addressSchema, amountSchema, bytes32Schema } from '../protocol/payments/value-schemas.ts';
 import { withLockFile } from './with-lock-file.ts';
 import { writeFileDurably } from './write-file-durably.ts';
 

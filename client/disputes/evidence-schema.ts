@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { zeroBytes32, type Hex } from '../../protocol/bytes/hex.ts';
-import { addressSchema, amountSchema, bytes32Schema } from '../../protocol/mpp/session-schemas.ts';
+import { addressSchema, amountSchema, bytes32Schema } from '../../protocol/payments/value-schemas.ts';
 
 /** Longest proof: a tree of 2^48 entries has fewer levels. */
 const maxPathHashes = 64;
