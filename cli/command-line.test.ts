@@ -53,6 +53,11 @@ describe('autopay', () => {
     expect(stdout).toContain('Usage: autopay');
   });
 
+  it('tells its version', async () => {
+    const { code, stdout } = await run(['--version']);
+    expect([code, stdout]).toEqual([0, expect.stringMatching(/^\d+\.\d+\.\d+\n$/)]);
+  });
+
   it('explains itself through npx, which keeps --help for itself without the "--" of the examples', async () => {
     const npx = promisify(execFile)('npx', ['--no', 'autopay', '--', '--help'], { cwd: root });
     const { stdout } = await npx;
@@ -117,6 +122,14 @@ describe('autopay', () => {
     expect(code).toBe(2);
   });
 
+  it.each([
+    [['call', 'hi', '--foo'], 'See autopay call --help.'],
+    [['channel', 'nope'], 'See autopay channel --help.'],
+    [['nope'], 'See autopay --help.'],
+  ])('says whose help to read: %j', async (args, hint) => {
+    expect((await run(args)).stderr).toContain(hint);
+  });
+
   it('exits with 1 and a code where no stack runs', async () => {
     const missing = ['--data-dir', join(dataDir, 'none')];
     expect(await run(['call', 'hi', ...missing])).toMatchObject({
@@ -174,44 +187,51 @@ describe('autopay against a stack', () => {
     expect(unknown).toMatchObject({ code: 1, stderr: 'no such model (model_not_found)\n' });
   });
 
-  it('sets the limits of the wallet, shows them with what is spent, and keeps to them', async () => {
-    expect(await run(['limits', 'set', '--per-call', '0.0000015', '--per-day', '2', ...here()])).toEqual({
-      code: 0,
-      stdout:
-        'per call       0.0000015 of the token that is paid in\n' +
-        'per day (UTC)  2 of the token that is paid in\n' +
-        'per deposit    none\n',
-      stderr: '',
-    });
-    // Finer than the token: it is refused where it is applied, not rounded.
-    expect(await run(['limits', ...here()])).toMatchObject({
-      code: 2,
-      stderr: expect.stringContaining('at most 6 digits'),
-    });
-    await run(['limits', 'set', '--per-call', '0.000001', ...here()]);
-    const { stdout } = await run(['limits', ...here()]);
-    expect(stdout).toMatch(
-      /^per call {7}0\.000001 USDC\nper day \(UTC\) {2}2\.000000 USDC\nper deposit {4}none\nspent today {4}0\.00\d+ USDC, /,
-    );
-    const stopped = await run(['call', 'hi', '--max-tokens', '9', '--json', ...here()]);
-    expect([stopped.code, JSON.parse(stopped.stdout)]).toMatchObject([1, { error: { code: 'wallet_limit_exceeded' } }]);
-    expect(await run(['limits', 'set', ...here()])).toMatchObject({
-      code: 2,
-      stderr: expect.stringContaining('--per-day'),
-    });
-    expect((await run(['limits', 'set', '--per-day', 'much', ...here()])).code).toBe(2);
-    const { stdout: none } = await run([
-      'limits',
-      'set',
-      '--per-call',
-      'none',
-      '--per-day',
-      'none',
-      '--json',
-      ...here(),
-    ]);
-    expect(JSON.parse(none)).toEqual({ limits: {} });
-  });
+  it(
+    'sets the limits of the wallet, shows them with what is spent, and keeps to them',
+    { timeout: 60_000 },
+    async () => {
+      // Finer than the token: it is neither rounded nor kept, because no call could be paid any more.
+      expect(await run(['limits', 'set', '--per-call', '0.0000015', '--per-day', '2', ...here()])).toEqual({
+        code: 2,
+        stdout: '',
+        stderr:
+          'The limit for one call cannot be 0.0000015: USDC has 6 digits after the point. Write it with no more, such as: ' +
+          'autopay limits set --per-call 2.5 (invalid_argument)\n',
+      });
+      expect(await run(['limits', 'set', '--per-day', '2', ...here()])).toEqual({
+        code: 0,
+        stdout: 'per call       none\nper day (UTC)  2 of the token that is paid in\nper deposit    none\n',
+        stderr: '',
+      });
+      await run(['limits', 'set', '--per-call', '0.000001', ...here()]);
+      const { stdout } = await run(['limits', ...here()]);
+      expect(stdout).toMatch(
+        /^per call {7}0\.000001 USDC\nper day \(UTC\) {2}2\.000000 USDC\nper deposit {4}none\nspent today {4}0\.00\d+ USDC, /,
+      );
+      const stopped = await run(['call', 'hi', '--max-tokens', '9', '--json', ...here()]);
+      expect([stopped.code, JSON.parse(stopped.stdout)]).toMatchObject([
+        1,
+        { error: { code: 'wallet_limit_exceeded' } },
+      ]);
+      expect(await run(['limits', 'set', ...here()])).toMatchObject({
+        code: 2,
+        stderr: expect.stringContaining('--per-day'),
+      });
+      expect((await run(['limits', 'set', '--per-day', 'much', ...here()])).code).toBe(2);
+      const { stdout: none } = await run([
+        'limits',
+        'set',
+        '--per-call',
+        'none',
+        '--per-day',
+        'none',
+        '--json',
+        ...here(),
+      ]);
+      expect(JSON.parse(none)).toEqual({ limits: {} });
+    },
+  );
 
   it.each([[['topup', '1']], [['close']], [['close', '--on-chain']]])(
     'moves no deposit without leave: channel %j',

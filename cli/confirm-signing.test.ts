@@ -17,7 +17,7 @@ async function ask(answer: string, given: { isTTY?: boolean; isJson?: boolean; i
   const stdin = Object.assign(new PassThrough(), { isTTY });
   vi.spyOn(process, 'stdin', 'get').mockReturnValue(stdin as never);
   written = '';
-  vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
+  vi.spyOn(process.stderr, 'write').mockImplementation((text) => {
     written += String(text);
     return true;
   });

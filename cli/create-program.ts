@@ -1,11 +1,18 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { Command } from 'commander';
 import { addCommonOptions, readContext } from './command-context.ts';
 import { addBudgetCommands } from './program/budget-commands.ts';
+import { addChannelCommands } from './program/channel-commands.ts';
+import { addConfigCommands } from './program/config-commands.ts';
 import { addDisputeCommands } from './program/dispute-commands.ts';
+import { addExamples } from './program/examples.ts';
 import { addGovernanceCommands } from './program/governance-commands.ts';
+import { addKeyCommands } from './program/key-commands.ts';
 import { addOperatorCommands } from './program/operator-commands.ts';
 import { addRecordCommands } from './program/record-commands.ts';
 import type { Action } from './program/run-command.ts';
+import { addSidecarCommand } from './program/sidecar-command.ts';
 import { addWalletCommands } from './program/wallet-commands.ts';
 import { addWalletFileCommands } from './program/wallet-file-commands.ts';
 
@@ -19,6 +26,7 @@ Examples:
   npx --no autopay -- limits set --per-day 2             stop at 2 USDC of calls a day
   npx --no autopay -- keys create --name app             an API key that spends from this wallet
   npx --no autopay -- spend --by model                   what calls have cost, by the wallet's own receipts
+  npx --no autopay -- sidecar --port 5001                pay for the calls of any OpenAI client
   npx --no autopay -- wallet new                         a wallet of your own, in an encrypted keystore
   npx --no autopay -- audit verify last                  prove a call from the chain and the log's blocks alone
   npx --no autopay -- fsck                               recompute the relay's books from the raw data
@@ -32,7 +40,10 @@ Without the "--", npm would take options such as --help for itself.
 The stack is found by its data folder (npm start writes stack.json there when it is ready). The wallet's key comes from
 AUTOPAY_WALLET_KEY, or from the key file or keystore that AUTOPAY_WALLET_FILE names, or from the stack's key file; such files
 have mode 0600. A keystore's password is asked for, or comes from AUTOPAY_WALLET_PASSWORD. Neither is ever an argument.
-Exit codes: 0 done, 1 failed or not verified, 2 wrong usage.`;
+The result goes to stdout; questions, warnings and errors go to stderr. With --json, stdout is one JSON object: the result, or
+{"error": {"code", "message"}}.
+Exit codes: 0 done; 1 failed, refused or not verified; 2 not called as it has to be (arguments, key, password, --yes), and
+nothing was done. More is in docs/CLI.md.`;
 
 /**
  * The command line, as a commander program. Commands load what they need when they run, so that `--help` stays quick.
@@ -43,17 +54,28 @@ export function createProgram(options: { onFailedVerdict: () => void }): Command
   // Set before the commands are made: they inherit it.
   program.exitOverride().configureHelp({ helpWidth: 110 });
   addCommonOptions(program)
+    .version(readVersion(), '--version', 'print the version')
     .description('Pay for LLM calls from a wallet, one call at a time, and check every charge.')
     .addHelpText('after', examples);
   const run = async (command: Command, action: Action) => {
     if ((await action(readContext(command))) === false) options.onFailedVerdict();
   };
   addWalletCommands(program, run);
+  addChannelCommands(program, run);
+  addKeyCommands(program, run);
   addRecordCommands(program, run);
   addWalletFileCommands(program, run);
+  addSidecarCommand(program, run);
   addBudgetCommands(program, run);
   addGovernanceCommands(program, run);
   addDisputeCommands(program, run);
   addOperatorCommands(program, run);
+  addConfigCommands(program, run);
+  addExamples(program);
   return program;
+}
+
+function readVersion(): string {
+  const text = readFileSync(join(import.meta.dirname, '..', 'package.json'), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
 }

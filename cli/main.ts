@@ -33,7 +33,7 @@ async function main(argv: readonly string[]): Promise<number> {
     const isBare = error.code === 'commander.help';
     const message = isBare ? 'No command was given.' : error.message.replace(/^error: /, '');
     if (isJson) printError({ code: 'invalid_argument', message }, isJson);
-    else process.stderr.write(isBare ? usageText : `${usageText}See autopay --help.\n`);
+    else process.stderr.write(isBare ? usageText : `${usageText}See autopay ${nameCommand(program, argv)}--help.\n`);
     return usageExitCode;
   }
 }
@@ -42,6 +42,18 @@ async function main(argv: readonly string[]): Promise<number> {
 function inheritSettings(command: Command, program: Command): void {
   command.copyInheritedSettings(program);
   command.commands.forEach((inner) => inheritSettings(inner, program));
+}
+
+/** The command that was meant, as far as its words are commands. */
+function nameCommand(program: Command, argv: readonly string[]): string {
+  let command: Command | undefined = program;
+  let name = '';
+  for (const word of argv) {
+    command = command.commands.find((inner) => inner.name() === word);
+    if (command === undefined) break;
+    name += `${word} `;
+  }
+  return name;
 }
 
 function printError(error: CommandError, isJson: boolean): void {

@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { AutoPayError } from '../protocol/errors/auto-pay-error.ts';
 import { deploymentSchema } from '../protocol/deployment/deployment-schema.ts';
-import { addressSchema } from '../protocol/mpp/session-schemas.ts';
+import { addressSchema } from '../protocol/payments/value-schemas.ts';
 
 /** The data folder of `npm start`, whatever the current folder is. */
 export const defaultDataDir = join(import.meta.dirname, '..', '.autopay', 'local');

@@ -11,6 +11,7 @@ import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
 import { createGatewaySource } from '../gateway-source.ts';
 import type { CommandContext } from '../command-context.ts';
 import { formatTable } from '../output.ts';
+import { showProgress } from '../show-progress.ts';
 import type { Stack } from '../read-stack.ts';
 
 /** What `autopay audit verify` was given. */
@@ -38,7 +39,7 @@ export async function runAuditVerify(context: CommandContext, options: AuditVeri
         : 'A call id is a lower-case UUIDv7: the x-autopay-call-id header, or what autopay call prints.',
     );
   }
-  const verification = await verifyCall({
+  const verifying = verifyCall({
     callId,
     rpcUrl,
     deployedAtBlock,
@@ -54,6 +55,7 @@ export async function runAuditVerify(context: CommandContext, options: AuditVeri
         : createGatewaySource(options.ipfs),
     ...(stored ? { signedReceipt: decodeSignedReceipt(stored.receipt) } : {}),
   });
+  const verification = await showProgress('Reading chain and blocks', verifying);
   context.print({
     json: { callId, ...verification },
     text: describeVerification(verification, { stack, hasReceipt: stored !== undefined }),

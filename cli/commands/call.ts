@@ -6,6 +6,7 @@ import type { StoredReceipt } from '../../client/receipt-store.ts';
 import { formatAmount, parseAmount } from '../../client/token-amount.ts';
 import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
 import { openStackWallet, type CommandContext } from '../command-context.ts';
+import { showProgress } from '../show-progress.ts';
 
 /** What `autopay call` was given. */
 export interface CallOptions {
@@ -73,13 +74,14 @@ async function ask(client: OpenAI, question: Question): Promise<string> {
     ...(question.maxTokens === undefined ? {} : { max_completion_tokens: question.maxTokens }),
   };
   if (!question.isStream) {
-    const completion = await client.chat.completions.create(body);
+    const completion = await showProgress('Waiting for the answer', client.chat.completions.create(body));
     const answer = completion.choices[0]?.message.content ?? '';
     question.show(answer);
     return answer;
   }
   let answer = '';
-  for await (const chunk of await client.chat.completions.create({ ...body, stream: true })) {
+  const asking = client.chat.completions.create({ ...body, stream: true });
+  for await (const chunk of await showProgress('Waiting for the answer', asking)) {
     const piece = chunk.choices[0]?.delta.content ?? '';
     question.show(piece);
     answer += piece;

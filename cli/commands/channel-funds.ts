@@ -7,11 +7,12 @@ import type { WalletChannel } from '../../client/wallet-state.ts';
 import { paymentChannelsAbi } from '../../protocol/abi/payment-channels.ts';
 import type { Hex } from '../../protocol/bytes/hex.ts';
 import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
-import { amountSchema } from '../../protocol/mpp/session-schemas.ts';
+import { amountSchema } from '../../protocol/payments/value-schemas.ts';
 import { openStackWallet, type CommandContext } from '../command-context.ts';
 import { confirmSigning } from '../confirm-signing.ts';
 import { openCommandDeployment, openCommandSender } from '../open-command-deployment.ts';
 import { formatTable } from '../output.ts';
+import { showProgress } from '../show-progress.ts';
 
 const closedSchema = z.object({ transactionHash: z.string(), spent: amountSchema, returned: amountSchema });
 
@@ -23,18 +24,19 @@ interface FundsOptions {
   yes?: boolean;
 }
 
-/** Puts more money into the channel in use. */
+/** Puts more money into the channel in use; false if the owner declined. */
 export async function runChannelTopUp(
   context: CommandContext,
   options: FundsOptions & { amount: string },
-): Promise<void> {
+): Promise<boolean> {
   const { channels, terms, channel } = await openChannelInUse(context, options);
   const amount = parseAmount(options.amount, terms.token);
   if (amount === 0n) throw new AutoPayError('invalid_argument', 'Give an amount above 0.');
   const text = `${formatAmount(amount, terms.token)} go into channel ${channel.channelId}; what calls do not spend comes back when it is closed.\n`;
-  if (!(await confirmSigning(context, { text, account: channel.payer, isYes: options.yes === true }))) return;
+  if (!(await confirmSigning(context, { text, account: channel.payer, isYes: options.yes === true }))) return false;
   const { channelId } = channel;
-  const filled = await channels.topUp({ channelId, amount, least: amount, isNeeded: () => true });
+  const filling = channels.topUp({ channelId, amount, least: amount, isNeeded: () => true });
+  const filled = await showProgress('Putting money into the channel', filling);
   context.print({
     json: { channelId, added: amount, deposit: filled.deposit, token: terms.token },
     text: formatTable([
@@ -42,13 +44,14 @@ export async function runChannelTopUp(
       ['deposit', formatAmount(filled.deposit, terms.token)],
     ]),
   });
+  return true;
 }
 
-/** Ends the channel in use: through the relay at once, or on the chain without it. */
+/** Ends the channel in use: through the relay at once, or on the chain without it; false if the owner declined. */
 export async function runChannelClose(
   context: CommandContext,
   options: FundsOptions & { onChain?: boolean; keys?: boolean },
-): Promise<void> {
+): Promise<boolean> {
   const { wallet, channels, terms, channel } = await openChannelInUse(context, options);
   const { channelId, payer } = channel;
   const money = (amount: bigint) => formatAmount(amount, terms.token);
@@ -57,7 +60,7 @@ export async function runChannelClose(
       ? 'Without the relay: after the grace period, autopay channel withdraw takes what is left.'
       : `The relay takes what it charged; the rest of ${money(channel.deposit)} comes back.`;
   const text = `Channel ${channelId} is closed: no further call is paid from it. ${how}\n`;
-  if (!(await confirmSigning(context, { text, account: payer, isYes: options.yes === true }))) return;
+  if (!(await confirmSigning(context, { text, account: payer, isYes: options.yes === true }))) return false;
   if (options.onChain === true) {
     const transactionHash = await sendToEscrow(context, 'requestClose', channelId);
     await channels.markClosed(channelId);
@@ -65,10 +68,11 @@ export async function runChannelClose(
       json: { channelId, transactionHash, closing: true },
       text: 'The channel is closing. After the grace period (an hour), run: autopay channel withdraw\n',
     });
-    return;
+    return true;
   }
   const path = `/v1/channels/${channelId}/close`;
-  const closed = await openRelaySession(wallet).ask({ method: 'POST', path, schema: closedSchema });
+  const closing = openRelaySession(wallet).ask({ method: 'POST', path, schema: closedSchema });
+  const closed = await showProgress('Closing the channel', closing);
   const { transactionHash, spent, returned } = closed;
   await channels.markClosed(channelId);
   context.print({
@@ -80,10 +84,11 @@ export async function runChannelClose(
       ['transaction', transactionHash],
     ]),
   });
+  return true;
 }
 
-/** Takes back what is left of the channels that were closed on the chain. */
-export async function runChannelWithdraw(context: CommandContext, options: FundsOptions): Promise<void> {
+/** Takes back what is left of the channels that were closed on the chain; false if the owner declined. */
+export async function runChannelWithdraw(context: CommandContext, options: FundsOptions): Promise<boolean> {
   const wallet = await openStackWallet(await context.stack(), { symbol: options.token });
   const { channels, terms } = await wallet.connect();
   const { reader, contracts } = await openCommandDeployment(context, {});
@@ -96,16 +101,17 @@ export async function runChannelWithdraw(context: CommandContext, options: Funds
   const lines = waiting.map(({ channelId, left }) => [channelId, formatAmount(left, terms.token)]);
   if (waiting.length === 0) {
     context.print({ json: { withdrawn: [] }, text: 'Nothing to withdraw: no channel was closed with --on-chain.\n' });
-    return;
+    return true;
   }
   const text = `What is left of these channels goes to ${channels.payer}:\n${formatTable(lines)}`;
-  if (!(await confirmSigning(context, { text, account: channels.payer, isYes: options.yes === true }))) return;
+  if (!(await confirmSigning(context, { text, account: channels.payer, isYes: options.yes === true }))) return false;
   const withdrawn: { channelId: Hex; amount: bigint; transactionHash: Hex }[] = [];
   for (const { channelId, left } of waiting) {
     const transactionHash = await sendToEscrow(context, 'withdraw', channelId);
     withdrawn.push({ channelId, amount: left, transactionHash });
   }
   context.print({ json: { withdrawn, token: terms.token }, text: formatTable(lines) });
+  return true;
 }
 
 async function openChannelInUse(
@@ -134,6 +140,7 @@ async function sendToEscrow(
   const sender = await openCommandSender(context, {}, deployment);
   const data = encodeFunctionData({ abi: paymentChannelsAbi, functionName, args: [channelId] });
   const what = functionName === 'withdraw' ? 'The withdrawal' : 'The closing';
-  const { transactionHash } = await sender.send(what, { to: deployment.contracts.paymentChannels, data });
+  const sending = sender.send(what, { to: deployment.contracts.paymentChannels, data });
+  const { transactionHash } = await showProgress('Waiting for the transaction', sending);
   return transactionHash;
 }

@@ -4,6 +4,7 @@ import type { WalletChannel } from '../../client/wallet-state.ts';
 import type { RelayTerms } from '../../client/fetch-relay-terms.ts';
 import { openStackWallet, type CommandContext } from '../command-context.ts';
 import { formatTable } from '../output.ts';
+import { showProgress } from '../show-progress.ts';
 
 /** What `autopay channel open` was given. */
 export interface ChannelOpenOptions {
@@ -21,7 +22,8 @@ export async function runChannelOpen(context: CommandContext, options: ChannelOp
   const { terms, channels } = await wallet.connect();
   const deposit = options.deposit === undefined ? wallet.depositFor(terms) : parseAmount(options.deposit, terms.token);
   const before = options.isNew ? undefined : await channels.current();
-  const channel = before ?? (await channels.ensure({ deposit, isAnother: options.isNew }));
+  const channel =
+    before ?? (await showProgress('Opening the channel', channels.ensure({ deposit, isAnother: options.isNew })));
   const isOpened = before === undefined;
   context.print({
     json: { opened: isOpened, channel: describe(channel, terms) },

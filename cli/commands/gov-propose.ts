@@ -66,7 +66,7 @@ export async function runPropose(
       ...{ voteStart: sent.voteStart, voteEnd: sent.voteEnd, transactionHash: sent.transactionHash },
     },
     text:
-      `\nProposal ${sent.id} is made in transaction ${sent.transactionHash}.\n` +
+      `Proposal ${sent.id} is made in transaction ${sent.transactionHash}.\n` +
       `Voting is open from ${formatTime(sent.voteStart)} to ${formatTime(sent.voteEnd)}: ` +
       `autopay gov vote ${shortId(sent.id)} for\n`,
   });

@@ -2,10 +2,11 @@ import { z } from 'zod';
 import { openRelaySession } from '../../client/relay-session.ts';
 import { formatAmount, parseAmount } from '../../client/token-amount.ts';
 import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
-import { addressSchema, amountSchema } from '../../protocol/mpp/session-schemas.ts';
+import { addressSchema, amountSchema } from '../../protocol/payments/value-schemas.ts';
 import { findToken, openStackWallet, type CommandContext } from '../command-context.ts';
 import { confirmSigning } from '../confirm-signing.ts';
 import { formatTable } from '../output.ts';
+import { showProgress } from '../show-progress.ts';
 import type { Stack } from '../read-stack.ts';
 
 const keySchema = z.looseObject({
@@ -44,18 +45,19 @@ export async function runLogin(context: CommandContext): Promise<void> {
   });
 }
 
-/** Puts money where the wallet's API keys, and nothing else, may spend it. */
+/** Puts money where the wallet's API keys, and nothing else, may spend it; false if the owner declined. */
 export async function runKeysFund(
   context: CommandContext,
   options: { amount: string; token?: string; yes?: boolean },
-): Promise<void> {
+): Promise<boolean> {
   const { session, terms, channels, payer } = await openSession(context, options.token);
   const amount = parseAmount(options.amount, terms.token);
   if (amount === 0n) throw new AutoPayError('invalid_argument', 'Give an amount above 0.');
   const what = formatAmount(amount, terms.token);
   const text = `${what} go into the channel of this wallet's API keys, and they may spend all of it.\n`;
-  if (!(await confirmSigning(context, { text, account: payer, isYes: options.yes === true }))) return;
-  const { channelId, cumulativeAmount, signature } = await channels.fundKeys(amount);
+  if (!(await confirmSigning(context, { text, account: payer, isYes: options.yes === true }))) return false;
+  const funding = channels.fundKeys(amount);
+  const { channelId, cumulativeAmount, signature } = await showProgress('Putting money into the channel', funding);
   const body = { channelId, cumulativeAmount: String(cumulativeAmount), signature };
   await session.ask({ method: 'POST', path: '/v1/keys/headroom', body, schema: z.unknown() });
   context.print({
@@ -65,6 +67,7 @@ export async function runKeysFund(
       ['keys may spend', `${formatAmount(cumulativeAmount, terms.token)}, with what they have spent`],
     ]),
   });
+  return true;
 }
 
 /** Makes an API key. */
@@ -104,7 +107,7 @@ export async function runKeysList(context: CommandContext): Promise<void> {
   const list = await session.ask({ method: 'GET', path: '/v1/keys', schema: listSchema });
   const rows = list.data.map((key) => [
     key.id,
-    `…${key.hint}`,
+    key.hint,
     key.name ?? '',
     formatAmount(key.spent, unitOf(stack, key.token)),
     describeBudget(key, stack),
@@ -119,14 +122,15 @@ export async function runKeysList(context: CommandContext): Promise<void> {
   });
 }
 
-/** Ends an API key. */
-export async function runKeysDelete(context: CommandContext, options: { id: string; yes?: boolean }): Promise<void> {
+/** Ends an API key; false if the owner declined. */
+export async function runKeysDelete(context: CommandContext, options: { id: string; yes?: boolean }): Promise<boolean> {
   const { session, payer } = await openSession(context);
   const text = `Key ${options.id} ends: its next call is refused.\n`;
-  if (!(await confirmSigning(context, { text, account: payer, isYes: options.yes === true }))) return;
+  if (!(await confirmSigning(context, { text, account: payer, isYes: options.yes === true }))) return false;
   const path = `/v1/keys/${encodeURIComponent(options.id)}`;
   const answer = await session.ask({ method: 'DELETE', path, schema: deletedSchema });
   context.print({ json: answer, text: `Key ${options.id} is deleted.\n` });
+  return true;
 }
 
 async function openSession(context: CommandContext, symbol?: string) {

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
-import { describeWallet } from '../../client/describe-wallet.ts';
+import { describeRelayWallet } from '../../client/describe-wallet.ts';
 import { formatAmount } from '../../client/token-amount.ts';
-import { changeLimits, type LimitName, type WalletLimits } from '../../client/wallet-limits.ts';
+import { changeLimits, parseLimit, type LimitName, type WalletLimits } from '../../client/wallet-limits.ts';
 import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
 import { openStackWallet, type CommandContext } from '../command-context.ts';
 import { formatTable } from '../output.ts';
@@ -12,7 +12,7 @@ const labels = { perCall: 'per call', perDay: 'per day (UTC)', perDeposit: 'per 
 /** Shows the owner's limits, and what is spent of the day's. */
 export async function runLimits(context: CommandContext): Promise<void> {
   const wallet = await openStackWallet(await context.stack());
-  const { limits, spentToday, token, address } = await describeWallet(wallet);
+  const { limits, spentToday, token, address } = await describeRelayWallet(wallet);
   const money = (amount: string | null) => (amount === null ? 'none' : formatAmount(BigInt(amount), token));
   context.print({
     json: { address, token, limits, spentToday },
@@ -23,17 +23,23 @@ export async function runLimits(context: CommandContext): Promise<void> {
   });
 }
 
-/** Sets limits of the stack's wallet; `none` removes one. */
+/**
+ * Sets limits of the stack's wallet; `none` removes one.
+ * @throws AutoPayError `invalid_argument` for one that is finer than a token of the stack: no call could be paid in that any more.
+ */
 export async function runLimitsSet(context: CommandContext, given: { [name in LimitName]?: string }): Promise<void> {
+  const { dataDir, tokens } = await context.stack();
   const change: { [name in LimitName]?: string | null } = {};
   for (const name of names) {
     const value = given[name];
-    if (value !== undefined) change[name] = value === 'none' ? null : value;
+    if (value === undefined) continue;
+    change[name] = value === 'none' ? null : value;
+    if (value === 'none') continue;
+    for (const [symbol, { decimals }] of Object.entries(tokens)) parseLimit(name, value, { symbol, decimals });
   }
   if (Object.keys(change).length === 0) {
     throw new AutoPayError('invalid_argument', 'Say which limit: --per-call, --per-day or --per-deposit <amount>.');
   }
-  const { dataDir } = await context.stack();
   const limits = await changeLimits(join(dataDir, 'client'), change);
   context.print({ json: { limits }, text: formatTable(names.map((name) => [labels[name], describe(limits, name)])) });
 }

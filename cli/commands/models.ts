@@ -23,10 +23,11 @@ export async function runModels(context: CommandContext, options: { token?: stri
   const rows = [...models.values()].map((model) => {
     const row = model.rows.find((candidate) => candidate.token === token.address);
     const unit = row?.inUsd ? { symbol: 'USD', decimals: usdDecimals } : token;
+    const without = model.free ? 'free' : `not in ${token.symbol}`;
     return [
       model.id,
-      row ? formatAmount(row.prompt, unit) : 'free',
-      row ? formatAmount(row.completion, unit) : 'free',
+      row ? formatAmount(row.prompt, unit) : without,
+      row ? formatAmount(row.completion, unit) : without,
       String(model.contextTokens),
       String(model.maxOutputTokens),
     ];

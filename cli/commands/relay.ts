@@ -1,7 +1,10 @@
 import type { CommandContext } from '../command-context.ts';
 
 /** Makes this process the relay of the data folder, until SIGTERM or SIGINT. It logs JSON lines to stderr. */
-export async function runRelay(context: CommandContext, options: { port?: number }): Promise<void> {
+export async function runRelay(
+  context: CommandContext,
+  options: { configFile?: string; port?: number },
+): Promise<void> {
   const { runRelayProcess } = await import('../../server/run-relay-process.ts');
   await runRelayProcess({ dataDir: context.dataDir, ...options });
 }

@@ -22,7 +22,9 @@ export async function runReplay(context: CommandContext, { callId }: { callId: s
   if (!stored) {
     throw new AutoPayError(
       'not_found',
-      `This wallet has no receipt of ${callId}. autopay spend --by day shows what it has.`,
+      callId === 'last'
+        ? 'This wallet has no receipt yet. Make a call first: autopay call "Say hello"'
+        : `This wallet has no receipt of ${callId}. autopay spend --by day shows on which days it has some.`,
     );
   }
   // A receipt of an earlier deployment says nothing of this one's keys and prices.

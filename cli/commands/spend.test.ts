@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
@@ -25,6 +25,27 @@ describe('autopay spend', { timeout: 60_000 }, () => {
     const { data } = JSON.parse(days.stdout) as { data: { name: string; amount: string }[] };
     expect(data.map(({ name, amount }) => [name, amount])).toContainEqual([today, '40']);
     expect((await stack.run(['spend', '--until', '2020-01-01'])).stdout).toBe('No calls.\n');
+  });
+
+  it('tells what was paid without a receipt, in the units that are known', async () => {
+    const file = join(stack.dataDir, 'client', 'payments.jsonl');
+    const usdc = '0x833589fcd6edb6e08f4c7c32d4f71b54bda02913';
+    const payment = {
+      ...{ paymentId: '0x01', atMs: Date.now(), state: 'settled', method: 'x402/exact', chainId: 8_453, token: usdc },
+      ...{ url: 'https://seller.example/v1/chat/completions', payTo: walletAddress, amount: '900', taken: '700' },
+      ...{ transaction: null, validBefore: 0, evidence: 'seller', callId: null, reason: '' },
+    };
+    const unknown = { ...payment, paymentId: '0x02', chainId: 1, token: walletAddress, state: 'signed', taken: null };
+    await writeFile(file, `${JSON.stringify(payment)}\n${JSON.stringify(unknown)}\n`);
+    const { stdout } = await stack.run(['spend']);
+    expect(stdout).toContain('\nPaid without a receipt, as the services say:\n');
+    expect(stdout).toMatch(/^https:\/\/seller\.example +chain 8453 +1 +0\.000700 USDC$/m);
+    expect(stdout).toMatch(/^https:\/\/seller\.example +chain 1 +1 +900 atomic units of 0x\w+ +1 not confirmed$/m);
+    const { withoutReceipt } = JSON.parse((await stack.run(['spend', '--json'])).stdout) as {
+      withoutReceipt: object[];
+    };
+    expect(withoutReceipt).toHaveLength(2);
+    await rm(file);
   });
 
   it.each([

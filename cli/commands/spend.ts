@@ -3,11 +3,14 @@ import { z } from 'zod';
 import { unitOfToken } from '../../client/chain/open-deployment.ts';
 import { openReceiptStore } from '../../client/receipt-store.ts';
 import { openRelaySession } from '../../client/relay-session.ts';
+import { openPaymentStore } from '../../client/payment-store.ts';
+import { knownUsdc } from '../../client/seller-assets.ts';
+import { sumPayments, type PaymentRow } from '../../client/sum-payments.ts';
 import { sumSpending } from '../../client/sum-spending.ts';
-import { formatAmount } from '../../client/token-amount.ts';
+import { formatAmount, type TokenUnit } from '../../client/token-amount.ts';
 import { zeroAddress } from '../../protocol/bytes/hex.ts';
 import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
-import { addressSchema, amountSchema } from '../../protocol/mpp/session-schemas.ts';
+import { addressSchema, amountSchema } from '../../protocol/payments/value-schemas.ts';
 import { openStackWallet, type CommandContext } from '../command-context.ts';
 import { formatTable } from '../output.ts';
 import type { Stack } from '../read-stack.ts';
@@ -47,10 +50,32 @@ export async function runSpend(context: CommandContext, options: SpendOptions): 
     row.token === null ? 'free' : formatAmount(row.amount, unitOfToken(stack, row.token)),
     row.doubtful === 0 ? '' : `${row.doubtful} with receipts that do not fit`,
   ]);
+  const others = sumPayments(await openPaymentStore(join(stack.dataDir, 'client')).list(), days);
   context.print({
-    json: { by, source: 'receipts', data: rows },
-    text: cells.length === 0 ? 'No calls.\n' : formatTable([[by, 'calls', 'tokens', 'cost', ''], ...cells]),
+    json: { by, source: 'receipts', data: rows, withoutReceipt: others },
+    text:
+      (cells.length === 0 ? 'No calls.\n' : formatTable([[by, 'calls', 'tokens', 'cost', ''], ...cells])) +
+      formatOthers(others, stack),
   });
+}
+
+function formatOthers(others: readonly PaymentRow[], stack: Stack): string {
+  if (others.length === 0) return '';
+  const cells = others.map((row) => [
+    row.service,
+    `chain ${row.chainId}`,
+    String(row.payments),
+    formatAmount(row.amount, unitOn(row, stack)),
+    row.unconfirmed === 0 ? '' : `${row.unconfirmed} not confirmed`,
+  ]);
+  return `\nPaid without a receipt, as the services say:\n${formatTable(cells)}`;
+}
+
+/** Tokens of other chains than the stack's are those that sellers may be paid in, or unknown. */
+function unitOn({ chainId, token }: PaymentRow, stack: Stack): TokenUnit {
+  const known = knownUsdc().find((asset) => asset.chainId === chainId && asset.address === token);
+  if (known) return known;
+  return chainId === stack.chainId ? unitOfToken(stack, token) : { symbol: `atomic units of ${token}`, decimals: 0 };
 }
 
 async function printRelaySpending(context: CommandContext, stack: Stack, options: SpendOptions): Promise<void> {

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { addCommonOptions } from '../command-context.ts';
+import { addYesOption } from './wallet-options.ts';
 
 /** Options of commands that read a deployment from the chain. */
 export function addChainOptions(command: Command): Command {
@@ -11,8 +12,5 @@ export function addChainOptions(command: Command): Command {
 
 /** Options of commands that sign a transaction. */
 export function addSigningOptions(command: Command): Command {
-  return addChainOptions(command).option(
-    '--yes',
-    'sign without asking; needed with --json, and where there is no terminal to ask at',
-  );
+  return addYesOption(addChainOptions(command));
 }

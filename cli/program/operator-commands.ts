@@ -27,9 +27,14 @@ function addFsckCommand(program: Command, run: Run): void {
 function addRelayCommand(program: Command, run: Run): void {
   addCommonOptions(program.command('relay'))
     .description('run the relay alone on an existing data folder (autopay.yaml, keys/), until Ctrl-C')
+    .option(
+      '--config <file>',
+      'a file of LiteLLM or of the blueprint that autopay.yaml takes in; or another autopay.yaml',
+    )
     .option('--port <n>', 'instead of listen.port of autopay.yaml; 0 picks a free one', parsePort)
-    .action(async (given: { port?: number }, command: Command) => {
-      await run(command, async (context) => (await import('../commands/relay.ts')).runRelay(context, given));
+    .action(async ({ config, ...given }: { config?: string; port?: number }, command: Command) => {
+      const options = { ...given, ...(config !== undefined && { configFile: config }) };
+      await run(command, async (context) => (await import('../commands/relay.ts')).runRelay(context, options));
     });
 }
 

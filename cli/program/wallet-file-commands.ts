@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { addCommonOptions } from '../command-context.ts';
 import type { Run } from './run-command.ts';
+import { amountHelp } from './wallet-options.ts';
 
 const fileHelp = 'where the keystore goes (default: AUTOPAY_WALLET_FILE, or else ~/.autopay/wallet.json)';
 
@@ -32,7 +33,7 @@ export function addWalletFileCommands(program: Command, run: Run): void {
     });
   addCommonOptions(wallet.command('fund'))
     .description('show where to send money, with a QR code; on the local chain it is given some at once')
-    .option('--amount <amount>', 'in whole tokens, such as 2.5 (default: what you like; on the local chain 100)')
+    .option('--amount <amount>', `${amountHelp} (default: what you like; on the local chain 100)`)
     .option('--token <symbol>', "which of the relay's tokens (default: its first)")
     .action(async (given: { amount?: string; token?: string }, command: Command) => {
       await run(command, async (context) =>

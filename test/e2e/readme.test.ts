@@ -73,8 +73,9 @@ async function runLine(line: string): Promise<string> {
   const here = line
     .replaceAll('127.0.0.1:4001', new URL(stack.sidecarUrl).host)
     .replace(/^npx --no autopay (.*)$/, `npx --no autopay $1 --data-dir ${stack.dataDir}${leave}`);
-  const { stdout } = await run('sh', ['-c', here], { cwd: root });
-  return stdout;
+  const { stdout, stderr } = await run('sh', ['-c', here], { cwd: root });
+  // What is about to be signed is told on stderr.
+  return stdout + stderr;
 }
 
 describe('README', { timeout: 90_000 }, () => {

@@ -1,10 +1,9 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import OpenAI from 'openai';
 import { createTestClient, http } from 'viem';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { runAutopay } from '../../cli/testing/start-cli-stack.ts';
 import { createPayFetch } from '../../client/pay-fetch.ts';
 import { usesAnvil } from '../support/start-chain.ts';
 import { startTestStack, type TestStack } from '../support/start-test-stack.ts';
@@ -17,14 +16,8 @@ beforeAll(async () => {
 afterAll(() => stack.stop());
 
 async function autopay(...args: string[]) {
-  const { AUTOPAY_WALLET_KEY: _, AUTOPAY_WALLET_FILE: __, AUTOPAY_WALLET_PASSWORD: ___, ...env } = process.env;
-  const main = join(import.meta.dirname, '..', '..', 'cli', 'main.ts');
-  const child = spawn(process.execPath, [main, ...args, '--json', '--data-dir', stack.stack.dataDir], { env });
-  let stdout = '';
-  child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
-  child.stderr.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
-  const [code] = (await once(child, 'close')) as [number];
-  return { code, json: JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as Record<string, unknown> };
+  const { code, stdout } = await runAutopay([...args, '--json', '--data-dir', stack.stack.dataDir]);
+  return { code, json: JSON.parse(stdout) as Record<string, unknown> };
 }
 
 const deposit = async () =>
