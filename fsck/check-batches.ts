@@ -55,7 +55,7 @@ export function checkBatches(
   );
   const claim = differences.toClaim(
     'receipts_signed',
-    `${facts.leafHashes.length} receipts lie under ${batches} batch signatures${signers.size === 1 ? ` of ${[...signers.keys()].join()}` : ''}`,
+    `${[...facts.batches.values()].reduce((sum, { length }) => sum + length, 0)} receipts lie under ${batches} batch signatures${signers.size === 1 ? ` of ${[...signers.keys()].join()}` : ''}`,
   );
   return { claim, signers };
 }

@@ -7,6 +7,9 @@ import type { Books } from './open-books.ts';
 import type { ChargeFacts } from './scan-charges.ts';
 import { continues, readBlock, type BlockSource, type WalkedBlock } from './walk-log.ts';
 
+/** What blocks are compared with. */
+type BlockFacts = Pick<ChargeFacts, 'leafHashes' | 'trees'>;
+
 /** A block that the ledger lists. */
 export interface BlockRow {
   start: number;
@@ -37,7 +40,7 @@ export function createFolderSource(folder: string): BlockSource {
 }
 
 /** Every block has the bytes of its CID, holds exactly the log's entries, continues the one before and leads to its root. */
-export async function checkBlocks(rows: readonly BlockRow[], source: BlockSource, facts: ChargeFacts): Promise<Claim> {
+export async function checkBlocks(rows: readonly BlockRow[], source: BlockSource, facts: BlockFacts): Promise<Claim> {
   const differences = new Differences();
   let earlier: WalkedBlock | undefined;
   for (const row of rows) {
@@ -59,7 +62,7 @@ export async function checkBlocks(rows: readonly BlockRow[], source: BlockSource
 
 function compareBlock(
   { row, block, earlier }: { row: BlockRow; block: WalkedBlock; earlier: WalkedBlock | undefined },
-  facts: ChargeFacts,
+  facts: BlockFacts,
   differences: Differences,
 ): void {
   const { cid, start, size, root } = row;

@@ -6,6 +6,7 @@ import { formatCallId } from '../protocol/receipt/call-id.ts';
 import type { ChainCheck } from './check-chain.ts';
 import { Differences, type Claim } from './claims.ts';
 import type { Books, Row } from './open-books.ts';
+import type { Settings } from './read-settings.ts';
 
 const dayMs = 86_400_000;
 const rateUnit = 10n ** 18n;
@@ -75,8 +76,18 @@ export function checkModelDays(books: Books): Claim {
   );
 }
 
+/** What calls are compared with: the votes of the home chain, which are for the calls of all chains. */
+export interface BudgetCheck {
+  /** Of the home chain. */
+  client: ChainCheck['client'];
+  settings: Settings;
+  /** Of all chains. */
+  books: Books;
+  others: readonly Settings[];
+}
+
 /** Every call counted at the rate that the chain has for its day, and no model was sold beyond its limit. */
-export async function checkBudgets({ client, settings, books }: ChainCheck): Promise<Claim> {
+export async function checkBudgets({ client, settings, books, others }: BudgetCheck): Promise<Claim> {
   const differences = new Differences();
   const address = await client.readContract({
     address: settings.contracts.autoPayLLM,
@@ -85,13 +96,21 @@ export async function checkBudgets({ client, settings, books }: ChainCheck): Pro
   });
   const budgets = { address, abi: modelBudgetsAbi } as const;
   const rates = books.rows(
-    `SELECT DISTINCT coalesce(channels.token, direct_payments.token) AS token, admitted_at_ms / ${dayMs} AS day, budget_rate
-     FROM calls LEFT JOIN channels ON channels.channel_id = calls.channel_id
+    `SELECT DISTINCT coalesce(channels.token, direct_payments.token) AS token, admitted_at_ms / ${dayMs} AS day, budget_rate,
+       calls.chain_id FROM calls LEFT JOIN channels ON channels.channel_id = calls.channel_id
      LEFT JOIN direct_payments ON direct_payments.payment_id = calls.payment_id WHERE budget_rate IS NOT NULL`,
   );
   for (const row of [...rates]) {
     const [token, day, rate] = [row.hex('token'), row.number('day'), row.amount('budget_rate')];
-    const onChain = await client.readContract({ ...budgets, functionName: 'rateOf', args: [token, day] });
+    const counted = countedAs(token, row.number('chain_id'), [settings, ...others]);
+    if (counted === undefined) {
+      differences.add(
+        `${token} on chain ${row.number('chain_id')} is no token of the configuration, and counted ${rate}`,
+      );
+      continue;
+    }
+    const args = [counted.token, day] as const;
+    const onChain = rescale(await client.readContract({ ...budgets, functionName: 'rateOf', args }), counted.digits);
     differences.require(onChain === rate, () => `${token} counted ${rate} on day ${day}, and ${onChain} by the chain`);
   }
   const modelDays = [...books.rows('SELECT * FROM model_days')];
@@ -106,4 +125,23 @@ export async function checkBudgets({ client, settings, books }: ChainCheck): Pro
     'budgets_kept',
     `none of ${modelDays.length} model days was sold beyond the limit that the chain has for it`,
   );
+}
+
+/** The token of the home chain that stands for a token, and how many more decimals it has. */
+function countedAs(
+  token: Hex,
+  chainId: number,
+  [home, ...others]: readonly [Settings, ...Settings[]],
+): { token: Hex; digits: number } | undefined {
+  if (chainId === home.chainId) return { token, digits: 0 };
+  const tokens = others.find((settings) => settings.chainId === chainId)?.tokens ?? [];
+  const known = tokens.find(({ address }) => address === token);
+  const atHome = home.tokens.find(({ symbol }) => symbol === known?.symbol);
+  return known && atHome && { token: atHome.address, digits: atHome.decimals - known.decimals };
+}
+
+/** A rate for an atomic unit with fewer decimals, or more; rounded up. */
+function rescale(rate: bigint, digits: number): bigint {
+  const power = 10n ** BigInt(digits < 0 ? -digits : digits);
+  return digits < 0 ? (rate + power - 1n) / power : rate * power;
 }

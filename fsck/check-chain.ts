@@ -23,15 +23,21 @@ export interface ChainCheck {
   facts: ChargeFacts;
 }
 
-/** The chain is the one that receipts and vouchers are bound to. */
-export async function checkScope({ client, settings, books }: ChainCheck): Promise<Claim> {
+/** The chain is the one that receipts and vouchers are bound to; what is home says the ledger, too. */
+export async function checkScope({
+  client,
+  settings,
+  books,
+  isHome,
+}: ChainCheck & { isHome: boolean }): Promise<Claim> {
   const differences = new Differences();
   const chainId = await client.getChainId();
   differences.require(
     chainId === settings.chainId,
     () => `the endpoint is on chain ${chainId}, the configuration on ${settings.chainId}`,
   );
-  for (const row of books.rows('SELECT * FROM scope')) {
+  const home = isHome ? [...books.rows('SELECT chain_id, verifying_contract FROM scope')] : [];
+  for (const row of [...books.rows('SELECT chain_id, verifying_contract FROM chains'), ...home]) {
     const fits =
       row.number('chain_id') === settings.chainId && row.hex('verifying_contract') === settings.contracts.autoPayLLM;
     differences.require(

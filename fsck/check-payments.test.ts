@@ -106,8 +106,17 @@ describe('checkBooks, of direct payments', () => {
     const token = stack.contracts.usdc;
     const terms = { paymentId, kind: 'eip3009', payer: stack.payer, token, maximum: 500n, payload: '{}' } as const;
     const outcome = await relay.ledger.reserve({
-      ...{ callId, token, quote: 500n, model: 'sim-small', budget: localBudget(now), keyId: null, idempotency: null },
-      funds: { kind: 'direct', payment: { ...terms, validBefore: null, available: null } },
+      ...{
+        callId,
+        token,
+        quote: 500n,
+        model: 'sim-small',
+        budget: localBudget(now),
+        keyId: null,
+        idempotency: null,
+        maxUnsettled: null,
+      },
+      funds: { kind: 'direct', payment: { ...terms, validBefore: null, available: 10n ** 9n } },
       scopes: [{ id: 'key:a', window: 0, limit: 1_000n, endsAtSeconds: null }],
       ...{ admittedAtMs: now, leaseUntilMs: now + 60_000 },
     });

@@ -35,11 +35,15 @@ export interface PriceCheck {
   toClaim(): Claim;
 }
 
-/** Recomputes prices of receipts that name the table of the present configuration; older tables are not kept there. */
-export function createPriceCheck({ rows, tokens }: Pick<Settings, 'rows' | 'tokens'>): PriceCheck {
-  const root = rootOfPrices(rows);
-  const byModel = new Map(rows.map((row) => [`${row.model}/${row.token}`, row]));
-  const sold = new Set(rows.map(({ model }) => model));
+/** Recomputes prices of receipts that name the table of the present configuration, or one that the relay kept. */
+export function createPriceCheck({
+  rows,
+  tables: kept,
+  tokens,
+}: Pick<Settings, 'rows' | 'tables' | 'tokens'>): PriceCheck {
+  const known = new Map(
+    [...kept, [rootOfPrices(rows), rows] as const].map(([root, table]) => [root, indexRows(table)]),
+  );
   const differences = new Differences();
   const converted: ConvertedCharge[] = [];
   const tables = new Map<Hex, TableUse>();
@@ -50,14 +54,15 @@ export function createPriceCheck({ rows, tokens }: Pick<Settings, 'rows' | 'toke
     tables,
     check({ index, receipt, quote }) {
       if (receipt.amount > 0n) noteTable(tables, { index, receipt });
-      if (receipt.priceRoot !== root) {
+      const table = known.get(receipt.priceRoot);
+      if (table === undefined) {
         others += 1;
         return;
       }
-      const row = byModel.get(`${receipt.modelAsked}/${receipt.token}`);
+      const row = table.byModel.get(`${receipt.modelAsked}/${receipt.token}`);
       if (row?.inUsd) return void converted.push({ index, receipt, row, quote });
       // A free model has no row.
-      if (!row && (receipt.amount > 0n || sold.has(receipt.modelAsked))) {
+      if (!row && (receipt.amount > 0n || table.sold.has(receipt.modelAsked))) {
         return differences.add(
           `entry ${index}: ${receipt.modelAsked} in ${receipt.token} is in no row of its price table`,
         );
@@ -72,7 +77,7 @@ export function createPriceCheck({ rows, tokens }: Pick<Settings, 'rows' | 'toke
     toClaim: () =>
       differences.toClaim(
         'prices_recomputed',
-        `${checked} amounts are price times usage under the configured table ${root}, in ${tokens.length} token(s)${others > 0 ? `; ${others} name other tables and were not recomputed` : ''}`,
+        `${checked} amounts are price times usage under ${known.size} price table(s), in ${tokens.length} token(s)${others > 0 ? `; ${others} name tables that are not kept here and were not recomputed` : ''}`,
       ),
   };
 
@@ -84,6 +89,13 @@ export function createPriceCheck({ rows, tokens }: Pick<Settings, 'rows' | 'toke
     );
     checked += 1;
   }
+}
+
+function indexRows(rows: readonly PriceRow[]) {
+  return {
+    byModel: new Map(rows.map((row) => [`${row.model}/${row.token}`, row])),
+    sold: new Set(rows.map(({ model }) => model)),
+  };
 }
 
 function noteTable(

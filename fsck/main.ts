@@ -8,7 +8,7 @@ const usage = `Recomputes a relay's books from ledger, blocks and chain, and say
   node fsck/main.ts --data-dir DIR [options]
 
   --data-dir DIR   the relay's data folder (autopay.yaml, ledger.sqlite, blocks/)
-  --rpc-url URL    JSON-RPC endpoint; default: that of autopay.yaml
+  --rpc-url URL    JSON-RPC endpoint of the home chain; default: that of autopay.yaml
   --offline        check ledger and blocks only
   --json           one JSON object on stdout
   --help           this text

@@ -28,7 +28,7 @@ const usdDecimals = 8;
 
 /**
  * Makes the rows of the price table from a configuration (docs/PROTOCOL.md, "Price table"), by itself: what the relay makes
- * of that file is among the things that are checked.
+ * of that file is among the things that are checked. Routes that other files bring along are not in it.
  */
 export function readPriceRows(yaml: Mapping): { tokens: SettingsToken[]; rows: PriceRow[] } {
   const conversions = list(yaml['tokens']).map((token): Conversion => {
@@ -39,11 +39,21 @@ export function readPriceRows(yaml: Mapping): { tokens: SettingsToken[]; rows: P
       rate: rate === undefined ? one : readDecimal(text(rate)),
     };
   });
-  const paid = list(yaml['routes'])
+  const prices = yaml['prices'] === undefined ? {} : mapping(yaml['prices']);
+  const paid = list(yaml['routes'] ?? (yaml['import'] === undefined ? undefined : []))
     .map(mapping)
-    .filter((route) => route['free'] !== true);
+    .map((route) => withPrice(route, prices[text(route['model'])]))
+    // One that stands for other routes has no price of its own.
+    .filter((route) => route['free'] !== true && route['auto'] === undefined);
   const rows = paid.flatMap((route) => conversions.map((conversion) => readRow(route, conversion)));
   return { tokens: conversions.map(({ token }) => token), rows };
+}
+
+/** A route with what `prices` says of it. */
+function withPrice(route: Mapping, said: unknown): Mapping {
+  if (said === undefined) return route;
+  const price = mapping(said);
+  return price['free'] === true ? { ...route, free: true } : { ...route, price };
 }
 
 function readRow(route: Mapping, { token, inUsd, rate }: Conversion): PriceRow {

@@ -37,6 +37,12 @@ export interface ChargeFacts {
   trees: Map<number, Frontier>;
 }
 
+/** What one pass found: of the log, and of what was paid on each chain. */
+export interface LogFacts extends Pick<ChargeFacts, 'claims' | 'leafHashes' | 'trees'> {
+  /** By chain id; leaf hashes and trees are those of the one log. */
+  chains: ReadonlyMap<number, ChargeFacts>;
+}
+
 /** Names a (day, model, provider) as receipts do. */
 export function spendKey(spend: { day: number; model: string; provider: string }): string {
   return JSON.stringify([spend.day, spend.model, spend.provider]);
@@ -51,7 +57,8 @@ export function claimEnd(channelId: Hex, sequence: number): string {
 export interface ScanOptions {
   treesAt: ReadonlySet<number>;
   claimEnds: ReadonlySet<string>;
-  settings: Settings;
+  /** Of each chain. */
+  settings: readonly Settings[];
 }
 
 /** A charge's row, and what its entry says. */
@@ -69,19 +76,9 @@ const dayMs = 86_400_000;
  * @param options.treesAt log sizes whose trees are wanted.
  * @param options.claimEnds where running totals are wanted, by `claimEnd`.
  */
-export function scanCharges(books: Books, options: ScanOptions): ChargeFacts {
-  const prices = createPriceCheck(options.settings);
-  const facts: ChargeFacts = {
-    ...{
-      claims: [],
-      converted: prices.converted,
-      tables: prices.tables,
-      leafHashes: [],
-      channels: new Map(),
-      spends: new Map(),
-    },
-    ...{ logSizes: new Map(), batches: new Map(), trees: new Map() },
-  };
+export function scanCharges(books: Books, options: ScanOptions): LogFacts {
+  const log: Pick<ChargeFacts, 'leafHashes' | 'trees'> = { leafHashes: [], trees: new Map() };
+  const chains = new Map(options.settings.map((settings) => [settings.chainId, openChain(settings, log)]));
   const decoding = new Differences();
   const sequences = new Differences();
   const limits = new Differences();
@@ -92,12 +89,18 @@ export function scanCharges(books: Books, options: ScanOptions): ChargeFacts {
      FROM charges LEFT JOIN calls USING (call_id) LEFT JOIN direct_payments USING (payment_id) ORDER BY log_index`,
   );
   for (const row of rows) {
-    const index = facts.leafHashes.length;
+    const index = log.leafHashes.length;
     const entry = row.bytes('entry');
     const leafHash = hashLeaf(entry);
-    facts.leafHashes.push(leafHash);
+    log.leafHashes.push(leafHash);
     tree.append(leafHash);
-    if (options.treesAt.has(tree.size)) facts.trees.set(tree.size, tree.clone());
+    if (options.treesAt.has(tree.size)) log.trees.set(tree.size, tree.clone());
+    const chain = row.isNull('chain_id') ? undefined : chains.get(row.number('chain_id'));
+    if (chain === undefined) {
+      decoding.add(`entry ${index} is of a chain that the configuration does not name`);
+      continue;
+    }
+    const { facts, prices } = chain;
     noteBatch(facts, row, index);
     try {
       const charge = { row, index, receipt: decodeReceipt(entry) };
@@ -110,23 +113,34 @@ export function scanCharges(books: Books, options: ScanOptions): ChargeFacts {
       decoding.add(`entry ${index}: ${error instanceof Error ? error.message : 'unreadable'}`);
     }
   }
-  const count = facts.leafHashes.length;
-  facts.claims.push(
+  const count = log.leafHashes.length;
+  const channelCount = [...chains.values()].reduce((sum, { facts }) => sum + facts.channels.size, 0);
+  const claims = [
     decoding.toClaim(
       'receipts_decode',
       `${count} log entries decode as canonical CallReceipts and say what their rows say; log indexes are dense`,
     ),
     sequences.toClaim(
       'receipts_chain',
-      `the receipts of ${facts.channels.size} channels have gap-free sequence numbers and running totals that add up`,
+      `the receipts of ${channelCount} channels have gap-free sequence numbers and running totals that add up`,
     ),
     limits.toClaim(
       'charges_within_reservations',
       `each of ${count} charges ends one call and is not above its reservation`,
     ),
-    prices.toClaim(),
-  );
-  return facts;
+  ];
+  for (const { facts, prices } of chains.values()) facts.claims.push(prices.toClaim());
+  return { ...log, claims, chains: new Map([...chains].map(([chainId, { facts }]) => [chainId, facts])) };
+}
+
+/** What is found of one chain, and the prices there. */
+function openChain(settings: Settings, log: Pick<ChargeFacts, 'leafHashes' | 'trees'>) {
+  const prices = createPriceCheck(settings);
+  const facts: ChargeFacts = {
+    ...{ ...log, claims: [], converted: prices.converted, tables: prices.tables },
+    ...{ channels: new Map(), spends: new Map(), logSizes: new Map(), batches: new Map() },
+  };
+  return { facts, prices };
 }
 
 function compareRow({ row, index, receipt }: Charge, leafHash: Uint8Array, differences: Differences): void {

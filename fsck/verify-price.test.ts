@@ -86,7 +86,7 @@ describe('the price of one call', () => {
 
 describe('the prices of all calls', () => {
   function check(changed: Partial<typeof receipt>, quote: bigint | null = null) {
-    const pass = createPriceCheck({ rows, tokens });
+    const pass = createPriceCheck({ rows, tables: new Map(), tokens });
     pass.check({ index: 3, receipt: { ...receipt, ...changed }, quote });
     return { claim: pass.toClaim(), converted: pass.converted };
   }
@@ -100,11 +100,23 @@ describe('the prices of all calls', () => {
     expect(check({ modelAsked: 'free', amount: 0n }).claim).toMatchObject({ ok: true });
     expect(check({ modelAsked: 'free', amount: 1n }).claim).toMatchObject({ ok: false });
     expect(check({ token: `0x${'00'.repeat(20)}`, amount: 0n }).claim).toMatchObject({ ok: false });
-    expect(check({ priceRoot: `0x${'00'.repeat(32)}`, amount: 21n }).claim.detail).toContain('1 name other tables');
+    expect(check({ priceRoot: `0x${'00'.repeat(32)}`, amount: 21n }).claim.detail).toContain(
+      '1 name tables that are not kept here',
+    );
+  });
+
+  it('are recomputed under any table that the relay kept', () => {
+    const kept = createPriceCheck({ rows: [], tables: new Map([[receipt.priceRoot, rows]]), tokens });
+    kept.check({ index: 0, receipt, quote: null });
+    kept.check({ index: 1, receipt: { ...receipt, amount: receipt.amount + 1n }, quote: null });
+    expect(kept.toClaim()).toMatchObject({
+      ok: false,
+      detail: expect.stringMatching(/^entry 1 charges \d+, and its tokens cost \d+$/),
+    });
   });
 
   it('are those of tables that were in force from the first call to the last', async () => {
-    const pass = createPriceCheck({ rows, tokens });
+    const pass = createPriceCheck({ rows, tables: new Map(), tokens });
     const other: Hex = `0x${'00'.repeat(32)}`;
     for (const [index, atMs] of [2_000, 1_999, 3_000].entries())
       pass.check({ index, receipt: { ...receipt, admittedAtMs: atMs }, quote: null });

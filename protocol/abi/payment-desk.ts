@@ -65,6 +65,15 @@ export const paymentDeskAbi = [
     name: 'PaymentDesk_NothingArrived',
     type: 'error',
   },
+  {
+    inputs: [
+      { internalType: 'address', name: 'token', type: 'address' },
+      { internalType: 'uint256', name: 'actual', type: 'uint256' },
+      { internalType: 'uint256', name: 'required', type: 'uint256' },
+    ],
+    name: 'PaymentDesk_PaymentIncomplete',
+    type: 'error',
+  },
   { inputs: [], name: 'PaymentDesk_ZeroAddress', type: 'error' },
   { inputs: [], name: 'ReentrancyGuardReentrantCall', type: 'error' },
   {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { addressSchema } from '../mpp/session-schemas.ts';
+import { addressSchema } from '../payments/value-schemas.ts';
 
 /** The contracts of one deployment, by the names that files and options use. */
 export const contractAddressesSchema = z.object({

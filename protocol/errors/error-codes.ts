@@ -57,12 +57,21 @@ export const errorCodes = {
   transaction_pending: { status: 503, type: 'server_error' },
   permit2_allowance_required: { status: 402, type: 'payment_required' },
   payment_already_used: { status: 409, type: 'invalid_request_error' },
+  unsettled_limit_reached: { status: 429, type: 'rate_limit_error' },
   payer_owes: { status: 403, type: 'permission_error' },
   insufficient_allowance: { status: 402, type: 'payment_required' },
   scope_exceeded: { status: 429, type: 'budget_exceeded' },
   facilitator_unavailable: { status: 503, type: 'server_error' },
   settlement_pending: { status: 503, type: 'server_error' },
   settlement_failed: { status: 402, type: 'payment_required' },
+
+  // What the wallet refuses, or was refused, where it pays by a payment of one call
+  no_usable_method: { status: 402, type: 'payment_required' },
+  network_not_allowed: { status: 402, type: 'payment_required' },
+  asset_not_allowed: { status: 402, type: 'payment_required' },
+  offer_changed: { status: 402, type: 'payment_required' },
+  payment_refused: { status: 402, type: 'payment_required' },
+  redirect_refused: { status: 502, type: 'upstream_error' },
 
   // What votes allow a model to spend
   model_budget_exceeded: { status: 429, type: 'budget_exceeded' },
@@ -74,6 +83,7 @@ export const errorCodes = {
 
   // What the chain says of prices
   price_table_unpublished: { status: 503, type: 'server_error' },
+  price_above_ceiling: { status: 503, type: 'budget_exceeded' },
   price_unavailable: { status: 503, type: 'server_error' },
 
   // The upstream and the relay itself
@@ -81,6 +91,7 @@ export const errorCodes = {
   upstream_unreachable: { status: 502, type: 'upstream_error' },
   upstream_timeout: { status: 504, type: 'upstream_error' },
   upstream_truncated: { status: 502, type: 'upstream_error' },
+  no_deployment_available: { status: 503, type: 'upstream_error' },
   // The answer had begun and was charged, but it is not whole
   call_timeout: { status: 504, type: 'server_error' },
   answer_too_long: { status: 502, type: 'server_error' },

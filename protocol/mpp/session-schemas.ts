@@ -1,32 +1,12 @@
 import { z } from 'zod';
 import type { Hex } from '../bytes/hex.ts';
-
-const maxUint128 = (1n << 128n) - 1n;
-
-/** A 20-byte address in any case; normalised to lower case. */
-export const addressSchema = z
-  .string()
-  .regex(/^0x[0-9a-fA-F]{40}$/)
-  .transform((value) => value.toLowerCase() as Hex);
-
-/** 32 bytes as 0x-hex; normalised to lower case. */
-export const bytes32Schema = z
-  .string()
-  .regex(/^0x[0-9a-fA-F]{64}$/)
-  .transform((value) => value.toLowerCase() as Hex);
-
-/** A 65-byte signature as 0x-hex. */
-export const signatureSchema = z
-  .string()
-  .regex(/^0x[0-9a-fA-F]{130}$/)
-  .transform((value) => value.toLowerCase() as Hex);
-
-/** An amount in atomic units: a decimal string without sign or leading zeros, within uint128. */
-export const amountSchema = z
-  .string()
-  .regex(/^(?:0|[1-9][0-9]{0,38})$/)
-  .transform((value) => BigInt(value))
-  .refine((value) => value <= maxUint128, 'beyond uint128');
+import {
+  addressSchema,
+  amountSchema,
+  authorizationSchema,
+  bytes32Schema,
+  signatureSchema,
+} from '../payments/value-schemas.ts';
 
 /** `request` of an `evm/session` challenge (MPP EVM session draft, "Request Schema"). */
 export const sessionRequestSchema = z.object({
@@ -51,23 +31,6 @@ const voucherFields = {
   cumulativeAmount: amountSchema,
   signature: signatureSchema,
 };
-
-/** A number of 256 bits: a decimal string without sign. */
-const uint256Schema = z
-  .string()
-  .regex(/^[0-9]{1,78}$/)
-  .transform((value) => BigInt(value))
-  .refine((value) => value >> 256n === 0n, 'beyond uint256');
-
-/** An EIP-3009 authorization, as both intents have it; times are Unix seconds. */
-export const authorizationSchema = z.object({
-  from: addressSchema,
-  to: addressSchema,
-  value: amountSchema,
-  validAfter: uint256Schema,
-  validBefore: uint256Schema,
-  nonce: bytes32Schema,
-});
 
 /** A deposit by EIP-3009 whose transaction the relay sends. */
 const depositFields = {

@@ -20,18 +20,7 @@ export function verifySignedReceipt(
   signed: SignedReceipt,
   options: { scope: TypedDataScope; signer: Hex },
 ): CallReceipt {
-  const receipt = decodeReceipt(signed.entry);
-  const { index, size, path } = signed;
-  const root = rootOfPath({ leafHash: hashLeaf(signed.entry), index, size, path });
-  if (root === undefined) {
-    throw new AutoPayError('verification_failed', `The path does not fit receipt ${index} of a batch of ${size}.`);
-  }
-  const digest = receiptBatchDigest(receiptDomainSeparator(options.scope), {
-    root,
-    size,
-    signedAtMs: signed.signedAtMs,
-  });
-  const signer = recoverSigner(digest, signed.signature);
+  const { receipt, signer } = recoverReceipt(signed, options.scope);
   if (signer !== options.signer.toLowerCase()) {
     throw new AutoPayError(
       'verification_failed',
@@ -39,4 +28,19 @@ export function verifySignedReceipt(
     );
   }
   return receipt;
+}
+
+/**
+ * Says who signed a receipt, for those who do not know the relay's address and ask its contract for it.
+ * @throws AutoPayError `invalid_encoding`, `invalid_signature` or `verification_failed`.
+ */
+export function recoverReceipt(signed: SignedReceipt, scope: TypedDataScope): { receipt: CallReceipt; signer: Hex } {
+  const receipt = decodeReceipt(signed.entry);
+  const { index, size, path, signedAtMs } = signed;
+  const root = rootOfPath({ leafHash: hashLeaf(signed.entry), index, size, path });
+  if (root === undefined) {
+    throw new AutoPayError('verification_failed', `The path does not fit receipt ${index} of a batch of ${size}.`);
+  }
+  const digest = receiptBatchDigest(receiptDomainSeparator(scope), { root, size, signedAtMs });
+  return { receipt, signer: recoverSigner(digest, signed.signature) };
 }

@@ -7,6 +7,7 @@ import {
   receiveAuthorizationDigest,
   receiveAuthorizationTypes,
   topUpNonce,
+  transferAuthorizationDigest,
 } from './authorization.ts';
 
 const address = (byte: string): Hex => `0x${byte.repeat(20)}`;
@@ -21,6 +22,10 @@ it('an authorization has the digest that wallets sign', () => {
   const types = receiveAuthorizationTypes;
   const expected = hashTypedData({ domain, types, primaryType: 'ReceiveWithAuthorization', message });
   expect(toHex(receiveAuthorizationDigest(domain, message))).toBe(expected);
+  const transfer = { TransferWithAuthorization: types.ReceiveWithAuthorization };
+  expect(toHex(transferAuthorizationDigest(domain, message))).toBe(
+    hashTypedData({ domain, types: transfer, primaryType: 'TransferWithAuthorization', message }),
+  );
 });
 
 it('nonces are those that the escrow computes', () => {

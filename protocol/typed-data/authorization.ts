@@ -26,20 +26,36 @@ export const receiveAuthorizationTypes = {
 } as const;
 
 const { ReceiveWithAuthorization: fields } = receiveAuthorizationTypes;
-const receiveTypeHash = keccak256(
-  Buffer.from(`ReceiveWithAuthorization(${fields.map(({ type, name }) => `${type} ${name}`).join(',')})`),
-);
+const typeHashOf = (name: string) =>
+  keccak256(Buffer.from(`${name}(${fields.map((field) => `${field.type} ${field.name}`).join(',')})`));
+const receiveTypeHash = typeHashOf('ReceiveWithAuthorization');
+const transferTypeHash = typeHashOf('TransferWithAuthorization');
 
-/**
- * The digest of `ReceiveWithAuthorization` (EIP-3009).
- * @param domain the token's: its name and version, its chain and address
- */
-export function receiveAuthorizationDigest(
-  domain: { name: string; version: string; chainId: number; verifyingContract: Hex },
+/** The EIP-712 domain of a token: its name and version, its chain and address. */
+export interface AuthorizationDomain {
+  name: string;
+  version: string;
+  chainId: number;
+  verifyingContract: Hex;
+}
+
+/** The digest of `ReceiveWithAuthorization` (EIP-3009): only `to` can bring it to the chain. */
+export function receiveAuthorizationDigest(domain: AuthorizationDomain, authorization: Authorization): Buffer {
+  return authorizationDigest(receiveTypeHash, domain, authorization);
+}
+
+/** The digest of `TransferWithAuthorization` (EIP-3009): anybody can bring it to the chain. */
+export function transferAuthorizationDigest(domain: AuthorizationDomain, authorization: Authorization): Buffer {
+  return authorizationDigest(transferTypeHash, domain, authorization);
+}
+
+function authorizationDigest(
+  typeHash: Uint8Array,
+  domain: AuthorizationDomain,
   { from, to, value, validAfter, validBefore, nonce }: Authorization,
 ): Buffer {
   const encoded = new AbiWriter(7)
-    .fixedBytes(receiveTypeHash, 32)
+    .fixedBytes(typeHash, 32)
     .address(from)
     .address(to)
     .uint256(value)

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { AbiWriter } from '../bytes/abi-writer.ts';
 import { fromHex, toHex, type Hex } from '../bytes/hex.ts';
 import { keccak256 } from '../bytes/keccak256.ts';
@@ -26,4 +27,12 @@ export function computeChannelId(identity: ChannelIdentity): Hex {
     .number(identity.chainId)
     .finish();
   return toHex(keccak256(encoded));
+}
+
+/**
+ * The salt of a payer's channel by its number, from 0. Salts are counted, not random: whoever has the key can find the channels
+ * again after all else is lost. The payer is part of a channel's id, so nobody else can occupy them.
+ */
+export function countedSalt(index: number): Hex {
+  return toHex(createHash('sha256').update(`autopay-channel-salt-v1:${index}`).digest());
 }

@@ -1,14 +1,6 @@
 import { z } from 'zod';
 import type { Hex } from '../bytes/hex.ts';
-import { addressSchema, amountSchema, bytes32Schema } from '../mpp/session-schemas.ts';
-
-const maxUint256 = (1n << 256n) - 1n;
-
-const uint256Schema = z
-  .string()
-  .regex(/^(?:0|[1-9][0-9]{0,77})$/)
-  .transform((value) => BigInt(value))
-  .refine((value) => value <= maxUint256, 'beyond uint256');
+import { addressSchema, amountSchema, authorizationSchema, uint256Schema } from '../payments/value-schemas.ts';
 
 /** 65 bytes of a key's, or up to 1 KiB of a contract's (ERC-1271). */
 const signatureSchema = z
@@ -19,14 +11,7 @@ const signatureSchema = z
 /** `payload` of scheme `exact` with EIP-3009 (x402 v2 and v1, "exact" on EVM). */
 export const eip3009PayloadSchema = z.object({
   signature: signatureSchema,
-  authorization: z.object({
-    from: addressSchema,
-    to: addressSchema,
-    value: amountSchema,
-    validAfter: uint256Schema,
-    validBefore: uint256Schema,
-    nonce: bytes32Schema,
-  }),
+  authorization: authorizationSchema,
 });
 
 const permit2Fields = {

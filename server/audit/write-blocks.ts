@@ -23,7 +23,20 @@ const maxBlocksPerRun = 50;
  * between leaves a file that nothing refers to, and the next run cuts a block anew.
  * @returns the newest block, if there is any.
  */
-export async function writeBlocks(deps: WriteBlocksDeps): Promise<StoredBlock | undefined> {
+export function writeBlocks(deps: WriteBlocksDeps): Promise<StoredBlock | undefined> {
+  const before = turns.get(deps.blocks) ?? Promise.resolve();
+  const turn = before.then(() => writeInTurn(deps));
+  turns.set(
+    deps.blocks,
+    turn.catch(() => undefined),
+  );
+  return turn;
+}
+
+/** The anchors of several chains are of one log: one of them cuts blocks at a time. */
+const turns = new WeakMap<BlockStore, Promise<unknown>>();
+
+async function writeInTurn(deps: WriteBlocksDeps): Promise<StoredBlock | undefined> {
   const { ledger, blocks, maxEntriesPerBlock = 1_000 } = deps;
   let last = await ledger.lastBlock();
   for (let written = 0; written < maxBlocksPerRun; written += 1) {

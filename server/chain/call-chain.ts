@@ -58,7 +58,10 @@ function revertReason(cause: unknown): RevertReason | undefined {
   const reverted = cause.walk(
     (error) => error instanceof Error && /^(ExecutionReverted|ContractFunctionReverted)/.test(error.name),
   );
-  return reverted === null ? undefined : { text: 'it reverted without a reason', facts: {} };
+  if (reverted !== null) return { text: 'it reverted without a reason', facts: {} };
+  // Of calls that may have so much gas only: code of strangers may burn all of it, and that is its answer.
+  const isOut = cause.walk((error) => error instanceof Error && /out ?of ?gas/i.test(error.message)) !== null;
+  return isOut ? { text: 'it ran out of gas', facts: { contractError: 'OutOfGas' } } : undefined;
 }
 
 /** Nodes put the returned bytes in `data`, or in `data.data`. */

@@ -60,9 +60,9 @@ export class FakeNode {
   }
 
   /** Makes a block with the transaction of this hash, whatever the pool has. */
-  mineHash(nonce: number, hash: Hex): void {
+  mineHash(nonce: number, hash: Hex, status: 'success' | 'reverted' = 'success'): void {
     this.pool.delete(nonce);
-    this.#blocks.push({ transactions: [{ nonce, hash, status: 'success' }] });
+    this.#blocks.push({ transactions: [{ nonce, hash, status }] });
   }
 
   /** Somebody else uses the next nonce. */

@@ -4,7 +4,7 @@ import { raiseFees, type Fees } from './choose-fees.ts';
 import type { JobLog } from './job-log.ts';
 import type { AccountView } from './read-account.ts';
 import { readFees, signReplacement, type TransactionSigner } from './sign-attempt.ts';
-import type { TrackedTransaction } from './track-transactions.ts';
+import type { TrackedTransaction } from './tracked-transaction.ts';
 
 /** What raising fees works with. */
 export interface FeeRaiserOptions extends TransactionSigner {

@@ -51,6 +51,7 @@ const defaults = {
   pollingIntervalMs: 500,
   receiptTimeoutMs: 120_000,
   replacedAfterBlocks: 32,
+  confirmedAfterBlocks: 512,
   replaceAfterMs: 30_000,
   rebroadcastAfterMs: 10_000,
   fillGapAfterMs: 10_000,

@@ -2,14 +2,17 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { TransactionReceipt } from 'viem';
 import type { Hex } from '../../protocol/bytes/hex.ts';
 import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
-import type { BackgroundLedger, QueuedTransaction, TransactionAttempt } from '../ledger/background-ledger.ts';
-import { broadcastInOrder, broadcastTransaction, type BroadcastAnswer } from './broadcast-transactions.ts';
+import type { BackgroundLedger, QueuedTransaction } from '../ledger/background-ledger.ts';
+import { createTrackedBroadcaster, maxFailures } from './broadcast-tracked.ts';
+import { createConfirmer, type Confirmer } from './confirm-transactions.ts';
 import type { ChainClient } from './create-chain-client.ts';
 import type { JobLog } from './job-log.ts';
 import { createGapMender } from './mend-gap.ts';
 import { findReceipt, isNonceBuried, readAccount, type AccountView } from './read-account.ts';
 import { createFeeRaiser } from './raise-stuck.ts';
 import type { TransactionSigner } from './sign-attempt.ts';
+import { SigningPlaces } from './signing-places.ts';
+import { tellWaiters, type TrackedTransaction, type Waiter } from './tracked-transaction.ts';
 
 /** What following transactions works with. */
 export interface TransactionTrackerOptions extends TransactionSigner {
@@ -24,6 +27,8 @@ export interface TransactionTrackerOptions extends TransactionSigner {
   receiptTimeoutMs: number;
   /** A nonce that something else used counts as lost after this many further blocks. */
   replacedAfterBlocks: number;
+  /** A success is looked at again after this many further blocks, when no reorganisation takes it back any more. */
+  confirmedAfterBlocks: number;
   /** The next transaction in line is signed anew, with higher fees, after so long. */
   replaceAfterMs: number;
   /** What no block has is broadcast again after so long: nodes drop and forget. */
@@ -36,31 +41,6 @@ export interface TransactionTrackerOptions extends TransactionSigner {
   maxUnmined: number;
 }
 
-/** A transaction that is followed. */
-export interface TrackedTransaction {
-  transaction: QueuedTransaction;
-  waiters: Set<Waiter>;
-  /** Unix milliseconds of its next broadcast. */
-  dueAtMs: number;
-  isOnItsWay: boolean;
-  /** Broadcasts in a row that came to nothing. */
-  failures: number;
-  /** Whether the node wants more for it. */
-  isCheap: boolean;
-  /** Whether it was said that it waits for the fees to fall. */
-  isCapTold: boolean;
-}
-
-interface Waiter {
-  deadlineMs: number;
-  resolve: (receipt: TransactionReceipt) => void;
-  reject: (error: unknown) => void;
-}
-
-/** More jobs than this never wait to be signed; a later interval finds their work again. */
-const maxWaiting = 1_024;
-/** So often in a row may the chain, the ledger or a broadcast fail before those who wait are told. */
-const maxFailures = 3;
 const viewLifetimeMs = 1_000;
 
 /** Sees the signed transactions of one account through: one loop for all, which runs while somebody waits. */
@@ -70,19 +50,25 @@ export class TransactionTracker {
   readonly #tracked = new Map<number, TrackedTransaction>();
   readonly #mendGap: ReturnType<typeof createGapMender>;
   readonly #raiseStuck: ReturnType<typeof createFeeRaiser>;
-  /** Callers that may not sign yet. */
-  #queue: { deadlineMs: number; resolve: () => void; reject: (error: unknown) => void }[] = [];
-  #reserved = 0;
+  readonly #places: SigningPlaces;
+  readonly #broadcastDue: () => void;
+  readonly #confirmer: Confirmer;
   #view: AccountView | undefined;
   #failures = 0;
   #isRunning = false;
-  #isBroadcasting = false;
 
   constructor(options: TransactionTrackerOptions) {
     this.#options = options;
     this.#address = options.account.address.toLowerCase() as Hex;
     this.#mendGap = createGapMender({ ...options, address: this.#address });
     this.#raiseStuck = createFeeRaiser(options);
+    const taken = () => this.#tracked.size;
+    this.#places = new SigningPlaces({ most: options.maxUnmined, waitMs: options.receiptTimeoutMs, taken });
+    this.#confirmer = createConfirmer({ ...options, address: this.#address });
+    this.#broadcastDue = createTrackedBroadcaster({
+      ...{ ...options, address: options.account.address, tracked: this.#tracked },
+      onStuck: (error) => this.#tellAll(error),
+    });
     options.signal?.addEventListener('abort', () => this.#tellAll(stopping()), { once: true });
   }
 
@@ -102,23 +88,13 @@ export class TransactionTracker {
   /** Resolves when one more transaction may be signed; `release` or `add` gives the place back. */
   reserve(): Promise<void> {
     if (this.#options.signal?.aborted === true) return Promise.reject(stopping());
-    if (this.#hasRoom()) {
-      this.#reserved += 1;
-      return Promise.resolve();
-    }
-    if (this.#queue.length >= maxWaiting) {
-      const message = 'Too many transactions wait for the relay account. Try again later.';
-      return Promise.reject(new AutoPayError('overloaded', message));
-    }
-    return new Promise((resolve, reject) => {
-      this.#queue.push({ deadlineMs: Date.now() + this.#options.receiptTimeoutMs, resolve, reject });
-      this.#run();
-    });
+    const place = this.#places.reserve();
+    if (this.#places.isAwaited) this.#run();
+    return place;
   }
 
   release(): void {
-    this.#reserved -= 1;
-    this.#admit();
+    this.#places.release();
   }
 
   /** Broadcasts a transaction that is durable, in the place that was reserved for it. */
@@ -146,7 +122,8 @@ export class TransactionTracker {
   /** Waits for all that has no outcome, and for what a reorganisation or a restarted node has lost. */
   async waitForAll(): Promise<void> {
     await this.load();
-    await this.#followLost(await this.view());
+    this.#view = await readAccount(this.#options.client, this.#address);
+    await this.#followLost(this.#view);
     const waiting = [...this.#tracked.values()].map(({ transaction }) => this.wait(transaction));
     const failed = (await Promise.allSettled(waiting)).find(
       // Its own job learns of a revert when it comes back.
@@ -165,20 +142,8 @@ export class TransactionTracker {
     return tracked;
   }
 
-  #hasRoom(): boolean {
-    return this.#tracked.size + this.#reserved < this.#options.maxUnmined;
-  }
-
-  /** Lets the next caller sign, in the order in which they came. */
-  #admit(): void {
-    while (this.#queue.length > 0 && this.#hasRoom()) {
-      this.#reserved += 1;
-      this.#queue.shift()?.resolve();
-    }
-  }
-
   #isAwaited(): boolean {
-    return this.#queue.length > 0 || [...this.#tracked.values()].some(({ waiters }) => waiters.size > 0);
+    return this.#places.isAwaited || [...this.#tracked.values()].some(({ waiters }) => waiters.size > 0);
   }
 
   #run(): void {
@@ -226,7 +191,12 @@ export class TransactionTracker {
 
   async #followLost(view: AccountView): Promise<void> {
     const lost = await this.#mendGap(view, this.#unmined(view)[0]?.transaction.nonce);
-    for (const transaction of lost) this.#track(transaction);
+    const undone = await this.#confirmer.findUndone(view);
+    for (const { nonce, purpose } of undone) {
+      const facts = { account: this.#address, nonce, purpose };
+      this.#options.log.warn(facts, 'a reorganisation took back a transaction that had succeeded');
+    }
+    for (const transaction of [...lost, ...undone]) this.#track(transaction);
   }
 
   /** Records how those ended whose nonces are used. */
@@ -255,10 +225,11 @@ export class TransactionTracker {
     if (status === 'reverted') {
       const message = `Transaction ${hash} (${purpose}) reverted. See it in a block explorer.`;
       log.warn({ purpose, hash }, 'a transaction reverted');
-      return this.#tell(tracked, new AutoPayError('transaction_reverted', message));
+      return tellWaiters(tracked, new AutoPayError('transaction_reverted', message));
     }
     const facts = { purpose, hash, gasUsed: Number(receipt.gasUsed), block: Number(receipt.blockNumber) };
     log.info(facts, 'a transaction succeeded');
+    this.#confirmer.note(tracked.transaction, receipt.blockNumber);
     for (const waiter of tracked.waiters) waiter.resolve(receipt);
   }
 
@@ -270,23 +241,18 @@ export class TransactionTracker {
     const facts = { purpose, nonce, account: this.#address };
     this.#options.log.error(facts, 'another transaction used a nonce of the relay account; use its key nowhere else');
     const message = `Another transaction used nonce ${nonce} instead of ${purpose}. Use the relay's key nowhere else.`;
-    this.#tell(tracked, new AutoPayError('transaction_reverted', message));
+    tellWaiters(tracked, new AutoPayError('transaction_reverted', message));
   }
 
   #forget(tracked: TrackedTransaction): void {
     this.#tracked.delete(tracked.transaction.id);
-    this.#admit();
-  }
-
-  #tell({ waiters }: TrackedTransaction, error: unknown): void {
-    for (const waiter of waiters) waiter.reject(error);
-    waiters.clear();
+    this.#places.admit();
   }
 
   /** Everybody who waits learns of a failure of the whole; what was signed stays queued. */
   #tellAll(error: unknown): void {
-    for (const tracked of this.#tracked.values()) this.#tell(tracked, error);
-    for (const { reject } of this.#queue.splice(0)) reject(error);
+    for (const tracked of this.#tracked.values()) tellWaiters(tracked, error);
+    this.#places.rejectAll(error);
   }
 
   #expire(): void {
@@ -298,61 +264,7 @@ export class TransactionTracker {
         waiter.reject(stillQueued(transaction));
       }
     }
-    const late = this.#queue.filter(({ deadlineMs }) => deadlineMs <= now);
-    this.#queue = this.#queue.filter(({ deadlineMs }) => deadlineMs > now);
-    const message = `${this.#tracked.size} transactions of the relay's account are in no block: nothing more is signed. Try again later.`;
-    for (const { reject } of late) reject(new AutoPayError('chain_unavailable', message));
-  }
-
-  #broadcastDue(): void {
-    if (this.#isBroadcasting) return;
-    this.#isBroadcasting = true;
-    void this.#broadcastAll();
-  }
-
-  async #broadcastAll(): Promise<void> {
-    while (true) {
-      const now = Date.now();
-      const due = [...this.#tracked.values()].filter(({ dueAtMs, isOnItsWay }) => !isOnItsWay && dueAtMs <= now);
-      if (due.length === 0) break;
-      await broadcastInOrder(
-        due.map((tracked) => ({ nonce: tracked.transaction.nonce, send: () => this.#broadcast(tracked) })),
-      );
-    }
-    this.#isBroadcasting = false;
-  }
-
-  /** @returns whether the node wants lower nonces first */
-  async #broadcast(tracked: TrackedTransaction): Promise<boolean> {
-    const { client, rebroadcastAfterMs, pollingIntervalMs } = this.#options;
-    const newest = tracked.transaction.attempts.at(-1);
-    if (newest === undefined || tracked.isOnItsWay || !this.#tracked.has(tracked.transaction.id)) return false;
-    tracked.isOnItsWay = true;
-    tracked.dueAtMs = Date.now() + rebroadcastAfterMs;
-    const answer = await broadcastTransaction(client, newest.raw);
-    tracked.isOnItsWay = false;
-    tracked.isCheap = answer.kind === 'cheap';
-    const isFine = answer.kind === 'taken' || answer.kind === 'used';
-    // A replacement that was signed meanwhile is due already.
-    if (!isFine) tracked.dueAtMs = Math.min(tracked.dueAtMs, Date.now() + pollingIntervalMs);
-    tracked.failures = answer.kind === 'failed' ? tracked.failures + 1 : 0;
-    this.#judgeBroadcast(tracked, answer, newest);
-    return answer.kind === 'early';
-  }
-
-  #judgeBroadcast(tracked: TrackedTransaction, answer: BroadcastAnswer, { hash }: TransactionAttempt): void {
-    const { transaction } = tracked;
-    if (answer.kind === 'poor') {
-      // What stands before may still be paid for; nothing behind the first one is mined without it.
-      const lowest = Math.min(...[...this.#tracked.values()].map((other) => other.transaction.nonce));
-      if (transaction.nonce > lowest) return;
-      const message = `The relay's account ${this.#options.account.address} cannot pay for gas. Send it ether.`;
-      return this.#tellAll(new AutoPayError('transaction_failed', message, { cause: answer.cause }));
-    }
-    if (answer.kind !== 'failed' || tracked.failures < maxFailures) return;
-    tracked.failures = 0;
-    const message = `The endpoint did not take ${transaction.purpose} (${hash}). It stays queued and is taken up again.`;
-    this.#tell(tracked, new AutoPayError('chain_unavailable', message, { cause: answer.cause }));
+    this.#places.expire(now);
   }
 }
 

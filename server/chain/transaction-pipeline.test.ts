@@ -296,6 +296,27 @@ describe('what a node loses', () => {
     expectEachOnce(['settled']);
   });
 
+  it('by a reorganisation, and came into another block as a revert, is noticed; a later process notices it too', async () => {
+    for (const [at, isLater] of [false, true].entries()) {
+      const job = `settled-${at}`;
+      mineEvery(5);
+      const queue = queueWith({ confirmedAfterBlocks: 3 });
+      const { transactionHash } = await queue.send(request(job));
+      clearInterval(miner);
+      // All blocks after the job's are empty.
+      while (node.nextNonce > at) node.reorganise(1);
+      node.mineHash(at, transactionHash, 'reverted');
+      const looking = isLater ? queueWith({ confirmedAfterBlocks: 3 }) : queue;
+      await looking.resume();
+      expect(books.run('getTransaction', job)?.status).toBe('succeeded');
+      for (let block = 0; block < 4; block += 1) node.mine();
+      await looking.resume();
+      expect(books.run('getTransaction', job)?.status).toBe('reverted');
+      expect(told.some((line) => line.includes('a reorganisation took back'))).toBe(true);
+      told = [];
+    }
+  });
+
   it('and nobody has, is filled: a nonce that was another wallet’s before a reorganisation', async () => {
     node.useNonce();
     node.useNonce();

@@ -8,6 +8,7 @@ const exposed = [
   '*',
   'WWW-Authenticate, Payment-Receipt, PAYMENT-REQUIRED, PAYMENT-RESPONSE, X-PAYMENT-RESPONSE',
   'X-Autopay-Call-Id, X-Autopay-Receipt, X-Autopay-Output-Limit, X-Autopay-Error-Code, X-Request-Id',
+  'X-Autopay-Route, X-Autopay-Deployment, X-Autopay-Rule, X-Autopay-Fallbacks, X-Autopay-Attempts, X-Autopay-Retries, X-Autopay-Cost',
   'Idempotent-Replayed, Retry-After, X-Should-Retry',
 ].join(', ');
 

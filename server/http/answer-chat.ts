@@ -22,8 +22,12 @@ export interface AnswerChatDeps {
   payments: readonly PaymentMethod[];
   /** The life of a call; rejects only as long as nothing was sent. */
   handleCall(request: CallRequest, sink: ResponseSink): Promise<void>;
-  /** What a call with this body would cost, by token; undefined if the body is not understood. */
-  quotesOf(body: Buffer): ReadonlyMap<Hex, bigint> | undefined;
+  /** What a request would cost, by token; undefined if it is not understood. */
+  quotesOf(request: Pick<CallRequest, 'body' | 'headers'>): ReadonlyMap<Hex, bigint> | undefined;
+  /** The same on one of several chains; undefined where there is one. */
+  quotesOn?:
+    | ((chainId: number, request: Pick<CallRequest, 'body' | 'headers'>) => ReadonlyMap<Hex, bigint> | undefined)
+    | undefined;
   maxBodyBytes: number;
   /** What differs from the reader's defaults. */
   bodyLimits?: Partial<BodyLimits>;
@@ -57,20 +61,28 @@ export function createChatHandler(deps: AnswerChatDeps): RequestHandler {
       held = await bodies.read(request);
       endCheck = gate.beginCheck();
       const body = held.bytes;
-      const payment = await admitPayment(payments, { headers, body, path, callId, quotes: () => deps.quotesOf(body) });
+      const payment = await admitPayment(payments, {
+        headers,
+        body,
+        path,
+        callId,
+        quotes: () => deps.quotesOf({ body, headers }),
+      });
       if (payment.acknowledged) return sendAcknowledgement(response, payment.acknowledged);
       leave = gate.enter();
       endCheck();
       held.release();
       const idempotencyKey = headers['idempotency-key'] ?? null;
       const clientAddress = clientAddressOf(request, deps.trustedProxies ?? 0);
-      await deps.handleCall({ callId, path, body, idempotencyKey, clientAddress, payment }, sink);
+      await deps.handleCall({ callId, path, body, headers, idempotencyKey, clientAddress, payment }, sink);
     } catch (error) {
       const body = held?.bytes;
-      const quotes = () => (body ? deps.quotesOf(body) : undefined);
+      const quotes = () => (body ? deps.quotesOf({ body, headers }) : undefined);
+      const { quotesOn } = deps;
+      const onChain = quotesOn && ((chainId: number) => (body ? quotesOn(chainId, { body, headers }) : undefined));
       // First: once the answer is out, Node would throw the rest away itself, without a bound.
       discardRest(request, deps.maxDiscardMs);
-      sendError({ request, response, error, payments, quotes, log });
+      sendError({ request, response, error, payments, quotes, ...(onChain && { quotesOn: onChain }), log });
     } finally {
       held?.release();
       endCheck?.();

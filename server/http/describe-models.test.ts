@@ -6,14 +6,15 @@ import { describeModels } from './describe-models.ts';
 
 const paid = makeRoute();
 const free = makeRoute({ model: 'free', prices: null });
+const answeredBy = ({ model }: { model: string }) => (model === 'small' ? ['free'] : []);
 const routes = new Map([paid, free].map((route) => [route.model, route]));
 
 it('shows every member of every row, so that anyone can compute the root', async () => {
   const prices = makePriceList();
-  const answer = describeModels({ routes, prices, nowMs: () => 1_700_000_000_500 })();
+  const answer = describeModels({ routes, prices, answeredBy, nowMs: () => 1_700_000_000_500 })();
   expect(answer.data).toMatchObject([
     {
-      ...{ id: 'small', object: 'model', created: 1_700_000_000, free: false },
+      ...{ id: 'small', object: 'model', created: 1_700_000_000, free: false, answered_by: ['free'] },
       pricing: [
         { token, symbol: 'USDC', decimals: 6, in_usd: false, prompt: '1000000', request: '0' },
         { token: usdToken, symbol: 'WETH', decimals: 8, in_usd: true, prompt: '1000000', request: '0' },
@@ -34,7 +35,7 @@ it('shows every member of every row, so that anyone can compute the root', async
 
 it('tells the price of the moment of a token in US dollars, or that there is none', () => {
   const tokensOf = (prices: ReturnType<typeof makePriceList>) =>
-    describeModels({ routes, prices, nowMs: () => 1 })().tokens;
+    describeModels({ routes, prices, answeredBy, nowMs: () => 1 })().tokens;
   expect(tokensOf(makePriceList())).toEqual([
     { symbol: 'USDC', address: token, decimals: 6 },
     {

@@ -23,9 +23,11 @@ export interface ModelsAnswer {
 export function describeModels(options: {
   routes: ReadonlyMap<string, Route>;
   prices: Pick<PriceList, 'root' | 'tokens' | 'conversionOf'>;
+  /** The models that may answer in a route's place. */
+  answeredBy: (route: Route) => readonly string[];
   nowMs: () => number;
 }): () => ModelsAnswer {
-  const { routes, prices, nowMs } = options;
+  const { answeredBy, routes, prices, nowMs } = options;
   // OpenAI's clients expect a time for each model.
   const createdSeconds = Math.floor(nowMs() / 1_000);
   const byAddress = new Map(prices.tokens.map((token) => [token.address, token]));
@@ -38,6 +40,8 @@ export function describeModels(options: {
     max_output_tokens: route.maxOutputTokens,
     default_max_output_tokens: route.defaultMaxOutputTokens,
     free: route.prices === null,
+    // A receipt may be for one of these instead, at that one's price.
+    answered_by: answeredBy(route),
     pricing: (route.prices ?? []).map((row) => describeRow(row, byAddress.get(row.token))),
   }));
   return () => ({

@@ -18,6 +18,8 @@ export interface SendErrorOptions {
   payments: readonly PaymentMethod[];
   /** What the call would cost, by token; asked for only where a 402 is sent. */
   quotes?: () => ReadonlyMap<Hex, bigint> | undefined;
+  /** The same on one of several chains. */
+  quotesOn?: (chainId: number) => ReadonlyMap<Hex, bigint> | undefined;
   log: Log;
 }
 
@@ -116,9 +118,9 @@ function mustNotBeRetried({ code, status }: AutoPayError): boolean {
   return finalStatuses.includes(status) || notRetried.includes(code);
 }
 
-function offerPayment({ payments, quotes, request }: SendErrorOptions, error: AutoPayError): Offer {
+function offerPayment({ payments, quotes, quotesOn, request }: SendErrorOptions, error: AutoPayError): Offer {
   const context: ChallengeContext = {
-    ...readRefusal(error, quotes?.()),
+    ...(quotesOn ? readRefusalOn(error, quotesOn) : readRefusal(error, quotes?.())),
     path: pathOf(request),
     message: error.message,
   };
@@ -132,4 +134,19 @@ function readRefusal(
 ): Pick<ChallengeContext, 'quotes' | 'token'> {
   if (!isHex(token, 20)) return { quotes: listed };
   return { quotes: typeof quote === 'string' ? new Map([...(listed ?? []), [token, BigInt(quote)]]) : listed, token };
+}
+
+/** The same where calls are paid on several chains: the error names that of its token, unless it is the home chain. */
+function readRefusalOn(
+  error: AutoPayError,
+  quotesOn: NonNullable<SendErrorOptions['quotesOn']>,
+): Pick<ChallengeContext, 'quotes' | 'quotesOn' | 'token' | 'chainId'> {
+  const { chainId: named } = error.facts;
+  const chainId = typeof named === 'number' ? named : undefined;
+  if (chainId === undefined) return { quotesOn, quotes: undefined };
+  const refused = readRefusal(error, quotesOn(chainId));
+  return {
+    ...{ chainId, token: refused.token, quotes: undefined },
+    quotesOn: (asked) => (asked === chainId ? refused.quotes : quotesOn(asked)),
+  };
 }

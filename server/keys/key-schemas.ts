@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { amountSchema, bytes32Schema, signatureSchema } from '../../protocol/mpp/session-schemas.ts';
+import { amountSchema, bytes32Schema, signatureSchema } from '../../protocol/payments/value-schemas.ts';
 import { isDuration } from './budget-period.ts';
 
 /** A duration such as `30d`. */

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { addressSchema } from '../../protocol/mpp/session-schemas.ts';
+import { addressSchema } from '../../protocol/payments/value-schemas.ts';
 import { durationSchema, metadataSchema, modelsSchema, nameSchema, perMinuteSchema } from './key-schemas.ts';
 
 /** `null`, `{}`, `[]`, `""`, `false` or 0: what clients send for options that they do not use. */

@@ -27,8 +27,17 @@ export interface AnswerStore {
   forget(nowMs: number, limit: number): number;
 }
 
+/** What differs from one chain's store to another's. */
+export interface AnswerStoreOptions {
+  /** Before each scope: a payer's keys are its own on each chain, because a call of one is not finished on another. */
+  prefix?: string;
+  /** Of all answers together. */
+  maxBytes?: number;
+}
+
 /** Prepares the statements once. */
-export function createAnswerStore(db: DatabaseSync, maxBytes = maxKeptBytes): AnswerStore {
+export function createAnswerStore(db: DatabaseSync, options: AnswerStoreOptions = {}): AnswerStore {
+  const { prefix = '', maxBytes = maxKeptBytes } = options;
   const selectCall = db.prepare('SELECT call_id, body_digest FROM idempotency WHERE scope = ? AND key = ?');
   const upsertCall = db.prepare(
     `INSERT INTO idempotency (scope, key, call_id, body_digest, until_ms) VALUES (?, ?, ?, ?, ?)
@@ -65,12 +74,12 @@ export function createAnswerStore(db: DatabaseSync, maxBytes = maxKeptBytes): An
 
   return {
     findCall({ scope, key }) {
-      const row = selectCall.get(scope, key);
+      const row = selectCall.get(prefix + scope, key);
       if (row === undefined) return undefined;
       return { callId: formatCallId(bytesOf(row, 'call_id')), bodyDigest: hexOf(row, 'body_digest') };
     },
     putCall({ scope, key, bodyDigest }, { callId, untilMs }) {
-      upsertCall.run(scope, key, parseCallId(callId), fromHex(bodyDigest, 32), untilMs);
+      upsertCall.run(prefix + scope, key, parseCallId(callId), fromHex(bodyDigest, 32), untilMs);
     },
     find(callId) {
       const row = select.get(parseCallId(callId));

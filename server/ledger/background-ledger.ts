@@ -162,7 +162,7 @@ export interface QueuedTransaction {
   id: number;
   /**
    * `collect:<id>`, `close:<id>`, `open:<channelId>`, `top-up:<nonce>`, `book:<id>`, `anchor:<size>`, `release:<batchId>`, `register:<name>`,
-   * `answer:<disputeId>`, `pay:<paymentId>` or `attribute:<paymentId>`: unique, so that a job is sent once; `fill:<account>:<nonce>` only uses a nonce.
+   * `answer:<disputeId>`, `pay:<paymentId>`, `attribute:<paymentId>` or `fund:<channelId>:<number>`: unique, so that a job is sent once; `fill:<account>:<nonce>` only uses a nonce.
    */
   purpose: string;
   /** The sending account, in lower case. */

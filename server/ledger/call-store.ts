@@ -24,7 +24,7 @@ export interface StoredCall {
   state: 'reserved' | 'charged' | 'released';
 }
 
-/** Reads and writes the rows of `calls` and `attempts`. */
+/** Reads and writes the rows of `calls` and `attempts` that are of one chain: free calls are of the home chain. */
 export interface CallStore {
   find(callId: string): StoredCall | undefined;
   /** The call that this voucher has admitted, the last one of several. */
@@ -34,6 +34,8 @@ export interface CallStore {
   /** Open reservations whose lease ended before `nowMs`, oldest first, at most `limit`. */
   listLapsed(nowMs: number, limit: number): StoredCall[];
   insert(request: ReserveRequest): void;
+  /** Lets an open reservation be of another model. */
+  move(callId: string, to: { model: string; budgetRate: bigint | null }): void;
   /** Raises what an open reservation holds. */
   raise(callId: string, quote: bigint): void;
   /** Ends an open reservation: charged if `reason` is null, else released. */
@@ -72,22 +74,23 @@ export function channelOf(funds: ReserveRequest['funds']): Hex | undefined {
 }
 
 /** Prepares the statements once. */
-export function createCallStore(db: DatabaseSync): CallStore {
+export function createCallStore(db: DatabaseSync, chainId: number): CallStore {
   const columns =
     'call_id, channel_id, payment_id, quote, model, budget_rate, scopes, key_id, answer_until_ms, admitted_at_ms, state';
-  const select = db.prepare(`SELECT ${columns} FROM calls WHERE call_id = ?`);
+  const select = db.prepare(`SELECT ${columns} FROM calls WHERE call_id = ? AND chain_id = ${chainId}`);
   const selectByVoucher = db.prepare(
     'SELECT call_id, state FROM calls WHERE channel_id = ? AND voucher_cumulative = ? AND superseded = 0',
   );
   const supersede = db.prepare('UPDATE calls SET superseded = 1 WHERE call_id = ?');
   const selectLapsed = db.prepare(
-    `SELECT ${columns} FROM calls WHERE state = 'reserved' AND lease_until_ms < ? ORDER BY lease_until_ms LIMIT ?`,
+    `SELECT ${columns} FROM calls WHERE state = 'reserved' AND lease_until_ms < ? AND chain_id = ${chainId} ORDER BY lease_until_ms LIMIT ?`,
   );
   const insert = db.prepare(
     `INSERT INTO calls (call_id, funds, channel_id, voucher_cumulative, payment_id, quote, model, budget_rate, scopes, key_id,
-       answer_until_ms, admitted_at_ms, lease_until_ms, state)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'reserved')`,
+       answer_until_ms, admitted_at_ms, lease_until_ms, state, chain_id)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'reserved', ${chainId})`,
   );
+  const move = db.prepare('UPDATE calls SET model = ?, budget_rate = ? WHERE call_id = ?');
   const raise = db.prepare('UPDATE calls SET quote = ? WHERE call_id = ?');
   const end = db.prepare('UPDATE calls SET state = ?, release_reason = ?, ended_at_ms = ? WHERE call_id = ?');
   const insertAttempt = db.prepare(
@@ -106,9 +109,7 @@ export function createCallStore(db: DatabaseSync): CallStore {
       return { callId: formatCallId(bytesOf(row, 'call_id')), state: textOf(row, 'state') as StoredCall['state'] };
     },
     supersede: (callId) => void supersede.run(parseCallId(callId)),
-    listLapsed(nowMs, limit) {
-      return selectLapsed.all(nowMs, limit).map(callOf);
-    },
+    listLapsed: (nowMs, limit) => selectLapsed.all(nowMs, limit).map(callOf),
     insert(request) {
       const { callId, funds, quote, model, budget, scopes, keyId, admittedAtMs, leaseUntilMs } = request;
       const channelId = channelOf(funds);
@@ -129,6 +130,8 @@ export function createCallStore(db: DatabaseSync): CallStore {
         leaseUntilMs,
       );
     },
+    move: (callId, { model, budgetRate }) =>
+      void move.run(model, budgetRate === null ? null : encodeAmount(budgetRate), parseCallId(callId)),
     raise: (callId, quote) => void raise.run(encodeAmount(quote), parseCallId(callId)),
     end(callId, reason, endedAtMs) {
       end.run(reason === null ? 'charged' : 'released', reason, endedAtMs, parseCallId(callId));

@@ -5,7 +5,7 @@ import { encodeAmount } from './amount-blob.ts';
 import type { ChannelOnChain, ChannelState } from './ledger.ts';
 import { amountOf, hexOf, numberOf, type Row } from './rows.ts';
 
-/** Reads and writes the rows of `channels`. */
+/** Reads and writes the rows of `channels` that are of one chain. */
 export interface ChannelStore {
   find(channelId: Hex): ChannelState | undefined;
   /** @throws AutoPayError `internal_error` if there is no such channel. */
@@ -46,17 +46,18 @@ function stateOf(row: Row): ChannelState {
 }
 
 /** Prepares the statements once. */
-export function createChannelStore(db: DatabaseSync): ChannelStore {
-  const select = db.prepare('SELECT * FROM channels WHERE channel_id = ?');
-  const selectPage = db.prepare('SELECT * FROM channels WHERE channel_id > ? ORDER BY channel_id LIMIT ?');
+export function createChannelStore(db: DatabaseSync, chainId: number): ChannelStore {
+  const here = `chain_id = ${chainId}`;
+  const select = db.prepare(`SELECT * FROM channels WHERE channel_id = ? AND ${here}`);
+  const selectPage = db.prepare(`SELECT * FROM channels WHERE channel_id > ? AND ${here} ORDER BY channel_id LIMIT ?`);
   const selectClosingDebt = db.prepare(
     `SELECT min(close_requested_at_seconds) AS oldest FROM channels
-     WHERE close_requested_at_seconds <> 0 AND finalized = 0 AND (charged > settled OR reserved > zeroblob(16))`,
+     WHERE ${here} AND close_requested_at_seconds <> 0 AND finalized = 0 AND (charged > settled OR reserved > zeroblob(16))`,
   );
   const insert = db.prepare(
     `INSERT INTO channels (channel_id, payer, payee, token, salt, authorized_signer, deposit, settled,
-       close_requested_at_seconds, finalized, read_at_block, accepted_cumulative, charged, reserved, sequence)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, zeroblob(16), zeroblob(16), zeroblob(16), 0)`,
+       close_requested_at_seconds, finalized, read_at_block, accepted_cumulative, charged, reserved, sequence, chain_id)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, zeroblob(16), zeroblob(16), zeroblob(16), 0, ${chainId})`,
   );
   const updateChainSide = db.prepare(
     `UPDATE channels SET deposit = ?, settled = ?, close_requested_at_seconds = ?, finalized = ?, read_at_block = ?

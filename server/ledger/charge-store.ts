@@ -13,7 +13,7 @@ import { amountOf, bytesOf, numberOf, type Row } from './rows.ts';
 
 const dayMs = 86_400_000;
 
-/** The signature over the receipts of one commit. */
+/** The signature over the receipts of one commit and chain. */
 export interface ReceiptBatchRow {
   batchId: number;
   root: Uint8Array;
@@ -22,7 +22,7 @@ export interface ReceiptBatchRow {
   signature: Uint8Array;
 }
 
-/** Reads and writes the rows of `charges` and `receipt_batches`. */
+/** Reads the rows of `charges` and `receipt_batches`, and writes those of one chain. */
 export interface ChargeStore {
   nextBatchId(): number;
   insert(charge: PendingCharge, place: { batchId: number; batchIndex: number }): void;
@@ -48,16 +48,16 @@ function loggedCharge(row: Row | undefined): LoggedCharge | undefined {
 }
 
 /** Prepares the statements once. */
-export function createChargeStore(db: DatabaseSync): ChargeStore {
+export function createChargeStore(db: DatabaseSync, chainId: number): ChargeStore {
   const nextBatch = db.prepare('SELECT coalesce(max(batch_id), 0) + 1 AS id FROM receipt_batches');
   const count = db.prepare('SELECT coalesce(max(log_index), -1) + 1 AS size FROM charges');
   const insert = db.prepare(
     `INSERT INTO charges (log_index, call_id, channel_id, sequence, amount, running_total, token, day, model, provider,
-       payer, key_id, batch_id, batch_index, leaf_hash, request_salt, response_salt, entry)
-     VALUES ((SELECT coalesce(max(log_index), -1) + 1 FROM charges), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+       payer, key_id, batch_id, batch_index, leaf_hash, request_salt, response_salt, entry, chain_id)
+     VALUES ((SELECT coalesce(max(log_index), -1) + 1 FROM charges), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ${chainId})`,
   );
   const insertBatch = db.prepare(
-    'INSERT INTO receipt_batches (batch_id, root, size, signed_at_ms, signature) VALUES (?, ?, ?, ?, ?)',
+    `INSERT INTO receipt_batches (batch_id, root, size, signed_at_ms, signature, chain_id) VALUES (?, ?, ?, ?, ?, ${chainId})`,
   );
   const select = db.prepare(
     `SELECT entry, batch_id, batch_index, request_salt, response_salt, signed_at_ms, signature

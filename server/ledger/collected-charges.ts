@@ -44,13 +44,13 @@ export function sumBySpend(rows: Iterable<Row>): { spends: SpendSum[]; logSize: 
 const uncollected = `collection_id IS NULL AND amount <> x'00000000000000000000000000000000'`;
 
 /** Prepares the statements once. */
-export function createCollectedCharges(db: DatabaseSync): CollectedCharges {
+export function createCollectedCharges(db: DatabaseSync, chainId: number): CollectedCharges {
   const collectable = db.prepare(
     `SELECT channel_id, token FROM (
        SELECT channel_id, min(log_index) AS oldest FROM charges
        WHERE channel_id IS NOT NULL AND ${uncollected} GROUP BY channel_id
      ) JOIN channels USING (channel_id)
-     WHERE finalized = 0 AND channel_id NOT IN (
+     WHERE channels.chain_id = ${chainId} AND finalized = 0 AND channel_id NOT IN (
        SELECT channel_id FROM collection_claims JOIN collections USING (collection_id) WHERE state = 'open'
      )
      ORDER BY close_requested_at_seconds = 0, oldest`,

@@ -21,18 +21,24 @@ export interface CollectionRow {
   closes: boolean;
 }
 
-/** Reads and writes the rows of `collections` and `collection_claims`, and which charges belong to which. */
-export interface CollectionStore extends Omit<CollectedCharges, 'assign'> {
+/** What the claims on a channel tell of it, whatever became of their collections. */
+interface ClaimHistory {
+  /** Whether a voucher of this amount has been put on the chain, or is about to be: then its signature is everybody's. */
+  isPublished(channelId: Hex, cumulativeAmount: bigint): boolean;
+  /** The transaction that closed a channel for its payer; undefined if none did. */
+  findClosing(channelId: Hex): Hex | undefined;
+  /** What a channel was settled to by other collections than this one. */
+  settledBeside(id: number, channelId: Hex): bigint;
+}
+
+/** Reads and writes the rows of `collections` and `collection_claims` on one chain, and which charges belong to which. */
+export interface CollectionStore extends Omit<CollectedCharges, 'assign'>, ClaimHistory {
   /** A new collection: open for channels, and collected for payments, which have been taken. */
   insert(row: Pick<CollectionRow, 'source' | 'token'> & Partial<Pick<CollectionRow, 'closes'>>): number;
   insertClaim(collectionId: number, claim: CollectionClaim): void;
   find(id: number): CollectionRow | undefined;
   /** The open collection that has a claim on a channel: there is one at a time. */
   findOpen(channelId: Hex): CollectionRow | undefined;
-  /** Whether a voucher of this amount has been put on the chain, or is about to be: then its signature is everybody's. */
-  isPublished(channelId: Hex, cumulativeAmount: bigint): boolean;
-  /** The transaction that closed a channel for its payer; undefined if none did. */
-  findClosing(channelId: Hex): Hex | undefined;
   /** A collection with its claims, skipped ones too, in the order of their channel ids. */
   read(row: CollectionRow): Collection;
   /** Collections in one state by id, after the id `after`. */
@@ -55,27 +61,45 @@ function collectionOf(row: Row): CollectionRow {
   };
 }
 
-/** Prepares the statements once. */
-export function createCollectionStore(db: DatabaseSync, channels: ChannelStore): CollectionStore {
-  const collected = createCollectedCharges(db);
-  const insert = db.prepare(`INSERT INTO collections (source, token, state, closes) VALUES (?, ?, ?, ?)`);
-  const insertClaim = db.prepare(
-    `INSERT INTO collection_claims (collection_id, channel_id, maximum, signature, claimed, through_sequence, skipped)
-     VALUES (?, ?, ?, ?, ?, ?, 0)`,
-  );
-  const select = db.prepare('SELECT * FROM collections WHERE collection_id = ?');
-  const selectClaims = db.prepare('SELECT * FROM collection_claims WHERE collection_id = ? ORDER BY channel_id');
-  const selectOpen = db.prepare(
-    `SELECT collections.* FROM collection_claims JOIN collections USING (collection_id)
-     WHERE state = 'open' AND channel_id = ? LIMIT 1`,
-  );
+function createClaimHistory(db: DatabaseSync): ClaimHistory {
   const selectClosing = db.prepare(
     `SELECT transaction_hash FROM collection_claims JOIN collections USING (collection_id)
      WHERE channel_id = ? AND closes = 1 AND skipped = 0 AND transaction_hash IS NOT NULL ORDER BY collection_id DESC LIMIT 1`,
   );
   const selectPublished = db.prepare('SELECT 1 FROM collection_claims WHERE channel_id = ? AND maximum = ? LIMIT 1');
+  const selectSettled = db.prepare(
+    `SELECT ifnull(max(claimed), zeroblob(16)) AS claimed FROM collection_claims JOIN collections USING (collection_id)
+     WHERE channel_id = ? AND collection_id <> ? AND skipped = 0 AND state IN ('collected', 'booked')`,
+  );
+  return {
+    isPublished: (channelId, cumulativeAmount) =>
+      selectPublished.get(fromHex(channelId, 32), encodeAmount(cumulativeAmount)) !== undefined,
+    findClosing(channelId) {
+      const row = selectClosing.get(fromHex(channelId, 32));
+      return row === undefined ? undefined : hexOf(row, 'transaction_hash');
+    },
+    settledBeside: (id, channelId) => amountOf(selectSettled.get(fromHex(channelId, 32), id) ?? {}, 'claimed'),
+  };
+}
+
+/** Prepares the statements once. */
+export function createCollectionStore(db: DatabaseSync, channels: ChannelStore, chainId: number): CollectionStore {
+  const collected = createCollectedCharges(db, chainId);
+  const insert = db.prepare(
+    `INSERT INTO collections (chain_id, source, token, state, closes) VALUES (${chainId}, ?, ?, ?, ?)`,
+  );
+  const insertClaim = db.prepare(
+    `INSERT INTO collection_claims (collection_id, channel_id, maximum, signature, claimed, through_sequence, skipped)
+     VALUES (?, ?, ?, ?, ?, ?, 0)`,
+  );
+  const select = db.prepare(`SELECT * FROM collections WHERE collection_id = ? AND chain_id = ${chainId}`);
+  const selectClaims = db.prepare('SELECT * FROM collection_claims WHERE collection_id = ? ORDER BY channel_id');
+  const selectOpen = db.prepare(
+    `SELECT collections.* FROM collection_claims JOIN collections USING (collection_id)
+     WHERE state = 'open' AND channel_id = ? LIMIT 1`,
+  );
   const selectByState = db.prepare(
-    'SELECT * FROM collections WHERE state = ? AND collection_id > ? ORDER BY collection_id LIMIT ?',
+    `SELECT * FROM collections WHERE state = ? AND collection_id > ? AND chain_id = ${chainId} ORDER BY collection_id LIMIT ?`,
   );
   const markSkipped = db.prepare('UPDATE collection_claims SET skipped = 1 WHERE collection_id = ? AND channel_id = ?');
   const update = db.prepare(
@@ -86,6 +110,7 @@ export function createCollectionStore(db: DatabaseSync, channels: ChannelStore):
 
   return {
     ...collected,
+    ...createClaimHistory(db),
     insert({ source, token, closes = false }) {
       const state = source === 'channels' ? 'open' : 'collected';
       return Number(insert.run(source, fromHex(token, 20), state, closes ? 1 : 0).lastInsertRowid);
@@ -109,12 +134,6 @@ export function createCollectionStore(db: DatabaseSync, channels: ChannelStore):
     findOpen(channelId) {
       const row = selectOpen.get(fromHex(channelId, 32));
       return row === undefined ? undefined : collectionOf(row);
-    },
-    isPublished: (channelId, cumulativeAmount) =>
-      selectPublished.get(fromHex(channelId, 32), encodeAmount(cumulativeAmount)) !== undefined,
-    findClosing(channelId) {
-      const row = selectClosing.get(fromHex(channelId, 32));
-      return row === undefined ? undefined : hexOf(row, 'transaction_hash');
     },
     read({ id, token, closes }) {
       const claims = selectClaims.all(id).map((row) => ({

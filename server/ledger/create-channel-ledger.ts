@@ -1,9 +1,9 @@
 import type { ChannelLedger } from './channel-ledger.ts';
-import type { GroupWorker } from './group-worker.ts';
+import type { ChainWriter } from './group-worker.ts';
 import type { RecalledChannels } from './recalled-channels.ts';
 
 /** The main thread's side of what payers do with their channels. */
-export function createChannelLedger(worker: GroupWorker, recalled: RecalledChannels): ChannelLedger {
+export function createChannelLedger(worker: ChainWriter, recalled: RecalledChannels): ChannelLedger {
   return {
     async acceptVoucher(voucher) {
       const channel = await worker.call('acceptVoucher', voucher);

@@ -1,9 +1,9 @@
-import type { GroupWorker } from './group-worker.ts';
+import type { ChainWriter } from './group-worker.ts';
 import type { KeyLedger } from './key-ledger.ts';
 import type { RecalledChannels } from './recalled-channels.ts';
 
 /** The main thread's side of the books of keys. */
-export function createKeyLedger(worker: GroupWorker, recalled: RecalledChannels): KeyLedger {
+export function createKeyLedger(worker: ChainWriter, recalled: RecalledChannels): KeyLedger {
   return {
     putProject: (project) => worker.call('putProject', project),
     getProject: (projectId) => worker.call('getProject', projectId),

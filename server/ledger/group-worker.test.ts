@@ -3,7 +3,7 @@ import { zeroAddress } from '../../protocol/bytes/hex.ts';
 import { GroupWorker, maxGroupSize, maxQueuedReserves } from './group-worker.ts';
 import { someReserve, testKey, testScope } from './ledger-fixtures.ts';
 
-const data = { file: 'unused', receiptScope: testScope, receiptKey: testKey, commitDelayMs: 0 };
+const data = { file: 'unused', receiptScopes: [testScope], receiptKey: testKey, commitDelayMs: 0 };
 
 /** A thread that answers as `body` says, in the place of the writer: to see what the main side does about it. */
 async function workerWith(body: string) {

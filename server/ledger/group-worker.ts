@@ -17,6 +17,24 @@ export const maxQueuedReserves = 4_096;
 /** Beyond this even charges are refused. It takes a broken disk to get here: calls in flight are bounded. */
 export const maxQueuedOperations = 65_536;
 
+/** How an operation is posted. */
+export interface CallOptions {
+  /** The chain that it is about; the home chain if omitted. */
+  chainId?: number;
+  /** For a reservation: called before its group is durable. */
+  onDecided?: (decision: ReserveDecision) => void;
+}
+
+/** Posts operations that are about one chain. */
+export interface ChainWriter {
+  /** As `GroupWorker.call`. */
+  call<N extends OperationName>(
+    name: N,
+    argument: ArgumentOf<N>,
+    options?: Pick<CallOptions, 'onDecided'>,
+  ): Promise<ResultOf<N>>;
+}
+
 interface Waiting extends OperationCall {
   onDecided: ((decision: ReserveDecision) => void) | undefined;
   resolve: (value: unknown) => void;
@@ -59,14 +77,13 @@ export class GroupWorker {
 
   /**
    * Posts one operation; resolves when its group is durable.
-   * @param onDecided for a reservation: called before its group is durable.
    * @throws AutoPayError what the operation throws; `overloaded` if too many wait; `internal_error` if the group or the
    * thread fails, or the ledger is closed.
    */
   call<N extends OperationName>(
     name: N,
     argument: ArgumentOf<N>,
-    onDecided?: (decision: ReserveDecision) => void,
+    { chainId, onDecided }: CallOptions = {},
   ): Promise<ResultOf<N>> {
     if (this.#state !== 'open') return Promise.reject(new AutoPayError('internal_error', 'The ledger is closed.'));
     const limit = name === 'reserve' ? maxQueuedReserves : maxQueuedOperations;
@@ -76,9 +93,14 @@ export class GroupWorker {
       );
     }
     const { promise, resolve, reject } = Promise.withResolvers<unknown>();
-    this.#queue.push({ name, argument, onDecided, resolve, reject });
+    this.#queue.push({ ...(chainId !== undefined && { chainId }), name, argument, onDecided, resolve, reject });
     this.#schedule();
     return promise as Promise<ResultOf<N>>;
+  }
+
+  /** The writer of one chain; of the home chain without an id. */
+  on(chainId: number): ChainWriter {
+    return { call: (name, argument, options) => this.call(name, argument, { ...options, chainId }) };
   }
 
   /** Finishes what was posted, then closes the file and ends the thread. */
@@ -102,7 +124,9 @@ export class GroupWorker {
   #postGroup(): void {
     if (this.#inFlight.length > 0 || this.#queue.length === 0) return;
     this.#inFlight = this.#queue.splice(0, maxGroupSize);
-    const calls: OperationCall[] = this.#inFlight.map(({ name, argument }) => ({ name, argument }));
+    const calls: OperationCall[] = this.#inFlight.map(({ chainId, name, argument }) =>
+      chainId === undefined ? { name, argument } : { chainId, name, argument },
+    );
     this.#worker.postMessage(calls);
   }
 

@@ -8,7 +8,7 @@ export interface KeyOwner {
   token: Hex;
 }
 
-/** Reads and writes the rows of `key_channels` and `used_nonces`. */
+/** Reads and writes `used_nonces`, and the rows of `key_channels` that are of one chain. */
 export interface KeyChannelStore {
   /** The id of the channel that keys spend from. */
   find(owner: KeyOwner): Hex | undefined;
@@ -19,12 +19,13 @@ export interface KeyChannelStore {
 }
 
 /** Prepares the statements once. */
-export function createKeyChannelStore(db: DatabaseSync): KeyChannelStore {
-  const find = db.prepare('SELECT channel_id FROM key_channels WHERE payer = ? AND token = ?');
-  const list = db.prepare('SELECT channel_id FROM key_channels WHERE payer = ? ORDER BY token');
+export function createKeyChannelStore(db: DatabaseSync, chainId: number): KeyChannelStore {
+  const here = `chain_id = ${chainId}`;
+  const find = db.prepare(`SELECT channel_id FROM key_channels WHERE payer = ? AND ${here} AND token = ?`);
+  const list = db.prepare(`SELECT channel_id FROM key_channels WHERE payer = ? AND ${here} ORDER BY token`);
   const put = db.prepare(
-    `INSERT INTO key_channels (payer, token, channel_id, posted_at_ms) VALUES (?, ?, ?, ?)
-     ON CONFLICT (payer, token) DO UPDATE SET channel_id = excluded.channel_id, posted_at_ms = excluded.posted_at_ms`,
+    `INSERT INTO key_channels (chain_id, payer, token, channel_id, posted_at_ms) VALUES (${chainId}, ?, ?, ?, ?)
+     ON CONFLICT (payer, chain_id, token) DO UPDATE SET channel_id = excluded.channel_id, posted_at_ms = excluded.posted_at_ms`,
   );
   const forget = db.prepare('DELETE FROM used_nonces WHERE expires_at_ms < ?');
   const use = db.prepare('INSERT INTO used_nonces (nonce, expires_at_ms) VALUES (?, ?) ON CONFLICT DO NOTHING');

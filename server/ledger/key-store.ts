@@ -7,7 +7,7 @@ import { amountOf, bytesOf, hexOf, numberOf, textOf, type Row } from './rows.ts'
 /** The most rows that one list of keys or projects answers; also the most that a payer may have. */
 export const maxListedKeys = 1_000;
 
-/** Reads and writes the rows of `api_keys` and `projects`. */
+/** Reads and writes the rows of `api_keys` and `projects` that are of one chain: a key spends money that lies there. */
 export interface KeyStore {
   putProject(project: StoredProject): void;
   getProject(projectId: string): StoredProject | undefined;
@@ -91,14 +91,14 @@ const keyColumns = (key: StoredKey) => ({
 const projectColumns = (project: StoredProject) => ({ project_id: project.projectId, ...termColumns(project) });
 
 /** Inserts a row or replaces the one with its id, the first of `columns`. What is deleted stays so, whoever else was changing it. */
-function upsert(table: string, columns: readonly string[]): string {
+function upsert(table: string, columns: readonly string[], chainId: number): string {
   const [id = '', ...others] = columns;
   const values = columns.map((column) => `$${column}`).join(', ');
   const replaced = others
     .filter((column) => column !== 'deleted_at_ms')
     .map((column) => `${column} = excluded.${column}`);
   const changes = [...replaced, `deleted_at_ms = coalesce(${table}.deleted_at_ms, excluded.deleted_at_ms)`].join(', ');
-  return `INSERT INTO ${table} (${columns.join(', ')}) VALUES (${values}) ON CONFLICT (${id}) DO UPDATE SET ${changes}`;
+  return `INSERT INTO ${table} (${columns.join(', ')}, chain_id) VALUES (${values}, ${chainId}) ON CONFLICT (${id}) DO UPDATE SET ${changes}`;
 }
 
 const sharedColumns = [
@@ -111,17 +111,18 @@ const ownKeyColumns = [
 ];
 
 /** Prepares the statements once. */
-export function createKeyStore(db: DatabaseSync): KeyStore {
-  const putProject = db.prepare(upsert('projects', ['project_id', ...sharedColumns]));
-  const getProject = db.prepare('SELECT * FROM projects WHERE project_id = ?');
+export function createKeyStore(db: DatabaseSync, chainId: number): KeyStore {
+  const here = `chain_id = ${chainId}`;
+  const putProject = db.prepare(upsert('projects', ['project_id', ...sharedColumns], chainId));
+  const getProject = db.prepare(`SELECT * FROM projects WHERE project_id = ? AND ${here}`);
   const listProjects = db.prepare(
-    `SELECT * FROM projects WHERE payer = ? AND deleted_at_ms IS NULL ORDER BY created_at_ms, project_id LIMIT ${maxListedKeys}`,
+    `SELECT * FROM projects WHERE payer = ? AND ${here} AND deleted_at_ms IS NULL ORDER BY created_at_ms, project_id LIMIT ${maxListedKeys}`,
   );
-  const putKey = db.prepare(upsert('api_keys', [...ownKeyColumns, ...sharedColumns]));
-  const getKey = db.prepare('SELECT * FROM api_keys WHERE key_id = ?');
-  const findKey = db.prepare('SELECT * FROM api_keys WHERE secret_hash = ? AND deleted_at_ms IS NULL');
+  const putKey = db.prepare(upsert('api_keys', [...ownKeyColumns, ...sharedColumns], chainId));
+  const getKey = db.prepare(`SELECT * FROM api_keys WHERE key_id = ? AND ${here}`);
+  const findKey = db.prepare(`SELECT * FROM api_keys WHERE secret_hash = ? AND ${here} AND deleted_at_ms IS NULL`);
   const listKeys = db.prepare(
-    `SELECT * FROM api_keys WHERE payer = ? AND deleted_at_ms IS NULL ORDER BY created_at_ms, key_id LIMIT ${maxListedKeys}`,
+    `SELECT * FROM api_keys WHERE payer = ? AND ${here} AND deleted_at_ms IS NULL ORDER BY created_at_ms, key_id LIMIT ${maxListedKeys}`,
   );
   const one = <T>(row: Row | undefined, read: (row: Row) => T): T | undefined =>
     row === undefined ? undefined : read(row);

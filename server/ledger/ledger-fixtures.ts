@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { toHex, zeroAddress, zeroBytes32, type Hex } from '../../protocol/bytes/hex.ts';
 import { createCallId } from '../../protocol/receipt/call-id.ts';
+import { maxAmount } from './amount-blob.ts';
 import type {
   AttemptRecord,
   BudgetTerms,
@@ -20,6 +21,8 @@ import type {
 
 /** The relay whose books the tests keep. */
 export const testScope = { chainId: 31337, verifyingContract: `0x${'aa'.repeat(20)}` } as const;
+/** The same relay on another chain, where its contracts have the same addresses. */
+export const otherScope = { ...testScope, chainId: 31338 } as const;
 /** Signs the receipts of the tests. */
 export const testKey: Uint8Array = Buffer.alloc(32, 7);
 /** The token of the tests' channels. */
@@ -60,6 +63,7 @@ export function someReserve(
     funds: voucher === null ? null : { kind: 'voucher', voucher: { ...voucher, signature: toHex(randomBytes(65)) } },
     scopes: [],
     idempotency: null,
+    maxUnsettled: null,
     keyId: null,
     token: testToken,
     quote,
@@ -81,7 +85,7 @@ export function somePayment(overrides: Partial<DirectPayment> = {}): DirectPayme
     maximum: 1_000n,
     payload: '{"nonce":"0x01"}',
     validBefore: 1_790_000_600,
-    available: null,
+    available: maxAmount,
     ...overrides,
   };
 }

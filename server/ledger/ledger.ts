@@ -71,7 +71,7 @@ export interface DirectPayment {
   validBefore: number | null;
   /**
    * What the chain would let the relay take now, all open payments of this payer in this token (and, of an `allowance`, of this
-   * kind) together: the allowance, or the wallet's balance. Null of a signed payment where nobody has read it.
+   * kind) together: the allowance, or the wallet's balance. Null of a payment that came again, and was not looked at again.
    */
   available: bigint | null;
 }
@@ -121,6 +121,11 @@ export interface ReserveRequest {
   /** Caps beside the model's budget; none on a free route. */
   scopes: readonly SpendingScope[];
   idempotency: Idempotency | null;
+  /**
+   * With a payment of its own: the most that what its payer has not settled may come to, in this token and with this call, atomic
+   * units. One call at a time it may exceed that. Null: as much as the payer has.
+   */
+  maxUnsettled: bigint | null;
   /** The API key that the call came with, for reports; null without one. */
   keyId: string | null;
   /** What the quote is in; the channel or payment must be of it. Without meaning on a free route. */
@@ -151,6 +156,7 @@ export interface ReserveRefusal {
     | 'scope_exceeded'
     | 'payment_already_used'
     | 'payer_owes'
+    | 'unsettled_limit_reached'
     | 'insufficient_allowance'
     | 'insufficient_funds'
     | 'idempotency_mismatch'
@@ -164,10 +170,15 @@ export interface ReserveRefusal {
   requiredCumulative: bigint;
   /** With `voucher_already_used`, `payment_already_used`, `idempotency_mismatch` and `idempotent_repeat`: the call that came first. */
   usedByCallId?: string;
-  /** With `idempotent_repeat`: how far that call is. It is no error: wait for it, and give its answer again. */
-  usedByState?: 'reserved' | 'charged';
+  /**
+   * With `idempotent_repeat`: how far that call is. It is no error: wait for it, and give its answer again; of a call that was
+   * released meanwhile, look at the payment again, and reserve anew.
+   */
+  usedByState?: 'reserved' | 'charged' | 'released';
   /** With `payer_owes`: the payment that could not be settled, what is owed for it, and until when it is tried again (Unix seconds). */
   owed?: { paymentId: Hex; amount: bigint; retriedUntil: number };
+  /** With `unsettled_limit_reached`: what the payer has not settled, and the bound. */
+  unsettled?: { amount: bigint; limit: bigint };
   /** With `insufficient_allowance` and `insufficient_funds`: what is left of it beside the payer's open payments. */
   availableAllowance?: bigint;
   /** With `scope_exceeded`: the first scope that the quote does not fit. */
@@ -279,6 +290,18 @@ export interface FirstCall {
 /** How long an idempotency key and its answer are kept after the reservation, milliseconds. */
 export const answersKeptMs = 86_400_000;
 
+/** Asks for a call to be of another model: the one that answers in place of the first. */
+export interface MoveRequest {
+  callId: string;
+  /** The name that its price has in the table. */
+  model: string;
+  /** The budget of that model, on the day of admission; null on a free route. */
+  budget: BudgetTerms | null;
+}
+
+/** Whether the call has moved; if not, it is of the model that it was. */
+export type MoveOutcome = { ok: true } | { ok: false; spending: ModelSpending };
+
 /** Gives a reservation back, uncharged. */
 export interface ReleaseRequest {
   callId: string;
@@ -298,6 +321,12 @@ export interface Ledger {
    * the last byte of the answer MUST NOT leave earlier.
    */
   charge(request: ChargeRequest): Promise<ChargeResult>;
+  /**
+   * Lets a call be of another model from now on: what it holds of the model's budget of its day it holds of the other's, all or
+   * nothing. What it holds of funds and scopes stays. Resolves when durable.
+   * @throws AutoPayError `internal_error` for a call that is not reserved, or has a budget where it pays nothing (or the other way round)
+   */
+  moveCall(request: MoveRequest): Promise<MoveOutcome>;
   /** Frees a reservation; no effect on a call that is charged or released already. Resolves when durable. */
   release(request: ReleaseRequest): Promise<void>;
   /**

@@ -6,7 +6,7 @@ import { bytesOf, numberOf, textOf, type Row } from './rows.ts';
 
 const hashBytes = 32;
 
-/** Reads and writes what the audit log has beyond the charges themselves: `blocks` and `anchors`. */
+/** Reads and writes what the audit log has beyond the charges themselves: `blocks`, and the `anchors` on one chain. */
 export interface LogStore {
   listEntries(from: number, limit: number): LoggedEntry[];
   listLeafHashes(from: number, limit: number): Uint8Array[];
@@ -41,7 +41,8 @@ function anchorOf(row: Row): StoredAnchor {
 }
 
 /** Prepares the statements once. */
-export function createLogStore(db: DatabaseSync): LogStore {
+export function createLogStore(db: DatabaseSync, chainId: number): LogStore {
+  const here = `chain_id = ${chainId}`;
   const entries = db.prepare(
     'SELECT log_index, call_id, entry FROM charges WHERE log_index >= ? ORDER BY log_index LIMIT ?',
   );
@@ -51,10 +52,10 @@ export function createLogStore(db: DatabaseSync): LogStore {
   const blockBySize = db.prepare('SELECT 1 FROM blocks WHERE size = ?');
   const blockAround = db.prepare('SELECT * FROM blocks WHERE start <= ?1 AND size > ?1 ORDER BY start DESC LIMIT 1');
   const insertBlock = db.prepare('INSERT INTO blocks (start, size, cid, root, frontier) VALUES (?, ?, ?, ?, ?)');
-  const lastAnchor = db.prepare('SELECT * FROM anchors ORDER BY size DESC LIMIT 1');
-  const anchorBySize = db.prepare('SELECT * FROM anchors WHERE size = ?');
-  const anchorAbove = db.prepare('SELECT * FROM anchors WHERE size > ? ORDER BY size LIMIT 1');
-  const insertAnchor = db.prepare('INSERT INTO anchors (size, transaction_hash) VALUES (?, ?)');
+  const lastAnchor = db.prepare(`SELECT * FROM anchors WHERE ${here} ORDER BY size DESC LIMIT 1`);
+  const anchorBySize = db.prepare(`SELECT * FROM anchors WHERE ${here} AND size = ?`);
+  const anchorAbove = db.prepare(`SELECT * FROM anchors WHERE ${here} AND size > ? ORDER BY size LIMIT 1`);
+  const insertAnchor = db.prepare(`INSERT INTO anchors (chain_id, size, transaction_hash) VALUES (${chainId}, ?, ?)`);
 
   function one<T>(row: Row | undefined, read: (row: Row) => T): T | undefined {
     return row === undefined ? undefined : read(row);

@@ -7,13 +7,16 @@ import type { ReserveDecision } from './operations/hold-funds.ts';
 /** What the writer thread is started with. */
 export interface WriterData {
   file: string;
-  receiptScope: TypedDataScope;
+  /** Of each chain: the home chain first. */
+  receiptScopes: readonly TypedDataScope[];
   receiptKey: Uint8Array;
   commitDelayMs: number;
 }
 
 /** One operation of a group. */
 export interface OperationCall {
+  /** The chain that it is about; the home chain if omitted. */
+  chainId?: number;
   name: OperationName;
   argument: unknown;
 }

@@ -8,8 +8,8 @@ import { createStores, type Stores } from './operations/create-operations.ts';
 import { createSweepReservations, maxSweep } from './operations/sweep-reservations.ts';
 import { bytesOf, numberOf } from './rows.ts';
 
-/** Receipts and channels are worth something on one chain and for one AutoPayLLM only. */
-function claimScope(db: DatabaseSync, scope: TypedDataScope): void {
+/** The books are of one home chain for ever: its budgets and anchors are theirs. */
+function claimHome(db: DatabaseSync, scope: TypedDataScope): void {
   const row = db.prepare('SELECT chain_id, verifying_contract FROM scope').get();
   if (row === undefined) {
     db.prepare('INSERT INTO scope (id, chain_id, verifying_contract) VALUES (1, ?, ?)').run(
@@ -28,6 +28,35 @@ function claimScope(db: DatabaseSync, scope: TypedDataScope): void {
   }
 }
 
+/** Receipts and channels are worth something on their chain and for one AutoPayLLM there only. */
+function claimChain(db: DatabaseSync, { chainId, verifyingContract }: TypedDataScope): void {
+  const claimed = db.prepare('SELECT verifying_contract FROM chains WHERE chain_id = ?').get(chainId);
+  if (claimed === undefined) {
+    const contract = fromHex(verifyingContract, 20);
+    db.prepare('INSERT INTO chains (chain_id, verifying_contract) VALUES (?, ?)').run(chainId, contract);
+    return;
+  }
+  const contract = toHex(bytesOf(claimed, 'verifying_contract'));
+  if (contract === verifyingContract.toLowerCase()) return;
+  throw new AutoPayError(
+    'invalid_configuration',
+    `On chain ${chainId} this ledger belongs to AutoPayLLM ${contract}. Use another data folder for another deployment.`,
+  );
+}
+
+/** The books of one chain, and whose receipts they hold. */
+export interface BooksOfChain {
+  scope: TypedDataScope;
+  stores: Stores;
+}
+
+/** An open ledger file. */
+export interface Books {
+  db: DatabaseSync;
+  /** The home chain first. */
+  chains: readonly [BooksOfChain, ...BooksOfChain[]];
+}
+
 /** Whoever held these reservations is dead: there is one writer, and it has just started. */
 function releaseLeftOvers(db: DatabaseSync, stores: Stores): void {
   const sweep = createSweepReservations(stores);
@@ -44,10 +73,9 @@ function releaseLeftOvers(db: DatabaseSync, stores: Stores): void {
  * dead process left, as `crashed`. The file is readable by its owner only (it holds the payers' salts).
  * @throws AutoPayError `invalid_configuration` for a newer schema or another deployment's ledger.
  */
-export function openBooks(options: { file: string; receiptScope: TypedDataScope }): {
-  db: DatabaseSync;
-  stores: Stores;
-} {
+export function openBooks(options: { file: string; receiptScopes: readonly TypedDataScope[] }): Books {
+  const [home, ...others] = options.receiptScopes;
+  if (home === undefined) throw new AutoPayError('internal_error', 'A ledger needs a home chain.');
   closeSync(openSync(options.file, 'a', 0o600));
   const db = new DatabaseSync(options.file);
   try {
@@ -57,10 +85,15 @@ export function openBooks(options: { file: string; receiptScope: TypedDataScope 
     db.exec('PRAGMA busy_timeout = 5000');
     db.exec('PRAGMA journal_size_limit = 67108864');
     migrate(db);
-    claimScope(db, options.receiptScope);
-    const stores = createStores(db);
-    releaseLeftOvers(db, stores);
-    return { db, stores };
+    claimHome(db, home);
+    const openChain = (scope: TypedDataScope): BooksOfChain => {
+      claimChain(db, scope);
+      const stores = createStores(db, { chainId: scope.chainId, isHome: scope === home });
+      releaseLeftOvers(db, stores);
+      if (scope === home) stores.purchases.forsakeOpen();
+      return { scope, stores };
+    };
+    return { db, chains: [openChain(home), ...others.map(openChain)] };
   } catch (error) {
     db.close();
     throw error;

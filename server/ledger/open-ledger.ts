@@ -4,13 +4,15 @@ import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
 import type { TypedDataScope } from '../../protocol/typed-data/domain-separator.ts';
 import { createChannelLedger } from './create-channel-ledger.ts';
 import { createKeyLedger } from './create-key-ledger.ts';
+import { createPurchaseLedger } from './create-purchase-ledger.ts';
 import { channelOf } from './call-store.ts';
-import { GroupWorker } from './group-worker.ts';
+import { GroupWorker, type ChainWriter } from './group-worker.ts';
 import type { BackgroundLedger, SpendingSum } from './background-ledger.ts';
 import type { ChannelLedger } from './channel-ledger.ts';
 import type { KeyLedger } from './key-ledger.ts';
 import type { Ledger, ReserveOutcome, ReserveRequest } from './ledger.ts';
 import { lockDataFolder } from './lock-data-folder.ts';
+import type { PurchaseLedger } from './purchase-ledger.ts';
 import { RecalledChannels } from './recalled-channels.ts';
 import { mergeSpending, type SpendingPage } from './spending-store.ts';
 
@@ -20,10 +22,12 @@ export interface OpenLedgerOptions {
   dataDir?: string;
   /** The ledger file itself. */
   file?: string;
-  /** EIP-155 id of the chain whose channels are kept; the same as the scope's. */
+  /** EIP-155 id of the home chain; the same as the scope's. */
   chainId: number;
-  /** Chain and AutoPayLLM contract that the receipts are signed for. */
+  /** Home chain and AutoPayLLM contract that the receipts are signed for. */
   receiptScope: TypedDataScope;
+  /** The same of every other chain that calls are paid on. */
+  otherScopes?: readonly TypedDataScope[];
   /** Private key that signs the receipt batches, 32 bytes. */
   receiptKey: Uint8Array;
   /** Test only: delays every COMMIT. */
@@ -44,13 +48,27 @@ function exitByException(error: Error): void {
   });
 }
 
-function createReserve(worker: GroupWorker, recalled: RecalledChannels) {
+/** The books of a relay on one chain. */
+export type ChainLedger = Ledger & BackgroundLedger & ChannelLedger & KeyLedger & PurchaseLedger;
+
+/** The books of a relay: those of its home chain, and the way to those of the others. */
+export interface RelayLedger extends ChainLedger {
+  /**
+   * The books on one chain, which see nothing of what belongs to another: channels, payments, collections, transactions, keys. The
+   * log and the budgets are of all chains together. `close` closes them all.
+   */
+  on(chainId: number): ChainLedger;
+}
+
+function createReserve(worker: ChainWriter, recalled: RecalledChannels) {
   return function reserve(request: ReserveRequest): Promise<ReserveOutcome> {
     const { promise, resolve, reject } = Promise.withResolvers<ReserveOutcome>();
     const durable = worker
-      .call('reserve', request, (decision) => {
-        recalled.remember(decision.ok ? decision.channel : decision.refusal.channel);
-        resolve(decision.ok ? { ...decision, durable } : decision);
+      .call('reserve', request, {
+        onDecided(decision) {
+          recalled.remember(decision.ok ? decision.channel : decision.refusal.channel);
+          resolve(decision.ok ? { ...decision, durable } : decision);
+        },
       })
       .then(() => undefined);
     // Rejects the outcome if the group failed before it was decided; afterwards the caller hears of it by `durable`.
@@ -62,7 +80,7 @@ function createReserve(worker: GroupWorker, recalled: RecalledChannels) {
   };
 }
 
-function createBackground(worker: GroupWorker): BackgroundLedger {
+function createBackground(worker: ChainWriter): BackgroundLedger {
   return {
     listEntries: (options) => worker.call('listEntries', options),
     lastBlock: () => worker.call('lastBlock', undefined),
@@ -123,23 +141,42 @@ function createBackground(worker: GroupWorker): BackgroundLedger {
  * a dead process left are released as `crashed`.
  * @throws AutoPayError `data_dir_locked` or `invalid_configuration` (newer schema, another deployment's ledger).
  */
-export async function openLedger(
-  options: OpenLedgerOptions,
-): Promise<Ledger & BackgroundLedger & ChannelLedger & KeyLedger> {
-  const { chainId, receiptScope, receiptKey, commitDelayMs = 0, onFatal = exitByException } = options;
+export async function openLedger(options: OpenLedgerOptions): Promise<RelayLedger> {
+  const { chainId, receiptScope, otherScopes = [], receiptKey } = options;
+  const { commitDelayMs = 0, onFatal = exitByException } = options;
   if (chainId !== receiptScope.chainId) {
     throw new AutoPayError('invalid_configuration', 'Receipts must be signed for the chain of the channels.');
   }
   const file = fileOf(options);
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
   const unlock = lockDataFolder(join(dirname(file), 'relay.lock'));
-  const worker = new GroupWorker({ file, receiptScope, receiptKey, commitDelayMs }, onFatal);
+  const worker = new GroupWorker(
+    { file, receiptScopes: [receiptScope, ...otherScopes], receiptKey, commitDelayMs },
+    onFatal,
+  );
   try {
     await worker.ready();
   } catch (error) {
     unlock();
     throw error;
   }
+  const close = async () => {
+    await worker.close();
+    unlock();
+  };
+  const views = new Map(
+    [receiptScope, ...otherScopes].map((scope) => [scope.chainId, createChainLedger(worker.on(scope.chainId), close)]),
+  );
+  const on = (wanted: number): ChainLedger => {
+    const view = views.get(wanted);
+    if (view) return view;
+    throw new AutoPayError('internal_error', `The ledger was not opened for chain ${wanted}.`);
+  };
+  return { ...on(chainId), on };
+}
+
+/** The books on one chain. */
+function createChainLedger(worker: ChainWriter, close: () => Promise<void>): ChainLedger {
   const recalled = new RecalledChannels();
   return {
     reserve: createReserve(worker, recalled),
@@ -148,6 +185,7 @@ export async function openLedger(
       recalled.remember(result.channel);
       return result;
     },
+    moveCall: (request) => worker.call('moveCall', request),
     async release(request) {
       recalled.remember(await worker.call('release', request));
     },
@@ -168,6 +206,7 @@ export async function openLedger(
     ...createBackground(worker),
     ...createChannelLedger(worker, recalled),
     ...createKeyLedger(worker, recalled),
+    ...createPurchaseLedger(worker),
     async sweep(nowMs) {
       const freed = await worker.call('sweep', { leaseBeforeMs: nowMs, nowMs });
       if (freed > 0) recalled.clear();
@@ -175,9 +214,6 @@ export async function openLedger(
       while ((await worker.call('forgetAnswers', nowMs)) > 0);
       return freed;
     },
-    async close() {
-      await worker.close();
-      unlock();
-    },
+    close,
   };
 }

@@ -32,11 +32,12 @@ function sumRefunds(rows: readonly Row[]): RefundSum[] {
 const unbooked = `transaction_hash IS NOT NULL AND collection_id IS NULL AND kind <> 'allowance'`;
 
 /** Prepares the statements once. */
-export function createPaymentBookingStore(db: DatabaseSync): PaymentBookingStore {
-  const selectToken = db.prepare(`SELECT token FROM direct_payments WHERE ${unbooked} ORDER BY charged_at_ms LIMIT 1`);
+export function createPaymentBookingStore(db: DatabaseSync, chainId: number): PaymentBookingStore {
+  const waiting = `${unbooked} AND chain_id = ${chainId}`;
+  const selectToken = db.prepare(`SELECT token FROM direct_payments WHERE ${waiting} ORDER BY charged_at_ms LIMIT 1`);
   const assign = db.prepare(
     `UPDATE direct_payments SET collection_id = ? WHERE payment_id IN (
-       SELECT payment_id FROM direct_payments WHERE ${unbooked} AND token = ? ORDER BY charged_at_ms LIMIT ?)`,
+       SELECT payment_id FROM direct_payments WHERE ${waiting} AND token = ? ORDER BY charged_at_ms LIMIT ?)`,
   );
   const select = db.prepare(
     `SELECT c.log_index, c.call_id, c.day, c.model, c.provider, c.amount, p.payer, p.captured

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { decodeReceipt } from '../../protocol/receipt/decode-receipt.ts';
 import type { DirectPaymentKind } from '../../protocol/payments/payment-id.ts';
 import type { PaymentState, StoredPayment } from './background-ledger.ts';
+import { maxAmount } from './amount-blob.ts';
 import { roundUpToUnit } from './billing-units.ts';
 import { someChannel, someCharge, someKey, somePayment, someReserve, testToken } from './ledger-fixtures.ts';
 import type { ChargeResult, DirectPayment, ReserveRequest } from './ledger.ts';
@@ -65,7 +66,8 @@ class Model {
   readonly calls: ModelCall[] = [];
   readonly payments: ModelPayment[] = Array.from({ length: 6 }, (_, index) => {
     const kind = kinds[index % kinds.length] ?? 'eip3009';
-    const available = kind === 'allowance' ? 60n * unit : null;
+    // Of the others it is no bound here.
+    const available = kind === 'allowance' ? 60n * unit : maxAmount;
     const payer = payers[index % 2] ?? '0x';
     return { ...somePayment({ kind, payer, available, maximum: 35n * unit }), state: 'new', call: '' };
   });
@@ -104,14 +106,14 @@ class Model {
     const mine = this.payments.filter((other) => other.payer === payment.payer);
     if (mine.some((other) => other.state === 'lost')) return 'payer_owes';
     if (quote > payment.maximum) return 'insufficient_headroom';
-    if (payment.available === null) return undefined;
+    if (payment.kind !== 'allowance') return undefined;
     const open = mine.filter(({ kind, state }) => kind === 'allowance' && (state === 'reserved' || state === 'due'));
     const taken = open.map(({ call }) => this.calls.find(({ callId }) => callId === call));
     const sum = taken.reduce((all, call) => {
       const amount = call?.state === 'charged' ? call.amount : (call?.quote ?? 0n);
       return all + roundUpToUnit(amount);
     }, 0n);
-    return sum + roundUpToUnit(quote) > payment.available ? 'insufficient_allowance' : undefined;
+    return sum + roundUpToUnit(quote) > (payment.available ?? 0n) ? 'insufficient_allowance' : undefined;
   }
 
   charge(call: ModelCall, metered: bigint): void {

@@ -9,7 +9,7 @@ import type { DirectPayment } from './ledger.ts';
 import { amountOf } from './rows.ts';
 import { createRequireChange, createSettlementStore, paymentOf, type SettlementStore } from './settlement-store.ts';
 
-/** Reads and writes the rows of `direct_payments`. */
+/** Reads and writes the rows of `direct_payments` that are of one chain. */
 export interface PaymentStore extends SettlementStore {
   find(paymentId: Hex): StoredPayment | undefined;
   /** @throws AutoPayError `internal_error` if there is no such payment. */
@@ -24,6 +24,8 @@ export interface PaymentStore extends SettlementStore {
    * quote, and what is due.
    */
   sumOpenSigned(payer: Hex, token: Hex): bigint;
+  /** Whether the id is a payment's on another chain: nonces of one authority and payer count over all chains. */
+  isElsewhere(paymentId: Hex): boolean;
   /** A new payment, or a released one that is tried again: reserved for a call. */
   reserve(payment: DirectPayment, callId: string): void;
   release(paymentId: Hex): void;
@@ -32,25 +34,27 @@ export interface PaymentStore extends SettlementStore {
 }
 
 /** Prepares the statements once. */
-export function createPaymentStore(db: DatabaseSync): PaymentStore {
-  const select = db.prepare('SELECT * FROM direct_payments WHERE payment_id = ?');
+export function createPaymentStore(db: DatabaseSync, chainId: number): PaymentStore {
+  const here = `chain_id = ${chainId}`;
+  const select = db.prepare(`SELECT * FROM direct_payments WHERE payment_id = ? AND ${here}`);
+  const selectElsewhere = db.prepare(`SELECT 1 FROM direct_payments WHERE payment_id = ? AND chain_id <> ${chainId}`);
   const selectOpen = db.prepare(
     `SELECT iif(p.state = 'due', p.charge, c.quote) AS amount FROM direct_payments p JOIN calls c USING (call_id)
-     WHERE p.kind = 'allowance' AND p.state IN ('reserved', 'due') AND p.payer = ? AND p.token = ?`,
+     WHERE p.kind = 'allowance' AND p.state IN ('reserved', 'due') AND p.${here} AND p.payer = ? AND p.token = ?`,
   );
   const selectOpenSigned = db.prepare(
     `SELECT iif(p.state = 'due', p.captured, iif(p.kind = 'permit2-upto', c.quote, p.maximum)) AS amount
      FROM direct_payments p JOIN calls c USING (call_id)
-     WHERE p.kind <> 'allowance' AND p.state IN ('reserved', 'due') AND p.payer = ? AND p.token = ?`,
+     WHERE p.kind <> 'allowance' AND p.state IN ('reserved', 'due') AND p.${here} AND p.payer = ? AND p.token = ?`,
   );
   const reserve = db.prepare(
     `INSERT INTO direct_payments (payment_id, call_id, kind, payer, token, maximum, payload, valid_before_seconds, state,
-       charge, captured)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'reserved', zeroblob(16), zeroblob(16))
+       charge, captured, chain_id)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'reserved', zeroblob(16), zeroblob(16), ${chainId})
      ON CONFLICT (payment_id) DO UPDATE SET call_id = excluded.call_id, kind = excluded.kind, token = excluded.token,
        maximum = excluded.maximum, payload = excluded.payload, valid_before_seconds = excluded.valid_before_seconds,
        state = 'reserved'
-     WHERE state = 'released'`,
+     WHERE state = 'released' AND ${here}`,
   );
   const release = db.prepare(
     `UPDATE direct_payments SET state = 'released' WHERE payment_id = ? AND state = 'reserved'`,
@@ -67,13 +71,14 @@ export function createPaymentStore(db: DatabaseSync): PaymentStore {
   const requireChange = createRequireChange(find);
 
   return {
-    ...createSettlementStore(db, requireChange),
+    ...createSettlementStore(db, chainId, requireChange),
     find,
     get(paymentId) {
       const payment = find(paymentId);
       if (payment === undefined) throw new AutoPayError('internal_error', `The ledger has no payment ${paymentId}.`);
       return payment;
     },
+    isElsewhere: (paymentId) => selectElsewhere.get(fromHex(paymentId, 32)) !== undefined,
     sumOpenAllowances: (payer, token) =>
       selectOpen
         .all(fromHex(payer, 20), fromHex(token, 20))

@@ -1,9 +1,10 @@
 import type { DatabaseSync } from 'node:sqlite';
+import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
 import type { SignedReceipt } from '../../protocol/receipt/signed-receipt.ts';
 import type { ChargeStore } from './charge-store.ts';
 import { AfterSeal, type GroupContext } from './group-context.ts';
 import { toPlainError, type OperationCall, type OperationOutcome } from './messages.ts';
-import type { OperationTable } from './operations/create-operations.ts';
+import type { OperationName, OperationTable } from './operations/create-operations.ts';
 import type { ReserveDecision } from './operations/hold-funds.ts';
 
 /** A reservation of the group that is decided and not yet durable. */
@@ -25,23 +26,32 @@ function wait(durationMs: number): void {
  */
 export function createRunGroup(options: {
   db: DatabaseSync;
-  operations: OperationTable;
-  charges: ChargeStore;
+  /** Of each chain, the home chain first. */
+  chains: readonly { chainId: number; operations: OperationTable }[];
+  charges: Pick<ChargeStore, 'nextBatchId'>;
   seal: (context: GroupContext) => SignedReceipt[];
   commitDelayMs: number;
 }) {
-  const { db, operations, charges, seal, commitDelayMs } = options;
+  const { db, charges, seal, commitDelayMs } = options;
+  const tables = new Map(options.chains.map(({ chainId, operations }) => [chainId, operations]));
+  const home = options.chains[0]?.operations;
   const begin = db.prepare('BEGIN IMMEDIATE');
   const commit = db.prepare('COMMIT');
   const savepoint = db.prepare('SAVEPOINT operation');
   const keep = db.prepare('RELEASE operation');
   const undo = db.prepare('ROLLBACK TO operation');
 
-  function runOne({ name, argument }: OperationCall, context: GroupContext): Finish {
+  function operationOf({ name, chainId }: OperationCall): OperationTable[OperationName] {
+    const table = chainId === undefined ? home : tables.get(chainId);
+    if (table) return table[name];
+    throw new AutoPayError('internal_error', `The ledger was not opened for chain ${chainId}.`);
+  }
+
+  function runOne(call: OperationCall, context: GroupContext): Finish {
     savepoint.run();
     const chargesBefore = context.charges.length;
     try {
-      const value = operations[name](argument, context);
+      const value = operationOf(call)(call.argument, context);
       keep.run();
       return { ok: true, value };
     } catch (error) {

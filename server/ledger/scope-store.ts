@@ -4,7 +4,7 @@ import { encodeAmount } from './amount-blob.ts';
 import type { ScopeWindow } from './background-ledger.ts';
 import { amountOf } from './rows.ts';
 
-/** Reads and writes the rows of `scope_spending`. */
+/** Reads and writes the rows of `scope_spending` that are of one chain. */
 export interface ScopeStore {
   /** A window without spending has no row, and is all zero. */
   get(place: Pick<ScopeWindow, 'id' | 'window' | 'token'>): ScopeWindow;
@@ -13,13 +13,13 @@ export interface ScopeStore {
 }
 
 /** Prepares the statements once. */
-export function createScopeStore(db: DatabaseSync): ScopeStore {
+export function createScopeStore(db: DatabaseSync, chainId: number): ScopeStore {
   const select = db.prepare(
-    'SELECT charged, reserved FROM scope_spending WHERE scope = ? AND window = ? AND token = ?',
+    `SELECT charged, reserved FROM scope_spending WHERE scope = ? AND window = ? AND chain_id = ${chainId} AND token = ?`,
   );
   const upsert = db.prepare(
-    `INSERT INTO scope_spending (scope, window, token, charged, reserved) VALUES (?, ?, ?, ?, ?)
-     ON CONFLICT (scope, window, token) DO UPDATE SET charged = excluded.charged, reserved = excluded.reserved`,
+    `INSERT INTO scope_spending (chain_id, scope, window, token, charged, reserved) VALUES (${chainId}, ?, ?, ?, ?, ?)
+     ON CONFLICT (scope, window, chain_id, token) DO UPDATE SET charged = excluded.charged, reserved = excluded.reserved`,
   );
   return {
     get({ id, window, token }) {

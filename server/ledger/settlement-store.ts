@@ -6,6 +6,7 @@ import { formatCallId } from '../../protocol/receipt/call-id.ts';
 import type { DuePayment, PaymentState, StoredPayment } from './background-ledger.ts';
 import { mostRetrySeconds } from './retried-until.ts';
 import { amountOf, bytesOf, hexOf, numberOf, textOf, type Row } from './rows.ts';
+import { createUndonePayments, type UndonePayments } from './undone-payments.ts';
 
 /** A page of payment ids, in their order. */
 export interface IdPage {
@@ -14,7 +15,7 @@ export interface IdPage {
 }
 
 /** What becomes of charged payments: the rows of `direct_payments` from `due` on. */
-export interface SettlementStore {
+export interface SettlementStore extends UndonePayments {
   settle(paymentId: Hex, transactionHash: Hex): void;
   lose(paymentId: Hex, reason: string): void;
   forgive(paymentId: Hex): void;
@@ -27,7 +28,7 @@ export interface SettlementStore {
   /** One payment that is due or lost. */
   findUnsettled(paymentId: Hex): DuePayment | undefined;
   count(state: 'due' | 'lost'): number;
-  /** A payment of this payer that is lost, if there is one. Asks the file only if there may be any at all. */
+  /** A payment of this payer that is lost, on any chain, if there is one. Asks the file only if there may be any at all. */
   findLoss(payer: Hex): (StoredPayment & Pick<DuePayment, 'chargedAtMs'>) | undefined;
 }
 
@@ -69,9 +70,23 @@ export function createRequireChange(find: (paymentId: Hex) => StoredPayment | un
   };
 }
 
+/** A payer who owes on one chain is refused on all. */
+const lossesByFile = new WeakMap<DatabaseSync, { mayExist: boolean }>();
+
+/** Never false while a payment is lost; once true it stays so, because an undone operation would not set it back. */
+function lossesOf(db: DatabaseSync): { mayExist: boolean } {
+  const known = lossesByFile.get(db);
+  if (known !== undefined) return known;
+  const found = db.prepare(`SELECT 1 FROM direct_payments WHERE state = 'lost' LIMIT 1`).get() !== undefined;
+  const losses = { mayExist: found };
+  lossesByFile.set(db, losses);
+  return losses;
+}
+
 /** Prepares the statements once. */
 export function createSettlementStore(
   db: DatabaseSync,
+  chainId: number,
   requireChange: ReturnType<typeof createRequireChange>,
 ): SettlementStore {
   const selectLoss = db.prepare(`SELECT * FROM direct_payments WHERE payer = ? AND state = 'lost' LIMIT 1`);
@@ -85,39 +100,50 @@ export function createSettlementStore(
   const forgive = db.prepare(`UPDATE direct_payments SET state = 'forgiven' WHERE payment_id = ? AND state = 'lost'`);
   const unsettled = 'SELECT p.*, c.model, c.provider FROM direct_payments p JOIN charges c USING (call_id)';
   const selectUnsettled = db.prepare(
-    `${unsettled} WHERE p.state = ? AND p.state IN ('due', 'lost') ORDER BY p.charged_at_ms, c.log_index LIMIT ?`,
+    `${unsettled} WHERE p.state = ? AND p.state IN ('due', 'lost') AND p.chain_id = ${chainId} ORDER BY p.charged_at_ms, c.log_index LIMIT ?`,
   );
   const selectNext = db.prepare(
-    `${unsettled} WHERE p.state = ? AND p.state IN ('due', 'lost') AND (p.charged_at_ms, c.log_index) > (
+    `${unsettled} WHERE p.state = ? AND p.state IN ('due', 'lost') AND p.chain_id = ${chainId} AND (p.charged_at_ms, c.log_index) > (
        SELECT q.charged_at_ms, d.log_index FROM direct_payments q JOIN charges d USING (call_id) WHERE q.payment_id = ?)
      ORDER BY p.charged_at_ms, c.log_index LIMIT ?`,
   );
   const selectRetried = db.prepare(
-    `SELECT payment_id FROM direct_payments WHERE state = 'lost' AND state IN ('lost', 'forgiven') AND payment_id > ?
+    `SELECT payment_id FROM direct_payments WHERE state = 'lost' AND state IN ('lost', 'forgiven') AND chain_id = ${chainId} AND payment_id > ?
        AND min(ifnull(valid_before_seconds, ?), charged_at_ms / 1000 + ?) > ? ORDER BY payment_id LIMIT ?`,
   );
   const selectCarried = db.prepare(
-    `SELECT payment_id FROM direct_payments p WHERE p.state IN ('lost', 'forgiven') AND p.payment_id > ? AND EXISTS (
-       SELECT 1 FROM transactions t WHERE t.status <> 'reverted'
+    `SELECT payment_id FROM direct_payments p WHERE p.state IN ('lost', 'forgiven') AND p.chain_id = ${chainId} AND p.payment_id > ? AND EXISTS (
+       SELECT 1 FROM transactions t WHERE t.status <> 'reverted' AND t.chain_id = p.chain_id
          AND t.purpose IN ('pay:0x' || lower(hex(p.payment_id)), 'attribute:0x' || lower(hex(p.payment_id))))
      ORDER BY p.payment_id LIMIT ?`,
   );
-  const selectOne = db.prepare(`${unsettled} WHERE p.payment_id = ? AND p.state IN ('due', 'lost')`);
-  const count = db.prepare(
-    `SELECT count(*) AS count FROM direct_payments WHERE state = ? AND state IN ('due', 'lost')`,
+  const selectOne = db.prepare(
+    `${unsettled} WHERE p.payment_id = ? AND p.state IN ('due', 'lost') AND p.chain_id = ${chainId}`,
   );
-  // Never false while a payment is lost; once true it stays so, because an undone operation would not set it back.
-  let mayHaveLosses = db.prepare(`SELECT 1 FROM direct_payments WHERE state = 'lost' LIMIT 1`).get() !== undefined;
+  const count = db.prepare(
+    `SELECT count(*) AS count FROM direct_payments WHERE state = ? AND state IN ('due', 'lost') AND chain_id = ${chainId}`,
+  );
+  const losses = lossesOf(db);
+  const undone = createUndonePayments(db, chainId);
 
   return {
     settle(paymentId, transactionHash) {
       requireChange(settle.run(fromHex(transactionHash, 32), fromHex(paymentId, 32)), paymentId, 'settled');
     },
     lose(paymentId, reason) {
-      mayHaveLosses = true;
+      losses.mayExist = true;
       requireChange(lose.run(reason, fromHex(paymentId, 32)), paymentId, 'lost');
     },
     forgive: (paymentId) => requireChange(forgive.run(fromHex(paymentId, 32)), paymentId, 'forgiven'),
+    ...undone,
+    takeBack(paymentId) {
+      losses.mayExist = true;
+      undone.takeBack(paymentId);
+    },
+    takeBackCollected(collectionId) {
+      losses.mayExist = true;
+      undone.takeBackCollected(collectionId);
+    },
     list: (state, { after, limit }) =>
       (after === undefined ? selectUnsettled.all(state, limit) : selectNext.all(state, fromHex(after, 32), limit)).map(
         dueOf,
@@ -133,7 +159,7 @@ export function createSettlementStore(
     },
     count: (state) => numberOf(count.get(state) ?? {}, 'count'),
     findLoss(payer) {
-      const row = mayHaveLosses ? selectLoss.get(fromHex(payer, 20)) : undefined;
+      const row = losses.mayExist ? selectLoss.get(fromHex(payer, 20)) : undefined;
       return row === undefined ? undefined : { ...paymentOf(row), chargedAtMs: numberOf(row, 'charged_at_ms') };
     },
   };

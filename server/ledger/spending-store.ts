@@ -13,7 +13,7 @@ export interface SpendingPage {
   next: number | null;
 }
 
-/** Reads `charges` for reports. A page begins at a position of the log and reads at most `maxChargesPerPage` rows. */
+/** Reads the `charges` of one chain for reports. A page begins at a position of the log and reads at most `maxChargesPerPage` rows. */
 export interface SpendingStore {
   list(options: SpendingFilter & { from?: number; limit: number }): ChargePage;
   sum(options: SpendingFilter & { from?: number; groupBy: readonly SpendingDimension[] }): SpendingPage;
@@ -62,10 +62,12 @@ export function mergeSpending(sums: readonly SpendingSum[]): SpendingSum[] {
 }
 
 /** Prepares the statements once: one for each way to find charges. */
-export function createSpendingStore(db: DatabaseSync): SpendingStore {
+export function createSpendingStore(db: DatabaseSync, chainId: number): SpendingStore {
   function prepare(columns: string) {
     const by = (where: string) =>
-      db.prepare(`SELECT ${columns} FROM charges WHERE ${where}log_index >= ? ORDER BY log_index LIMIT ?`);
+      db.prepare(
+        `SELECT ${columns} FROM charges WHERE ${where}log_index >= ? AND chain_id = ${chainId} ORDER BY log_index LIMIT ?`,
+      );
     return { key: by('key_id = ? AND '), payer: by('payer = ? AND '), all: by('') };
   }
   const statements = { list: prepare(`${summed}, call_id, provider, entry`), sum: prepare(summed) };

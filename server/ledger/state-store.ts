@@ -14,22 +14,25 @@ export interface StateStore {
   set(key: string, value: string): void;
 }
 
-/** Prepares the statements once. */
-export function createStateStore(db: DatabaseSync): StateStore {
+/**
+ * Prepares the statements once.
+ * @param prefix keeps the values of one chain apart from those of the others
+ */
+export function createStateStore(db: DatabaseSync, prefix = ''): StateStore {
   const select = db.prepare('SELECT value FROM state WHERE key = ?');
   const upsert = db.prepare(
     'INSERT INTO state (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value',
   );
   return {
     get(key) {
-      const row = select.get(key);
+      const row = select.get(prefix + key);
       return row === undefined ? undefined : textOf(row, 'value');
     },
     set(key, value) {
-      if (key.length > maxStateKeyLength || value.length > maxStateValueLength) {
+      if (prefix.length + key.length > maxStateKeyLength || value.length > maxStateValueLength) {
         throw new AutoPayError('internal_error', `The state value ${key.slice(0, 80)} is too long. Keep it elsewhere.`);
       }
-      upsert.run(key, value);
+      upsert.run(prefix + key, value);
     },
   };
 }

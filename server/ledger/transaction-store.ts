@@ -3,7 +3,7 @@ import { fromHex, type Hex } from '../../protocol/bytes/hex.ts';
 import type { NewTransaction, QueuedTransaction, TransactionAttempt, TransactionStatus } from './background-ledger.ts';
 import { hexOf, numberOf, textOf, type Row } from './rows.ts';
 
-/** Reads and writes the rows of `transactions` and `transaction_attempts`: the queues of the relay's accounts. */
+/** Reads and writes the rows of `transactions` and `transaction_attempts`: the queues of the relay's accounts on one chain. */
 export interface TransactionStore {
   find(id: number): QueuedTransaction | undefined;
   /** The newest transaction with this purpose; one that did not revert, if there is one. */
@@ -24,20 +24,23 @@ function attemptOf(row: Row): TransactionAttempt {
 }
 
 /** Prepares the statements once. */
-export function createTransactionStore(db: DatabaseSync): TransactionStore {
-  const select = db.prepare('SELECT * FROM transactions WHERE transaction_id = ?');
+export function createTransactionStore(db: DatabaseSync, chainId: number): TransactionStore {
+  const here = `chain_id = ${chainId}`;
+  const select = db.prepare(`SELECT * FROM transactions WHERE transaction_id = ? AND ${here}`);
   const selectByPurpose = db.prepare(
-    `SELECT * FROM transactions WHERE purpose = ? ORDER BY status = 'reverted', transaction_id DESC LIMIT 1`,
+    `SELECT * FROM transactions WHERE ${here} AND purpose = ? ORDER BY status = 'reverted', transaction_id DESC LIMIT 1`,
   );
   const selectByNonce = db.prepare(
-    `SELECT * FROM transactions WHERE account = ? AND nonce = ? AND status <> 'reverted'`,
+    `SELECT * FROM transactions WHERE ${here} AND account = ? AND nonce = ? AND status <> 'reverted'`,
   );
   const selectUnfinished = db.prepare(
-    `SELECT * FROM transactions WHERE account = ? AND status = 'signed' ORDER BY nonce LIMIT ?`,
+    `SELECT * FROM transactions WHERE ${here} AND account = ? AND status = 'signed' ORDER BY nonce LIMIT ?`,
   );
   const selectAttempts = db.prepare('SELECT * FROM transaction_attempts WHERE transaction_id = ? ORDER BY number');
-  const nextNonce = db.prepare('SELECT max(nonce) + 1 AS next FROM transactions WHERE account = ?');
-  const insert = db.prepare(`INSERT INTO transactions (purpose, account, nonce, status) VALUES (?, ?, ?, 'signed')`);
+  const nextNonce = db.prepare(`SELECT max(nonce) + 1 AS next FROM transactions WHERE ${here} AND account = ?`);
+  const insert = db.prepare(
+    `INSERT INTO transactions (chain_id, purpose, account, nonce, status) VALUES (${chainId}, ?, ?, ?, 'signed')`,
+  );
   const insertAttempt = db.prepare(
     'INSERT INTO transaction_attempts (transaction_id, number, hash, raw, signed_at_ms) VALUES (?, ?, ?, ?, ?)',
   );

@@ -1,9 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { toPlainError, type OperationCall, type WriterData, type WriterMessage } from './messages.ts';
-import { openBooks } from './open-books.ts';
-import { createOperations, type OperationTable } from './operations/create-operations.ts';
-import { createRunGroup } from './run-group.ts';
-import { createSealReceipts } from './seal-receipts.ts';
+import { createWriterGroup } from './create-writer-group.ts';
+import { openBooks, type Books } from './open-books.ts';
 
 /*
  * The writer thread: it alone writes the ledger file. It takes groups of operations, one message and one transaction
@@ -18,15 +16,9 @@ function say(message: WriterMessage): void {
   port?.postMessage(message);
 }
 
-function serve({ db, stores }: ReturnType<typeof openBooks>): void {
-  const { charges } = stores;
-  const runGroup = createRunGroup({
-    db,
-    charges,
-    operations: createOperations(stores) as OperationTable,
-    seal: createSealReceipts({ charges, scope: data.receiptScope, key: data.receiptKey }),
-    commitDelayMs: data.commitDelayMs,
-  });
+function serve(books: Books): void {
+  const { db } = books;
+  const runGroup = createWriterGroup(books, { key: data.receiptKey, commitDelayMs: data.commitDelayMs });
   port?.on('message', (calls: readonly OperationCall[] | 'close') => {
     if (calls === 'close') {
       db.close();

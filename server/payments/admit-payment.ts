@@ -13,7 +13,12 @@ export async function admitPayment(
 ): Promise<Admission & Pick<MethodAdmission, 'acknowledged'>> {
   for (const method of methods) {
     const admission = await method.admit(request);
-    if (admission) return { ...admission, finish: (charge) => method.finish(admission, charge) };
+    if (!admission) continue;
+    return {
+      ...admission,
+      finish: (charge) => method.finish(admission, charge),
+      renew: () => admitPayment(methods, request),
+    };
   }
   throw new AutoPayError('payment_required', 'This relay takes payment for each call. Pay as WWW-Authenticate says.');
 }

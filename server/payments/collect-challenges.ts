@@ -19,7 +19,7 @@ export const maxOfferBytes: number = maxHeaderBytes - otherHeaderBytes;
 
 /**
  * The challenges of all methods as one, in the order of the methods or of the client's `Accept-Payment`. Where their headers
- * would be too long, the method that has most offers leaves out its last one (of equals, the later method), until they fit:
+ * would be too long, the last method that has more than one offer leaves out its last one, until they fit:
  * each method keeps its best offer as long as there is room. The body has all offers. Where two give the same member, the first wins.
  */
 export function collectChallenges(
@@ -42,9 +42,9 @@ function fitHeaders(challenges: readonly Challenge[]): Record<string, string> {
   for (;;) {
     const headers = mergeHeaders(kept);
     if (lengthOf(headers) <= maxOfferBytes) return headers;
-    const most = kept.reduce((longest, one) => (one.count >= longest.count ? one : longest), { count: 0 });
-    if (most.count === 0) return {};
-    most.count -= 1;
+    const last = kept.findLast(({ count }) => count > 1) ?? kept.findLast(({ count }) => count > 0);
+    if (last === undefined) return {};
+    last.count -= 1;
   }
 }
 

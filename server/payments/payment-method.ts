@@ -24,8 +24,12 @@ export interface ChallengeContext {
    * the request did not get that far.
    */
   quotes: ReadonlyMap<Hex, bigint> | undefined;
+  /** The same on each chain that calls are paid on; undefined where there is one. */
+  quotesOn?: ((chainId: number) => ReadonlyMap<Hex, bigint> | undefined) | undefined;
   /** The token of the payment that was refused, if there was one: the facts are about it. */
   token?: Hex | undefined;
+  /** The chain of that token; the home chain if omitted. */
+  chainId?: number | undefined;
   /** What was asked for: path of the URL without its query. */
   path: string;
   /** Why the call was refused, as the error in the body says it. */
@@ -48,8 +52,8 @@ export interface Challenge {
   facts: Readonly<Record<string, string | number>>;
 }
 
-/** What a method says of a payment; `finish` is the method's own, which admitPayment adds. */
-export interface MethodAdmission extends Omit<Admission, 'finish'> {
+/** What a method says of a payment; admitPayment adds how it is finished and renewed. */
+export interface MethodAdmission extends Omit<Admission, 'finish' | 'renew'> {
   /**
    * Set where the payment orders no call, such as a voucher ahead of calls, a top-up or the close of a channel: all that it asks
    * for is done, and durable. Headers of the answer, which has no body; names in lower case. Nothing may be charged to it.

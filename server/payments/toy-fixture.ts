@@ -61,7 +61,7 @@ export function createToyMethod(options: {
           kind: 'direct',
           payment: {
             ...{ paymentId, kind: 'permit2-upto', payer: payer as Hex, token, maximum: BigInt(maximum), payload: '{}' },
-            ...{ validBefore: null, available: null },
+            ...{ validBefore: null, available: 2n ** 128n - 1n },
           },
         },
         ...{ channel: null, token, headroom: null, scopes: [], keyId: null, idempotencyScope: payer },

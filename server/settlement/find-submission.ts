@@ -7,7 +7,10 @@ import type { ChainClient } from '../chain/create-chain-client.ts';
 import { authorityOf, type TokenPayment } from './payment-payload.ts';
 
 /** What of a chain client is searched with. */
-export type SubmissionReader = Pick<ChainClient, 'getBlockNumber' | 'getContractEvents' | 'getTransactionReceipt'>;
+export type SubmissionReader = Pick<
+  ChainClient,
+  'getBlock' | 'getBlockNumber' | 'getContractEvents' | 'getTransactionReceipt'
+>;
 
 /** Where to look. */
 export interface SearchOptions {
@@ -26,34 +29,46 @@ const proxyAbi = parseAbi(['event Settled()']);
 /** Who brings a payment to the desk before us does so while it is fresh: this many queries back it is looked for. */
 const maxQueries = 20;
 
+/** Before the charge a payment waits for its call only, which takes half an hour at most; unused it was when that began. */
+const mostBeforeChargeMs = 3_600_000;
+
 /**
  * Looks for the transaction by which somebody else brought a payment to the desk: it used the payment's nonce, and the payer's
  * money came with it. A nonce that was cancelled, or spent on another payment, leaves no such transaction.
  *
- * @returns its hash; undefined if there is none in the last `maxBlocksPerQuery` × 20 blocks
+ * It looks back through `maxBlocksPerQuery` × 20 blocks at most. Where those do not reach back to the call (after days without a
+ * relay, on a chain with fast blocks), nothing is said, so that no payer is blamed for what was not looked at.
+ *
+ * @returns its hash; undefined if there is none; `unknown` if it may be further back
  * @throws AutoPayError `chain_unavailable`
  */
-export async function findSubmission(options: SearchOptions, payment: TokenPayment): Promise<Hex | undefined> {
+export async function findSubmission(
+  options: SearchOptions,
+  payment: TokenPayment & { chargedAtMs: number },
+): Promise<Hex | 'unknown' | undefined> {
   const { client, desk } = options;
-  return searchBack(options, async (range) => {
+  const { hash: found, lowest } = await searchBack(options, async (range) => {
     for (const hash of await listCandidates(client, payment, { desk, ...range })) {
       const { logs } = await client.getTransactionReceipt({ hash });
       if (brought(logs, payment, desk)) return hash;
     }
     return undefined;
   });
+  if (found !== undefined || lowest === 0n) return found;
+  const { timestamp } = await callChain('the time of a block', () => client.getBlock({ blockNumber: lowest }));
+  return Number(timestamp) * 1_000 <= payment.chargedAtMs - mostBeforeChargeMs ? undefined : 'unknown';
 }
 
 /**
  * Looks for the transaction by which the desk handed a payment on.
  *
- * @returns as `findSubmission`
+ * @returns its hash; undefined if there is none in the last `maxBlocksPerQuery` × 20 blocks
  * @throws AutoPayError `chain_unavailable`
  */
 export async function findReceived(options: SearchOptions, payment: TokenPayment): Promise<Hex | undefined> {
   const { client, desk } = options;
   const args = { authority: authorityOf(payment), from: payment.payer, nonce: payment.nonce };
-  return searchBack(options, async (range) => {
+  const { hash } = await searchBack(options, async (range) => {
     const contract = { address: desk, abi: paymentDeskAbi, args, ...range } as const;
     const [accepted, attributed] = await Promise.all([
       client.getContractEvents({ ...contract, eventName: 'PaymentAccepted' }),
@@ -61,23 +76,26 @@ export async function findReceived(options: SearchOptions, payment: TokenPayment
     ]);
     return (accepted[0] ?? attributed[0])?.transactionHash;
   });
+  return hash;
 }
 
-/** Queries the newest blocks first, as far back as is worth it. */
+/** Queries the newest blocks first, as far back as is worth it; `lowest` is the last block that was looked at. */
 async function searchBack(
   { client, maxBlocksPerQuery }: SearchOptions,
   look: (range: { fromBlock: bigint; toBlock: bigint }) => Promise<Hex | undefined>,
-): Promise<Hex | undefined> {
+): Promise<{ hash: Hex | undefined; lowest: bigint }> {
   return callChain('the transaction of a payment', async () => {
     const size = BigInt(maxBlocksPerQuery);
     let toBlock = await client.getBlockNumber();
+    let lowest = toBlock;
     for (let query = 0; query < maxQueries && toBlock >= 0n; query += 1) {
       const fromBlock = toBlock >= size ? toBlock - size + 1n : 0n;
       const hash = await look({ fromBlock, toBlock });
-      if (hash !== undefined) return hash;
+      lowest = fromBlock;
+      if (hash !== undefined) return { hash, lowest };
       toBlock = fromBlock - 1n;
     }
-    return undefined;
+    return { hash: undefined, lowest };
   });
 }
 

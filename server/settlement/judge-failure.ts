@@ -37,6 +37,13 @@ const payersRefusals = [
   'ERC20InsufficientBalance',
 ];
 
+/** Refusals of `attribute…` that lie with the payer. */
+const payersAttributions = [
+  'PaymentDesk_InvalidSignature',
+  'PaymentDesk_NothingArrived',
+  'PaymentDesk_PaymentIncomplete',
+];
+
 /**
  * Finds out why the chain refused a settlement, by what it says now.
  * @throws AutoPayError `chain_unavailable`
@@ -83,8 +90,7 @@ export function judgeReceived(
  */
 export function judgeAttribution({ facts }: AutoPayError): Extract<Judgement, { kind: 'lost' }> | undefined {
   const reason = String(facts['contractError']);
-  const isPayers = reason === 'PaymentDesk_NothingArrived' || reason === 'PaymentDesk_InvalidSignature';
-  return isPayers ? lost(`nothing came that is its own: ${reason}`) : undefined;
+  return payersAttributions.includes(reason) ? lost(`nothing came that is its own: ${reason}`) : undefined;
 }
 
 async function judgeSigned(
@@ -107,8 +113,13 @@ async function judgeSigned(
     return open('the desk has received it, in a transaction too long ago to be found');
   }
   if (state.isUsed) {
-    const isBrought = signed.kind !== 'permit2-upto' && (await findSubmission(search, signed)) !== undefined;
-    return isBrought ? { kind: 'submitted', signed } : lost('its nonce was cancelled, or used for another payment');
+    const { chargedAtMs } = payment;
+    const brought =
+      signed.kind === 'permit2-upto' ? undefined : await findSubmission(search, { ...signed, chargedAtMs });
+    if (brought === 'unknown') return open('its nonce was used, in a transaction too long ago to be found');
+    return brought === undefined
+      ? lost('its nonce was cancelled, or used for another payment')
+      : { kind: 'submitted', signed };
   }
   if (state.simulation.ok) {
     // A wallet's own code may tell a simulation from a transaction.

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { addressSchema, bytes32Schema } from '../../protocol/mpp/session-schemas.ts';
+import { addressSchema, bytes32Schema, uint256Schema } from '../../protocol/payments/value-schemas.ts';
 import type { Hex } from '../../protocol/bytes/hex.ts';
 import { paymentIdOf } from '../../protocol/payments/payment-id.ts';
 import { permit2Address } from '../../protocol/x402/addresses.ts';
@@ -12,15 +12,10 @@ export interface TokenPayment extends SignedPayment {
   token: Hex;
 }
 
-const decimal = z
-  .string()
-  .regex(/^[0-9]{1,78}$/)
-  .transform((value) => BigInt(value));
-
 const payloadSchema = z.strictObject({
   recipient: addressSchema,
-  validAfter: decimal,
-  validBefore: decimal,
+  validAfter: uint256Schema,
+  validBefore: uint256Schema,
   nonce: bytes32Schema,
   signature: z.string().transform((value) => value as Hex),
   spender: addressSchema.nullable(),

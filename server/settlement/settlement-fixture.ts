@@ -15,7 +15,8 @@ import type { DuePayment } from '../ledger/background-ledger.ts';
 import { retriedUntilSeconds } from '../ledger/retried-until.ts';
 import type { JudgeOptions } from './judge-failure.ts';
 import { describePayment, type TokenPayment } from './payment-payload.ts';
-import { createSettlementQueue, type PaymentSubmitter, type SettlementQueueOptions } from './settlement-queue.ts';
+import type { PaymentSubmitter } from './settle-payment.ts';
+import { createSettlementQueue, type SettlementQueueOptions } from './settlement-queue.ts';
 
 const address = (digits: string): Hex => `0x${digits.repeat(20)}`;
 

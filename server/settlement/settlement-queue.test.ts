@@ -121,7 +121,7 @@ describe('a settlement that the chain refuses', () => {
     expect(subject.sent.map(({ purpose }) => purpose.split(':')[0])).toEqual(['pay', 'attribute']);
   });
 
-  it('is a loss where less lies at the desk than was to be brought, also when it is looked at again', async () => {
+  it('is a loss where less arrives by an attribution than was charged, also when it is looked at again', async () => {
     const payment = duePayment();
     const subject = createSettlementFixture([payment]);
     Object.assign(subject.world, { isUsed: true, submission: 'to the desk', arrives: 1n });
@@ -135,6 +135,7 @@ describe('a settlement that the chain refuses', () => {
 
   it.each([
     ['PaymentDesk_NothingArrived', 'lost'],
+    ['PaymentDesk_PaymentIncomplete', 'lost'],
     ['PaymentDesk_NotSubmitted', 'pending'],
   ])('to be attributed by %s is %s', async (contractError, state) => {
     const payment = duePayment();

@@ -8,7 +8,7 @@ import type { StoredPayment } from '../background-ledger.ts';
 import type { CallStore, StoredCall } from '../call-store.ts';
 import type { ChannelStore } from '../channel-store.ts';
 import type { ChargeStore } from '../charge-store.ts';
-import type { AfterSeal, GroupContext, PendingCharge } from '../group-context.ts';
+import { placeInBatch, type AfterSeal, type GroupContext, type PendingCharge } from '../group-context.ts';
 import type { ChannelState, ChargeRequest, ChargeResult } from '../ledger.ts';
 import type { ModelDayStore } from '../model-day-store.ts';
 import type { PaymentStore } from '../payment-store.ts';
@@ -18,6 +18,7 @@ import { settleScopes } from './hold-scopes.ts';
 import { createReadCharge, finishLater } from './read-charge.ts';
 
 interface Stores {
+  chainId: number;
   channels: ChannelStore;
   calls: CallStore;
   charges: ChargeStore;
@@ -118,14 +119,14 @@ export function createChargeCall(stores: Stores) {
       const what = call === undefined ? 'was never reserved' : 'was released before';
       throw new AutoPayError('internal_error', `Call ${callId} ${what}, so it cannot be charged. Call again.`);
     }
-    const { nowMs, batchId } = context;
+    const { nowMs } = context;
     const { amount, funds } = plan(request, call);
     const { channel, payment, token } = funds;
     const receipt = receiptOf(request, { call, funds, amount, nowMs });
     const entry = encodeReceipt(receipt);
     const sealed = { receipt, entry, leafHash: hashLeaf(entry), requestSalt, responseSalt };
-    const charge: PendingCharge = { ...sealed, channel, payment, keyId: call.keyId };
-    charges.insert(charge, { batchId, batchIndex: context.charges.length });
+    const charge: PendingCharge = { ...sealed, chainId: stores.chainId, channel, payment, keyId: call.keyId };
+    charges.insert(charge, placeInBatch(context, stores.chainId));
     if (channel !== null) channels.updateBooks(channel);
     if (payment !== null)
       payments.charge(payment.paymentId, { charge: amount, captured: payment.captured, chargedAtMs: nowMs });

@@ -129,12 +129,12 @@ test('the oldest answers are forgotten where all are too many bytes, their keys 
   const kept = () => requests.map(({ callId }) => books.run('findAnswer', callId)?.answer !== null);
   expect(books.run('forgetAnswers', 0)).toBe(0);
   const headers = Buffer.byteLength(JSON.stringify(answer.headers));
-  const store = createAnswerStore(books.db, 3 * (1_000 + headers));
+  const store = createAnswerStore(books.db, { maxBytes: 3 * (1_000 + headers) });
   expect([store.forget(0, 2), kept()]).toEqual([2, [false, false, true, true, true, true]]);
   expect([store.forget(0, 50), kept()]).toEqual([1, [false, false, false, true, true, true]]);
   expect(store.forget(0, 50)).toBe(0);
   // What was forgotten leaves room; what is charged anew takes it.
-  expect(createAnswerStore(books.db, 3 * (1_000 + headers) - 1).forget(0, 50)).toBe(1);
+  expect(createAnswerStore(books.db, { maxBytes: 3 * (1_000 + headers) - 1 }).forget(0, 50)).toBe(1);
   expect(books.run('findRepeat', key(0))).toMatchObject({ callId: requests[0]?.callId, state: 'charged' });
 });
 

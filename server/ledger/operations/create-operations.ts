@@ -16,6 +16,8 @@ import { createLogStore, type LogStore } from '../log-store.ts';
 import { createModelDayStore, type ModelDayStore } from '../model-day-store.ts';
 import { createPaymentBookingStore, type PaymentBookingStore } from '../payment-booking-store.ts';
 import { createPaymentStore, type PaymentStore } from '../payment-store.ts';
+import { createPurchaseChannelStore, type PurchaseChannelStore } from '../purchase-channel-store.ts';
+import { createPurchaseStore, type PurchaseStore } from '../purchase-store.ts';
 import type { IdPage } from '../settlement-store.ts';
 import { createScopeStore, type ScopeStore } from '../scope-store.ts';
 import { createSpendingStore, type SpendingStore } from '../spending-store.ts';
@@ -30,9 +32,11 @@ import { createEnqueueTransaction, createFinishTransaction, createReplaceTransac
 import { createFinishBooking, createListPendingBookings } from './finish-booking.ts';
 import { createAbandonCollection, createFinishCollection } from './finish-collection.ts';
 import { createKeyOperations } from './key-operations.ts';
+import { createMoveCall } from './move-call.ts';
 import { createOpenClosing } from './open-closing.ts';
 import { createOpenCollection } from './open-collection.ts';
 import { createOpenPaymentBooking } from './open-payment-booking.ts';
+import { createPurchaseOperations } from './purchase-operations.ts';
 import { createFindAnswer } from './read-charge.ts';
 import { createRecordAnchor } from './record-anchor.ts';
 import { createReleaseCall } from './release-call.ts';
@@ -49,8 +53,9 @@ const maxPaymentsListed = 1_000;
 /** The most scopes that one question is answered for. */
 const maxScopesListed = 1_000;
 
-/** What the operations work on. */
+/** What the operations of one chain work on; log, budgets and nonces of logins are of all chains. */
 export interface Stores {
+  chainId: number;
   channels: ChannelStore;
   calls: CallStore;
   charges: ChargeStore;
@@ -67,32 +72,43 @@ export interface Stores {
   state: StateStore;
   keys: KeyStore;
   keyChannels: KeyChannelStore;
+  purchases: PurchaseStore;
+  purchaseChannels: PurchaseChannelStore;
 }
 
-/** The stores of one database; prepares every statement. */
-export function createStores(db: DatabaseSync): Stores {
-  const channels = createChannelStore(db);
+/**
+ * The stores of one chain in a database; prepares every statement. None of them sees what is of another chain, so the same token
+ * address, nonce or purpose on two chains are two.
+ *
+ * @param chain.isHome whether it is the chain whose values in `state`, and scopes of idempotency keys, have no prefix
+ */
+export function createStores(db: DatabaseSync, { chainId, isHome }: { chainId: number; isHome: boolean }): Stores {
+  const channels = createChannelStore(db, chainId);
+  const prefix = isHome ? '' : `chain:${chainId}:`;
   return {
+    chainId,
     channels,
-    calls: createCallStore(db),
-    charges: createChargeStore(db),
-    payments: createPaymentStore(db),
-    paymentBookings: createPaymentBookingStore(db),
-    scopes: createScopeStore(db),
-    answers: createAnswerStore(db),
-    spending: createSpendingStore(db),
+    calls: createCallStore(db, chainId),
+    charges: createChargeStore(db, chainId),
+    payments: createPaymentStore(db, chainId),
+    paymentBookings: createPaymentBookingStore(db, chainId),
+    scopes: createScopeStore(db, chainId),
+    answers: createAnswerStore(db, { prefix }),
+    spending: createSpendingStore(db, chainId),
     modelDays: createModelDayStore(db),
     budgetChanges: createBudgetChangeStore(db),
-    log: createLogStore(db),
-    collections: createCollectionStore(db, channels),
-    transactions: createTransactionStore(db),
-    state: createStateStore(db),
-    keys: createKeyStore(db),
-    keyChannels: createKeyChannelStore(db),
+    log: createLogStore(db, chainId),
+    collections: createCollectionStore(db, channels, chainId),
+    transactions: createTransactionStore(db, chainId),
+    state: createStateStore(db, prefix),
+    keys: createKeyStore(db, chainId),
+    keyChannels: createKeyChannelStore(db, chainId),
+    purchases: createPurchaseStore(db),
+    purchaseChannels: createPurchaseChannelStore(db),
   };
 }
 
-/** Every operation of the writer by name; each takes one argument and the context of its group. */
+/** Every operation of the writer on one chain by name; each takes one argument and the context of its group. */
 export function createOperations(stores: Stores) {
   const { channels, charges, payments, scopes, spending, budgetChanges, log, collections, transactions, state } =
     stores;
@@ -126,6 +142,7 @@ export function createOperations(stores: Stores) {
     acceptVoucher: createAcceptVoucher(stores),
     openClosing: createOpenClosing(stores),
     extendCall: createExtendCall(stores),
+    moveCall: createMoveCall(stores),
     findClosing: (channelId: Hex) => collections.findClosing(channelId),
     openCollection: createOpenCollection(stores),
     oldestClosingDebt: () => channels.oldestClosingDebt(),
@@ -167,6 +184,7 @@ export function createOperations(stores: Stores) {
     getState: (key: string) => state.get(key),
     setState: ({ key, value }: { key: string; value: string }) => state.set(key, value),
     ...createKeyOperations(stores),
+    ...createPurchaseOperations(stores),
   };
 }
 

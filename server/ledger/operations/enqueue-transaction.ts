@@ -1,6 +1,7 @@
 import { AutoPayError } from '../../../protocol/errors/auto-pay-error.ts';
 import type { NewTransaction, QueuedTransaction, TransactionAttempt, TransactionStatus } from '../background-ledger.ts';
 import type { TransactionStore } from '../transaction-store.ts';
+import { createUndoTransaction } from './undo-transaction.ts';
 
 /**
  * Stores a signed transaction before it is sent. If its purpose has one already that did not revert, that one is
@@ -36,15 +37,19 @@ export function createReplaceTransaction({ transactions }: { transactions: Trans
 }
 
 /**
- * Records a transaction's outcome; repeating it has no effect.
+ * Records a transaction's outcome; repeating it has no effect. Where it was thought to have succeeded, what was recorded of it is
+ * taken back with it.
  * @throws AutoPayError `internal_error` if there is none, or it has reverted before: its job may have been sent anew.
  */
-export function createFinishTransaction({ transactions }: { transactions: TransactionStore }) {
+export function createFinishTransaction(stores: Parameters<typeof createUndoTransaction>[0]) {
+  const { transactions } = stores;
+  const undo = createUndoTransaction(stores);
   return function finishTransaction(result: { id: number; status: Exclude<TransactionStatus, 'signed'> }): void {
     const known = transactions.find(result.id);
     if (known?.status === result.status) return;
     if (known === undefined || known.status === 'reverted') throw impossible(result.id, known?.status, result.status);
     transactions.setStatus(result.id, result.status);
+    if (known.status === 'succeeded') undo(known);
   };
 }
 

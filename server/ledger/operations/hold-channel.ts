@@ -9,7 +9,8 @@ import type { PaymentStore } from '../payment-store.ts';
 import { retriedUntilSeconds } from '../retried-until.ts';
 import { refuse, type FundsPlan, type Refused } from './hold-funds.ts';
 
-interface Stores {
+/** What decides about a reservation on a channel. */
+export interface ChannelFundsStores {
   channels: ChannelStore;
   calls: CallStore;
   answers: AnswerStore;
@@ -31,7 +32,7 @@ function faultOf(channel: ChannelState): ReserveRefusal['code'] | undefined {
  * key and body) may take its place, so that nobody has to sign twice. One that came without a call may admit one until a
  * collection puts it on the chain. A key spends what was signed before.
  */
-export function createPlanChannel({ channels, calls, answers, payments, collections }: Stores) {
+export function createPlanChannel({ channels, calls, answers, payments, collections }: ChannelFundsStores) {
   /** The released call whose voucher this request may use again; or the call that has used it up. */
   function judgeVoucher(request: ReserveRequest, voucher: VerifiedVoucher) {
     const { channelId, cumulativeAmount } = voucher;

@@ -1,6 +1,14 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { maxAmount } from '../amount-blob.ts';
-import { someChannel, someCharge, someDirectReserve, someKey, somePayment, someReserve } from '../ledger-fixtures.ts';
+import {
+  someChannel,
+  someCharge,
+  someDirectReserve,
+  someKey,
+  somePayment,
+  someReserve,
+  testScope,
+} from '../ledger-fixtures.ts';
 import type { DirectPayment, ReserveRequest } from '../ledger.ts';
 import { createPaymentStore } from '../payment-store.ts';
 import { retriedUntilSeconds } from '../retried-until.ts';
@@ -129,7 +137,7 @@ test('what no method may let through is a fault of ours, and changes nothing', (
     { maximum: maxAmount + 1n },
     { token: `0x${'99'.repeat(20)}` },
     { payload: 'é'.repeat(4_097) },
-    { kind: 'allowance' },
+    { available: null },
   ];
   for (const fault of faults)
     expect(() => reserve(somePayment(fault), 1n), JSON.stringify(Object.keys(fault))).toThrow();
@@ -139,7 +147,7 @@ test('what no method may let through is a fault of ours, and changes nothing', (
 describe('a wallet', () => {
   test('is not let sign the same money away many times at once', () => {
     const payer = somePayment().payer;
-    const by = (kind: DirectPayment['kind'], available: bigint | null = 1_500n) =>
+    const by = (kind: DirectPayment['kind'], available = 1_500n) =>
       somePayment({ kind, payer, maximum: 1_000n, available });
     const first = reserve(by('eip3009'), 10n);
     expect(codeOf(first.decision)).toBe('ok');
@@ -156,10 +164,47 @@ describe('a wallet', () => {
     expect(codeOf(reserve(by('permit2-upto'), 401n).decision)).toBe('insufficient_funds');
     books.run('release', released(first.request.callId));
     expect(codeOf(reserve(by('eip3009'), 10n).decision)).toBe('ok');
-    // Another payer's do not count, nor does a payment whose wallet nobody has read.
+    // Another payer's do not count.
     expect(codeOf(reserve(somePayment({ available: 1_000n }), 10n).decision)).toBe('ok');
-    expect(codeOf(reserve(by('eip3009', null), 10n).decision)).toBe('ok');
   });
+});
+
+describe('a payer', () => {
+  test('leaves no more unsettled than the relay allows, all kinds of payments together, but always one call', () => {
+    const { payer } = somePayment();
+    const by = (changes: Partial<DirectPayment>) => somePayment({ payer, maximum: 1_000n, ...changes });
+    const bound = { maxUnsettled: 1_500n };
+    const alone = reserve(by({ maximum: 9_000n }), 10n, bound);
+    expect(codeOf(alone.decision)).toBe('ok');
+    expect(reserve(by({}), 10n, bound).decision).toMatchObject({
+      refusal: { code: 'unsettled_limit_reached', unsettled: { amount: 9_000n, limit: 1_500n } },
+    });
+    books.run('release', released(alone.request.callId));
+    // Of an exact payment all of it counts, of upto the quote; what is due as what is under way, until it is settled.
+    const exact = by({});
+    const { request } = reserve(exact, 10n, bound);
+    expect(codeOf(reserve(by({ kind: 'permit2-upto' }), 501n, bound).decision)).toBe('unsettled_limit_reached');
+    books.run('charge', someCharge(request.callId, 10n));
+    expect(codeOf(reserve(by({ kind: 'permit2-upto' }), 501n, bound).decision)).toBe('unsettled_limit_reached');
+    expect(codeOf(reserve(by({ kind: 'allowance' }), 1n, bound).decision)).toBe('unsettled_limit_reached');
+    expect(codeOf(reserve(by({ kind: 'permit2-upto' }), 500n, bound).decision)).toBe('ok');
+    expect(codeOf(reserve(somePayment(), 10n, bound).decision)).toBe('ok');
+    books.run('settlePayment', { paymentId: exact.paymentId, transactionHash: `0x${'11'.repeat(32)}` });
+    expect(codeOf(reserve(by({}), 10n, bound).decision)).toBe('ok');
+  });
+});
+
+test('a payment that nobody has looked at since its call was released is not reserved', () => {
+  const payment = somePayment();
+  const { request } = reserve(payment, 400n);
+  const repeat = { ...payment, available: null };
+  books.run('release', released(request.callId));
+  expect(reserve(repeat, 400n).decision).toMatchObject({
+    refusal: { code: 'idempotent_repeat', usedByCallId: request.callId, usedByState: 'released' },
+  });
+  expect(codeOf(reserve(payment, 400n).decision)).toBe('ok');
+  expect(codeOf(reserve(repeat, 400n).decision)).toBe('payment_already_used');
+  expect(() => reserve(somePayment({ available: null }), 1n)).toThrow('Nobody has looked at payment');
 });
 
 describe('an allowance', () => {
@@ -230,6 +275,6 @@ describe('a payer with a lost payment', () => {
     books.run('charge', someCharge(request.callId, 300n));
     books.run('losePayment', { paymentId: payment.paymentId, reason: 'balance gone' });
     // What a newly started writer knows of losses.
-    expect(createPaymentStore(books.db).findLoss(payment.payer)?.paymentId).toBe(payment.paymentId);
+    expect(createPaymentStore(books.db, testScope.chainId).findLoss(payment.payer)?.paymentId).toBe(payment.paymentId);
   });
 });

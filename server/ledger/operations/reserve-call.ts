@@ -1,27 +1,17 @@
 import type { Hex } from '../../../protocol/bytes/hex.ts';
 import { AutoPayError } from '../../../protocol/errors/auto-pay-error.ts';
 import { maxAmount } from '../amount-blob.ts';
-import type { AnswerStore } from '../answer-store.ts';
-import type { CallStore } from '../call-store.ts';
-import type { ChannelStore } from '../channel-store.ts';
-import type { CollectionStore } from '../collection-store.ts';
 import { answersKeptMs, type Funds, type ReserveRequest } from '../ledger.ts';
 import type { ModelDayStore } from '../model-day-store.ts';
-import type { PaymentStore } from '../payment-store.ts';
 import type { ScopeStore } from '../scope-store.ts';
 import { refuseRepeat } from './check-idempotency.ts';
 import { planBudget } from './hold-budget.ts';
-import { createPlanChannel } from './hold-channel.ts';
+import { createPlanChannel, type ChannelFundsStores } from './hold-channel.ts';
 import { refuse, type FundsPlan, type ReserveDecision } from './hold-funds.ts';
 import { createPlanPayment } from './hold-payment.ts';
 import { planScopes } from './hold-scopes.ts';
 
-interface Stores {
-  channels: ChannelStore;
-  calls: CallStore;
-  answers: AnswerStore;
-  payments: PaymentStore;
-  collections: Pick<CollectionStore, 'isPublished'>;
+interface Stores extends ChannelFundsStores {
   scopes: ScopeStore;
   modelDays: ModelDayStore;
 }

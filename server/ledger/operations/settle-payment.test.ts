@@ -34,8 +34,7 @@ describe('what a charge takes', () => {
     ['eip3009', 1n, 1_000n],
     ['permit2-upto', 900n, 400n],
   ] as const)('%s, metered %s: %s is taken', (kind, metered, captured) => {
-    const available = kind === 'allowance' ? 10n ** 18n : null;
-    const { payment, result } = charged(metered, { kind, available });
+    const { payment, result } = charged(metered, { kind, available: 10n ** 18n });
     const amount = metered > 400n ? 400n : metered;
     const { paymentId, payer } = payment;
     expect(result.payment).toEqual({ paymentId, captured });

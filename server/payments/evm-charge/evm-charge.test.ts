@@ -11,7 +11,7 @@ import { formatCredential, parseCredential } from '../../../protocol/mpp/credent
 import { chargeRequestSchema, type Credential } from '../../../protocol/mpp/session-schemas.ts';
 import type { PaymentState, StoredPayment } from '../../ledger/background-ledger.ts';
 import type { ChargeResult, DirectPayment } from '../../ledger/ledger.ts';
-import type { SettlementOutcome } from '../../settlement/settlement-queue.ts';
+import type { SettlementOutcome } from '../../settlement/settle-payment.ts';
 import { createChargeChallenges, type ChargeTerms } from './charge-terms.ts';
 import { createEvmCharge } from './evm-charge.ts';
 
@@ -38,7 +38,7 @@ beforeEach(() => {
 /** A method whose ledger, verifier and chain the test sets. */
 function createMethod(changes: { terms?: Partial<ChargeTerms>; secret?: Buffer } = {}) {
   const stored = new Map<Hex, StoredPayment>();
-  const verify = vi.fn((): Promise<bigint | null> => Promise.resolve(null));
+  const verify = vi.fn((): Promise<bigint> => Promise.resolve(9_000n));
   const settle = vi.fn((): Promise<SettlementOutcome> => Promise.resolve({ state: 'settled', transactionHash: hash }));
   const offered = { ...terms, ...changes.terms };
   const clock = { nowMs: () => nowMs };
@@ -131,7 +131,7 @@ describe('a charge', () => {
     const subject = createMethod();
     const authorization = await answer(subject);
     const { admission, payment } = await admitted(subject, authorization);
-    expect(payment).toMatchObject({ kind: 'eip3009', payer, token: usdc, maximum: 5_000n, available: null });
+    expect(payment).toMatchObject({ kind: 'eip3009', payer, token: usdc, maximum: 5_000n, available: 9_000n });
     expect(admission).toMatchObject({
       token: usdc,
       headroom: null,
@@ -203,7 +203,7 @@ describe('a charge that comes again', () => {
       subject.keep(payment, state);
       subject.verify.mockRejectedValue(new AutoPayError('payment_already_used', 'used'));
       nowMs += 9_000_000;
-      expect((await admitted(subject, authorization)).payment).toEqual(payment);
+      expect((await admitted(subject, authorization)).payment).toEqual({ ...payment, available: null });
       expect(subject.verify).toHaveBeenCalledOnce();
     },
   );
@@ -229,7 +229,7 @@ describe('a charge that comes again', () => {
       subject.keep(payment, 'settled');
       return Promise.reject(new AutoPayError('payment_already_used', 'used'));
     });
-    expect((await admitted(subject, authorization)).payment).toEqual(payment);
+    expect((await admitted(subject, authorization)).payment).toEqual({ ...payment, available: null });
   });
 });
 

@@ -5,7 +5,7 @@ import { someKey, someKeyChannel, someProject, testPayer, testTokens } from '../
 import { createRateLimits } from '../../keys/rate-limits.ts';
 import type { KeyWithProject, StoredKey, StoredProject } from '../../ledger/key-ledger.ts';
 import type { ChannelState, ChargeResult } from '../../ledger/ledger.ts';
-import type { SettlementOutcome } from '../../settlement/settlement-queue.ts';
+import type { SettlementOutcome } from '../../settlement/settle-payment.ts';
 import type { PaymentRequest } from '../payment-method.ts';
 import { createKeyMethod } from './key-method.ts';
 
@@ -125,6 +125,14 @@ describe('an API key on a channel', () => {
     expect(await limited.method.admit(limited.request({ model: 'b' }))).toBeTruthy();
     // What names no model is refused for that, by the call itself.
     expect(await limited.method.admit(limited.request({}))).toBeTruthy();
+  });
+
+  it('may call the same models where another one answers', async () => {
+    const limited = setUp({ key: { models: ['a', 'b'] }, project: { models: ['b', 'c'] } });
+    const admission = await limited.method.admit(limited.request({ model: 'b' }));
+    expect(['a', 'b', 'c'].map((model) => admission?.mayCall?.(model))).toEqual([false, true, false]);
+    const { method, request } = setUp();
+    expect((await method.admit(request()))?.mayCall?.('anything')).toBe(true);
   });
 
   it('has its rates, of which an answer that is given again uses nothing', async () => {

@@ -63,6 +63,7 @@ export function createKeyMethod(options: KeyMethodOptions): PaymentMethod {
         ...charged,
         ...{ token: key.token, scopes: scopesOfKey(found, nowMs()), keyId: key.keyId },
         ...{ idempotencyScope: `key:${key.keyId}`, wantsPaymentEvents: false },
+        mayCall: (model) => listsOf(found).every((models) => models.includes(model)),
       };
       admitted.set(admission, { keyId: key.keyId, callId: request.callId, payer: key.payer });
       return admission;
@@ -106,7 +107,7 @@ function requireUsable({ key, project }: KeyWithProject, request: PaymentRequest
     const message = `This API key expired at ${expiredAt}. Have its owner make another, or extend it.`;
     throw new AutoPayError('api_key_expired', message, { facts: { expiredAt } });
   }
-  const lists = [key.models, project?.models ?? null].filter((models) => models !== null);
+  const lists = listsOf({ key, project });
   if (lists.length === 0) return;
   const model = readModel(request.body);
   if (model === undefined || lists.every((models) => models.includes(model))) return;
@@ -119,6 +120,11 @@ function requireUsable({ key, project }: KeyWithProject, request: PaymentRequest
       facts: { allowedModels: allowed.slice(0, 32).join(', ') },
     },
   );
+}
+
+/** The lists of models that bind a key; a call of another model, also one that answers in another's place, is not its to pay. */
+function listsOf({ key, project }: Pick<KeyWithProject, 'key' | 'project'>): (readonly string[])[] {
+  return [key.models, project?.models ?? null].filter((models) => models !== null);
 }
 
 type Charged = Pick<MethodAdmission, 'funds' | 'channel' | 'headroom'>;

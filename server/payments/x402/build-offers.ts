@@ -20,23 +20,37 @@ const maxErrorCharacters = 200;
 const description = 'One LLM call, charged for what it used';
 const mimeType = 'application/json';
 
+/** A chain that x402 is offered on, and what a call can cost there. */
+export interface OfferedChain {
+  terms: X402Terms;
+  context: ChallengeContext;
+}
+
 /** The offers of x402 for a call: for each token `upto`, then `exact`; undefined if it can be paid in none. */
 export function buildOffers(terms: X402Terms, context: ChallengeContext): Challenge | undefined {
-  const quoted = terms.tokens.flatMap((token) => {
-    const quote = context.quotes?.get(token.address) ?? 0n;
-    return quote > 0n ? [{ token, quote }] : [];
+  return buildOffersOn([{ terms, context }]);
+}
+
+/**
+ * The same on several chains, one after the other, in one header: x402 has no other place for them. On all but the first, `exact`
+ * stands before `upto`: where the last offers are left out, each chain keeps what most clients know.
+ */
+export function buildOffersOn(chains: readonly OfferedChain[]): Challenge | undefined {
+  const [first] = chains;
+  const offers = chains.flatMap(({ terms, context }, position) => {
+    const listed = listOffers(terms, context);
+    const isExact = (offer: PaymentRequirements) => Number(offer.scheme === 'exact');
+    const ordered = position === 0 ? listed : listed.toSorted((one, other) => isExact(other) - isExact(one));
+    return ordered.map((offer) => ({ terms, offer }));
   });
-  const accepts = quoted.flatMap(({ token, quote }) => [
-    ...(terms.hasUpto ? [requirementsFor(terms, { kind: 'permit2-upto', token, amount: quote })] : []),
-    ...(token.domain !== null || terms.hasPermit2Exact
-      ? [requirementsFor(terms, { kind: exactKindOf(token), token, amount: quote })]
-      : []),
-  ]);
-  if (accepts.length === 0) return undefined;
-  const url = terms.baseUrl + context.path;
-  const error = context.message.slice(0, maxErrorCharacters).toWellFormed();
+  if (first === undefined || offers.length === 0) return undefined;
+  const url = first.terms.baseUrl + first.context.path;
+  const error = first.context.message.slice(0, maxErrorCharacters).toWellFormed();
   const resource = { url, description, mimeType };
-  const acceptsV1 = accepts.filter(takesV1).map((offer) => describeForV1(terms, offer, url));
+  const accepts = offers.map(({ offer }) => offer);
+  const acceptsV1 = offers
+    .filter(({ offer }) => takesV1(offer))
+    .map(({ terms, offer }) => describeForV1(terms, offer, url));
   return {
     offers: accepts.length,
     headers: (count) => ({
@@ -45,6 +59,19 @@ export function buildOffers(terms: X402Terms, context: ChallengeContext): Challe
     ...(acceptsV1.length > 0 && { body: { x402Version: 1, accepts: acceptsV1 } }),
     facts: {},
   };
+}
+
+function listOffers(terms: X402Terms, { quotes }: ChallengeContext): PaymentRequirements[] {
+  return terms.tokens.flatMap((token) => {
+    const amount = quotes?.get(token.address) ?? 0n;
+    if (amount === 0n) return [];
+    return [
+      ...(terms.hasUpto ? [requirementsFor(terms, { kind: 'permit2-upto', token, amount })] : []),
+      ...(token.domain !== null || terms.hasPermit2Exact
+        ? [requirementsFor(terms, { kind: exactKindOf(token), token, amount })]
+        : []),
+    ];
+  });
 }
 
 /** How `exact` is paid in a token. */

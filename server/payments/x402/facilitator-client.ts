@@ -2,7 +2,7 @@ import { HTTPFacilitatorClient } from '@x402/core/server';
 import { SettleError, VerifyError, type PaymentPayload } from '@x402/core/types';
 import { AutoPayError } from '../../../protocol/errors/auto-pay-error.ts';
 import { readPayment, type TokenPayment } from '../../settlement/payment-payload.ts';
-import type { PaymentSubmitter } from '../../settlement/settlement-queue.ts';
+import type { PaymentSubmitter } from '../../settlement/settle-payment.ts';
 import { requirementsFor } from './build-offers.ts';
 import type { PaymentVerifier } from './payment-verifier.ts';
 import { toX402Payload } from './to-x402-payload.ts';

@@ -4,7 +4,7 @@ import { callChain } from '../../chain/call-chain.ts';
 import type { ChainClient } from '../../chain/create-chain-client.ts';
 import type { RelayConfig } from '../../config/relay-config.ts';
 import { readAvailable } from '../../settlement/read-payer-state.ts';
-import type { PaymentSubmitter } from '../../settlement/settlement-queue.ts';
+import type { PaymentSubmitter } from '../../settlement/settle-payment.ts';
 import { readTokenDomains } from '../token-domains.ts';
 import { createFacilitatorClient } from './facilitator-client.ts';
 import { guardVerifier } from './guard-verifier.ts';

@@ -4,7 +4,7 @@ import { AutoPayError } from '../../../protocol/errors/auto-pay-error.ts';
 import { decodeHeaderJson } from '../../../protocol/x402/header-json.ts';
 import type { PaymentState, StoredPayment } from '../../ledger/background-ledger.ts';
 import type { ChargeResult, DirectPayment } from '../../ledger/ledger.ts';
-import type { SettlementOutcome } from '../../settlement/settlement-queue.ts';
+import type { SettlementOutcome } from '../../settlement/settle-payment.ts';
 import { paymentHeaders, payer, signPayment, signV1Payment, terms, usdc } from './x402-fixture.ts';
 import { createX402 } from './x402-method.ts';
 
@@ -13,7 +13,7 @@ const hash: Hex = `0x${'ab'.repeat(32)}`;
 /** A method whose ledger, verifier and chain the test sets. */
 function createMethod() {
   const stored = new Map<Hex, StoredPayment>();
-  const verify = vi.fn((): Promise<bigint | null> => Promise.resolve(9_000n));
+  const verify = vi.fn((): Promise<bigint> => Promise.resolve(9_000n));
   const settle = vi.fn((): Promise<SettlementOutcome> => Promise.resolve({ state: 'settled', transactionHash: hash }));
   const method = createX402({
     terms,

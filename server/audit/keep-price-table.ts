@@ -1,0 +1,33 @@
+import { randomUUID } from 'node:crypto';
+import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { PriceRow } from '../../protocol/pricing/price-row.ts';
+import { rootOfPrices } from '../../protocol/pricing/price-tree.ts';
+
+/**
+ * Keeps a price table as `<root>.json`, a list of its rows with amounts as decimal strings. Receipts name only the root, and
+ * autopay.yaml has only the present prices: without the tables before, nobody could recompute what calls were charged under them.
+ * A relay MUST keep a table before it sells under it. Nothing is kept where nothing costs anything.
+ *
+ * @param folder `prices` of the data folder; created if it is missing
+ */
+export async function keepPriceTable(folder: string, rows: readonly PriceRow[]): Promise<void> {
+  if (rows.length === 0) return;
+  const file = join(folder, `${rootOfPrices(rows)}.json`);
+  const text = JSON.stringify(rows, (_, value: unknown) => (typeof value === 'bigint' ? value.toString() : value), 1);
+  await mkdir(folder, { recursive: true });
+  const temporary = `${file}.${randomUUID()}.tmp`;
+  try {
+    const handle = await open(temporary, 'wx');
+    try {
+      await handle.writeFile(`${text}\n`);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await rename(temporary, file);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+}
