@@ -1,224 +1,106 @@
 import { z } from 'zod';
-import { contractAddressesSchema } from '../../protocol/deployment/deployment-schema.ts';
-import { addressSchema } from '../../protocol/mpp/session-schemas.ts';
-import { decimalPattern } from './parse-decimal.ts';
+import { routingSchema } from './routing-schema.ts';
+import { chainEntrySchema, chainSchema, contractsSchema, tokensSchema } from './schema/chain-section.ts';
+import {
+  auditSchema,
+  budgetsSchema,
+  collectionSchema,
+  disputesSchema,
+  limitsSchema,
+  listenSchema,
+  realmSchema,
+} from './schema/operation-section.ts';
+import { freeSchema, keysSchema, paymentSchema } from './schema/payment-section.ts';
+import { autoRefillSchema, paymentChannelsSchema } from './schema/payment-channels-section.ts';
+import { providerSchema } from './schema/providers-section.ts';
+import { pricesSchema, routeSchema } from './schema/routes-section.ts';
+import { symbolSchema } from './schema/words.ts';
 
-const name = z
-  .string()
-  .regex(/^[^\s\p{Cc}]{1,128}$/u, 'must be 1 to 128 characters without spaces or control characters');
+const fileSchema = z.string().min(1).max(1024);
 
-/** The ways to pay, by the names of their methods. */
-const paymentMethodNames = ['evm/session', 'x402', 'evm/charge', 'key'] as const;
-
-/** Provider names and regions become parts of a deployment's id, `provider@region`. */
-const idPart = z.string().regex(/^[A-Za-z0-9._-]{1,64}$/, 'must be 1 to 64 letters, digits, ".", "_" or "-"');
-
-const decimal = z
-  .string({ error: 'must be an amount in quotes, such as "0.15" (a bare number would pass through floating point)' })
-  .regex(decimalPattern, 'must be a decimal amount, such as "0.15"');
-
-const httpUrl = z
-  .url({ protocol: /^https?$/, error: 'must be an http or https URL' })
-  .refine((value) => !value.includes('@'), 'must not carry credentials; name an environment variable instead')
-  .transform((value) => value.replace(/\/+$/, ''));
-
-/** RFC 3986 authority without user information, as login messages (EIP-4361) name a site. */
-const authority = z
-  .string()
-  .regex(/^[A-Za-z0-9.-]{1,253}(?::[0-9]{1,5})?$/, 'must be a host, or host:port, without a scheme');
-
-const count = (most: number) => z.number().int().min(1).max(most);
-const durationMs = count(86_400_000);
-
-const priceSchema = z.strictObject({
-  prompt: decimal,
-  completion: decimal,
-  cachedPrompt: decimal.optional(),
-  cacheWrite: decimal.optional(),
-  audioPrompt: decimal.optional(),
-  audioCompletion: decimal.optional(),
-  request: decimal.default('0'),
-});
-
-const deploymentSchema = z.strictObject({
-  provider: idPart,
-  model: name,
-  region: idPart.default('default'),
-});
-
-const routeSchema = z.strictObject({
-  model: name,
-  deployments: z.array(deploymentSchema).min(1).max(16),
-  free: z.boolean().default(false),
-  price: priceSchema.optional(),
-  contextTokens: count(100_000_000).default(128_000),
-  maxOutputTokens: count(10_000_000).default(16_384),
-  defaultMaxOutputTokens: count(10_000_000).optional(),
-  // Whether streams of payers who sign small steps may begin with a first slice (payment.slices). Only for models whose whole output is
-  // visible: what runs hidden (reasoning) is not counted while the stream runs, so nobody would have signed for it.
-  firstSlice: z.boolean().default(false),
-  outputLimitParameter: z.enum(['max_completion_tokens', 'max_tokens']).default('max_completion_tokens'),
-});
-
-const symbol = z.string().regex(/^[\x21-\x7e]{1,16}$/, 'must be 1 to 16 printable ASCII characters without spaces');
-
-/** How prices become this token: not at all (the first token, if prices are in it), by a fixed rate, or by an oracle. */
-const tokenSchema = z.strictObject({
-  symbol,
-  address: addressSchema,
-  decimals: z.number().int().min(0).max(30),
-  /** Whole tokens per unit of the price currency. */
-  rate: decimal.optional(),
-  /** Converted from US dollars at the round of `contracts.priceOracle`. */
-  oracle: z.boolean().default(false),
-});
-
-const providerSchema = z.strictObject({
-  name: idPart,
-  baseUrl: httpUrl,
-  apiKeyEnv: z
-    .string()
-    .regex(/^[A-Za-z_][A-Za-z0-9_]{0,127}$/, 'must be the name of an environment variable, never the key itself')
-    .optional(),
-});
+const importSchema = z.union([
+  fileSchema,
+  z.strictObject({
+    file: fileSchema.describe('Path, relative to this file.'),
+    ignore: z
+      .array(z.string().min(1).max(256))
+      .max(256)
+      .default([])
+      .describe(
+        'Keys to do without, as the table of its kind has them, or as they are: `model_list.0.litellm_params.x`.',
+      ),
+  }),
+]);
 
 /**
- * `autopay.yaml` as it is written: every key that there is. Money is in units of the price currency (whole tokens, or US
- * dollars), as decimal strings; prices are per 1,000,000 tokens (`request`: per call). Keys that are not here are errors, because an ignored setting is worse
- * than a refused one.
+ * `autopay.yaml` as it is written: every key that there is, section by section. Money is in units of the price currency (whole
+ * tokens, or US dollars), as decimal strings. Keys that are not here are errors, because an ignored setting is worse than a refused
+ * one. The descriptions make docs/CONFIGURATION.md.
  */
 export const configFileSchema = z.strictObject({
-  listen: z
-    .strictObject({
-      host: z.string().min(1).max(255).default('127.0.0.1'),
-      port: z.number().int().min(0).max(65_535).default(4000),
-      // How many proxies stand before the relay, each adding to X-Forwarded-For. 0: that header is not believed.
-      trustedProxies: z.number().int().min(0).max(8).default(0),
-    })
-    .prefault({}),
-  realm: z
-    .string()
-    .regex(/^[\x20-\x7e]{1,256}$/, 'must be 1 to 256 printable ASCII characters')
-    .default('autopay.local'),
-  chain: z.strictObject({
-    id: count(Number.MAX_SAFE_INTEGER),
-    rpcUrl: httpUrl,
-    // Without `contracts`: by default the one of addresses/<id>.json.
-    deployedAtBlock: z.number().int().min(0).optional(),
-    // Read again at each poll, for reorganisations, and for nodes behind one endpoint that are not equally far. 512 blocks are two
-    // minutes where a block takes 250 ms (Arbitrum), and more elsewhere; set more where blocks are faster.
-    reorgMarginBlocks: count(100_000).default(512),
-    // Of one log query. Endpoints that take fewer blocks refuse the query, so that nothing is lost; set then what they take.
-    maxBlocksPerQuery: count(1_000_000).default(10_000),
-    // An endpoint whose newest block is older counts as unreachable: no prices, then no budgets. Not applied to chain 31337, which
-    // makes blocks on demand. Tokens with an oracle need a block at least every minute, whatever is set here.
-    maxHeadAgeSeconds: z.number().int().min(10).max(3600).default(120),
-    // What a deposit waits for before it counts: that its block is safe (optimistic_rollups), finalized (zk-rollup), or nothing. By
-    // default optimistic_rollups; none on chain 31337.
-    strategy: z.enum(['none', 'optimistic_rollups', 'zk-rollup']).optional(),
-    // Instead of what the strategy names: so many blocks after its own, or a block tag.
-    confirmations: z.union([z.number().int().min(0).max(100_000), z.enum(['safe', 'finalized'])]).optional(),
-    // Those of the relay's account.
-    transactions: z
-      .strictObject({
-        // While the base fee is above this, nothing is sent. Collections of closing channels wait too: leave room.
-        maxFeePerGasGwei: decimal.default('100'),
-        // What is in no block by then is sent again with higher fees.
-        replaceAfterSeconds: count(3600).default(30),
-        // So many may be signed and in no block.
-        maxUnmined: count(64).default(32),
-      })
-      .prefault({}),
-  }),
-  // By default those of addresses/<chain.id>.json, which `autopay deploy` writes.
-  contracts: z.strictObject(contractAddressesSchema.shape).optional(),
-  tokens: z.array(tokenSchema).min(1).max(8),
-  priceCurrency: symbol.optional(),
-  providers: z.array(providerSchema).min(1).max(64),
-  routes: z.array(routeSchema).min(1).max(4096),
-  payment: z
-    .strictObject({
-      suggestedDeposit: decimal.default('5'),
-      challengeTtlSeconds: count(86_400).default(3600),
-      // What is offered and taken, in this order; free routes need none. A payment by x402 or evm/charge costs the relay a transaction,
-      // however little its call is charged: set `request` in the prices to cover it, or leave these out.
-      methods: z
-        .array(z.enum(paymentMethodNames))
-        .min(1)
-        .max(8)
-        .default([...paymentMethodNames]),
-      // On routes with firstSlice, streams of payers who sign small steps begin with the prompt and this much output, and stop for the
-      // next voucher. Whoever prefers a refusal says "Prefer: handling=strict".
-      slices: z
-        .strictObject({
-          enabled: z.boolean().default(true),
-          outputTokens: count(100_000).default(128),
-          waitSeconds: count(300).default(30),
-        })
-        .prefault({}),
-      // Deposits by EIP-3009 authorization, whose transaction the relay sends, and pays for; closes count in the rates too.
-      sponsorship: z
-        .strictObject({
-          enabled: z.boolean().default(true),
-          // Percent of suggestedDeposit: smaller deposits are not worth their fee.
-          minDepositPercent: count(100).default(20),
-          perPayerPerHour: count(10_000).default(12),
-          perHour: count(1_000_000).default(1_200),
-        })
-        .prefault({}),
-      x402: z
-        .strictObject({
-          // Verifies payments, and settles those of the scheme exact, in the relay's place; upto is not offered then.
-          facilitatorUrl: httpUrl.optional(),
-        })
-        .prefault({}),
-    })
-    .prefault({}),
-  keys: z
-    .strictObject({
-      // What wallets sign in to: the host (and port) that people see. By default 127.0.0.1 and localhost with the relay's port.
-      domains: z.array(authority).min(1).max(16).optional(),
-      sessionTtlSeconds: z.number().int().min(60).max(86_400).default(3600),
-      // What a payer is asked to sign for its keys that has spent nothing yet, in the price currency: about a day's worth.
-      suggestedHeadroom: decimal.default('1'),
-    })
-    .prefault({}),
-  // Of free routes, for each client address (IPv6: for each /64).
-  free: z
-    .strictObject({
-      requestsPerMinute: count(1_000_000).default(60),
-      requestsPerDay: count(1_000_000_000).default(2_000),
-    })
-    .prefault({}),
-  // Votes change limits from the next day on, so minutes of an old knowledge do no harm; hours might.
-  budgets: z.strictObject({ maxStalenessSeconds: z.number().int().min(10).max(3600).default(300) }).prefault({}),
-  // The escrow pays a closing channel's payer back an hour after the request: ten minutes leave room for several tries.
-  collection: z
-    .strictObject({ intervalSeconds: count(600).default(60), maxClaims: count(200).default(100) })
-    .prefault({}),
-  audit: z.strictObject({ intervalSeconds: count(86_400).default(30) }).prefault({}),
-  // How often disputes are looked at. The contract gives a day to answer a challenge: an hour leaves room for many tries.
-  disputes: z.strictObject({ intervalSeconds: count(3600).default(60) }).prefault({}),
-  limits: z
-    .strictObject({
-      maxBodyBytes: count(256 * 2 ** 20).default(4 * 2 ** 20),
-      maxResponseBytes: count(2 ** 30).default(32 * 2 ** 20),
-      headersTimeoutMs: durationMs.default(60_000),
-      idleTimeoutMs: durationMs.default(60_000),
-      // A call that is under way when its payer closes must end, and be collected, within the escrow's hour of grace.
-      callTimeoutMs: count(1_200_000).default(600_000),
-      drainTimeoutMs: count(600_000).default(120_000),
-      maxConcurrentCalls: count(100_000).default(1024),
-    })
-    .prefault({}),
+  import: z
+    .array(importSchema)
+    .max(8)
+    .default([])
+    .describe(
+      'Files of LiteLLM or of the blueprint whose routes and providers are taken in, relative to this one; as `{ file, ignore }` to do without keys that would be refused.',
+    ),
+  listen: listenSchema.prefault({}).describe('Where the relay is reached.'),
+  realm: realmSchema.describe('Name of the relay in challenges.'),
+  chain: chainSchema
+    .optional()
+    .describe('Where the money is; with `contracts` and `tokens`, the short form of a single one of `chains`.'),
+  chains: z
+    .array(chainEntrySchema)
+    .min(1)
+    .max(8)
+    .optional()
+    .describe('The chains that calls are paid on, one of them home.'),
+  contracts: contractsSchema
+    .optional()
+    .describe('Default: those of addresses/<chain.id>.json, which `autopay deploy` writes.'),
+  tokens: tokensSchema.optional().describe('What calls are paid in; the first is the default.'),
+  priceCurrency: symbolSchema
+    .optional()
+    .describe('What prices are in: the first token’s symbol (the default), or `USD`.'),
+  providers: z.array(providerSchema).max(64).default([]).describe('Who answers calls.'),
+  payment_channels: paymentChannelsSchema
+    .default([])
+    .describe('Channels from which the relay pays providers that sell by MPP sessions.'),
+  auto_refill: autoRefillSchema.optional().describe('When channels of `payment_channels` are filled up.'),
+  routes: z.array(routeSchema).max(4096).default([]).describe('What is sold.'),
+  prices: pricesSchema
+    .default({})
+    .describe(
+      'Prices by route, for routes that have none of their own, as imported ones do: a price, or `{ free: true }`.',
+    ),
+  routing: routingSchema.prefault({}).describe('How calls find a deployment.'),
+  payment: paymentSchema.prefault({}).describe('How calls are paid.'),
+  keys: keysSchema.prefault({}).describe('API keys.'),
+  free: freeSchema.prefault({}).describe('Bounds of free routes.'),
+  budgets: budgetsSchema.prefault({}).describe('What votes allow models to spend.'),
+  collection: collectionSchema.prefault({}).describe('How money is collected.'),
+  audit: auditSchema.prefault({}).describe('The log of receipts.'),
+  disputes: disputesSchema.prefault({}).describe('Disputes on the chain.'),
+  limits: limitsSchema.prefault({}).describe('Bounds of calls.'),
 });
 
-const { tokens, priceCurrency, routes } = configFileSchema.shape;
+const { priceCurrency, prices, routes } = configFileSchema.shape;
 /** What of the file makes the price table. */
-export const priceFileSchema = z.object({ tokens, priceCurrency, routes });
+export const priceFileSchema = z.object({ tokens: tokensSchema, priceCurrency, prices, routes });
 
 /** The parsed part of the file that makes the price table. */
 export type PriceFile = z.output<typeof priceFileSchema>;
 
-/** The parsed file, before amounts are converted and names are resolved. */
-export type ConfigFile = z.output<typeof configFileSchema>;
+/** The parsed file as it is written, with one chain or several. */
+export type WrittenFile = z.output<typeof configFileSchema>;
+
+/** What the file says of one chain. */
+export interface ChainFile {
+  chain: z.output<typeof chainSchema>;
+  contracts?: z.output<typeof contractsSchema> | undefined;
+  tokens: z.output<typeof tokensSchema>;
+}
+
+/** The parsed file as it is for one chain, before amounts are converted and names are resolved. */
+export type ConfigFile = Omit<WrittenFile, 'chain' | 'chains' | 'contracts' | 'tokens'> & ChainFile;

@@ -3,6 +3,7 @@ import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
 import type { PriceRow } from '../../protocol/pricing/price-row.ts';
 import { rootOfPrices } from '../../protocol/pricing/price-tree.ts';
 import type { TokenPrices } from '../../protocol/pricing/token-prices.ts';
+import { applyPrices } from './apply-prices.ts';
 import { priceFileSchema, type PriceFile } from './config-schema.ts';
 import type { ConfigIssue, ConfigPath } from './report-issues.ts';
 import { resolveCurrency, type PriceCurrency } from './resolve-tokens.ts';
@@ -66,7 +67,7 @@ function readPrices(price: RoutePrice, currency: PriceCurrency, path: ConfigPath
 /**
  * The root of the price table of a configuration whose contracts are not known yet: what a deployment publishes first.
  *
- * @param config the content of autopay.yaml, parsed; only `tokens`, `priceCurrency` and `routes` are looked at
+ * @param config the content of autopay.yaml, parsed, imports taken in; only `tokens`, `priceCurrency`, `prices` and `routes` are looked at
  * @returns 32 zero bytes if nothing costs anything
  * @throws AutoPayError `invalid_configuration`
  */
@@ -74,7 +75,7 @@ export function priceRootOf(config: unknown): Hex {
   const parsed = priceFileSchema.safeParse(config);
   const issues: ConfigIssue[] = [];
   if (parsed.success) {
-    const file = parsed.data;
+    const file = applyPrices(parsed.data, issues);
     const currency = resolveCurrency(file, issues);
     const rows = file.routes.flatMap((_, index) => listRoutePrices({ file, index, currency, issues }) ?? []);
     if (issues.length === 0) return rows.length === 0 ? zeroBytes32 : rootOfPrices(rows);

@@ -1,27 +1,37 @@
 import { readFile } from 'node:fs/promises';
-import { isNode, LineCounter, parseDocument, type Document } from 'yaml';
-import { z } from 'zod';
 import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
+import { applyPrices } from './apply-prices.ts';
 import { configFileSchema } from './config-schema.ts';
-import { nearestName } from './nearest-name.ts';
+import { describeIssues } from './describe-issues.ts';
 import { addressesDir, readPublished } from './read-published.ts';
+import { readSources, type ConfigSources } from './read-sources.ts';
 import type { RelayConfig } from './relay-config.ts';
 import type { ConfigIssue } from './report-issues.ts';
-import { resolveChain } from './resolve-chain.ts';
-import { resolveConfig } from './resolve-config.ts';
-import { resolveDeployment } from './resolve-deployment.ts';
+import { resolveChains } from './resolve-chains.ts';
+import { noticeStrangeKeys, resolveProviders } from './resolve-providers.ts';
+import { resolvePurchasing } from './resolve-purchasing.ts';
 
-const maxFileBytes = 4 * 2 ** 20;
 const maxReportedIssues = 20;
 
+/** How a configuration is read. */
+export interface LoadConfigOptions {
+  /** Folder with the addresses of deployments, for a file that names no contracts. Default: the project's. */
+  publishedDir?: string;
+  /** Where imported files look up `os.environ/NAME`, and providers their base URLs. Default: the environment. */
+  env?: Readonly<Record<string, string | undefined>>;
+  /** Files of LiteLLM or of the blueprint that are taken in besides those under `import`. */
+  imports?: readonly string[];
+  /** How imported files are read. Default: from the file system. */
+  readText?: (file: string) => string;
+}
+
 /**
- * Reads the relay's configuration.
+ * Reads the relay's configuration, and the files that it imports.
  *
  * @param file path of `autopay.yaml`
- * @param publishedDir folder with the addresses of deployments, for a file that names no contracts: the project's by default
- * @throws AutoPayError `invalid_configuration`; the message lists each fault with its line
+ * @throws AutoPayError `invalid_configuration`; the message lists each fault with its file, line and column
  */
-export async function loadConfig(file: string, publishedDir = addressesDir): Promise<RelayConfig> {
+export async function loadConfig(file: string, options: LoadConfigOptions = {}): Promise<RelayConfig> {
   let text: string;
   try {
     text = await readFile(file, 'utf8');
@@ -29,91 +39,42 @@ export async function loadConfig(file: string, publishedDir = addressesDir): Pro
     const message = `Cannot read the configuration ${file}. "npm start" writes one for a local stack.`;
     throw new AutoPayError('invalid_configuration', message, { cause });
   }
-  return parseConfig(text, file, publishedDir);
+  return parseConfig(text, file, options);
 }
 
 /**
- * Parses the text of a configuration.
+ * Parses the text of a configuration, and takes in the files that it imports.
  *
- * @param label names the file in messages
- * @param publishedDir as of `loadConfig`
+ * @param label the file, or a name for it
  * @throws AutoPayError `invalid_configuration`
  */
-export function parseConfig(text: string, label: string, publishedDir = addressesDir): RelayConfig {
-  if (text.length > maxFileBytes) throw new AutoPayError('invalid_configuration', `${label} is larger than 4 MiB.`);
-  const lineCounter = new LineCounter();
-  // Without the tag for hexadecimal integers an unquoted address stays the text that it is.
-  const document = parseDocument(text, {
-    lineCounter,
-    customTags: (tags) => tags.filter((tag) => typeof tag === 'string' || tag.format !== 'HEX'),
-  });
-  const [syntaxError] = document.errors;
-  if (syntaxError) {
-    throw new AutoPayError('invalid_configuration', `${label} is not valid YAML: ${syntaxError.message}`);
-  }
-
-  const parsed = configFileSchema.safeParse(document.toJS() ?? {});
+export function parseConfig(text: string, label: string, options: LoadConfigOptions = {}): RelayConfig {
+  const { publishedDir = addressesDir, env = process.env } = options;
+  const sources = readSources(text, label, { ...options, env });
+  const parsed = configFileSchema.safeParse(sources.value);
   const issues: ConfigIssue[] = [];
   if (parsed.success) {
-    const file = parsed.data;
-    const config = resolveConfig(file, issues);
-    const chain = resolveChain(file, issues);
-    const deployment = resolveDeployment(file, (chainId) => readPublished(publishedDir, chainId), issues);
-    if (issues.length === 0 && deployment !== undefined) {
-      const { contracts, deployedAtBlock } = deployment;
-      return { ...config, contracts, chain: { ...file.chain, ...chain, deployedAtBlock } };
+    const file = applyPrices(parsed.data, issues);
+    if (file.routes.length === 0 && sources.faults.length === 0) {
+      issues.push({ path: ['routes'], message: 'is missing; say what is sold, here or in a file under import' });
+    }
+    const providers = resolveProviders(file, env, issues);
+    const config = resolveChains(file, (chainId) => readPublished(publishedDir, chainId), issues);
+    const sellers = config && resolvePurchasing(file, config.chains, issues);
+    if (config !== undefined && sellers !== undefined && issues.length === 0 && sources.faults.length === 0) {
+      const notices = [...sources.notices, ...noticeStrangeKeys(providers, env)];
+      const { files, secrets } = sources;
+      return { ...config, providers, sellers, files, notices, secrets };
     }
   } else {
-    issues.push(...parsed.error.issues.flatMap(describeIssue));
+    issues.push(...describeIssues(configFileSchema, parsed.error.issues));
   }
-  const lines = issues.slice(0, maxReportedIssues).map(({ path, message }) => {
-    const line = lineOf(document, lineCounter, path);
-    return `\n  line ${line}: ${path.join('.') || 'the file'} ${message}`;
-  });
-  throw new AutoPayError('invalid_configuration', `${label} has ${issues.length} fault(s):${lines.join('')}`);
+  throw refuse(label, sources, issues);
 }
 
-function describeIssue(issue: z.core.$ZodIssue): ConfigIssue[] {
-  const path = issue.path.filter((key) => typeof key !== 'symbol');
-  if (issue.code === 'unrecognized_keys') {
-    const known = knownKeys(path);
-    return issue.keys.map((key) => {
-      const nearest = nearestName(key, known);
-      const hint = nearest ? `did you mean "${nearest}"?` : `known are ${known.join(', ')}`;
-      return { path: [...path, key], message: `is not a known key; ${hint}` };
-    });
-  }
-  const missing = issue.code === 'invalid_type' && issue.input === undefined;
-  return [{ path, message: missing && issue.message.includes('undefined') ? 'is missing' : lowerFirst(issue.message) }];
-}
-
-function lowerFirst(message: string): string {
-  return message.replace(/^Invalid input: e/, 'e').replace(/^Invalid input/, 'is not valid');
-}
-
-/** The keys that the schema knows at `path`. */
-function knownKeys(path: readonly (string | number)[]): string[] {
-  let schema: unknown = configFileSchema;
-  const unwrapped = () => {
-    while (schema instanceof z.ZodPrefault || schema instanceof z.ZodDefault || schema instanceof z.ZodOptional) {
-      schema = schema.unwrap();
-    }
-    return schema;
-  };
-  for (const key of path) {
-    const outer = unwrapped();
-    if (outer instanceof z.ZodArray) schema = outer.element;
-    else if (outer instanceof z.ZodObject) schema = outer.shape[key] as unknown;
-  }
-  const found = unwrapped();
-  return found instanceof z.ZodObject ? Object.keys(found.shape) : [];
-}
-
-/** The line of the key or value at `path`, or of the nearest thing around it that is in the file. */
-function lineOf(document: Document, lineCounter: LineCounter, path: readonly (string | number)[]): number {
-  for (let length = path.length; length > 0; length -= 1) {
-    const node = document.getIn(path.slice(0, length), true);
-    if (isNode(node) && node.range) return lineCounter.linePos(node.range[0]).line;
-  }
-  return 1;
+function refuse(label: string, { faults, locate }: ConfigSources, issues: readonly ConfigIssue[]): AutoPayError {
+  const all = [...faults, ...issues.map(({ path, message }) => `${locate(path)} ${message}`)];
+  const lines = all.slice(0, maxReportedIssues).map((line) => `\n  ${line}`);
+  const more = all.length > lines.length ? `\n  … and ${all.length - lines.length} more` : '';
+  return new AutoPayError('invalid_configuration', `${label} has ${all.length} fault(s):${lines.join('')}${more}`);
 }

@@ -1,8 +1,12 @@
 import type { Hex } from '../../protocol/bytes/hex.ts';
 import type { PriceRow } from '../../protocol/pricing/price-row.ts';
 import type { ConfigFile } from './config-schema.ts';
+import type { DeploymentTerms, RouteTerms } from '../call/routing-terms.ts';
+import type { ProviderQuirks } from '../call/types.ts';
 import type { ResolvedChain } from './resolve-chain.ts';
 import type { ResolvedDeployment } from './resolve-deployment.ts';
+import type { ProviderConfig } from './resolve-providers.ts';
+import type { SellerConfig } from './resolve-purchasing.ts';
 
 /** A place that answers the calls of a route. */
 export interface DeploymentConfig {
@@ -12,6 +16,9 @@ export interface DeploymentConfig {
   /** The name that the provider knows the model by. */
   model: string;
   region: string;
+  /** Where the provider departs from OpenAI's wire. */
+  quirks?: ProviderQuirks | undefined;
+  terms: DeploymentTerms;
 }
 
 /** A token that calls are paid in. */
@@ -30,8 +37,9 @@ export interface TokenConfig {
 /** A name that clients ask for. */
 export interface RouteConfig {
   model: string;
-  /** Tried in order. */
+  /** Spread as `terms` say; none where the route stands for others. */
   deployments: readonly DeploymentConfig[];
+  terms: RouteTerms;
   /** The rows of the price table for this model, one for each token, in the order of `tokens`; null on a free route. */
   prices: readonly PriceRow[] | null;
   contextTokens: number;
@@ -40,13 +48,27 @@ export interface RouteConfig {
   defaultMaxOutputTokens: number;
   /** Whether its streams may begin with a first slice: its whole output is visible. */
   firstSlice: boolean;
-  outputLimitParameter: 'max_completion_tokens' | 'max_tokens';
+  /** Null: as each deployment's provider takes it. */
+  outputLimitParameter: 'max_completion_tokens' | 'max_tokens' | null;
 }
+
+/** What of the configuration differs from chain to chain. */
+export type ChainConfig = Pick<RelayConfig, 'chain' | 'contracts' | 'tokens' | 'routes'>;
 
 /** The relay's configuration, ready to use: amounts in atomic units, addresses in lower case, every default filled in. */
 export interface RelayConfig extends Omit<
   ConfigFile,
-  'chain' | 'contracts' | 'routes' | 'payment' | 'tokens' | 'priceCurrency'
+  | 'auto_refill'
+  | 'chain'
+  | 'contracts'
+  | 'import'
+  | 'payment_channels'
+  | 'prices'
+  | 'providers'
+  | 'routes'
+  | 'payment'
+  | 'tokens'
+  | 'priceCurrency'
 > {
   chain: Omit<ConfigFile['chain'], 'strategy' | 'confirmations' | 'transactions'> &
     ResolvedChain &
@@ -57,5 +79,17 @@ export interface RelayConfig extends Omit<
   /** The symbol of the first token, or `USD`. */
   priceCurrency: string;
   routes: readonly RouteConfig[];
+  /** Every endpoint that a deployment may name. */
+  providers: readonly ProviderConfig[];
+  /** Those of them that are paid for each call. */
+  sellers: readonly SellerConfig[];
   payment: Omit<ConfigFile['payment'], 'suggestedDeposit'>;
+  /** Every chain that calls are paid on, the home chain first: `chain`, `contracts`, `tokens` and the prices of `routes` are its. */
+  chains: readonly ChainConfig[];
+  /** Every file that it was read from, autopay.yaml first. */
+  files: readonly string[];
+  /** Keys of imported files that have no effect here, each with its place. */
+  notices: readonly string[];
+  /** Keys that stand in imported files, by the names that `apiKeyEnv` calls them. They MUST NOT be logged. */
+  secrets: Readonly<Record<string, string>>;
 }

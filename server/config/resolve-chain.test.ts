@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest';
-import { configFileSchema } from './config-schema.ts';
+import { chainSchema } from './schema/chain-section.ts';
 import type { ConfigIssue } from './report-issues.ts';
 import { resolveChain } from './resolve-chain.ts';
 
 function resolve(chain: object) {
   const issues: ConfigIssue[] = [];
-  const parsed = configFileSchema.shape.chain.parse({ id: 8453, rpcUrl: 'http://127.0.0.1:1', ...chain });
+  const parsed = chainSchema.parse({ id: 8453, rpcUrl: 'http://127.0.0.1:1', ...chain });
   return { ...resolveChain({ chain: parsed }, issues), issues };
 }
 

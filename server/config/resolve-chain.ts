@@ -54,7 +54,12 @@ export function resolveChain({ chain }: Pick<ConfigFile, 'chain'>, issues: Confi
 function resolveFinality({ id, strategy, confirmations }: ConfigFile['chain']): Finality {
   if (typeof confirmations === 'number') return { kind: 'blocks', count: confirmations };
   if (confirmations !== undefined) return { kind: 'tag', tag: confirmations };
-  switch (strategy ?? (id === developmentChainId ? 'none' : 'optimistic_rollups')) {
+  return finalityOfStrategy(strategy ?? (id === developmentChainId ? 'none' : 'optimistic_rollups'));
+}
+
+/** What a strategy waits for. */
+export function finalityOfStrategy(strategy: 'none' | 'optimistic_rollups' | 'zk-rollup'): Finality {
+  switch (strategy) {
     case 'none':
       return { kind: 'blocks', count: 0 };
     case 'optimistic_rollups':

@@ -1,16 +1,25 @@
+import { catalogue } from '../providers/catalogue.ts';
 import type { ConfigFile } from './config-schema.ts';
 import { listRoutePrices } from './list-prices.ts';
 import { nearestName } from './nearest-name.ts';
 import type { DeploymentConfig, RelayConfig, RouteConfig } from './relay-config.ts';
 import { requireUnique, type ConfigIssue } from './report-issues.ts';
+import { describeDeployment } from './resolve-providers.ts';
+import { checkRouting, resolveDeploymentTerms, resolveRouteTerms, withinCeiling } from './resolve-routing.ts';
 import { resolveCurrency, type PriceCurrency } from './resolve-tokens.ts';
+
+/** What the file alone tells. */
+export type ResolvedConfig = Omit<
+  RelayConfig,
+  'chain' | 'chains' | 'contracts' | 'files' | 'notices' | 'providers' | 'secrets' | 'sellers'
+>;
 
 /**
  * Gives a parsed file its meaning: amounts in atomic units, deployments with ids, names that refer to something.
  * What is wrong is pushed to `issues`; the result may be used only if there are none. Which contracts are meant is not told by
  * the file alone: `resolveDeployment` does.
  */
-export function resolveConfig(file: ConfigFile, issues: ConfigIssue[]): Omit<RelayConfig, 'chain' | 'contracts'> {
+export function resolveConfig(file: ConfigFile, issues: ConfigIssue[]): ResolvedConfig {
   const currency = resolveCurrency(file, issues);
   requireUnique(
     file.providers.map((provider) => provider.name),
@@ -22,6 +31,7 @@ export function resolveConfig(file: ConfigFile, issues: ConfigIssue[]): Omit<Rel
     (index) => ({ path: ['routes', index, 'model'], message: 'is the model of another route already' }),
     issues,
   );
+  checkRouting(file, issues);
   if (file.chain.reorgMarginBlocks >= file.chain.maxBlocksPerQuery) {
     issues.push({ path: ['chain', 'reorgMarginBlocks'], message: 'has to be below chain.maxBlocksPerQuery' });
   }
@@ -29,8 +39,10 @@ export function resolveConfig(file: ConfigFile, issues: ConfigIssue[]): Omit<Rel
   const depositPath = ['payment', 'suggestedDeposit'];
   const suggestedDeposit = currency.read(deposit, depositPath);
   const currencyUnit = currency.read('1', ['tokens']);
+  const { import: _import, prices: _prices, providers: _providers, ...others } = file;
+  const { auto_refill: _refill, payment_channels: _channels, ...rest } = others;
   return {
-    ...file,
+    ...rest,
     priceCurrency: currency.symbol,
     tokens: file.tokens.map((token) => ({
       symbol: token.symbol,
@@ -57,13 +69,23 @@ function resolveRoute({ file, route, index, currency, issues }: RouteToResolve):
   const path = ['routes', index];
   const report = (keys: (string | number)[], message: string) => issues.push({ path: [...path, ...keys], message });
   if (route.free && route.price) report(['price'], 'contradicts free: true; remove one of them');
-  if (!route.free && !route.price) report([], 'needs a price, or free: true');
+  if (route.auto && (route.free || route.price || route.deployments.length > 0)) {
+    report(['auto'], 'stands for other routes, so this one has no deployments and no price of its own; remove them');
+  }
+  if (!route.auto && route.deployments.length === 0) report(['deployments'], 'needs at least one');
+  if (!route.free && !route.price && !route.auto) {
+    report([], `needs a price (as price, or as prices.${route.model}), or free: true`);
+  }
   const defaultMaxOutputTokens = route.defaultMaxOutputTokens ?? Math.min(4096, route.maxOutputTokens);
   if (defaultMaxOutputTokens > route.maxOutputTokens) report(['defaultMaxOutputTokens'], 'is above maxOutputTokens');
 
-  const deployments = route.deployments.map((deployment): DeploymentConfig => ({
+  const terms = resolveRouteTerms(file, index, { currency, issues });
+  const deployments = withinCeiling(route, { currency, path, issues }).map((deployment, at): DeploymentConfig => ({
     id: `${deployment.provider}@${deployment.region}`,
-    ...deployment,
+    provider: deployment.provider,
+    region: deployment.region,
+    ...describeDeployment(file, deployment),
+    terms: resolveDeploymentTerms(deployment, { currency, path: [...path, 'deployments', at] }),
   }));
   requireUnique(
     deployments.map((deployment) => deployment.id),
@@ -75,19 +97,24 @@ function resolveRoute({ file, route, index, currency, issues }: RouteToResolve):
   );
   const providers = file.providers.map((provider) => provider.name);
   deployments.forEach(({ provider }, at) => {
-    if (providers.includes(provider)) return;
-    const nearest = nearestName(provider, providers);
-    report(['deployments', at, 'provider'], `is no name in providers${nearest ? `; did you mean "${nearest}"?` : ''}`);
+    if (providers.includes(provider) || catalogue.some(({ name, baseUrl }) => name === provider && baseUrl)) return;
+    const nearest = nearestName(provider, [...providers, ...catalogue.map(({ name }) => name)]);
+    report(
+      ['deployments', at, 'provider'],
+      `is no name in providers, nor of the catalogue${nearest ? `; did you mean "${nearest}"?` : ''}`,
+    );
   });
 
   return {
     model: route.model,
     deployments,
-    prices: listRoutePrices({ file, index, currency, issues }),
+    terms,
+    // One that stands for others is not free, and costs what they cost.
+    prices: route.auto ? [] : listRoutePrices({ file, index, currency, issues }),
     contextTokens: route.contextTokens,
     maxOutputTokens: route.maxOutputTokens,
     defaultMaxOutputTokens,
     firstSlice: route.firstSlice,
-    outputLimitParameter: route.outputLimitParameter,
+    outputLimitParameter: route.outputLimitParameter ?? null,
   };
 }

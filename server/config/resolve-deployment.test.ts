@@ -29,7 +29,7 @@ async function load(chain: string, contracts = '') {
     'routes: [{ model: m, free: true, deployments: [{ provider: p, model: m }] }]',
   ];
   await writeFile(file, [`chain: { rpcUrl: http://127.0.0.1:1, ${chain} }`, contracts, ...rest].join('\n'));
-  return loadConfig(file, folder);
+  return loadConfig(file, { publishedDir: folder });
 }
 
 describe('the contracts of a configuration', () => {
@@ -43,7 +43,7 @@ describe('the contracts of a configuration', () => {
   it('need no word in the example of DEPLOYMENTS', async () => {
     const page = await readFile(join(import.meta.dirname, '../../docs/DEPLOYMENTS.md'), 'utf8');
     const [, example = ''] = /```yaml\n(.*?)```/s.exec(page) ?? [];
-    const config = parseConfig(example, 'DEPLOYMENTS.md', folder);
+    const config = parseConfig(example, 'DEPLOYMENTS.md', { publishedDir: folder });
     expect([config.contracts, config.routes[0]?.model]).toEqual([contractsAt('a'), 'gpt-4o-mini']);
   });
 
@@ -57,7 +57,7 @@ describe('the contracts of a configuration', () => {
   it('are not taken with the first block of others', async () => {
     await expect(load('id: 8453', listed('b'))).rejects.toMatchObject({
       code: 'invalid_configuration',
-      message: expect.stringContaining('line 1: chain needs deployedAtBlock, the first block of the contracts'),
+      message: expect.stringContaining(':1:1: chain needs deployedAtBlock, the first block of the contracts'),
     });
   });
 

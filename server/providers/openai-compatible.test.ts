@@ -2,8 +2,8 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
 import { readBytes } from '../call/read-json-answer.ts';
-import type { Transport, UpstreamRequest, UpstreamResponse } from '../call/transport.ts';
-import { createTransport, type Provider } from './openai-compatible.ts';
+import { TransportError, type Transport, type UpstreamRequest, type UpstreamResponse } from '../call/transport.ts';
+import { createTransport, type Provider, type ProviderTransport } from './openai-compatible.ts';
 
 const stops: (() => Promise<void>)[] = [];
 
@@ -21,12 +21,12 @@ async function serve(listener: RequestListener): Promise<{ server: Server; baseU
   return { server, baseUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1` };
 }
 
-function connect(provider: Partial<Provider>): Transport {
+function connect(provider: Partial<Provider>, timeoutMs = 300): ProviderTransport {
   const transport = createTransport({
     providers: [{ name: 'p', baseUrl: 'http://127.0.0.1:9/v1', ...provider }],
     connectTimeoutMs: 300,
-    headersTimeoutMs: 300,
-    idleTimeoutMs: 300,
+    headersTimeoutMs: timeoutMs,
+    idleTimeoutMs: timeoutMs,
     // One, so that a connection that is not kept shows as a second one.
     maxConnections: 1,
   });
@@ -101,6 +101,36 @@ test('says what failed', async () => {
   await expect(send(connect({ baseUrl: silent.baseUrl }))).rejects.toMatchObject({ failure: 'timeout' });
   const signal = AbortSignal.timeout(50);
   await expect(send(connect({ baseUrl: silent.baseUrl }), { signal })).rejects.toMatchObject({ failure: 'aborted' });
+});
+
+test('a request may have time-outs of its own, and say itself what its end means', async () => {
+  const silent = await serve(() => undefined);
+  // Its own would outlast the test.
+  const transport = connect({ baseUrl: silent.baseUrl }, 600_000);
+  await expect(send(transport, { timeouts: { headersMs: 40 } })).rejects.toMatchObject({ failure: 'timeout' });
+  const late = new AbortController();
+  setTimeout(() => late.abort(new TransportError('timeout', 'too late')), 20);
+  await expect(send(transport, { signal: late.signal })).rejects.toMatchObject({ failure: 'timeout' });
+  const stalled = await serve((_, response) => void response.writeHead(200, { 'content-length': '10' }).write('12345'));
+  const answer = await send(connect({ baseUrl: stalled.baseUrl }, 600_000), { timeouts: { idleMs: 40 } });
+  await expect(readBytes(answer.body, 100)).rejects.toMatchObject({ failure: 'timeout' });
+});
+
+test('a probe asks for the models, with the key, and says whether it was welcome', async () => {
+  const seen: unknown[] = [];
+  let status = 200;
+  const { baseUrl } = await serve((request, response) => {
+    seen.push([request.method, request.url, request.headers.authorization]);
+    response.writeHead(status).end('{}');
+  });
+  const transport = connect({ baseUrl, apiKey: 'sk-1' });
+  const deployment = { id: 'p@x', provider: 'p', model: 'm' };
+  expect(await transport.probe(deployment)).toBe(true);
+  status = 401;
+  expect(await transport.probe(deployment)).toBe(false);
+  expect(seen).toEqual(Array(2).fill(['GET', '/v1/models', 'Bearer sk-1']));
+  expect(await connect({}).probe(deployment)).toBe(false);
+  expect(await transport.probe({ ...deployment, id: 'q@x', provider: 'q' })).toBe(false);
 });
 
 test('says what failed within the body', async () => {

@@ -1,10 +1,11 @@
 import { Agent, type Dispatcher } from 'undici';
 import { TransportError, type Transport, type UpstreamRequest, type UpstreamResponse } from '../call/transport.ts';
+import type { Deployment } from '../call/types.ts';
 import { readFailure } from './read-failure.ts';
 
 /** A provider that speaks OpenAI's chat completions. */
 export interface Provider {
-  /** As deployments name it. */
+  /** As deployments name it; `provider@region`, a deployment's id, if it is for that region only. */
   name: string;
   /** URL up to and with `/v1`, such as `https://api.openai.com/v1`. */
   baseUrl: string;
@@ -24,12 +25,20 @@ export interface TransportOptions {
   maxConnections: number;
 }
 
+/** A transport with connections of its own. */
+export interface ProviderTransport extends Transport {
+  /** Whether the deployment's provider answers `GET /models`, which costs nothing, and takes the key. Never rejects. */
+  probe(deployment: Deployment): Promise<boolean>;
+  close(): Promise<void>;
+}
+
 /** Kept this long if the provider does not say: shorter than common servers keep an idle connection. */
 const keepAliveTimeoutMs = 4_000;
 
 interface Endpoint {
   origin: string;
   path: string;
+  modelsPath: string;
   /** For JSON and for streams: built once, so that a request costs no object of its own. */
   json: Record<string, string>;
   stream: Record<string, string>;
@@ -39,7 +48,7 @@ interface Endpoint {
  * Sends chat completions to OpenAI-compatible providers over undici, with connections kept alive and no retries. Nothing
  * of the client's headers goes to a provider, its `Authorization` least of all.
  */
-export function createTransport(options: TransportOptions): Transport & { close(): Promise<void> } {
+export function createTransport(options: TransportOptions): ProviderTransport {
   const endpoints = new Map(options.providers.map((provider) => [provider.name, toEndpoint(provider)]));
   const agent = new Agent({
     connections: options.maxConnections,
@@ -51,6 +60,7 @@ export function createTransport(options: TransportOptions): Transport & { close(
   });
   return {
     send: (request) => send({ agent, endpoints }, request),
+    probe: (deployment) => probe({ agent, endpoints }, deployment, options.headersTimeoutMs),
     close: () => agent.destroy(),
   };
 }
@@ -61,14 +71,21 @@ interface TransportDeps {
 }
 
 async function send({ agent, endpoints }: TransportDeps, request: UpstreamRequest): Promise<UpstreamResponse> {
-  const { body, deployment, signal, stream } = request;
-  const endpoint = endpoints.get(deployment.provider);
+  const { body, deployment, signal, stream, timeouts } = request;
+  // A region may have an endpoint of its own.
+  const endpoint = endpoints.get(deployment.id) ?? endpoints.get(deployment.provider);
   if (!endpoint) throw new TransportError('unreachable', `no provider is named ${deployment.provider}`);
   let response: Dispatcher.ResponseData;
   try {
-    const headers = stream ? endpoint.stream : endpoint.json;
+    const own = stream ? endpoint.stream : endpoint.json;
+    const headers = request.headers ? { ...own, ...request.headers } : own;
     const { origin, path } = endpoint;
-    response = await orAborted(agent.request({ origin, path, method: 'POST', headers, body, signal }), signal);
+    const asked = agent.request({
+      ...{ origin, path, method: 'POST', headers, body, signal },
+      ...(timeouts?.headersMs !== undefined && { headersTimeout: timeouts.headersMs }),
+      ...(timeouts?.idleMs !== undefined && { bodyTimeout: timeouts.idleMs }),
+    });
+    response = await orAborted(asked, signal);
   } catch (error) {
     throw new TransportError(readFailure(error, { afterHeaders: false, signal }), String(error), error);
   }
@@ -81,6 +98,20 @@ async function send({ agent, endpoints }: TransportDeps, request: UpstreamReques
     body: readBody(answer, signal),
     destroy: () => void answer.destroy(),
   };
+}
+
+async function probe({ agent, endpoints }: TransportDeps, deployment: Deployment, timeoutMs: number): Promise<boolean> {
+  const endpoint = endpoints.get(deployment.id) ?? endpoints.get(deployment.provider);
+  if (!endpoint) return false;
+  const { json: headers, modelsPath: path, origin } = endpoint;
+  const signal = AbortSignal.timeout(timeoutMs);
+  try {
+    const { body, statusCode } = await agent.request({ origin, path, method: 'GET', headers, signal });
+    await body.dump();
+    return statusCode < 400;
+  } catch {
+    return false;
+  }
 }
 
 /** The answer, or a rejection as soon as the signal aborts: undici itself does not give up a request that still queues. */
@@ -114,6 +145,9 @@ async function* readBody(body: AsyncIterable<Uint8Array>, signal: AbortSignal): 
 function firstHeaders(headers: Record<string, string | string[] | undefined>): Record<string, string | undefined> {
   const first: Record<string, string | undefined> = {};
   for (const [name, value] of Object.entries(headers)) first[name] = Array.isArray(value) ? value[0] : value;
+  // Each way to pay may have a line of its own.
+  const challenges = headers['www-authenticate'];
+  if (Array.isArray(challenges)) first['www-authenticate'] = challenges.join(', ');
   return first;
 }
 
@@ -127,6 +161,7 @@ function toEndpoint({ apiKey, baseUrl }: Provider): Endpoint {
   return {
     origin: url.origin,
     path: `${url.pathname}${url.search}`,
+    modelsPath: `${url.pathname.replace(/\/chat\/completions$/, '/models')}${url.search}`,
     json: { ...common, accept: 'application/json' },
     stream: { ...common, accept: 'text/event-stream' },
   };

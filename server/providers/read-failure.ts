@@ -1,4 +1,4 @@
-import type { TransportFailure } from '../call/transport.ts';
+import { TransportError, type TransportFailure } from '../call/transport.ts';
 
 const timeouts = ['UND_ERR_CONNECT_TIMEOUT', 'UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT', 'ETIMEDOUT'];
 
@@ -8,7 +8,7 @@ export function readFailure(
   { afterHeaders, signal }: { afterHeaders: boolean; signal: AbortSignal },
 ): TransportFailure {
   // An abort shows itself under several names, the signal's own reason among them.
-  if (signal.aborted) return 'aborted';
+  if (signal.aborted) return signal.reason instanceof TransportError ? signal.reason.failure : 'aborted';
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   if (timeouts.includes(String(code))) return 'timeout';
   return afterHeaders ? 'truncated' : 'unreachable';

@@ -1,0 +1,39 @@
+import { expect, test } from 'vitest';
+import { judgeKeys, type KeyRules } from './foreign-keys.ts';
+
+const rules: KeyRules = {
+  'list.*.name': ['honoured', 'as here'],
+  'list.*.info.*': ['warned', 'nothing is read'],
+  'settings.guard': ['refused', 'requests would pass'],
+  extra: ['warned', 'no such function'],
+};
+const judge = (value: object, ignored: string[] = []) =>
+  judgeKeys(value, rules, ignored).map(({ path, status, message }) => `${status} ${path.join('.')} ${message}`);
+
+test('every key gets what its rule says; what stands below goes with it', () => {
+  expect(judge({ list: [{ name: { deep: 1 } }, { info: { a: 1 } }], settings: { guard: [1] }, extra: 1 })).toEqual([
+    'honoured list.0.name as here',
+    'warned list.1.info.a has no effect here: nothing is read',
+    'refused settings.guard cannot be honoured: requests would pass',
+    'warned extra has no effect here: no such function',
+  ]);
+});
+
+test('what is switched off, or empty, asks for nothing', () => {
+  const off = [false, null, '', [], {}].map((guard) => judge({ settings: { guard } })[0]?.split(' ')[0]);
+  expect(new Set(off)).toEqual(new Set(['honoured']));
+  expect(judge({ settings: { guard: 0 } })[0]).toMatch(/^refused/);
+});
+
+test('a key without a rule is refused, with the name that was meant', () => {
+  expect(judge({ setings: {} })).toEqual(['refused setings is not a known key; did you mean "settings"?']);
+  expect(judge({ list: [{ nmae: 1 }] })).toEqual(['refused list.0.nmae is not a known key; did you mean "name"?']);
+});
+
+test('an operator may do without a key, by its rule or by its place', () => {
+  for (const ignored of ['settings.guard', 'list.*.other', 'list.0.other']) {
+    const found = judge({ list: [{ other: 1 }], settings: { guard: 1 } }, [ignored]);
+    expect(found.filter((line) => line.startsWith('refused'))).toHaveLength(1);
+    expect(found.join()).toContain('is ignored, as the configuration says');
+  }
+});

@@ -1,0 +1,257 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { AutoPayError } from '../../../protocol/errors/auto-pay-error.ts';
+import { parseConfig } from '../load-config.ts';
+import { detectKind } from './import-file.ts';
+
+const samples = join(import.meta.dirname, '../../../docs/samples');
+const contracts = [
+  ...['auditLog', 'modelBudgets', 'priceBook', 'priceOracle', 'keyRegistry', 'paymentDesk', 'billingDisputes', 'agpt'],
+  ...['governor', 'timelock', 'paymentChannels', 'autoPayLLM'],
+].map((name) => `${name}: "0x${'3'.repeat(40)}"`);
+const chain = `\nchain: { id: 31337, rpcUrl: http://127.0.0.1:1, deployedAtBlock: 1 }\ncontracts: { ${contracts.join(', ')} }\n`;
+
+/** A sample's autopay.yaml, and what of it is said differently. */
+function load(name: string, change = (text: string) => text, env: Record<string, string> = {}) {
+  const text = change(readFileSync(join(samples, name), 'utf8'));
+  return parseConfig(text + chain, join(samples, name), { env });
+}
+
+function faultOf(work: () => unknown): string {
+  try {
+    work();
+  } catch (error) {
+    if (error instanceof AutoPayError) return error.message;
+    throw error;
+  }
+  throw new Error('it was accepted');
+}
+
+const litellm = (text: string, more = 'priceCurrency: USD') => {
+  const tokens = `tokens: [{ symbol: USDC, address: "0x${'4'.repeat(40)}", decimals: 6${more.includes('USD') ? ', rate: "1"' : ''} }]`;
+  return `${tokens}\n${more}${chain}\n# ---\n${text}`;
+};
+
+/** Loads a LiteLLM file that stands in memory. */
+function loadLiteLlm(text: string, more?: string, env: Record<string, string> = {}) {
+  const [own = '', foreign = ''] = litellm(text, more).split('\n# ---\n');
+  return parseConfig(own, 'autopay.yaml', { env, imports: ['litellm.yaml'], readText: () => foreign });
+}
+
+const entry = (params: string, info = 'input_cost_per_token: 0.000001, output_cost_per_token: 0.000002') =>
+  `model_list: [{ model_name: m, litellm_params: { ${params} }, model_info: { ${info} } }]`;
+
+test('a file’s kind is told by its keys', () => {
+  expect(detectKind({ model_list: [] })).toBe('litellm');
+  expect(detectKind({ routes: [{ route: 'a' }] })).toBe('blueprint');
+  expect(detectKind({ agentgpt: {} })).toBe('blueprint');
+  expect(detectKind({ routes: [{ model: 'a' }] })).toBe('autopay');
+  expect(detectKind(null)).toBe('autopay');
+});
+
+describe('the blueprint’s litellm-router.yaml', () => {
+  test('gives routes, ceilings and deployments, the fallback last', () => {
+    const { routes, providers } = load('autopay-router.yaml');
+    expect(routes.map(({ model }) => model)).toEqual(['mission_critical', 'cost_optimized']);
+    expect(routes[0]?.deployments.map(({ id, model }) => [id, model])).toEqual([
+      ['openai@az-westus', 'gpt-4-turbo'],
+      ['anyscale@europe', 'gpt-4-turbo'],
+      ['together@fallback', 'openai/gpt-oss-120b'],
+    ]);
+    expect(routes[1]?.deployments.map(({ id }) => id)).toEqual(['groq@L40S', 'fireworks@default', 'deepinfra@default']);
+    expect(routes[1]?.deployments[1]?.quirks).toMatchObject({ outputLimitParameter: 'max_tokens' });
+    expect(routes[1]?.prices).toMatchObject([{ prompt: 4n * 10n ** 18n, completion: 85n * 10n ** 17n }]);
+    expect(providers.find(({ name }) => name === 'groq')).toEqual({
+      name: 'groq',
+      baseUrl: 'https://api.groq.com/openai/v1',
+      apiKeyEnv: 'GROQ_API_KEY',
+    });
+  });
+
+  test('is said by name what it cannot do', () => {
+    expect(load('autopay-router.yaml').notices.join('\n')).toMatch(
+      /litellm-router\.yaml:\d+:5: agentgpt\.blockchain\.dispute_window has no effect here: /,
+    );
+  });
+
+  test('moves a fallback behind the others wherever it stands', () => {
+    const foreign = 'routes: [{ route: r, model: m, providers: [groq@fallback, openai] }]';
+    const [own = ''] = litellm('', 'prices: { r: { free: true } }').split('\n# ---\n');
+    const { routes } = parseConfig(own, 'x.yaml', { env: {}, imports: ['b.yaml'], readText: () => foreign });
+    expect(routes[0]?.deployments.map(({ id }) => id)).toEqual(['openai@default', 'groq@fallback']);
+  });
+
+  test('needs prices, and says where', () => {
+    const fault = faultOf(() =>
+      load('autopay-router.yaml', (text) => text.replace('  cost_optimized:', '  cost_optimised:')),
+    );
+    expect(fault).toContain('litellm-router.yaml:11:5: routes.1 needs a price (as price, or as prices.cost_optimized)');
+    expect(fault).toContain('prices.cost_optimised is no route; did you mean "cost_optimized"?');
+  });
+
+  test('needs its payment token among the tokens', () => {
+    const fault = faultOf(() => load('autopay-router.yaml', (text) => text.replace('symbol: AGPT', 'symbol: XYZ')));
+    expect(fault).toMatch(
+      /litellm-router\.yaml:21:5: agentgpt\.blockchain\.payment_token is AGPT, which is not one of tokens/,
+    );
+  });
+
+  test('is refused for providers that nobody knows, and for keys', () => {
+    const foreign = 'routes: [{ route: r, model: m, budgte: 1 AGPT/1k tokens, providers: [nobody@x] }]';
+    const [own = ''] = litellm('', 'prices: { r: { free: true } }').split('\n# ---\n');
+    const fault = faultOf(() => parseConfig(own, 'x.yaml', { env: {}, imports: ['b.yaml'], readText: () => foreign }));
+    expect(fault).toContain('b.yaml:1:70: routes.0.providers.0 is no provider that is known; add nobody to providers');
+    expect(fault).toContain('b.yaml:1:32: routes.0.budgte is not a known key; did you mean "budget"?');
+  });
+});
+
+describe('LiteLLM’s config.yaml', () => {
+  const env = { AZURE_API_KEY: 'a' };
+
+  test('gives a route for each model_name, in dollars per million, with costs as they are written', () => {
+    const { routes, limits } = load('autopay-litellm.yaml', undefined, env);
+    expect(routes.map(({ model }) => model)).toEqual(['gpt-4o', 'llama-3.3-70b', 'local', 'gpt-4']);
+    expect(routes[0]?.deployments.map(({ id, model }) => [id, model])).toEqual([
+      ['azure@westeurope', 'gpt-4o-westeurope'],
+      ['openai@default', 'gpt-4o'],
+    ]);
+    expect(routes[0]?.prices).toMatchObject([
+      { prompt: 2_500_000n, completion: 10_000_000n, cachedPrompt: 2_500_000n },
+    ]);
+    expect(routes[0]).toMatchObject({ contextTokens: 128_000, maxOutputTokens: 16_384 });
+    // Part by part the highest of the two.
+    expect(routes[1]?.prices).toMatchObject([{ prompt: 880_000n, completion: 880_000n }]);
+    expect(routes[2]?.prices).toBeNull();
+    expect(routes[3]?.deployments).toEqual(routes[0]?.deployments);
+    expect(limits).toMatchObject({ callTimeoutMs: 600_000, maxConcurrentCalls: 500 });
+  });
+
+  test('gives routing in the relay’s words', () => {
+    const { routes, routing } = load('autopay-litellm.yaml', undefined, env);
+    expect(routes[0]?.terms).toMatchObject({
+      strategy: 'simple-shuffle',
+      retries: 2,
+      fallbacks: { general: ['llama-3.3-70b'] },
+      timeouts: { attemptMs: 600_000 },
+    });
+    expect(routes[0]?.deployments.map(({ terms }) => [terms.order, terms.rpm])).toEqual([
+      [1, 480],
+      [2, 500],
+    ]);
+    expect(routes[1]?.deployments.map(({ terms }) => terms.weight)).toEqual([3_000, 1_000]);
+    expect(routing.cooldown).toMatchObject({ allowedFails: 3, seconds: 30 });
+  });
+
+  test('takes tags only where they filter, and default fallbacks for those without their own', () => {
+    const one = (name: string) => `{ model_name: ${name}, litellm_params: { model: gpt-4o, tags: [t] } }`;
+    const text = `model_list: [${one('a')}, ${one('b')}]
+litellm_settings: { default_fallbacks: [b], fallbacks: [] }`;
+    const prices = 'prices: { a: { free: true }, b: { free: true } }';
+    const { routes } = loadLiteLlm(text, prices);
+    expect(routes.map(({ terms }) => terms.fallbacks.general)).toEqual([['b'], []]);
+    expect(routes[0]?.deployments[0]?.terms.tags).toEqual([]);
+    const filtering = loadLiteLlm(
+      `${text}
+router_settings: { enable_tag_filtering: true }`,
+      prices,
+    );
+    expect(filtering.routes[0]?.deployments[0]?.terms.tags).toEqual(['t']);
+  });
+
+  test('gives endpoints, named after who answers', () => {
+    const { providers, secrets } = load('autopay-litellm.yaml', undefined, env);
+    const at = (name: string) => providers.find((provider) => provider.name === name);
+    expect(at('azure@westeurope') ?? at('azure')).toMatchObject({
+      baseUrl: 'https://example-resource.openai.azure.com/openai/v1',
+      apiKeyEnv: 'AZURE_API_KEY',
+    });
+    expect(at('openai')).toMatchObject({ baseUrl: 'https://api.openai.com/v1', apiKeyEnv: 'OPENAI_API_KEY' });
+    expect(at('127.0.0.1-8000')).toMatchObject({ baseUrl: 'http://127.0.0.1:8000/v1', apiKeyEnv: 'IMPORTED_KEY_1' });
+    expect(secrets).toEqual({ IMPORTED_KEY_1: 'dummy' });
+  });
+
+  test('says by name what has no effect, with its place, and never a key', () => {
+    const notices = load('autopay-litellm.yaml', undefined, env).notices.join('\n');
+    for (const key of ['litellm_params.api_version', 'general_settings.master_key', 'litellm_settings.drop_params']) {
+      expect(notices).toContain(`${key} has no effect here: `);
+    }
+    expect(notices).toContain('litellm_params.api_key stands in clear');
+    // Switched off, it asks for nothing.
+    expect(notices).not.toContain('set_verbose');
+    expect(notices).not.toContain('dummy');
+  });
+
+  test.each([
+    ['a key that nobody knows', `${entry('model: gpt-4o, temprature: 1')}`, /temprature is not a known key/],
+    [
+      'a setting that must not be ignored',
+      `${entry('model: gpt-4o')}\nguardrails: [{}]`,
+      /litellm\.yaml:2:1: guardrails cannot be honoured: requests would pass/,
+    ],
+    [
+      'another API',
+      entry('model: bedrock/anthropic.claude'),
+      /names the provider bedrock, whose API is not spoken here/,
+    ],
+    ['a wildcard', entry('model: openai/*'), /stands for any model/],
+    ['another mode', entry('model: gpt-4o', 'mode: image_generation'), /mode is image_generation; only chat is sold/],
+    [
+      'a variable that is not set',
+      entry('model: openai/x, api_base: os.environ/NOWHERE'),
+      /api_base names the environment variable NOWHERE/,
+    ],
+    ['an endpoint that nobody names', entry('model: azure/x'), /needs api_base: baseUrl is https:/],
+    ['no cost', entry('model: gpt-4o', 'id: a'), /litellm\.yaml:1:14: model_list\.0 needs a price/],
+    [
+      'an alias of nothing',
+      `${entry('model: gpt-4o')}\nrouter_settings: { model_group_alias: { a: b } }`,
+      /stands for b, which is no model_name/,
+    ],
+    [
+      'a fallback to nowhere',
+      `${entry('model: gpt-4o')}\nrouter_settings: { fallbacks: [{ m: [n] }] }`,
+      /fallbacks\.0\.m names n, which is no model_name/,
+    ],
+    ['no models', 'model_list: []', /model_list/],
+  ])('is refused for %s', (_, text, fault) => {
+    expect(faultOf(() => loadLiteLlm(text))).toMatch(fault);
+  });
+
+  test('can do without a key that would be refused', () => {
+    const text = `${entry('model: gpt-4o')}\nguardrails: [{}]`;
+    const config = `tokens: [{ symbol: USDC, address: "0x${'4'.repeat(40)}", decimals: 6, rate: "1" }]\npriceCurrency: USD${chain}`;
+    const own = `import: [{ file: l.yaml, ignore: [guardrails] }]\n${config}`;
+    const { notices } = parseConfig(own, 'autopay.yaml', { env: {}, readText: () => text });
+    expect(notices.join()).toContain('guardrails is ignored, as the configuration says');
+  });
+
+  test('needs dollars for its costs, or a price', () => {
+    const text = entry('model: gpt-4o');
+    expect(faultOf(() => loadLiteLlm(text, '# none'))).toMatch(/has costs in US dollars.*name the price as prices\.m/);
+    const { routes } = loadLiteLlm(text, 'prices: { m: { prompt: "7", completion: "8" } }');
+    expect(routes[0]?.prices).toMatchObject([{ prompt: 7_000_000n }]);
+  });
+
+  test('two endpoints of one provider are two regions, and each keeps its key', () => {
+    const one = (base: string, key: string) =>
+      `{ model_name: m, litellm_params: { model: azure/m, api_base: ${base}, api_key: os.environ/${key} } }`;
+    const text = `model_list: [${one('https://a.openai.azure.com', 'A')}, ${one('https://b.openai.azure.com', 'B')}]`;
+    const { routes, providers } = loadLiteLlm(text, 'prices: { m: { free: true } }');
+    expect(routes[0]?.deployments.map(({ id }) => id)).toEqual(['azure@default', 'azure@2']);
+    const base = (name: string) => `https://${name}.openai.azure.com/openai/v1`;
+    expect(providers).toEqual([
+      { name: 'azure', baseUrl: base('a'), apiKeyEnv: 'A' },
+      { name: 'azure@2', baseUrl: base('b'), apiKeyEnv: 'B' },
+    ]);
+  });
+
+  test('a key of autopay.yaml’s own provider holds', () => {
+    const text = entry('model: groq/x, api_key: os.environ/SOMETHING');
+    const { providers } = loadLiteLlm(
+      text,
+      'priceCurrency: USD\nproviders: [{ name: groq, baseUrl: "http://127.0.0.1:1/v1" }]',
+    );
+    expect(providers).toEqual([{ name: 'groq', baseUrl: 'http://127.0.0.1:1/v1' }]);
+  });
+});

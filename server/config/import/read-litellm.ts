@@ -1,0 +1,145 @@
+import { describeIssues } from '../describe-issues.ts';
+import type { ConfigPath } from '../report-issues.ts';
+import { emptyImport, type Imported, type ImportedRoute, type ImportOptions } from './imported.ts';
+import { priceOfCosts, readCost, takesDollars } from './litellm-prices.ts';
+import { readPlace, type LiteLlmPlace } from './litellm-provider.ts';
+import { addRouting, deploymentRoutingOf, routeRoutingOf } from './litellm-routing.ts';
+import { litellmSchema, type LiteLlmEntry, type LiteLlmFile } from './litellm-schema.ts';
+
+interface Context {
+  file: LiteLlmFile;
+  imported: Imported;
+  options: ImportOptions;
+}
+
+interface Entry {
+  entry: LiteLlmEntry;
+  from: ConfigPath;
+}
+
+/** Reads LiteLLM's config.yaml. */
+export function readLiteLlm(options: ImportOptions): Imported {
+  const imported = emptyImport();
+  const parsed = litellmSchema.safeParse(options.source.value);
+  if (!parsed.success) {
+    imported.issues.push(...describeIssues(litellmSchema, parsed.error.issues));
+    return imported;
+  }
+  const file = parsed.data;
+  Object.assign(imported.secrets, file.environment_variables ?? {});
+  const groups = new Map<string, Entry[]>();
+  file.model_list.forEach((entry, index) => {
+    const group = groups.get(entry.model_name) ?? [];
+    groups.set(entry.model_name, [...group, { entry, from: ['model_list', index] }]);
+  });
+  const context = { imported, options, file };
+  for (const [model, entries] of groups) readGroup(model, entries, context);
+  addAliases(file, context);
+  addRouting(file, imported);
+  return imported;
+}
+
+/** The entries of one name are the deployments of one route. */
+function readGroup(model: string, entries: readonly Entry[], context: Context): void {
+  const { file, imported, options } = context;
+  const [first] = entries;
+  if (first === undefined) return;
+  const isPriced = options.priced.has(model);
+  const inDollars = options.priceCurrency === 'USD';
+  const costs = entries.map(({ entry, from }) => readCost(entry, from, options));
+  const used = new Set<string>();
+  const read: ImportedRoute = { from: first.from, deploymentsFrom: [], route: { model, deployments: [] } };
+  entries.forEach(({ entry, from }, at) => {
+    const mode = entry.model_info?.mode ?? 'chat';
+    if (mode !== 'chat') {
+      imported.issues.push({ path: [...from, 'model_info', 'mode'], message: `is ${mode}; only chat is sold here` });
+    }
+    const place = readPlace(entry, { from, ...context });
+    if (place === undefined) return;
+    const region = chooseRegion(place, { id: entry.model_info?.id, used, imported, options });
+    const { prompt, completion } = costs[at] ?? {};
+    const cost = inDollars && prompt !== undefined && { cost: { prompt, completion } };
+    const routing = deploymentRoutingOf(entry, file);
+    read.route.deployments.push({ provider: place.provider, model: place.model, region, ...cost, ...routing });
+    read.deploymentsFrom.push(from);
+  });
+  const price = priceOfCosts(costs);
+  if (!isPriced && price && takesDollars(options, { path: first.from, model }, imported)) read.route['price'] = price;
+  if (new Set(costs.map((cost) => JSON.stringify(cost))).size > 1 && !isPriced && price) {
+    const message = `has entries with different costs; all are sold at the highest (or name the price as prices.${model})`;
+    imported.warnings.push({ path: first.from, status: 'warned', message });
+  }
+  const all = entries.map(({ entry }) => entry);
+  Object.assign(read.route, boundsOf(all), routeRoutingOf(model, { entries: all, file }));
+  if (read.route.deployments.length > 0) imported.routes.push(read);
+}
+
+/** Whichever deployment answers, the bounds have to hold. */
+function boundsOf(entries: readonly LiteLlmEntry[]): Record<string, number> {
+  const pick = (read: (entry: LiteLlmEntry) => number | undefined) =>
+    entries.map(read).filter((one) => one !== undefined);
+  const context = pick(({ model_info: info }) => info?.max_input_tokens);
+  const output = pick(({ model_info: info }) => info?.max_output_tokens ?? info?.max_tokens);
+  const limit = pick(({ litellm_params: params }) => params.max_tokens);
+  const maxOutputTokens = output.length > 0 ? Math.min(...output) : undefined;
+  return {
+    ...(context.length > 0 && { contextTokens: Math.min(...context) }),
+    ...(maxOutputTokens !== undefined && { maxOutputTokens }),
+    ...(limit.length > 0 && { defaultMaxOutputTokens: Math.min(Math.max(...limit), maxOutputTokens ?? Infinity) }),
+  };
+}
+
+/** The label of an endpoint at its provider: the entry's id, or the next that is free or means the same endpoint. */
+function chooseRegion(
+  place: LiteLlmPlace,
+  options: { id: string | undefined; used: Set<string>; imported: Imported; options: ImportOptions },
+): string {
+  const { imported, used } = options;
+  const endpoint = {
+    ...(place.baseUrl !== undefined && { baseUrl: place.baseUrl }),
+    ...(place.apiKeyEnv !== undefined && { apiKeyEnv: place.apiKeyEnv }),
+  };
+  const isOwn = options.options.providers.includes(place.provider);
+  let provider = imported.providers.find((one) => one.name === place.provider);
+  if (!provider) {
+    provider = { name: place.provider, ...endpoint };
+    // Where autopay.yaml has a provider of this name, that one holds.
+    if (!isOwn) imported.providers.push(provider);
+  }
+  const { id } = options;
+  const candidates = id !== undefined && /^[A-Za-z0-9._-]{1,64}$/.test(id) ? [id] : [];
+  for (let number = 1; ; number += 1) {
+    const region = candidates.shift() ?? (number === 1 ? 'default' : String(number));
+    const known = provider.regions?.[region] ?? (region === 'default' ? rootOf(provider) : undefined);
+    const isSame = known === undefined || JSON.stringify(known) === JSON.stringify(endpoint);
+    const deployment = `${place.provider}@${region}`;
+    if (used.has(deployment) || (!isSame && !isOwn)) continue;
+    used.add(deployment);
+    if (!isOwn && JSON.stringify(endpoint) !== JSON.stringify(rootOf(provider))) {
+      provider.regions = { ...provider.regions, [region]: endpoint };
+    }
+    return region;
+  }
+}
+
+function rootOf({ baseUrl, apiKeyEnv }: { baseUrl?: string; apiKeyEnv?: string }): object {
+  return { ...(baseUrl !== undefined && { baseUrl }), ...(apiKeyEnv !== undefined && { apiKeyEnv }) };
+}
+
+function addAliases(file: LiteLlmFile, { imported, options }: Omit<Context, 'file'>): void {
+  for (const [alias, target] of Object.entries(file.router_settings?.model_group_alias ?? {})) {
+    const path = ['router_settings', 'model_group_alias', alias];
+    const model = typeof target === 'string' ? target : target.model;
+    const meant = imported.routes.find(({ route }) => route.model === model);
+    if (!meant) imported.issues.push({ path, message: `stands for ${model}, which is no model_name` });
+    else if (!imported.routes.some(({ route }) => route.model === alias)) {
+      const { price, ...rest } = meant.route;
+      const isPriced = options.priced.has(alias);
+      imported.routes.push({
+        ...meant,
+        from: path,
+        route: { ...rest, model: alias, ...(price !== undefined && !isPriced && { price }) },
+      });
+    }
+  }
+}
