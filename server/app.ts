@@ -8,6 +8,7 @@ import { createChatHandler, type AnswerChatDeps } from './http/answer-chat.ts';
 import { createForgiveHandler, createLossesHandler, type LossesDeps } from './http/answer-losses.ts';
 import { createPaymentHandler } from './http/answer-payment.ts';
 import { createHeadHandler } from './http/answer-head.ts';
+import { createPurchasesHandler, createResumeHandler, type PurchasesDeps } from './http/answer-purchases.ts';
 import { createReceiptHandler } from './http/answer-receipt.ts';
 import type { ModelsAnswer } from './http/describe-models.ts';
 import { createKeyRouter, type KeyRouterDeps } from './http/keys/create-key-router.ts';
@@ -30,6 +31,8 @@ export interface AppDeps extends AnswerChatDeps {
   /** Runs a background job to its end. */
   runJob(name: OperatorJob): Promise<object>;
   operatorToken: string;
+  /** What the relay buys from providers that sell calls. */
+  purchases?: PurchasesDeps | undefined;
   /** Logins, keys, projects and money of payers; undefined where calls cannot be paid by key. */
   keys?: KeyRouterDeps | undefined;
 }
@@ -67,6 +70,11 @@ export function createApp(deps: AppDeps): Express {
   app.post('/v1/operator/jobs/:job', runOperatorJob(deps));
   app.get('/v1/operator/losses', createLossesHandler(deps));
   app.post('/v1/operator/losses/:paymentId/forgive', createForgiveHandler(deps));
+  if (deps.purchases) {
+    const purchases = { ...deps.purchases, operatorToken: deps.operatorToken };
+    app.get('/v1/operator/purchases', createPurchasesHandler(purchases));
+    app.post('/v1/operator/purchases/:provider/resume', createResumeHandler(purchases));
+  }
   if (deps.keys) app.use(createKeyRouter(deps.keys));
 
   app.all('/v1/chat/completions', refuseMethod('HEAD, POST'));

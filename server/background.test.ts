@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -8,6 +9,7 @@ import { createCallId } from '../protocol/receipt/call-id.ts';
 import { chargeCall, localBudget } from '../test/support/charge-calls.ts';
 import { deployStack, type ChainStack } from '../test/support/deploy-stack.ts';
 import { openTestRelay, type TestRelay } from '../test/support/open-test-relay.ts';
+import { createBlockStore } from './audit/block-store.ts';
 import { createBackground, type Background } from './background.ts';
 
 let stack: ChainStack;
@@ -50,7 +52,7 @@ function backgroundOf(rpcUrl: string): Background {
     },
     ledger: relay.ledger,
     relayKey,
-    dataDir: relay.dataDir,
+    blocks: createBlockStore(join(relay.dataDir, 'blocks')),
     log: {
       info: () => undefined,
       warn: () => undefined,
@@ -184,6 +186,7 @@ describe('the background', () => {
         funds: { kind: 'voucher', voucher },
         scopes: [],
         idempotency: null,
+        maxUnsettled: null,
         keyId: null,
         quote: 50n,
         model: 'sim-small',

@@ -1,8 +1,7 @@
-import { join } from 'node:path';
 import { privateKeyToAccount } from 'viem/accounts';
 import { toHex, type Hex } from '../protocol/bytes/hex.ts';
 import type { ModelBudgets, RelayAuthority } from './call/types.ts';
-import { createBlockStore, type BlockStore } from './audit/block-store.ts';
+import type { BlockStore } from './audit/block-store.ts';
 import { runAnchoring, type AnchoringDeps, type AnchoringResult } from './audit/run-anchoring.ts';
 import { createChainClient, type ChainClient } from './chain/create-chain-client.ts';
 import { createChannelReader, type ChannelReader } from './chain/create-channel-reader.ts';
@@ -28,7 +27,8 @@ import { createDisputeWatcher, type DisputesState, type DisputeWatcherOptions } 
 import type { BackgroundLedger, Collection } from './ledger/background-ledger.ts';
 import type { Ledger } from './ledger/ledger.ts';
 import { describeError } from './log.ts';
-import type { PaymentSubmitter, SettlementQueue } from './settlement/settlement-queue.ts';
+import type { PaymentSubmitter } from './settlement/settle-payment.ts';
+import type { SettlementQueue } from './settlement/settlement-queue.ts';
 
 /** What the background needs to know. */
 export interface BackgroundOptions {
@@ -41,8 +41,10 @@ export interface BackgroundOptions {
   relayKey: Uint8Array;
   /** The x402 facilitator outside, if there is one. */
   submitter?: PaymentSubmitter | undefined;
-  /** Blocks are kept in its `blocks` folder. */
-  dataDir: string;
+  /** Where blocks of the log are kept; of all chains, because there is one log. */
+  blocks: BlockStore;
+  /** What votes allow models to spend, where the home chain's background knows it. Without, this is the home chain. */
+  budgets?: ModelBudgets;
   log: JobLog;
   /** How often new blocks of the chain are looked at. */
   watchIntervalMs?: number;
@@ -73,6 +75,8 @@ export interface Background {
    * @throws AutoPayError `chain_unavailable`.
    */
   readBudgets(): Promise<void>;
+  /** Says which models are sold from now on: the contract itself is asked for their budgets, now and then. */
+  setModels(models: readonly string[]): void;
   /** Whether governance lets the relay do business, as last read. */
   authority: RelayAuthority;
   /** The disputes that are not decided, as last read. */
@@ -113,18 +117,18 @@ const maxCollectRetryMs = 600_000;
 
 /** Wires the background jobs together; nothing runs before `start` or `runJob`. */
 export function createBackground(options: BackgroundOptions): Background {
-  const { config, ledger, relayKey, dataDir, log } = options;
+  const { blocks, config, ledger, relayKey, log } = options;
   const { watchIntervalMs = 2_000, sweepIntervalMs = 5_000 } = options;
   const { chain, contracts } = config;
   const account = privateKeyToAccount(toHex(relayKey));
   const client = createChainClient({ rpcUrl: chain.rpcUrl, chainId: chain.id });
   const { maxHeadAgeSeconds } = chain;
   const head = createHeadReader({ client, chainId: chain.id, maxHeadAgeSeconds, log, nowMs: () => Date.now() });
-  const blocks = createBlockStore(join(dataDir, 'blocks'));
   const stopping = new AbortController();
   const queue = createTransactionQueue({
     ...{ client, ledger, account, chainId: chain.id, log, signal: stopping.signal },
     ...chain.transactions,
+    confirmedAfterBlocks: chain.reorgMarginBlocks,
   });
   const escrow = { client, ...escrowOf(config) };
   const settlement = createSettlement({
@@ -166,7 +170,7 @@ export function createBackground(options: BackgroundOptions): Background {
   });
   const watch = createJob({ name: 'watch', intervalMs: watchIntervalMs, work: () => watcher.poll(), log });
   const views = createContractViews({
-    ...{ config, ledger, client, head, log, watchIntervalMs, queue, relay: account.address },
+    ...{ config, ledger, client, head, log, watchIntervalMs, queue, relay: account.address, budgets: options.budgets },
     anchor: () => anchor.run(),
   });
   const sweep = createSweepJob({ ledger, log, intervalMs: sweepIntervalMs });
@@ -200,38 +204,25 @@ function escrowOf({ chain, contracts }: Pick<RelayConfig, 'chain' | 'contracts'>
   };
 }
 
-type ContractViews = Pick<Background, 'authority' | 'bond' | 'budgets' | 'disputes' | 'readBudgets'>;
+type ContractViews = Pick<Background, 'authority' | 'bond' | 'budgets' | 'disputes' | 'readBudgets' | 'setModels'>;
 
 /** The jobs that follow what votes and disputes change: budgets at every new block, the rest each minute or as configured. */
 function createContractViews(
-  options: Pick<BackgroundOptions, 'config' | 'ledger' | 'log'> &
-    Pick<DisputeWatcherOptions, 'anchor' | 'queue'> & {
+  options: Pick<BackgroundOptions, 'config' | 'ledger' | 'log'> & { budgets: ModelBudgets | undefined } & Pick<
+      DisputeWatcherOptions,
+      'anchor' | 'queue'
+    > & {
       client: ChainClient;
       head: HeadReader;
       relay: Hex;
       watchIntervalMs: number;
     },
 ): { known: ContractViews; jobs: readonly Job<void>[] } {
-  const { config, ledger, log, client, head, relay, queue, anchor, watchIntervalMs } = options;
-  const { chain, contracts, tokens, routes } = config;
-  const maxStalenessMs = config.budgets.maxStalenessSeconds * 1_000;
-  const budgets = createBudgetWatcher({
-    ...{ client, head, ledger, log, maxStalenessMs, clock: { nowMs: () => Date.now() } },
-    modelBudgets: contracts.modelBudgets,
-    models: routes.filter((route) => route.prices !== null).map((route) => route.model),
-    tokens: tokens.map((token) => token.address),
-    deployedAtBlock: chain.deployedAtBlock,
-    reorgMarginBlocks: chain.reorgMarginBlocks,
-    maxBlocksPerQuery: chain.maxBlocksPerQuery,
-  });
-  const watchBudgets = createJob({
-    name: 'watch budgets',
-    intervalMs: watchIntervalMs,
-    // Several tries fit into the time after which nothing is sold, however slow the retries have become.
-    maxRetryMs: Math.min(watchIntervalMs * 8, maxStalenessMs / 4),
-    work: () => budgets.poll(),
-    log,
-  });
+  const { config, ledger, log, client, relay, queue, anchor } = options;
+  const { contracts, tokens } = config;
+  const home = options.budgets
+    ? { budgets: options.budgets, jobs: [], setModels: () => undefined }
+    : createBudgetJobs(options);
   const { auditLog, billingDisputes } = contracts;
   const bond = createBondWatcher({ client, autoPayLLM: contracts.autoPayLLM, tokens, log });
   const disputes = createDisputeWatcher({ client, ledger, queue, auditLog, billingDisputes, anchor, log });
@@ -244,16 +235,50 @@ function createContractViews(
   ];
   return {
     known: {
-      ...{ authority, budgets, bond: () => bond.state(), disputes: () => disputes.state() },
-      readBudgets: () => watchBudgets.run(),
+      ...{ authority, bond: () => bond.state(), disputes: () => disputes.state() },
+      budgets: home.budgets,
+      setModels: home.setModels,
+      readBudgets: async () => void (await Promise.all(home.jobs.map((job) => job.run()))),
     },
     jobs: [
-      watchBudgets,
+      ...home.jobs,
       ...slower.map(({ name, watcher, intervalMs }) =>
         createJob({ name, intervalMs, maxRetryMs: intervalMs, work: () => watcher.poll(), log }),
       ),
     ],
   };
+}
+
+/** What the votes of the home chain allow models to spend. */
+function createBudgetJobs(
+  options: Pick<BackgroundOptions, 'config' | 'ledger' | 'log'> & {
+    client: ChainClient;
+    head: HeadReader;
+    watchIntervalMs: number;
+  },
+): Pick<Background, 'budgets' | 'setModels'> & { jobs: readonly Job<void>[] } {
+  const { config, ledger, log, client, head, watchIntervalMs } = options;
+  const { chain, contracts, tokens, routes } = config;
+  const maxStalenessMs = config.budgets.maxStalenessSeconds * 1_000;
+  const models = routes.filter((route) => route.prices !== null).map((route) => route.model);
+  const budgets = createBudgetWatcher({
+    ...{ client, head, ledger, log, maxStalenessMs, clock: { nowMs: () => Date.now() } },
+    modelBudgets: contracts.modelBudgets,
+    models,
+    tokens: tokens.map((token) => token.address),
+    deployedAtBlock: chain.deployedAtBlock,
+    reorgMarginBlocks: chain.reorgMarginBlocks,
+    maxBlocksPerQuery: chain.maxBlocksPerQuery,
+  });
+  const job = createJob({
+    name: 'watch budgets',
+    intervalMs: watchIntervalMs,
+    // Several tries fit into the time after which nothing is sold, however slow the retries have become.
+    maxRetryMs: Math.min(watchIntervalMs * 8, maxStalenessMs / 4),
+    work: () => budgets.poll(),
+    log,
+  });
+  return { budgets, jobs: [job], setModels: (next) => void models.splice(0, models.length, ...next) };
 }
 
 /** A payer wants its deposit back: what it owes is collected at once, in the background. */

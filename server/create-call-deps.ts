@@ -1,5 +1,6 @@
 import { AutoPayError } from '../protocol/errors/auto-pay-error.ts';
 import { RunningCalls } from './call/running-calls.ts';
+import type { Transport } from './call/transport.ts';
 import type { CallDeps, CallSummary, Clock, ModelBudgets, RelayAuthority } from './call/types.ts';
 import type { RelayConfig } from './config/relay-config.ts';
 import type { ChannelLedger } from './ledger/channel-ledger.ts';
@@ -8,15 +9,17 @@ import { describeError, type Log } from './log.ts';
 import type { PriceList } from './metering/price-list.ts';
 import { createAddressLimits } from './payments/free/address-limits.ts';
 import { createTransport, type Provider } from './providers/openai-compatible.ts';
+import { createRouteChooser } from './routing/choose-routes.ts';
+import { compileRule } from './routing/compile-rules.ts';
 import { createRouter } from './routing/create-router.ts';
+import { DeploymentHealth } from './routing/deployment-health.ts';
+import { watchProviders } from './routing/watch-providers.ts';
 
 /** What the life of a call works with, and what has to be closed after the last one. */
 export interface CallSetup {
   deps: CallDeps;
   closeTransport(): Promise<void>;
 }
-
-const maxConnectTimeoutMs = 10_000;
 
 /**
  * Wires routes and providers of a configuration.
@@ -33,35 +36,81 @@ export function createCallDeps(options: {
   clock: Clock;
   log: Log;
   env: Readonly<Record<string, string | undefined>>;
+  /** Makes the transport one that pays providers which sell calls. */
+  wrapTransport?: ((transport: Transport) => Transport) | undefined;
+  /** Of the home chain, where this is another: providers, what addresses may use, and what is under way are the same. */
+  home?: CallDeps;
+  /** Of this chain, until its configuration was read again: what calls know of each other stays known. */
+  before?: CallDeps | undefined;
 }): CallSetup {
-  const { config, ledger, budgets, authority, prices, clock, log, env } = options;
+  const { config, ledger, budgets, authority, prices, clock, log } = options;
   const { limits, routes } = config;
-  const transport = createTransport({
-    providers: config.providers.map((provider) => readProvider(provider, env)),
-    connectTimeoutMs: Math.min(limits.headersTimeoutMs, maxConnectTimeoutMs),
-    headersTimeoutMs: limits.headersTimeoutMs,
-    idleTimeoutMs: limits.idleTimeoutMs,
-    maxConnections: limits.maxConcurrentCalls,
-  });
+  const shared = options.home ? { ...options.home, close: () => Promise.resolve() } : createShared(options);
+  const { router, freeLimit, running } = shared;
+  const byModel = new Map(routes.map((route) => [route.model, route]));
   return {
     deps: {
       ledger,
-      routes: new Map(routes.map((route) => [route.model, route])),
+      routes: byModel,
+      chooseRoutes: createRouteChooser({ routes: byModel, rules: config.routing.rules.map(compileRule) }),
       budgets,
       authority,
-      router: createRouter({ transport, clock }),
+      router,
       clock,
       limits,
       prices,
-      freeLimit: createAddressLimits(config.free, () => clock.nowMs()),
-      slices: slicesOf(config, ledger),
-      running: new RunningCalls(),
+      maxUnsettled: createUnsettledBound(config.payment, prices),
+      freeLimit,
+      slices: options.before?.slices ?? slicesOf(config, ledger),
+      running,
       onFinish: (summary) => logCall(log, summary),
       onUnfinished: ({ callId, error }) => {
         log.warn({ callId, error: describeError(error) }, 'a payment could not be finished after its answer');
       },
     },
-    closeTransport: () => transport.close(),
+    closeTransport: () => shared.close(),
+  };
+}
+
+/** What calls have in common whatever chain they are paid on. */
+function createShared({
+  before,
+  config,
+  clock,
+  env,
+  wrapTransport = (plain) => plain,
+}: Pick<Parameters<typeof createCallDeps>[0], 'before' | 'config' | 'clock' | 'env' | 'wrapTransport'>) {
+  const { limits, routes, routing } = config;
+  const { backoff, cooldown, healthChecks, warmUp } = routing;
+  const transport = createTransport({
+    providers: config.providers.map((provider) => readProvider(provider, { ...env, ...config.secrets })),
+    connectTimeoutMs: Math.min(limits.headersTimeoutMs, limits.connectTimeoutMs),
+    headersTimeoutMs: limits.headersTimeoutMs,
+    idleTimeoutMs: limits.idleTimeoutMs,
+    maxConnections: limits.maxConcurrentCalls,
+  });
+  const health = new DeploymentHealth(
+    {
+      allowedFails: cooldown.allowedFails,
+      restMs: cooldown.seconds * 1_000,
+      mostRestMs: cooldown.mostSeconds * 1_000,
+      refusedKeyMs: cooldown.refusedKeySeconds * 1_000,
+    },
+    clock,
+  );
+  const stopWatching = watchProviders({
+    ...{ health, warmUp, probe: (deployment) => transport.probe(deployment) },
+    deployments: routes.flatMap(({ deployments }) => deployments),
+    intervalMs: healthChecks.probe === 'models' ? healthChecks.intervalSeconds * 1_000 : null,
+  });
+  return {
+    router: createRouter({ transport: wrapTransport(transport), clock, health, backoff }),
+    freeLimit: before?.freeLimit ?? createAddressLimits(config.free, () => clock.nowMs()),
+    running: before?.running ?? new RunningCalls(),
+    close() {
+      stopWatching();
+      return transport.close();
+    },
   };
 }
 
@@ -85,6 +134,18 @@ function readProvider(
   if (apiKey) return { name, baseUrl, apiKey };
   const message = `The provider "${name}" needs its key in the environment variable ${apiKeyEnv}. Set it, or remove apiKeyEnv.`;
   throw new AutoPayError('invalid_configuration', message);
+}
+
+/** A percentage of what a channel is suggested to begin with, whatever the token's price is. */
+function createUnsettledBound(
+  { maxUnsettledPercent }: RelayConfig['payment'],
+  prices: Pick<PriceList, 'tokens' | 'depositIn'>,
+): CallDeps['maxUnsettled'] {
+  return (address, atMs) => {
+    const token = prices.tokens.find((known) => known.address === address);
+    const deposit = token && prices.depositIn(token, atMs);
+    return ((deposit ?? 0n) * BigInt(maxUnsettledPercent)) / 100n;
+  };
 }
 
 /** The books hold every call; the log has those that went wrong, and all of them at level debug. */

@@ -5,8 +5,15 @@ import type { JobLog } from './chain/job-log.ts';
 import { createOracleWatcher } from './chain/watch-oracle-prices.ts';
 import { createPriceTableWatcher } from './chain/watch-price-table.ts';
 import type { RelayConfig } from './config/relay-config.ts';
-import { createPriceList, type PriceList } from './metering/price-list.ts';
+import { createPriceList, type PriceList, type PriceSources } from './metering/price-list.ts';
+import type { PriceRow } from '../protocol/pricing/price-row.ts';
 import { rootOfPrices } from '../protocol/pricing/price-tree.ts';
+
+/** A price table that is watched. */
+export interface PriceTable {
+  list: PriceList;
+  stop(): Promise<void>;
+}
 
 /** The relay's price list, and the watch over what the chain says of it. */
 export interface Prices {
@@ -18,48 +25,76 @@ export interface Prices {
   prepare(): Promise<void>;
   /** Begins to watch. */
   start(): void;
+  /**
+   * Opens and watches the table of other rows in the same tokens, once it holds. Several tables may hold at a time: votes end each by
+   * itself.
+   * @throws AutoPayError as `prepare`
+   */
+  openTable(rows: readonly PriceRow[]): Promise<PriceTable>;
   stop(): Promise<void>;
 }
 
 const oracleIntervalMs = 15_000;
 const tableIntervalMs = 60_000;
 
-/** Wires the prices of a configuration. */
-export function createPrices(options: {
+/** What prices are watched with. */
+export interface PricesOptions {
   config: Pick<RelayConfig, 'contracts' | 'routes' | 'tokens'>;
   client: Pick<ChainClient, 'readContract'>;
   head: HeadReader;
   log: JobLog;
   /** Unix milliseconds. */
   nowMs: () => number;
-}): Prices {
-  const { config, client, head, log, nowMs } = options;
+}
+
+/** Wires the prices of a configuration. */
+export function createPrices(options: PricesOptions): Prices {
+  const { config, client, head, log } = options;
   const { contracts, routes, tokens } = config;
-  const rows = routes.flatMap((route) => route.prices ?? []);
-  const root = rows.length === 0 ? null : rootOfPrices(rows);
-  const table = createPriceTableWatcher({ client, head, priceBook: contracts.priceBook, root, log, nowMs });
   const ofOracle = tokens.filter((token) => token.oracle);
   const oracle = createOracleWatcher({ client, head, priceOracle: contracts.priceOracle, tokens: ofOracle, log });
-  const watchTable = createJob({
-    ...{ name: 'watch price table', intervalMs: tableIntervalMs, maxRetryMs: tableIntervalMs },
-    work: () => table.poll(),
-    log,
-  });
   const watchOracle = createJob({
     ...{ name: 'watch oracle', intervalMs: oracleIntervalMs, maxRetryMs: oracleIntervalMs },
     work: () => oracle.poll(),
     log,
   });
-  const jobs = [watchTable, ...(ofOracle.length > 0 ? [watchOracle] : [])];
+  const first = createTable(options, { rows: rowsOf(routes), oracle });
+  const jobs = [first.watch, ...(ofOracle.length > 0 ? [watchOracle] : [])];
   return {
-    list: createPriceList({ tokens, rows, sources: { ...oracle, ...table } }),
+    list: first.list,
     async prepare() {
-      await table.requireInForce();
+      await first.requireInForce();
       await oracle.poll();
     },
     start: () => jobs.forEach((job) => job.start()),
+    async openTable(rows) {
+      const table = createTable(options, { rows, oracle });
+      await table.requireInForce();
+      table.watch.start();
+      return { list: table.list, stop: () => table.watch.stop() };
+    },
     async stop() {
       await Promise.all(jobs.map((job) => job.stop()));
     },
   };
+}
+
+/** The rows of a configuration's price table. */
+export function rowsOf(routes: RelayConfig['routes']): PriceRow[] {
+  return routes.flatMap((route) => route.prices ?? []);
+}
+
+function createTable(
+  { config, client, head, log, nowMs }: PricesOptions,
+  { rows, oracle }: { rows: readonly PriceRow[]; oracle: Pick<PriceSources, 'oraclePrice'> },
+) {
+  const root = rows.length === 0 ? null : rootOfPrices(rows);
+  const table = createPriceTableWatcher({ client, head, priceBook: config.contracts.priceBook, root, log, nowMs });
+  const watch = createJob({
+    ...{ name: 'watch price table', intervalMs: tableIntervalMs, maxRetryMs: tableIntervalMs },
+    work: () => table.poll(),
+    log,
+  });
+  const list = createPriceList({ tokens: config.tokens, rows, sources: { ...oracle, ...table } });
+  return { list, watch, requireInForce: () => table.requireInForce() };
 }

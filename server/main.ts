@@ -3,22 +3,25 @@ import { AutoPayError } from '../protocol/errors/auto-pay-error.ts';
 import { describeError } from './log.ts';
 import { runRelayProcess } from './run-relay-process.ts';
 
-const help = `Usage: node server/main.ts --data-dir DIR [--port N]
+const help = `Usage: node server/main.ts --data-dir DIR [--config FILE] [--port N]
 
 Runs the relay on a data folder: autopay.yaml, keys/relay.key. When it is ready it prints one JSON line,
 {"listening":"http://127.0.0.1:PORT","relay":"0x…"}; its log goes to stderr as JSON lines.
-SIGTERM or SIGINT lets the calls under way finish and stops it; a second one stops it at once.
+SIGTERM or SIGINT lets the calls under way finish and stops it; a second one stops it at once. SIGHUP has the configuration
+read again, as a change of its files does.
 
   --data-dir DIR   the data folder
+  --config FILE    a file of LiteLLM or of the blueprint, taken in by autopay.yaml; or another autopay.yaml
   --port N         instead of listen.port; 0 picks a free one
   --help           this text
 
 Environment: AUTOPAY_LOG_LEVEL (default info), AUTOPAY_MASTER_KEY (of LiteLLM's API of keys; default keys/master.key), and
-the variables that providers name as apiKeyEnv.
+the variables that providers name as apiKeyEnv or walletKeyEnv.
 `;
 
 interface Arguments {
   dataDir: string;
+  configFile?: string;
   port?: number;
 }
 
@@ -26,14 +29,18 @@ interface Arguments {
 function readArguments(argv: readonly string[]): Arguments | undefined {
   const { values } = parseArgs({
     args: [...argv],
-    options: { 'data-dir': { type: 'string' }, port: { type: 'string' }, help: { type: 'boolean' } },
+    options: {
+      ...{ 'data-dir': { type: 'string' }, config: { type: 'string' }, port: { type: 'string' } },
+      help: { type: 'boolean' },
+    },
   });
   if (values.help) return undefined;
-  const { 'data-dir': dataDir, port } = values;
+  const { 'data-dir': dataDir, config: configFile, port } = values;
   if (dataDir === undefined) throw new TypeError('--data-dir is missing.');
-  if (port === undefined) return { dataDir };
+  const given = { dataDir, ...(configFile !== undefined && { configFile }) };
+  if (port === undefined) return given;
   if (!/^[0-9]{1,5}$/.test(port) || Number(port) > 65_535) throw new TypeError('--port has to be 0 to 65535.');
-  return { dataDir, port: Number(port) };
+  return { ...given, port: Number(port) };
 }
 
 function fail(message: string, exitCode: number): never {

@@ -5,14 +5,15 @@ import { startRelay } from './start-relay.ts';
  * Makes this process a relay: the one entry of `node server/main.ts` and `autopay relay`. When it is ready it prints one JSON
  * line on stdout, `{"listening":"http://127.0.0.1:PORT","relay":"0x…"}`, for which programs wait; its log goes to stderr.
  * SIGTERM or SIGINT lets the calls under way finish, and ends the process with exit code 0; a second one ends it at once with 1,
- * as does the death of a vital part.
+ * as does the death of a vital part. SIGHUP, or a change of its files, has the configuration read again.
  *
  * Resolves when the relay listens; from then on the process is its own.
  *
+ * @param options.configFile a foreign file that the data folder's autopay.yaml is to take in, or another autopay.yaml
  * @param options.port instead of listen.port; 0 picks a free one
  * @throws AutoPayError as `startRelay`; nothing runs then
  */
-export async function runRelayProcess(options: { dataDir: string; port?: number }): Promise<void> {
+export async function runRelayProcess(options: { dataDir: string; configFile?: string; port?: number }): Promise<void> {
   const log = createLog(process.env['AUTOPAY_LOG_LEVEL'] ?? 'info');
   const relay = await startRelay({ ...options, log, onFatal: () => process.exit(1) });
   let stopping = false;
@@ -29,5 +30,6 @@ export async function runRelayProcess(options: { dataDir: string; port?: number 
   };
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
+  process.on('SIGHUP', () => void relay.reload());
   process.stdout.write(`${JSON.stringify({ listening: relay.url, relay: relay.address })}\n`);
 }

@@ -77,6 +77,11 @@ routes:
     deployments: [{ provider: simulated, model: "sim-small?fault=status:500", region: local }]
     price: { prompt: "0.15", completion: "0.60" }
   - { model: sim-free, free: true, deployments: [{ provider: simulated, model: sim-free }] }
+  - model: sim-backed
+    fallbacks: [sim-small]
+    deployments: [{ provider: simulated, model: "sim-backed?fault=status:503", region: local }]
+    price: { prompt: "0.01", completion: "0.01" }
+  - { model: sim-auto, auto: { among: [sim-small] } }
 `;
 }
 
@@ -92,6 +97,7 @@ providers:
 collection: { intervalSeconds: 600 }
 audit: { intervalSeconds: 3600 }
 limits: { maxBodyBytes: 65536 }
+routing: { rules: [{ name: legal_docs, when: { keywords: [contract] }, targets: [sim-free] }] }
 `;
 }
 
@@ -203,6 +209,32 @@ describe('a relay that is running', () => {
     expect(response.headers.get('x-autopay-receipt')).toBeNull();
     const next = await pay();
     expect(readReceipt(next.headers.get('x-autopay-receipt'))).toMatchObject({ sequence: 3 });
+  });
+
+  it('sends a call where a rule says, and says which rule it was', async () => {
+    const messages = [{ role: 'user', content: 'Please check this contract.' }];
+    const ruled = await payer.post(chatBody({ model: 'sim-auto', messages }));
+    expect(ruled.status).toBe(200);
+    expect(ruled.headers.get('x-autopay-rule')).toBe('legal_docs');
+    expect(ruled.headers.get('x-autopay-route')).toBe('sim-free');
+    // Without it the name stands for a model that costs.
+    expect((await payer.post(chatBody({ model: 'sim-auto' }))).status).toBe(402);
+  });
+
+  it('falls back to another model, which is charged at its own price and told in the list of models', async () => {
+    const { channelId: own } = await stack.openChannel({ deposit });
+    const body = chatBody({ model: 'sim-backed' });
+    const answer = await payer.pay({ channelId: own, cumulativeAmount: 2_000n, body });
+    expect(answer.status).toBe(200);
+    expect(answer.headers.get('x-autopay-route')).toBe('sim-small');
+    const { entry } = decodeSignedReceipt(answer.headers.get('x-autopay-receipt') ?? '');
+    const { amount, modelAsked, usage } = decodeReceipt(entry);
+    expect(modelAsked).toBe('sim-small');
+    expect(amount).toBe((15n * BigInt(usage.prompt) + 60n * BigInt(usage.completion) + 99n) / 100n);
+    const models = (await (await fetch(`${relay.url}/v1/models`)).json()) as { data: { id: string }[] };
+    const listed = new Map(models.data.map((model) => [model.id, model]));
+    expect(listed.get('sim-backed')).toMatchObject({ answered_by: ['sim-small'] });
+    expect(listed.get('sim-auto')).toMatchObject({ answered_by: ['sim-free', 'sim-small'], free: false, pricing: [] });
   });
 
   it('admits an "open" credential: the channel is known from then on, a voucher of nothing does not pay', async () => {
@@ -481,8 +513,10 @@ describe('the relay process', () => {
     const ready = JSON.parse(line.toString()) as { listening: string; relay: string };
     expect(ready.relay).toBe(stack.relay);
     expect((await fetch(`${ready.listening}/healthz`)).status).toBe(200);
+    child.kill('SIGHUP');
+    await vi.waitFor(() => expect(logged).toContain('the configuration was read again'), 10_000);
     child.kill(signal);
-    expect(await exited).toEqual([0, null]);
+    expect(await exited, logged).toEqual([0, null]);
     const lines = logged
       .trim()
       .split('\n')

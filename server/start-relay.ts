@@ -3,29 +3,28 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Hex } from '../protocol/bytes/hex.ts';
 import { addressOfPrivateKey } from '../protocol/bytes/secp256k1.ts';
 import { AutoPayError } from '../protocol/errors/auto-pay-error.ts';
-import { createApp } from './app.ts';
-import { createBackground, type Background } from './background.ts';
-import { handleCall } from './call/handle-call.ts';
-import { readQuotes } from './call/quote-tokens.ts';
-import { createChainClient } from './chain/create-chain-client.ts';
-import { checkDeployment } from './check-deployment.ts';
+import { createBlockStore } from './audit/block-store.ts';
+import { keepPriceTable } from './audit/keep-price-table.ts';
+import { findConfig } from './config/find-config.ts';
 import { loadConfig } from './config/load-config.ts';
-import { readKeys } from './config/read-keys.ts';
+import { readKeys, type RelayKeys } from './config/read-keys.ts';
 import type { RelayConfig } from './config/relay-config.ts';
-import { createCallDeps } from './create-call-deps.ts';
-import { createPayments } from './create-payments.ts';
-import { createPrices } from './create-prices.ts';
+import { createOffers } from './create-offers.ts';
+import { rowsOf } from './create-prices.ts';
+import { createPurchasing } from './create-purchasing.ts';
 import { createCallGate, type CallGate } from './http/call-gate.ts';
-import { describeModels } from './http/describe-models.ts';
 import { listen, type Listening } from './http/listen.ts';
-import { openLedger } from './ledger/open-ledger.ts';
+import { openLedger, type RelayLedger } from './ledger/open-ledger.ts';
 import { createLog, describeError, type Log } from './log.ts';
-import { prepareX402 } from './payments/x402/prepare-x402.ts';
+import type { RelayChain } from './open-chain.ts';
+import { openChains } from './open-chains.ts';
 
 /** How a relay is started. */
 export interface StartRelayOptions {
   /** Data folder with autopay.yaml and keys/. */
   dataDir: string;
+  /** A file of LiteLLM or of the blueprint that autopay.yaml is to take in, or another autopay.yaml. */
+  configFile?: string | undefined;
   /** Instead of listen.port; 0 picks a free one. */
   port?: number;
   /** Where provider keys and AUTOPAY_* settings are. Default: the environment. */
@@ -40,6 +39,8 @@ export interface Relay {
   url: string;
   /** The relay's account, which signs its receipts. */
   address: Hex;
+  /** Reads the configuration again, as a change of its files does. What is refused is logged, and changes nothing. */
+  reload(): Promise<void>;
   /**
    * Admits no more calls, lets those under way finish (for 25 s at most), and closes the books. What
    * cannot finish is released, uncharged.
@@ -67,12 +68,13 @@ export async function startRelay(options: StartRelayOptions): Promise<Relay> {
   const log = options.log ?? createLog(env['AUTOPAY_LOG_LEVEL'] ?? 'info');
   const clock = { nowMs: () => Date.now() };
   const dataDir = resolve(options.dataDir);
-  const config = await loadConfig(join(dataDir, 'autopay.yaml'));
+  const source = await findConfig(dataDir, options.configFile);
+  const load = () => loadConfig(source.file, { env, imports: source.imports });
+  const config = await load();
+  for (const notice of config.notices) log.warn({}, notice);
   const keys = await readKeys(dataDir, env);
-  const { chain, contracts, limits, listen: address } = config;
+  const { limits, listen: address } = config;
   const relay = addressOfPrivateKey(keys.relayKey);
-  const client = createChainClient({ rpcUrl: chain.rpcUrl, chainId: chain.id });
-  await checkDeployment({ client, config, relay });
 
   // Closed in reverse, at the end or as soon as a later part fails to start.
   const closers: (() => Promise<void>)[] = [];
@@ -81,87 +83,89 @@ export async function startRelay(options: StartRelayOptions): Promise<Relay> {
     onFatal(error);
   };
   try {
-    const ledger = await openLedger({
-      dataDir,
-      chainId: chain.id,
-      receiptScope: { chainId: chain.id, verifyingContract: contracts.autoPayLLM },
-      receiptKey: keys.relayKey,
-      commitDelayMs: readCommitDelay(env),
-      onFatal: fatal,
-    });
+    const ledger = await openBooks({ config, dataDir, keys, commitDelayMs: readCommitDelay(env), onFatal: fatal });
     closers.push(() => ledger.close());
-    const x402 = await prepareX402({ config, client });
-    const background = createBackground({ ...x402, config, ledger, relayKey: keys.relayKey, dataDir, log });
-    closers.push(() => background.stop());
-    await background.readBudgets();
-    const prices = createPrices({ config, client, head: background.head, log, ...clock });
-    closers.push(() => prices.stop());
-    await prices.prepare();
-    const { challengeKey, masterKey, operatorToken } = keys;
-    const reader = background.channelReader;
-    const books = { config, ledger, prices: prices.list };
-    const { authority, budgets, settlement } = background;
-    const payments = createPayments({
-      ...{ ...books, x402, settlement, challengeKey, masterKey, client, reader },
-      ...{ log, ...clock, onFatal: fatal, transactions: background.transactions },
-      collections: { collect: () => background.runJob('collect'), settle: (open) => background.settleCollection(open) },
-    });
-    closers.push(() => payments.close());
-    const calls = createCallDeps({ ...books, authority, budgets, clock, log, env });
-    closers.push(() => calls.closeTransport());
-
-    const { deps } = calls;
+    const blocks = createBlockStore(join(dataDir, 'blocks'));
+    const opened = await openChains({ blocks, clock, config, keys, ledger, log, onFatal: fatal, relay });
+    closers.push(() => opened.close());
+    const { chains } = opened;
+    const purchasing = createPurchasing({ config, chains, ledger, relayKey: keys.relayKey, env, clock, log });
+    closers.push(() => purchasing.stop());
     const gate = createCallGate(limits.maxConcurrentCalls);
-    const app = createApp({
+    const { operatorToken } = keys;
+    const { trustedProxies } = address;
+    const app = {
+      ...{ blocks, operatorToken, maxBodyBytes: limits.maxBodyBytes, trustedProxies, relay, ...clock },
+      ...{ purchasing: () => purchasing.state(), purchases: { ...purchasing, ledger } },
+    };
+    const keepPrices = (sold: RelayConfig) => keepAllPrices(join(dataDir, 'prices'), sold);
+    await keepPrices(config);
+    const offers = createOffers({
+      app,
+      chains,
+      config,
+      env,
       gate,
-      payments: payments.methods,
-      handleCall: (request, sink) => handleCall(deps, request, sink),
-      quotesOf: (body) => readQuotes(deps, body),
-      ...{ maxBodyBytes: limits.maxBodyBytes, trustedProxies: address.trustedProxies },
-      keys: payments.keys,
+      keepPrices,
+      load,
       log,
-      models: describeModels({ routes: deps.routes, prices: prices.list, ...clock }),
-      health: () => ({ relay, ...describeTerms(config), ...describeState(background) }),
-      ledger,
-      blocks: background.blocks,
-      runJob: (name) => background.runJob(name),
-      operatorToken,
+      wrapTransport: (transport) => purchasing.wrap(transport),
     });
+    closers.push(() => offers.close());
     const maxConnections = idleConnections + 4 * limits.maxConcurrentCalls;
-    const listening = await listen(app, { ...address, port: options.port ?? address.port, maxConnections });
-    background.start();
-    prices.start();
-    log.info({ url: listening.url, relay, chainId: chain.id }, 'the relay listens');
+    const listening = await listen(offers.listener, { ...address, port: options.port ?? address.port, maxConnections });
+    const work = ({ background, prices }: RelayChain) => {
+      background.start();
+      prices.start();
+    };
+    chains.forEach(work);
+    opened.openOthers(async (chain) => {
+      await offers.add(chain);
+      purchasing.addChain(chain);
+      work(chain);
+    });
+    purchasing.start();
+    log.info({ url: listening.url, relay, chainIds: chains.map(({ chainId }) => chainId) }, 'the relay listens');
 
     const finishTimeoutMs = Math.min(shutdownTimeoutMs, limits.drainTimeoutMs);
-    const cutUpstreams = () => calls.closeTransport();
+    const cutUpstreams = () => offers.close();
     const stop = async () => {
       await stopCalls({ gate, listening, finishTimeoutMs, cutUpstreams, log });
       await closeAll(closers);
       log.info({}, 'the relay has stopped');
     };
-    return { url: listening.url, address: relay, close: once(stop) };
+    return { url: listening.url, address: relay, reload: () => offers.reload(), close: once(stop) };
   } catch (error) {
     await closeAll(closers);
     throw error;
   }
 }
 
+/** The books of all chains, in one file. */
+function openBooks(options: {
+  config: RelayConfig;
+  dataDir: string;
+  keys: RelayKeys;
+  commitDelayMs: number;
+  onFatal: (error: unknown) => void;
+}): Promise<RelayLedger> {
+  const { config, keys, ...rest } = options;
+  const [receiptScope, ...otherScopes] = config.chains.map(({ chain, contracts }) => ({
+    ...{ chainId: chain.id, verifyingContract: contracts.autoPayLLM },
+  }));
+  if (!receiptScope) throw new RangeError('a configuration has a chain');
+  return openLedger({ ...rest, chainId: receiptScope.chainId, receiptScope, otherScopes, receiptKey: keys.relayKey });
+}
+
+/** The price table of each chain. */
+async function keepAllPrices(folder: string, { chains }: RelayConfig): Promise<void> {
+  for (const { routes } of chains) await keepPriceTable(folder, rowsOf(routes));
+}
+
 /** Runs it at the first call; all calls share its end. */
 function once(work: () => Promise<void>): () => Promise<void> {
   let running: Promise<void> | undefined;
   return () => (running ??= work());
-}
-
-/** What a client has to know before it pays. */
-function describeTerms({ chain, contracts, tokens }: RelayConfig): Record<string, unknown> {
-  const taken = tokens.map(({ symbol, address, decimals }) => ({ symbol, address, decimals }));
-  return { chainId: chain.id, contracts, tokens: taken };
-}
-
-/** What an operator watches. */
-function describeState(background: Background): Record<string, unknown> {
-  return { bond: background.bond(), disputes: background.disputes(), payments: background.settlement.state() };
 }
 
 /** Ends the calls: first by themselves, then without their clients, then without their upstreams. */

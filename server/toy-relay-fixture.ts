@@ -4,12 +4,13 @@ import { handleCall } from './call/handle-call.ts';
 import { readQuotes } from './call/quote-tokens.ts';
 import { RunningCalls } from './call/running-calls.ts';
 import type { Transport, UpstreamRequest, UpstreamResponse } from './call/transport.ts';
-import type { CallDeps } from './call/types.ts';
+import type { CallDeps, Route } from './call/types.ts';
 import { createCallGate } from './http/call-gate.ts';
 import { listen } from './http/listen.ts';
 import { testKey, testScope } from './ledger/ledger-fixtures.ts';
 import { openLedger } from './ledger/open-ledger.ts';
 import { createLog } from './log.ts';
+import { createRouteChooser } from './routing/choose-routes.ts';
 import { createRouter } from './routing/create-router.ts';
 import { createFreeMethod } from './payments/free/free-method.ts';
 import { createToyMethod, type ToyBank } from './payments/toy-fixture.ts';
@@ -40,14 +41,19 @@ export async function startToyRelay(options: {
   /** Where the books are; the same folder again is the same relay, started anew. */
   dataDir: string;
   bank: ToyBank;
-  upstream: ToyUpstream;
+  upstream: Transport;
+  /** What it sells; by default the fixture's model, and `free`. */
+  routes?: readonly Route[];
   limits?: Partial<CallDeps['limits']>;
+  /** What votes allow; by default everything. */
+  budgets?: CallDeps['budgets'];
 }) {
   const { bank, upstream } = options;
   const books = { dataDir: options.dataDir, chainId: testScope.chainId, receiptScope: testScope, receiptKey: testKey };
   const ledger = await openLedger(books);
   const unfinished: string[] = [];
-  const routes = [makeRoute({ prices }), makeRoute({ model: 'free', prices: null })];
+  const listed = options.routes ?? [makeRoute({ prices }), makeRoute({ model: 'free', prices: null })];
+  const routes = new Map(listed.map((route) => [route.model, route]));
   const log = createLog('silent');
 
   /** One process of the relay; several share the books. */
@@ -55,8 +61,10 @@ export async function startToyRelay(options: {
     const deps: CallDeps = makeCallDeps({
       ledger,
       router: createRouter({ transport: upstream, clock: { nowMs: () => Date.now() } }),
-      routes: new Map(routes.map((route) => [route.model, route])),
+      routes,
+      chooseRoutes: createRouteChooser({ routes, rules: [] }),
       limits: { ...limits, ...options.limits },
+      ...(options.budgets && { budgets: options.budgets }),
       running: new RunningCalls(),
       onUnfinished: ({ callId }) => unfinished.push(callId),
     });
@@ -64,7 +72,7 @@ export async function startToyRelay(options: {
       gate: createCallGate(1_000),
       payments: [createToyMethod({ token, bank, ledger }), createFreeMethod()],
       handleCall: (request, sink) => handleCall(deps, request, sink),
-      quotesOf: (body) => readQuotes(deps, body),
+      quotesOf: (request) => readQuotes(deps, request),
       maxBodyBytes: 100_000,
       log,
       models: () => ({ object: 'list', data: [], price_root: '0x00', tokens: [] }),

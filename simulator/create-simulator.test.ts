@@ -141,6 +141,25 @@ test('no-usage, no-done, empty', async () => {
   }
 });
 
+test('status faults may carry retry-after in every form, and a code', async () => {
+  const url = await start();
+  const asDate = await ask(url, 'sim-a?fault=status:429&retryAfterDate=60', {});
+  const waitMs = Date.parse(asDate.headers.get('retry-after') ?? '') - Date.now();
+  expect(waitMs).toBeGreaterThan(57_000);
+  expect(waitMs).toBeLessThanOrEqual(60_000);
+  const inMs = await ask(url, 'sim-a?fault=status:400&retryAfterMs=250&code=context_length_exceeded', {});
+  expect(inMs.headers.get('retry-after-ms')).toBe('250');
+  expect(await inMs.json()).toMatchObject({ error: { code: 'context_length_exceeded' } });
+});
+
+test('a model that flaps fails so often, and then answers once', async () => {
+  const url = await start();
+  const statuses: number[] = [];
+  for (let i = 0; i < 6; i += 1) statuses.push((await ask(url, 'sim-a?fault=status:500&flap=2', {})).status);
+  expect(statuses).toEqual([500, 500, 200, 500, 500, 200]);
+  expect((await ask(url, 'sim-b?fault=status:500&flap=2', {})).status).toBe(500);
+});
+
 test('status faults may carry retry-after', async () => {
   const response = await ask(await start(), 'sim-a?fault=status:429&retryAfter=7', { stream: true });
   expect([response.status, response.headers.get('retry-after')]).toEqual([429, '7']);

@@ -3,6 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createBarriers } from './barriers.ts';
 import { DIRECTIVE_HELP, FAULTS, MAX_WAIT_MS } from './directives.ts';
+import { createFlaps } from './flaps.ts';
 import type { ChatDeps } from './handle-chat.ts';
 import { handleChat } from './handle-chat.ts';
 import { describeModel, LISTED_MODELS, parseModelName } from './models.ts';
@@ -64,6 +65,7 @@ export function createSimulator(options: SimulatorOptions = {}): Simulator {
     log,
     cache: createResponseCache(CACHE_BYTES),
     barriers,
+    flaps: createFlaps(),
     nowMs: options.nowMs ?? null,
     maxResponseMs: options.maxResponseMs ?? MAX_WAIT_MS,
   };

@@ -64,6 +64,10 @@ export const DIRECTIVE_HELP = {
   reasoning: 'reasoning tokens, counted as completion tokens before the text',
   tool: 'names of functions among the request’s tools to call, joined by commas',
   retryAfter: 'seconds for the retry-after header of fault=status:N',
+  retryAfterDate: 'the same as a date, so many seconds from now',
+  retryAfterMs: 'milliseconds for its retry-after-ms header',
+  code: 'code in the error body of fault=status:N, such as context_length_exceeded',
+  flap: 'so many requests for this model meet status, refuse or hang-headers, and then one does not, again and again',
   fault: 'one or more faults, joined by commas',
 } as const;
 
@@ -81,6 +85,12 @@ export interface Directives {
   reasoningTokens: number;
   tools: readonly string[];
   retryAfterS: number | null;
+  retryAfterDateS: number | null;
+  retryAfterMs: number | null;
+  /** Null: the usual one of the status. */
+  errorCode: string | null;
+  /** Null: the fault meets every request. */
+  flap: number | null;
   /** Argument by fault; 0 for faults that take none. */
   faults: ReadonlyMap<FaultName, number>;
 }

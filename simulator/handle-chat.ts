@@ -2,6 +2,8 @@ import { hash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Barriers } from './barriers.ts';
+import type { Directives } from './directives.ts';
+import type { Flaps } from './flaps.ts';
 import type { PreparedResponse } from './prepare-response.ts';
 import { prepareResponse } from './prepare-response.ts';
 import type { LoggedRequest, Outcome, RequestLog } from './request-log.ts';
@@ -14,6 +16,7 @@ export interface ChatDeps {
   log: RequestLog;
   cache: ResponseCache<PreparedResponse>;
   barriers: Barriers;
+  flaps: Flaps;
   /** Clock for `created` in milliseconds; null derives it from the request. */
   nowMs: (() => number) | null;
   /** A response that lasts longer, hanging ones included, is dropped. */
@@ -88,7 +91,7 @@ async function sendWithCare(deps: ChatDeps, options: CarefulOptions): Promise<vo
     const { barrier, latencyMs } = prepared.directives;
     if (barrier) await deps.barriers.arrive({ ...barrier, signal });
     if (latencyMs > 0) await sleep(latencyMs, undefined, { signal });
-    const early = await failEarly(options, signal);
+    const early = await failEarly(deps, options, signal);
     if (early === null) entry.status = 200;
     entry.outcome = early ?? (await sendFrames({ response, prepared, headers, signal }));
   } catch (error) {
@@ -101,10 +104,15 @@ async function sendWithCare(deps: ChatDeps, options: CarefulOptions): Promise<vo
 }
 
 /** The faults that come before the headers of an answer; null when there is none. */
-async function failEarly({ response, prepared }: CarefulOptions, signal: AbortSignal): Promise<Outcome | null> {
-  const { faults, retryAfterS } = prepared.directives;
+async function failEarly(
+  deps: ChatDeps,
+  { response, prepared }: CarefulOptions,
+  signal: AbortSignal,
+): Promise<Outcome | null> {
+  const { faults, flap } = prepared.directives;
+  if (flap !== null && deps.flaps.isWell(prepared.model, flap)) return null;
   const status = faults.get('status');
-  if (status !== undefined) throw statusError(status, retryAfterS);
+  if (status !== undefined) throw statusError(status, prepared.directives);
   if (faults.has('refuse')) {
     response.socket?.resetAndDestroy();
     return 'fault';
@@ -112,10 +120,15 @@ async function failEarly({ response, prepared }: CarefulOptions, signal: AbortSi
   return faults.has('hang-headers') ? stall(signal) : null;
 }
 
-function statusError(status: number, retryAfterS: number | null): WireError {
-  const [type, code] =
+function statusError(status: number, directives: Directives): WireError {
+  const { errorCode, retryAfterDateS, retryAfterMs, retryAfterS } = directives;
+  const [type, usualCode] =
     STATUS_TYPES.get(status) ?? (status < 500 ? ['invalid_request_error', null] : ['server_error', null]);
-  const headers: Record<string, string> = retryAfterS === null ? {} : { 'retry-after': String(retryAfterS) };
+  const headers: Record<string, string> = {};
+  if (retryAfterS !== null) headers['retry-after'] = String(retryAfterS);
+  if (retryAfterDateS !== null) headers['retry-after'] = new Date(Date.now() + retryAfterDateS * 1_000).toUTCString();
+  if (retryAfterMs !== null) headers['retry-after-ms'] = String(retryAfterMs);
+  const code = errorCode ?? usualCode;
   return new WireError({ status, message: `Simulated fault: status ${status}.`, type, code, headers });
 }
 

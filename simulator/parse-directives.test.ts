@@ -13,13 +13,17 @@ test('nothing asked for is a plain answer', () => {
     reasoningTokens: 0,
     tools: [],
     retryAfterS: null,
+    retryAfterDateS: null,
+    retryAfterMs: null,
+    errorCode: null,
+    flap: null,
     faults: new Map(),
   });
 });
 
 test('reads every key, joined by & or ;', () => {
   const all =
-    'latency=50&tps=2.5;tokens=7&barrier=a.b-c:3;cached=4&reasoning=5&tool=f,g;retryAfter=9&fault=no-done,cut-after:3';
+    'latency=50&tps=2.5;tokens=7&barrier=a.b-c:3;cached=4&reasoning=5&tool=f,g;retryAfter=9;retryAfterDate=8&retryAfterMs=7;code=a_b&flap=2&fault=no-done,cut-after:3';
   expect(parse(all)).toEqual({
     latencyMs: 50,
     tokensPerSecond: 2.5,
@@ -29,6 +33,10 @@ test('reads every key, joined by & or ;', () => {
     reasoningTokens: 5,
     tools: ['f', 'g'],
     retryAfterS: 9,
+    retryAfterDateS: 8,
+    retryAfterMs: 7,
+    errorCode: 'a_b',
+    flap: 2,
     faults: new Map([
       ['no-done', 0],
       ['cut-after', 3],

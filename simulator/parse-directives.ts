@@ -22,7 +22,10 @@ export function parseDirectives(sources: DirectiveSources): Directives {
   const tokensPerSecond = values.get('tps');
   const tokens = values.get('tokens');
   const barrier = values.get('barrier');
-  const retryAfter = values.get('retryAfter');
+  const numberOf = (key: DirectiveKey, max: number) => {
+    const text = values.get(key);
+    return text === undefined ? null : toNumber(key, text, { min: 0, max });
+  };
   return {
     latencyMs: toNumber('latency', values.get('latency') ?? '0', { min: 0, max: MAX_WAIT_MS }),
     tokensPerSecond: tokensPerSecond === undefined ? null : toRate(tokensPerSecond),
@@ -31,7 +34,11 @@ export function parseDirectives(sources: DirectiveSources): Directives {
     cachedTokens: toNumber('cached', values.get('cached') ?? '0', { min: 0, max: 10_000_000 }),
     reasoningTokens: toNumber('reasoning', values.get('reasoning') ?? '0', { min: 0, max: MAX_TOKENS }),
     tools: (values.get('tool') ?? '').split(',').filter((name) => name !== ''),
-    retryAfterS: retryAfter === undefined ? null : toNumber('retryAfter', retryAfter, { min: 0, max: 86_400 }),
+    retryAfterS: numberOf('retryAfter', 86_400),
+    retryAfterDateS: numberOf('retryAfterDate', 86_400),
+    retryAfterMs: numberOf('retryAfterMs', 86_400_000),
+    errorCode: toCode(values.get('code')),
+    flap: numberOf('flap', 1_000),
     faults: toFaults(values.get('fault') ?? ''),
   };
 }
@@ -57,6 +64,12 @@ function toNumber(key: string, text: string, range: { min: number; max: number }
     throw invalid(`${key} must be a whole number from ${range.min} to ${range.max}, not '${text}'.`);
   }
   return value;
+}
+
+function toCode(text: string | undefined): string | null {
+  if (text === undefined) return null;
+  if (!/^[a-z_]{1,64}$/.test(text)) throw invalid(`code must be a snake_case word, not '${text}'.`);
+  return text;
 }
 
 function toRate(text: string): number {

@@ -9,6 +9,8 @@ import { writeJson, writeStream } from './write-frames.ts';
 
 /** Everything about a response that does not depend on when it is sent. */
 export interface PreparedResponse {
+  /** As it was asked for, directives included. */
+  model: string;
   directives: Directives;
   stream: boolean;
   frames: readonly Frame[];
@@ -49,6 +51,7 @@ export function prepareResponse(options: PrepareOptions): PreparedResponse {
   const frames = damageFrames(written, { faults, stream: request.stream });
   const honest = request.stream ? 'text/event-stream; charset=utf-8' : 'application/json';
   return {
+    model: request.model,
     directives,
     stream: request.stream,
     frames,

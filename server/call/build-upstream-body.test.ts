@@ -50,3 +50,39 @@ test('a stream is asked for its usage; other stream options stay', () => {
   );
   expect(build(`${head},"stream_options":null}`, 5)).toBe(`${head},"stream_options":{"include_usage":true}}`);
 });
+
+test('a provider’s own way of the limit is taken where the route says nothing', () => {
+  const text = '{"model":"upstream","messages":[{}],"max_completion_tokens":9}';
+  const body = Buffer.from(text);
+  const quirks = {
+    outputLimitParameter: 'max_tokens',
+    takesStreamOptions: true,
+    reasoningBeside: false,
+    errorMember: 'error',
+  } as const;
+  const build = (outputLimitParameter: 'max_completion_tokens' | null) =>
+    buildUpstreamBody({
+      ...{ body, chat: parseChatRequest(body), outputTokens: 9 },
+      ...{ route: { outputLimitParameter }, deployment: { ...deployment, quirks } },
+    }).toString('utf8');
+  expect(build(null)).toBe('{"model":"upstream","messages":[{}],"max_tokens":9}');
+  expect(build('max_completion_tokens')).toBe(text);
+});
+
+test('a provider that refuses stream options gets none, whoever asked for them', () => {
+  const quirks = {
+    outputLimitParameter: 'max_tokens',
+    takesStreamOptions: false,
+    reasoningBeside: false,
+    errorMember: 'message',
+  } as const;
+  const head = '{"model":"upstream","messages":[{}],"max_tokens":5,"stream":true';
+  for (const text of [`${head}}`, `${head},"stream_options":{"include_usage":true}}`]) {
+    const body = Buffer.from(text);
+    const built = buildUpstreamBody({
+      ...{ body, chat: parseChatRequest(body), outputTokens: 5 },
+      ...{ route: { outputLimitParameter: null }, deployment: { ...deployment, quirks } },
+    });
+    expect(built.toString('utf8')).toBe(`${head}}`);
+  }
+});

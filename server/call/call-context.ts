@@ -1,9 +1,11 @@
 import type { ErrorCode } from '../../protocol/errors/error-codes.ts';
-import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
+import { AutoPayError, type AutoPayErrorOptions } from '../../protocol/errors/auto-pay-error.ts';
 import type { AttemptRecord } from '../ledger/ledger.ts';
+import { retryHeaders } from './answer-headers.ts';
 import { buildUpstreamBody } from './build-upstream-body.ts';
 import { CallError } from './call-error.ts';
 import type { CallWatch, GiveUpReason } from './call-watch.ts';
+import type { Offer } from './offer-routes.ts';
 import type { PreparedCall } from './prepare-call.ts';
 import type { ReservedCall } from './reserve-call.ts';
 import {
@@ -11,8 +13,10 @@ import {
   type AttemptPlan,
   type AttemptsResult,
   type OpenAttempt,
+  type RouteOption,
   type UpstreamRefusal,
 } from './router.ts';
+import { plainRoute } from './routing-terms.ts';
 import { BrokenStream } from './stream-meter.ts';
 import { outcomeOfFailure, TransportError } from './transport.ts';
 import type { CallDeps, CallRequest, ResponseSink } from './types.ts';
@@ -34,42 +38,76 @@ export class CallFailure extends Error {
   readonly attempts: readonly AttemptRecord[];
   /** The upstream's own error, where that is what the client gets. */
   readonly refusal: UpstreamRefusal | null;
+  /** Of the answer, if none has begun. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly facts: NonNullable<AutoPayErrorOptions['facts']>;
 
   constructor(options: {
     reason: ErrorCode | 'client_gone';
     attempts: readonly AttemptRecord[];
     refusal?: UpstreamRefusal;
+    headers?: Readonly<Record<string, string>>;
+    facts?: NonNullable<AutoPayErrorOptions['facts']>;
     cause?: unknown;
   }) {
     super(`the call ended with ${options.reason}`, { cause: options.cause });
     this.reason = options.reason;
     this.attempts = options.attempts;
     this.refusal = options.refusal ?? null;
+    this.headers = options.headers ?? {};
+    this.facts = options.facts ?? {};
   }
 }
 
 /** The attempts of a call, as the router is to make them. */
 export function planAttempts<T>(context: CallContext, accept: AttemptPlan<T>['accept']): AttemptPlan<T> {
-  const { call, request, reserved, watch } = context;
-  const { chat, route } = call;
+  const { call, deps, request, reserved, watch } = context;
   return {
-    deployments: route.deployments,
-    bodyFor: (deployment) =>
-      buildUpstreamBody({ body: request.body, chat, route, deployment, outputTokens: reserved.quote.outputTokens }),
-    stream: chat.stream,
+    callId: request.callId,
+    options: reserved.offers.map((offer) => planOption(context, offer)),
+    stream: call.chat.stream,
     signal: watch.signal,
+    leaving: watch.leaving,
+    deadlineMs: reserved.admittedAtMs + deps.limits.callTimeoutMs,
     mayRetry: () => !watch.clientGone && watch.reason === null,
     accept,
   };
 }
 
-/** The record of an attempt that has ended. */
+function planOption(context: CallContext, offer: Offer): RouteOption {
+  const { call, request } = context;
+  const { after, deployments, quote, route } = offer;
+  const { outputTokens, promptTokens } = quote;
+  return {
+    ...{ after, deployments, outputTokens, promptTokens, terms: route.terms ?? plainRoute },
+    bodyFor: (deployment) =>
+      buildUpstreamBody({ body: request.body, chat: call.chat, route, deployment, outputTokens }),
+    enter: () => moveTo(context, route.model),
+  };
+}
+
+/** Sells the call as another model's, if that model's budget of the day covers what is held. */
+async function moveTo({ deps, request, reserved }: CallContext, model: string): Promise<boolean> {
+  const { admittedAtMs: atMs, token } = reserved;
+  try {
+    const budget = token && deps.budgets.terms({ model, token, atMs });
+    const { ok } = await deps.ledger.moveCall({ callId: request.callId, model, budget });
+    return ok;
+  } catch (error) {
+    // What governance says of that model's budget is not known, or forbids it.
+    if (error instanceof AutoPayError && error.code !== 'internal_error') return false;
+    throw error;
+  }
+}
+
+/** The record of an attempt that has ended; the router hears of it too. */
 export function closeAttempt(
   context: CallContext,
   attempt: OpenAttempt,
   end: Pick<AttemptRecord, 'outcome' | 'usage' | 'usageKind'>,
 ): AttemptRecord {
   const { number, deployment, startedAtMs, status } = attempt;
+  attempt.report(end);
   const endedAtMs = context.deps.clock.nowMs();
   return { number, provider: deployment.provider, deployment: deployment.id, startedAtMs, endedAtMs, status, ...end };
 }
@@ -88,13 +126,18 @@ export function failAttempts<T>(
   result: Exclude<AttemptsResult<T>, { kind: 'accepted' }>,
 ): CallFailure {
   const { clientGone, reason } = context.watch;
-  const attempts = result.failed;
+  const { failed: attempts, retries } = result;
   if (clientGone) return new CallFailure({ reason: 'client_gone', attempts });
+  const headers = retryHeaders(retries);
   if (result.kind === 'refused') {
-    return new CallFailure({ reason: 'upstream_error', attempts, refusal: result.refusal });
+    return new CallFailure({ reason: 'upstream_error', attempts, refusal: result.refusal, headers });
+  }
+  if (result.kind === 'unavailable') {
+    const facts = { retryAfterSeconds: Math.ceil(result.retryAfterMs / 1_000) };
+    return new CallFailure({ reason: 'no_deployment_available', attempts, headers, facts });
   }
   const code = result.failure === 'aborted' ? codeOfGivingUp(reason) : failureCodes[result.failure];
-  return new CallFailure({ reason: code, attempts });
+  return new CallFailure({ reason: code, attempts, headers });
 }
 
 /** The failure of a call whose answer broke off after it was accepted: there is no way back to another deployment. */
@@ -120,16 +163,18 @@ export function failAnswer(
 
 /** What the client is told of a failure. */
 export function errorOfReason(failure: CallFailure): AutoPayError {
-  const { reason, refusal } = failure;
+  const { facts, headers, reason, refusal } = failure;
   const code = reason === 'client_gone' ? 'internal_error' : reason;
-  if (refusal) return new CallError(code, refusal.error.message, { refusal, cause: failure });
-  return new AutoPayError(code, messages[code] ?? messages.internal_error, { cause: failure });
+  if (refusal) return new CallError(code, refusal.error.message, { refusal, headers, cause: failure });
+  return new CallError(code, messages[code] ?? messages.internal_error, { facts, headers, cause: failure });
 }
 
 const messages: Partial<Record<ErrorCode, string>> & { internal_error: string } = {
   upstream_error: 'The provider failed. Nothing was charged. Try again, or use another model.',
   upstream_unreachable: 'The provider cannot be reached. Nothing was charged. Try again later.',
   upstream_timeout: 'The provider did not answer in time. Nothing was charged. Try again later.',
+  no_deployment_available:
+    'All providers of this model rest after failures, or are at their limits. Nothing was charged. Try again when Retry-After says, or use another model.',
   upstream_truncated: 'The provider broke off its answer. Nothing was charged. Try again.',
   answer_too_long: 'The answer is longer than this relay allows. Nothing was charged. Ask for less.',
   internal_error: 'The relay failed. Nothing was charged that was not receipted. Try again later.',

@@ -1,5 +1,6 @@
 import { createCallId } from '../../protocol/receipt/call-id.ts';
 import { zeroAddress, zeroBytes32, type Hex } from '../../protocol/bytes/hex.ts';
+import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
 import type { PriceRow } from '../../protocol/pricing/price-row.ts';
 import { createPriceList, type OraclePrice, type PriceList } from '../metering/price-list.ts';
 import type {
@@ -12,11 +13,14 @@ import type {
   Funds,
   Idempotency,
   Ledger,
+  MoveOutcome,
+  MoveRequest,
   ReleaseRequest,
   ReserveOutcome,
   ReserveRequest,
   VerifiedVoucher,
 } from '../ledger/ledger.ts';
+import type { ChooseRoutes } from './route-choice.ts';
 import { RunningCalls } from './running-calls.ts';
 import type { Transport, UpstreamResponse } from './transport.ts';
 import type {
@@ -116,6 +120,7 @@ export function makeAdmission(changes: Partial<Admission> = {}): Admission {
         headers: { 'payment-receipt': `paid-${receipt.amount}` },
         events: `event: payment-receipt\ndata: paid-${receipt.amount}\n\n`,
       }),
+    renew: () => Promise.resolve(makeAdmission(changes)),
     ...changes,
   };
 }
@@ -133,6 +138,7 @@ export function makeRequest(
     path: '/v1/chat/completions',
     body: Buffer.isBuffer(body) ? body : Buffer.from(JSON.stringify(body)),
     idempotencyKey: null,
+    headers: {},
     clientAddress: '127.0.0.1',
     payment: makeAdmission(payment),
     ...changes,
@@ -149,7 +155,7 @@ export function directPayment(changes: Partial<DirectPayment> = {}): Partial<Adm
     maximum: 1_000_000n,
     payload: '{}',
     validBefore: null,
-    available: null,
+    available: 2n ** 128n - 1n,
     ...changes,
   };
   return { funds: { kind: 'direct', payment }, channel: null, token, idempotencyScope: payment.payer };
@@ -260,13 +266,19 @@ export function someResult(callId: string, changes: Partial<ChargeResult> = {}):
  * A ledger in memory: a stand-in for the ordering tests only, whose commits can be held back. It keeps no books; the real
  * ledger has tests of its own.
  */
-export class FakeLedger implements Pick<Ledger, 'reserve' | 'charge' | 'release' | 'findAnswer' | 'findRepeat'> {
+export class FakeLedger implements Pick<
+  Ledger,
+  'reserve' | 'moveCall' | 'charge' | 'release' | 'findAnswer' | 'findRepeat'
+> {
   readonly reserved: ReserveRequest[] = [];
   readonly charged: ChargeRequest[] = [];
+  readonly moved: MoveRequest[] = [];
   readonly released: ReleaseRequest[] = [];
   durable: Promise<void> = Promise.resolve();
   chargeGate: Promise<void> = Promise.resolve();
   releaseGate: Promise<void> = Promise.resolve();
+  /** Answers `moveCall` in its place where it returns something. */
+  onMove: ((request: MoveRequest) => MoveOutcome | undefined) | undefined;
   /** Answers `reserve` in its place where it returns something. */
   onReserve: ((request: ReserveRequest) => ReserveOutcome | undefined) | undefined;
 
@@ -304,6 +316,11 @@ export class FakeLedger implements Pick<Ledger, 'reserve' | 'charge' | 'release'
       channel,
       payment: null,
     };
+  }
+
+  async moveCall(request: MoveRequest): Promise<MoveOutcome> {
+    this.moved.push(request);
+    return this.onMove?.(request) ?? { ok: true };
   }
 
   async release(request: ReleaseRequest): Promise<void> {
@@ -344,20 +361,32 @@ export function makePriceList(changes: { round?: OraclePrice | undefined; isInFo
 /** The machine's clock. */
 export const clock = { nowMs: (): number => Date.now() };
 
+/** The route that is asked for, and nothing in its place: what may answer instead is chosen in routing/. */
+function chooseNamed(routes: ReadonlyMap<string, Route>): ChooseRoutes {
+  return ({ chat }) => {
+    const route = routes.get(chat.model);
+    if (!route) throw new AutoPayError('model_not_found', `There is no model "${chat.model}".`, { param: 'model' });
+    return { routes: [{ route, deployments: route.deployments, after: null }], rule: null };
+  };
+}
+
 /** Dependencies of handleCall, each to be replaced; `finished` is what it reported. */
 export function makeCallDeps(
   options: Pick<CallDeps, 'router'> & Partial<Omit<CallDeps, 'onFinish'>> & { route?: Route },
 ): CallDeps & { finished: CallSummary[] } {
   const { route = makeRoute(), ...rest } = options;
+  const routes = options.routes ?? new Map([[route.model, route]]);
   const finished: CallSummary[] = [];
   return {
     ledger: new FakeLedger(),
-    routes: new Map([[route.model, route]]),
+    routes,
+    chooseRoutes: chooseNamed(routes),
     budgets: wideBudgets,
     authority,
     clock,
     limits,
     prices: makePriceList(),
+    maxUnsettled: () => 2n ** 128n - 1n,
     freeLimit: { take: () => undefined },
     running: new RunningCalls(),
     onFinish: (summary) => finished.push(summary),

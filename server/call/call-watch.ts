@@ -15,6 +15,7 @@ export class CallWatch {
   readonly #sink: ResponseSink;
   readonly #limits: CallLimits;
   readonly #controller = new AbortController();
+  readonly #gone = new AbortController();
   readonly #callTimer: NodeJS.Timeout;
   #drainTimer: NodeJS.Timeout | undefined;
   #writing = false;
@@ -37,6 +38,11 @@ export class CallWatch {
 
   get clientGone(): boolean {
     return this.#clientGone;
+  }
+
+  /** Aborted when the client has gone: what only waits need not go on. */
+  get leaving(): AbortSignal {
+    return this.#gone.signal;
   }
 
   /** Whether the client took its bytes so slowly that the upstream was not read for a while. */
@@ -88,6 +94,7 @@ export class CallWatch {
   #loseClient(): void {
     if (this.#clientGone) return;
     this.#clientGone = true;
+    this.#gone.abort();
     this.#drainTimer = setTimeout(() => this.#giveUp('drain_timeout'), this.#limits.drainTimeoutMs);
   }
 

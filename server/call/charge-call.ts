@@ -40,18 +40,20 @@ const maxModelCharacters = 256;
  * @throws CallFailure `internal_error` if the ledger refused.
  */
 export async function chargeCall(context: CallContext, options: ChargeOptions): Promise<Charged> {
-  const { deps, request, call, reserved } = context;
+  const { deps, request, reserved } = context;
   const { attempt, brokenOff, facts } = options;
+  const { route, sale } = reserved.offers[attempt.option] ?? reserved.offers[0];
   const { usage, usageKind } = await meter(context, { facts, isWhole: brokenOff === null });
   const outcome = brokenOff === null ? 'ok' : 'aborted';
-  const attempts = [...options.failed, closeAttempt(context, attempt, { outcome, usage, usageKind })];
-  const { sale } = reserved;
+  const closed = closeAttempt(context, attempt, { outcome, usage, usageKind });
+  // One that was given up in favour of this may have begun later.
+  const attempts = [...options.failed, closed].sort((left, right) => left.number - right.number);
   const requestSalt = createSalt();
   const charge = {
     callId: request.callId,
     metered: sale === null ? 0n : costOfUsage(usage, sale),
     receipt: {
-      token: sale === null ? zeroAddress : sale.token,
+      token: reserved.token ?? zeroAddress,
       priceRoot: deps.prices.root,
       // The round of the quote: the price may have moved since, the payer agreed to this one.
       oracleRound: sale === null ? 0n : sale.oracleRound,
@@ -61,7 +63,8 @@ export async function chargeCall(context: CallContext, options: ChargeOptions): 
       attemptsDigest: digestAttempts(attempts),
       evidenceTier: 'relay-signed' as const,
       usageKind,
-      modelAsked: call.route.model,
+      // The model that it is sold as: the price table's row, and the budget, are that one's.
+      modelAsked: route.model,
       modelServed: (facts.model ?? attempt.deployment.model).slice(0, maxModelCharacters).toWellFormed(),
       provider: attempt.deployment.provider,
       deployment: attempt.deployment.id,
@@ -80,7 +83,7 @@ export async function chargeCall(context: CallContext, options: ChargeOptions): 
   if (reserved.slice && result.channel && charge.metered > result.receipt.amount) {
     deps.slices?.unpaid.add(result.channel.channelId);
   }
-  const summary = { callId: request.callId, model: call.route.model, outcome: 'charged', attempts, result } as const;
+  const summary = { callId: request.callId, model: route.model, outcome: 'charged', attempts, result } as const;
   deps.onFinish?.(brokenOff === null ? summary : { ...summary, reason: brokenOff });
   return { receipt: encodeSignedReceipt(result.signed), result };
 }

@@ -1,5 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
+import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
 import { commit } from '../../protocol/receipt/commitments.ts';
 import { toHex, type Hex } from '../../protocol/bytes/hex.ts';
 import { encodeSignedReceipt } from '../../protocol/receipt/signed-receipt.ts';
@@ -11,6 +12,7 @@ import {
   directPayment,
   FakeLedger,
   limits,
+  makeAdmission,
   makeChannel,
   makeCallDeps,
   makeRequest,
@@ -31,7 +33,7 @@ import { handleCall } from './handle-call.ts';
 import { readQuotes } from './quote-tokens.ts';
 import type { OraclePrice, PriceList } from '../metering/price-list.ts';
 import { TransportError, type Transport } from './transport.ts';
-import type { CallDeps } from './types.ts';
+import type { Admission, CallDeps } from './types.ts';
 
 const ask = { model: 'small', messages: [{ role: 'user', content: 'Hi' }] };
 const askStream = { ...ask, stream: true };
@@ -47,6 +49,41 @@ function makeDeps({ transport, ...rest }: DepsOptions): ReturnType<typeof makeCa
 async function settle(): Promise<void> {
   for (let i = 0; i < 20; i += 1) await turn();
 }
+
+describe('a repeat of a call that fails', () => {
+  function repeat(renew: () => Promise<Admission>) {
+    const ledger = new FakeLedger();
+    ledger.findAnswer = () => Promise.resolve({ state: 'released', answer: null, signed: null, result: null });
+    ledger.onReserve = ({ funds }) =>
+      funds?.kind === 'direct' && funds.payment.available === null
+        ? {
+            ok: false,
+            refusal: { code: 'idempotent_repeat', channel: null, requiredCumulative: 0n, usedByCallId: 'first' },
+          }
+        : undefined;
+    const transport = makeTransport(makeResponse([answerText]));
+    const request = makeRequest(ask, { ...directPayment({ available: null }), renew });
+    return { ledger, transport, run: handleCall(makeDeps({ ledger, transport }), request, new MemorySink()) };
+  }
+
+  test('takes its place once its payment has been looked at again', async () => {
+    const renewed = makeAdmission(directPayment({ available: 1_000_000n }));
+    const { ledger, run, transport } = repeat(() => Promise.resolve(renewed));
+    await run;
+    expect(transport.sent).toHaveLength(1);
+    expect(ledger.reserved.map(({ funds }) => funds)).toMatchObject([
+      { payment: { available: null } },
+      { payment: { available: 1_000_000n } },
+    ]);
+  });
+
+  test('is refused where its payment is good no more', async () => {
+    const gone = new AutoPayError('insufficient_funds', 'The wallet is empty.');
+    const { run, transport } = repeat(() => Promise.reject(gone));
+    await expect(run).rejects.toBe(gone);
+    expect(transport.sent).toEqual([]);
+  });
+});
 
 describe('durability', () => {
   test('the upstream is called before the reservation is durable, the client gets nothing until it is', async () => {
@@ -228,6 +265,10 @@ describe('a charge', () => {
       'content-length': String(answerText.length),
       'cache-control': 'private, no-store',
       'x-request-id': 'req_1',
+      'x-autopay-route': 'small',
+      'x-autopay-deployment': 'simulated@local',
+      'x-autopay-attempts': '1',
+      'x-autopay-cost': '20',
     });
     const charge = ledger.charged[0];
     if (!charge) throw new Error('nothing was charged');
@@ -341,26 +382,27 @@ describe('refusals', () => {
     await expect(call).rejects.toMatchObject({ code: 'payment_required', status: 402 });
     const quote = BigInt(request.body.length + 64 + 2 * 4096);
     // Hundred-millionths of a dollar, at half a dollar per token of 10^8.
-    expect(readQuotes(deps, request.body)).toEqual(
+    expect(readQuotes(deps, request)).toEqual(
       new Map([
         [token, quote],
         [usdToken, 2n * quote],
       ]),
     );
     const unpriced = { ...deps, prices: makePriceList({ round: undefined }) };
-    expect(readQuotes(unpriced, request.body)).toEqual(new Map([[token, quote]]));
-    expect(readQuotes(deps, Buffer.from('{}'))).toBeUndefined();
+    expect(readQuotes(unpriced, request)).toEqual(new Map([[token, quote]]));
+    expect(readQuotes(deps, { body: Buffer.from('{}'), headers: {} })).toBeUndefined();
   });
 
   test('come while the price table is not in force, paid or not; free calls go on', async () => {
     const prices = makePriceList({ isInForce: false });
-    const deps = () => makeDeps({ prices, transport: makeTransport(makeResponse([answerText])) });
+    const deps = (route = makeRoute()) =>
+      makeDeps({ prices, route, transport: makeTransport(makeResponse([answerText])) });
     for (const payment of [{}, unpaid]) {
       const call = handleCall(deps(), makeRequest(ask, payment), new MemorySink());
       await expect(call).rejects.toMatchObject({ code: 'price_table_unpublished', status: 503 });
     }
     const sink = new MemorySink();
-    await handleCall({ ...deps(), routes: new Map([['small', makeRoute({ prices: null })]]) }, makeRequest(ask), sink);
+    await handleCall(deps(makeRoute({ prices: null })), makeRequest(ask), sink);
     expect(sink.status).toBe(200);
   });
 });

@@ -26,18 +26,25 @@ import type { CallDeps, CallRequest, CallSummary, ResponseSink } from './types.t
  *   What fails later ends the stream with an error event and a broken connection.
  */
 export async function handleCall(deps: CallDeps, request: CallRequest, sink: ResponseSink): Promise<void> {
-  const call = prepareCall(deps, request.body);
+  const call = prepareCall(deps, request);
   // A free call is ordered anew each time: nobody pays twice.
   const idempotency = call.route.prices === null ? null : readIdempotency(request);
   const serve = async () => {
-    for (;;) {
-      const reserved = await reserveCall(deps, { request, call, idempotency });
-      if (!('repeats' in reserved)) return runCall({ deps, request, sink, call, reserved });
+    for (let current = request; ; current = await renewPayment(current)) {
+      const reserved = await reserveCall(deps, { request: current, call, idempotency });
+      if (!('repeats' in reserved)) return runCall({ deps, request: current, sink, call, reserved });
       // The first call may have failed: then this one is tried in its place.
-      if (await replayCall({ deps, request, sink }, reserved.repeats)) return;
+      if (await replayCall({ deps, request: current, sink }, reserved.repeats)) return;
     }
   };
   return idempotency === null ? serve() : deps.running.run(request.callId, serve);
+}
+
+/** A payment that was admitted because the first call had it is looked at for the first time here: nobody else will. */
+async function renewPayment(request: CallRequest): Promise<CallRequest> {
+  const { funds, renew } = request.payment;
+  if (funds?.kind !== 'direct' || funds.payment.available !== null) return request;
+  return { ...request, payment: await renew() };
 }
 
 /** A call whose quote is held. */

@@ -1,12 +1,10 @@
 import { isUtf8 } from 'node:buffer';
 import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
+import { isObject, type JsonObject } from '../../protocol/text/json-object.ts';
 import { boundJson } from './bound-json.ts';
 import { refuseFoldedKeys, refuseFoldedPart, refuseFoldedStreamOptions } from './refuse-folded-keys.ts';
 import { refuseUnbounded } from './refuse-unbounded.ts';
 import { scanTopLevel, type TopLevelMember } from './scan-top-level.ts';
-
-/** A JSON object, as it came. */
-export type JsonObject = Readonly<Record<string, unknown>>;
 
 /** What the relay needs to know of a chat completion request. All else passes through unread. */
 export interface ChatRequest {
@@ -24,11 +22,15 @@ export interface ChatRequest {
   choices: number;
   /** Log probabilities that are asked for with each token of the answer, the token's own included; 0 for none. */
   logprobs: number;
+  /** BlockRun's `fallback_models`: names that may answer in the model's place. */
+  fallbackModels: readonly string[];
   /** Whether every part of every message is text, so that the body's bytes bound the prompt's tokens. */
   textOnly: boolean;
 }
 
 const maxChoices = 128;
+/** Each is quoted. */
+const maxFallbackModels = 8;
 /** OpenAI's bound of `top_logprobs`; elsewhere -1 asks for the whole vocabulary. */
 const maxTopLogprobs = 20;
 
@@ -70,13 +72,9 @@ export function parseChatRequest(body: Buffer): ChatRequest {
     outputLimit: readOutputLimit(value),
     choices: readCount(value['n'], 'n', maxChoices) ?? 1,
     logprobs: readLogprobs(value),
+    fallbackModels: readFallbackModels(value['fallback_models']),
     textOnly: (messages as JsonObject[]).every(isTextOnly),
   };
-}
-
-/** Whether `value` is a JSON object (not null, not an array). */
-export function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function parseObject(body: Buffer): JsonObject {
@@ -119,6 +117,16 @@ function readLogprobs(value: JsonObject): number {
     throw invalid('top_logprobs', `a whole number from 0 to ${maxTopLogprobs}`);
   }
   return readBoolean(value['logprobs'], 'logprobs') || top > 0 ? 1 + top : 0;
+}
+
+function readFallbackModels(value: unknown): readonly string[] {
+  if (value === undefined || value === null) return [];
+  const isNames =
+    Array.isArray(value) &&
+    value.length <= maxFallbackModels &&
+    value.every((name): name is string => typeof name === 'string' && name !== '');
+  if (!isNames) throw invalid('fallback_models', `a list of at most ${maxFallbackModels} names of models`);
+  return value;
 }
 
 function readBoolean(value: unknown, param: string): boolean {

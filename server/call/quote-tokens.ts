@@ -1,10 +1,10 @@
 import type { Hex } from '../../protocol/bytes/hex.ts';
 import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
-import { quoteCall } from '../metering/quote-call.ts';
+import { dearestOf, offerRoutes, requireWithinCeiling } from './offer-routes.ts';
 import { prepareCall, type PreparedCall } from './prepare-call.ts';
-import type { CallDeps } from './types.ts';
+import type { CallDeps, CallRequest } from './types.ts';
 
-/** The most that a call can cost, by token: atomic units. What it cannot be paid in at present is left out. */
+/** The most that a call can cost, whichever route answers, by token: atomic units. What it cannot be paid in at present is left out. */
 export type TokenQuotes = ReadonlyMap<Hex, bigint>;
 
 /**
@@ -20,7 +20,9 @@ export function quoteTokens(deps: Pick<CallDeps, 'budgets' | 'clock' | 'prices'>
     try {
       // A token that counts in no budget is not asked for, or its payer would open a channel in vain.
       deps.budgets.terms({ model: call.route.model, token, atMs });
-      quotes.set(token, quoteCall(call.quoteInput, deps.prices.termsFor(rows, { token, atMs })).amount);
+      requireWithinCeiling(deps, { route: call.route, ceilingOf: call.route, atMs });
+      const sale = deps.prices.termsFor(rows, { token, atMs });
+      quotes.set(token, dearestOf(offerRoutes(deps, { call, sale, payment: {}, atMs })));
     } catch (error) {
       if (!(error instanceof AutoPayError)) throw error;
       refusal ??= error;
@@ -30,13 +32,13 @@ export function quoteTokens(deps: Pick<CallDeps, 'budgets' | 'clock' | 'prices'>
   return quotes;
 }
 
-/** The same for a body that has come; undefined if it is not understood, is free, or can be paid in nothing. */
+/** The same for a request that has come; undefined if it is not understood, is free, or can be paid in nothing. */
 export function readQuotes(
-  deps: Pick<CallDeps, 'budgets' | 'clock' | 'limits' | 'prices' | 'routes'>,
-  body: Buffer,
+  deps: Pick<CallDeps, 'budgets' | 'clock' | 'limits' | 'prices' | 'chooseRoutes'>,
+  request: Pick<CallRequest, 'body' | 'headers'>,
 ): TokenQuotes | undefined {
   try {
-    const quotes = quoteTokens(deps, prepareCall(deps, body));
+    const quotes = quoteTokens(deps, prepareCall(deps, request));
     return quotes.size > 0 ? quotes : undefined;
   } catch (error) {
     if (error instanceof AutoPayError) return undefined;

@@ -1,6 +1,6 @@
 import type { TokenUsage } from '../../protocol/receipt/call-receipt.ts';
-import { readUsage } from '../metering/read-usage.ts';
-import { isObject, type JsonObject } from './parse-chat-request.ts';
+import { readUsage, type UsageShape } from '../metering/read-usage.ts';
+import { isObject, type JsonObject } from '../../protocol/text/json-object.ts';
 import { textsOfCutJson } from './texts-of-cut-json.ts';
 import { readUpstreamError } from './read-upstream-error.ts';
 import { UnusableAnswer } from './router.ts';
@@ -28,10 +28,14 @@ export interface JsonAnswer extends AnswerFacts {
  * since it was generated, and no other deployment need generate it again.
  * @throws TransportError; UnusableAnswer if it is no chat completion.
  */
-export async function readJsonAnswer(response: UpstreamResponse, maxBytes: number): Promise<JsonAnswer> {
+export async function readJsonAnswer(
+  response: UpstreamResponse,
+  maxBytes: number,
+  shape: UsageShape = {},
+): Promise<JsonAnswer> {
   const chunks: Uint8Array[] = [];
   try {
-    return describeAnswer(await readBytes(response.body, maxBytes, chunks), response.status);
+    return describeAnswer(await readBytes(response.body, maxBytes, chunks), response.status, shape);
   } catch (error) {
     const isCut = error instanceof TransportError && ['too_long', 'aborted'].includes(error.failure);
     if (!isCut || chunks.length === 0) throw error;
@@ -41,7 +45,7 @@ export async function readJsonAnswer(response: UpstreamResponse, maxBytes: numbe
   }
 }
 
-function describeAnswer(bytes: Buffer, status: number): JsonAnswer {
+function describeAnswer(bytes: Buffer, status: number, shape: UsageShape): JsonAnswer {
   const value = parseJson(bytes);
   if (!isObject(value) || (value['error'] !== undefined && value['error'] !== null)) {
     throw new UnusableAnswer(readUpstreamError(value, status).message);
@@ -51,7 +55,7 @@ function describeAnswer(bytes: Buffer, status: number): JsonAnswer {
   const messages = choices.filter(isObject).map((choice) => choice['message']);
   return {
     bytes,
-    usage: readUsage(value['usage']),
+    usage: readUsage(value['usage'], shape),
     model: typeof value['model'] === 'string' ? value['model'] : null,
     texts: messages.filter(isObject).flatMap(textsOfMessage),
     cut: null,

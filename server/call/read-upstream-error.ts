@@ -1,7 +1,9 @@
 import type { UpstreamRefusal } from './router.ts';
-import { isObject } from './parse-chat-request.ts';
+import { isObject, type JsonObject } from '../../protocol/text/json-object.ts';
+import type { ProviderQuirks } from './types.ts';
 
 type UpstreamErrorBody = UpstreamRefusal['error'];
+type ErrorMember = ProviderQuirks['errorMember'];
 
 const maxMessageCharacters = 2000;
 const maxNameCharacters = 128;
@@ -9,9 +11,14 @@ const maxNameCharacters = 128;
 /**
  * An upstream's error in OpenAI's shape, from a parsed body `{"error": {…}}` or `{"error": "…"}`; of any other body, its
  * text stays in the relay, and the status is all that is told.
+ * @param member where this provider is known to tell what is wrong instead
  */
-export function readUpstreamError(value: unknown, status: number | null): UpstreamErrorBody {
-  const error = isObject(value) ? value['error'] : undefined;
+export function readUpstreamError(
+  value: unknown,
+  status: number | null,
+  member: ErrorMember = 'error',
+): UpstreamErrorBody {
+  const error = isObject(value) ? (value['error'] ?? readMember(value, member)) : undefined;
   const fields = isObject(error) ? error : { message: error };
   const fallback =
     status === null ? 'The provider failed within its answer.' : `The provider answered with status ${status}.`;
@@ -21,6 +28,16 @@ export function readUpstreamError(value: unknown, status: number | null): Upstre
     param: readText(fields['param'], maxNameCharacters),
     code: readText(fields['code'], maxNameCharacters) ?? (isObject(error) ? null : 'upstream_error'),
   };
+}
+
+/** What some providers tell in a member of their own: a text, or a list of `{msg}` (FastAPI), in `message` perhaps as its `detail`. */
+function readMember(value: JsonObject, member: ErrorMember): unknown {
+  if (member === 'error') return undefined;
+  let told = value[member];
+  if (isObject(told)) told = told['detail'];
+  if (!Array.isArray(told)) return told;
+  const texts = told.filter(isObject).map(({ msg, loc }) => [msg, Array.isArray(loc) ? loc.join('.') : undefined]);
+  return texts.map((parts) => parts.filter((part) => typeof part === 'string').join(': ')).join('; ');
 }
 
 function readText(value: unknown, most: number): string | null {

@@ -4,7 +4,16 @@ import { unboundedParameters } from './refuse-unbounded.ts';
 /** Members of a request that OpenAI's API, or the relay, gives a meaning. */
 const requestKeys = new Set([
   ...unboundedParameters,
-  ...['audio', 'extra_body', 'frequency_penalty', 'function_call', 'functions', 'logit_bias', 'logprobs'],
+  ...[
+    'audio',
+    'extra_body',
+    'fallback_models',
+    'frequency_penalty',
+    'function_call',
+    'functions',
+    'logit_bias',
+    'logprobs',
+  ],
   ...['max_completion_tokens', 'max_tokens', 'messages', 'metadata', 'modalities', 'model', 'n', 'parallel_tool_calls'],
   ...['presence_penalty', 'prompt_cache_key', 'prompt_cache_retention', 'reasoning_effort', 'response_format'],
   ...['safety_identifier', 'seed', 'service_tier', 'stop', 'store', 'stream', 'stream_options', 'temperature'],

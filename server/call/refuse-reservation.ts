@@ -29,6 +29,8 @@ const remedies: Record<ReserveRefusal['code'], string> = {
   payment_already_used: 'This payment has paid for a call already. Sign a new one for a new call.',
   payer_owes:
     'An earlier payment of this wallet could not be settled. Fund the wallet (or renew its allowance): until retriedUntil the relay tries again by itself, at least once an hour. After that, or where funds do not mend it (a cancelled nonce), contact the operator, who can forgive it. Do not pay for this call before.',
+  unsettled_limit_reached:
+    'What this wallet has not settled yet, its calls under way included, leaves no room for this call. Wait for it, and send the same request with the same payment again.',
   insufficient_allowance:
     'The allowance does not cover the quote beside the calls under way. Approve more, or wait for those to end.',
   insufficient_funds:
@@ -72,6 +74,10 @@ function describe({ refusal, quote, model, paid }: RefusedReservation): Facts {
   if (owed) {
     const retriedUntil = new Date(owed.retriedUntil * 1_000).toISOString();
     return { paymentId: owed.paymentId, amount: String(owed.amount), retriedUntil };
+  }
+  if (refusal.unsettled) {
+    const { amount, limit } = refusal.unsettled;
+    return { unsettled: String(amount), limit: String(limit), retryAfterSeconds: 5 };
   }
   const asked = { quote: String(quote.amount), ...(paid && { token: paid.token }) };
   if (scope) {

@@ -17,10 +17,12 @@ const contentType = 'application/json';
 export async function relayJson(context: CallContext): Promise<void> {
   const { deps, sink } = context;
   const { maxResponseBytes } = deps.limits;
-  const result = await deps.router.run(planAttempts(context, (response) => readJsonAnswer(response, maxResponseBytes)));
+  const result = await deps.router.run(
+    planAttempts(context, (response, { quirks }) => readJsonAnswer(response, maxResponseBytes, quirks)),
+  );
   if (result.kind !== 'accepted') throw failAttempts(context, result);
   await awaitDurable(context);
-  const { attempt, failed, value } = result;
+  const { attempt, failed, retries, value } = result;
   const responseSalt = createSalt();
   const responseCommitment = commit({ subject: 'response', salt: responseSalt, bytes: value.bytes });
   const charge = { facts: value, attempt, failed, responseSalt, responseCommitment };
@@ -29,7 +31,7 @@ export async function relayJson(context: CallContext): Promise<void> {
     if (reason === null) throw failAnswer(context, { failed, attempt, cause: value.cut });
     return chargeBrokenOff(context, { reason, charge });
   }
-  const headers = { 'cache-control': 'private, no-store', ...answerHeaders(context, attempt) };
+  const headers = { 'cache-control': 'private, no-store', ...answerHeaders(context, attempt, retries) };
   const answer = keepAnswer(context, { contentType, headers, body: value.bytes });
   const charged = await chargeCall(context, { ...charge, brokenOff: null, answer });
   const finished = await finishPayment(context, charged);
@@ -37,6 +39,7 @@ export async function relayJson(context: CallContext): Promise<void> {
     'content-type': contentType,
     'content-length': String(value.bytes.length),
     'x-autopay-receipt': charged.receipt,
+    'x-autopay-cost': String(charged.result.receipt.amount),
     ...headers,
     ...finished.headers,
   });

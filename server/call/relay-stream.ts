@@ -26,15 +26,17 @@ export async function relayStream(context: CallContext): Promise<void> {
     showUsage: call.chat.includeUsage,
     choices: call.chat.choices,
   };
-  const result = await deps.router.run(planAttempts(context, (response) => StreamAnswer.open(response, options)));
+  const result = await deps.router.run(
+    planAttempts(context, (response, { quirks }) => StreamAnswer.open(response, { ...options, shape: quirks })),
+  );
   if (result.kind !== 'accepted') throw failAttempts(context, result);
-  const { attempt, failed, value: answer } = result;
+  const { attempt, failed, retries, value: answer } = result;
   const responseSalt = createSalt();
   const commitment = startCommitment('response', responseSalt);
   const describeCharge = () => {
     return { facts: answer.meter, attempt, failed, responseSalt, responseCommitment: commitment.digest() };
   };
-  const headers = { ...streamHeaders, ...answerHeaders(context, attempt) };
+  const headers = { ...streamHeaders, ...answerHeaders(context, attempt, retries) };
   const kept = context.reserved.keepsAnswer ? new KeptStream() : null;
   const paying = payAsYouStream(context);
   try {
@@ -72,7 +74,8 @@ interface StreamParts {
 }
 
 function payAsYouStream({ deps, request, reserved, watch }: CallContext): PayAsYouStream | null {
-  const { quote, sale, slice: first } = reserved;
+  const { offers, slice: first } = reserved;
+  const { quote, sale } = offers[0];
   const { slices: terms } = deps;
   return first && sale && terms
     ? new PayAsYouStream({ callId: request.callId, terms, first, quote, sale, watch })

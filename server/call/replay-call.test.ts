@@ -54,6 +54,7 @@ describe('the answer of an earlier call', () => {
       'content-length': '13',
       'x-autopay-call-id': 'first',
       'x-autopay-receipt': encodeSignedReceipt(result.signed),
+      'x-autopay-cost': '20',
       'payment-receipt': 'paid-20',
       'idempotent-replayed': 'true',
     });

@@ -103,7 +103,13 @@ async function send(
   }
   const finished = await finishPayment(context, charged);
   const length = String(answer.body.length);
-  sink.start(200, { ...headers, 'content-length': length, 'x-autopay-receipt': charged.receipt, ...finished.headers });
+  sink.start(200, {
+    ...headers,
+    'content-length': length,
+    'x-autopay-receipt': charged.receipt,
+    'x-autopay-cost': String(charged.result.receipt.amount),
+    ...finished.headers,
+  });
   await writeAll(context, answer.body);
   sink.end();
 }

@@ -31,7 +31,7 @@ function reserve(options: Partial<CallDeps>) {
   return {
     ledger,
     request,
-    outcome: reserveCall(deps, { request, call: prepareCall(deps, request.body), idempotency: null }),
+    outcome: reserveCall(deps, { request, call: prepareCall(deps, request), idempotency: null }),
   };
 }
 
@@ -105,7 +105,7 @@ describe('the reservation of a call', () => {
     const poor = makeRequest(body, unpaid);
     const deps = makeCallDeps({ router, authority });
     await expect(
-      reserveCall(deps, { request: poor, call: prepareCall(deps, poor.body), idempotency: null }),
+      reserveCall(deps, { request: poor, call: prepareCall(deps, poor), idempotency: null }),
     ).rejects.toMatchObject({ status: 503 });
     const route = makeRoute({ prices: null });
     await expect(reserve({ authority, routes: new Map([[route.model, route]]) }).outcome).resolves.toBeDefined();
@@ -152,7 +152,7 @@ describe('the quote', () => {
     ledger.onReserve = onReserve;
     const deps = makeCallDeps({ router, ledger });
     const request = makeRequest(unlimited, payment);
-    const call = prepareCall(deps, request.body);
+    const call = prepareCall(deps, request);
     await reserveCall(deps, { request, call, idempotency: null }).catch(() => undefined);
     return ledger.reserved.map(({ quote }) => quote - promptCost);
   }
@@ -195,7 +195,7 @@ describe('the quote', () => {
     for (const prices of [makeRoute().prices, null]) {
       const deps = makeCallDeps({ router, ledger, route: makeRoute({ prices }) });
       const request = makeRequest(body, { ...key, scopes, keyId: 'k1' });
-      await reserveCall(deps, { request, call: prepareCall(deps, request.body), idempotency: null });
+      await reserveCall(deps, { request, call: prepareCall(deps, request), idempotency: null });
     }
     expect(ledger.reserved).toMatchObject([
       { funds: key.funds, scopes, keyId: 'k1' },
@@ -210,7 +210,7 @@ describe('a repeated call', () => {
   function repeat(options: Partial<CallDeps> & { ledger: FakeLedger }) {
     const deps = makeCallDeps({ router, ...options });
     const request = makeRequest(body);
-    return reserveCall(deps, { request, call: prepareCall(deps, request.body), idempotency });
+    return reserveCall(deps, { request, call: prepareCall(deps, request), idempotency });
   }
 
   it('is told from the refusal', async () => {

@@ -1,9 +1,17 @@
-import { zeroAddress } from '../../protocol/bytes/hex.ts';
+import { zeroAddress, type Hex } from '../../protocol/bytes/hex.ts';
 import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
 import type { BudgetTerms, Funds, Idempotency, ReserveOutcome, ReserveRefusal } from '../ledger/ledger.ts';
 import { quoteOfBounds } from '../../protocol/pricing/token-prices.ts';
 import type { SaleTerms } from '../metering/price-list.ts';
-import { quoteCall, shrinkQuote, type Quote } from '../metering/quote-call.ts';
+import {
+  dearestOf,
+  fitOffers,
+  offerFreeRoutes,
+  offerRoutes,
+  requireWithinCeiling,
+  withoutDearer,
+  type Offers,
+} from './offer-routes.ts';
 import type { FirstSlice } from './pay-as-you-stream.ts';
 import type { PreparedCall } from './prepare-call.ts';
 import { quoteTokens } from './quote-tokens.ts';
@@ -13,9 +21,10 @@ import type { CallDeps, CallRequest } from './types.ts';
 
 /** A call whose quote is held. */
 export interface ReservedCall {
-  quote: Quote;
-  /** What the call is sold at; null on a free route. */
-  sale: SaleTerms | null;
+  /** The routes that may answer, as it is sold by each; what is held covers the dearest. */
+  offers: Offers;
+  /** The token that it is paid in; null on a free route. */
+  token: Hex | null;
   admittedAtMs: number;
   /** Set where less than the quote is held, since its payer signs as the stream comes. */
   slice: FirstSlice | null;
@@ -43,8 +52,9 @@ interface ReserveOptions {
 
 /**
  * Holds the quote against the payer's funds, the caps on its spending and the model's budget of the day, in the token that it
- * pays in. Where the client set no output limit, the quote shrinks to the headroom of a channel, a key or an allowance.
- * @throws AutoPayError `rate_limit_exceeded` (free routes), `relay_not_authorized`, `payment_required`, what `PriceList.termsFor` and `ModelBudgets.terms` throw, or the ledger's refusal,
+ * pays in. Where other routes may answer, the dearest of them is held; those that what is authorised does not cover are left out.
+ * Where the client set no output limit, the quote shrinks to the headroom of a channel, a key or an allowance.
+ * @throws AutoPayError `rate_limit_exceeded` (free routes), `relay_not_authorized`, `payment_required`, `price_above_ceiling`, what `PriceList.termsFor` and `ModelBudgets.terms` throw, or the ledger's refusal,
  * with the numbers that mend it.
  */
 export async function reserveCall(deps: CallDeps, options: ReserveOptions): Promise<ReservedCall | RepeatedCall> {
@@ -57,7 +67,7 @@ export async function reserveCall(deps: CallDeps, options: ReserveOptions): Prom
       request,
       call,
       idempotency: null,
-      quote: quoteCall(call.quoteInput, null),
+      offers: offerFreeRoutes(call),
       paid: null,
       admittedAtMs: atMs,
     });
@@ -73,10 +83,9 @@ export async function reserveCall(deps: CallDeps, options: ReserveOptions): Prom
   }
   const { funds, sale } = paid;
   const headroom = headroomOf(funds, request.payment);
-  const { quoteInput: input } = call;
-  let quote = quoteCall(input, sale);
-  if (headroom !== null) quote = shrinkQuote(quote, { input, tariff: sale, headroom });
-  return hold(deps, { ...options, quote, paid, admittedAtMs: atMs });
+  const offers = offerRoutes(deps, { call, sale, payment: request.payment, atMs });
+  const fitting = headroom === null ? offers : fitOffers(offers, headroom);
+  return hold(deps, { ...options, offers: fitting, paid, admittedAtMs: atMs });
 }
 
 /** What a call is paid with, and sold at. */
@@ -100,11 +109,12 @@ function readTerms(deps: CallDeps, { request, call }: ReserveOptions, atMs: numb
     );
   }
   const sale = deps.prices.termsFor(prices ?? [], { token, atMs });
+  requireWithinCeiling(deps, { route: call.route, ceilingOf: call.route, atMs });
   return { funds, sale, budget: deps.budgets.terms({ model, token, atMs }) };
 }
 
 interface HoldOptions extends ReserveOptions {
-  quote: Quote;
+  offers: Offers;
   /** Null on a free route. */
   paid: PaidTerms | null;
   admittedAtMs: number;
@@ -112,38 +122,43 @@ interface HoldOptions extends ReserveOptions {
 
 async function hold(deps: CallDeps, options: HoldOptions): Promise<ReservedCall | RepeatedCall> {
   const { call, paid, idempotency, admittedAtMs } = options;
-  let { quote } = options;
-  let outcome = await reserve(deps, options, quote);
+  let { offers } = options;
+  let outcome = await reserve(deps, options, dearestOf(offers));
+  const retry = async (fewer: Offers) => {
+    if (dearestOf(fewer) >= dearestOf(offers)) return;
+    offers = fewer;
+    outcome = await reserve(deps, options, dearestOf(offers));
+  };
+  // Parallel calls took headroom since admission: once more with what the ledger says is left.
   const room = outcome.ok || paid === null ? null : roomAfter(outcome.refusal, options.request.payment);
-  if (room !== null && paid !== null) {
-    // Parallel calls took headroom since admission: once more with what the ledger says is left.
-    const { quoteInput: input } = call;
-    const smaller = shrinkQuote(quoteCall(input, paid.sale), { input, tariff: paid.sale, headroom: room });
-    if (smaller.shrunk && smaller.amount < quote.amount) {
-      quote = smaller;
-      outcome = await reserve(deps, options, quote);
-    }
-  }
+  if (room !== null) await retry(fitOffers(offers, room));
+  // The model that was asked for rather than nothing.
+  if (!outcome.ok && isTooDear(outcome.refusal)) await retry(withoutDearer(offers));
   let slice: FirstSlice | null = null;
-  const amount = outcome.ok ? null : firstSliceOf(deps, { ...options, quote }, outcome.refusal);
+  const [first] = offers;
+  const amount = outcome.ok ? null : firstSliceOf(deps, { ...options, offers }, outcome.refusal);
   if (amount !== null && paid !== null) {
-    const sliced = await reserve(deps, options, { ...quote, amount });
-    if (sliced.ok) slice = { held: amount, budget: paid.budget };
-    if (sliced.ok) outcome = sliced;
+    const sliced = await reserve(deps, options, amount);
+    if (sliced.ok) {
+      slice = { held: amount, budget: paid.budget };
+      // What is signed as it comes is signed at one price.
+      offers = [first];
+      outcome = sliced;
+    }
   }
   if (!outcome.ok) {
     const { refusal } = outcome;
     const { code, usedByCallId } = refusal;
     if (code === 'idempotent_repeat' && usedByCallId !== undefined) return { repeats: usedByCallId };
     const terms = paid && { funds: paid.funds, token: paid.sale.token, budget: paid.budget };
-    throw refuseReservation({ refusal, quote, model: call.route.model, paid: terms, idempotency });
+    throw refuseReservation({ refusal, quote: first.quote, model: call.route.model, paid: terms, idempotency });
   }
   // Forgotten in a crash, a payment of its own could buy a second answer; of the other funds no more than headroom could be spent.
   if (paid?.funds.kind === 'direct') await outcome.durable;
   // It is awaited later, and only once; until then a rejection is nobody's yet.
   else outcome.durable.catch(() => undefined);
   const keepsAnswer = idempotency !== null;
-  return { quote, slice, sale: paid && paid.sale, keepsAnswer, admittedAtMs, durable: outcome.durable };
+  return { offers, slice, token: paid && paid.sale.token, keepsAnswer, admittedAtMs, durable: outcome.durable };
 }
 
 /**
@@ -152,7 +167,7 @@ async function hold(deps: CallDeps, options: HoldOptions): Promise<ReservedCall 
  */
 function firstSliceOf(
   deps: CallDeps,
-  { call, paid, quote, request }: HoldOptions,
+  { call, offers, paid, request }: HoldOptions,
   refusal: ReserveRefusal,
 ): bigint | null {
   const { slices } = deps;
@@ -161,12 +176,23 @@ function firstSliceOf(
   // What is hidden would run unpaid, and so would what a payer has left unpaid before.
   if (!call.route.firstSlice || paid.funds.kind !== 'voucher') return null;
   if (slices.unpaid.has(paid.funds.voucher.channelId)) return null;
+  const { quote } = offers[0];
   const { promptTokens } = quote;
   const amount = quoteOfBounds({ promptTokens, choices: 1, outputTokens: slices.outputTokens }, paid.sale);
   return amount < quote.amount ? amount : null;
 }
 
-function reserve(deps: CallDeps, options: HoldOptions, quote: Quote): Promise<ReserveOutcome> {
+/** Refusals that a smaller quote may not meet. */
+const tooDear: readonly ReserveRefusal['code'][] = [
+  ...(['insufficient_headroom', 'insufficient_allowance', 'insufficient_funds', 'amount_exceeds_deposit'] as const),
+  ...(['scope_exceeded', 'model_budget_exceeded', 'unsettled_limit_reached'] as const),
+];
+
+function isTooDear({ code }: ReserveRefusal): boolean {
+  return tooDear.includes(code);
+}
+
+function reserve(deps: CallDeps, options: HoldOptions, quote: bigint): Promise<ReserveOutcome> {
   const { request, call, paid, admittedAtMs, idempotency } = options;
   const { callTimeoutMs, drainTimeoutMs } = deps.limits;
   const { keyId, scopes } = request.payment;
@@ -175,9 +201,10 @@ function reserve(deps: CallDeps, options: HoldOptions, quote: Quote): Promise<Re
     funds: paid && paid.funds,
     scopes: paid === null ? [] : scopes,
     idempotency,
+    maxUnsettled: paid?.funds.kind === 'direct' ? deps.maxUnsettled(paid.sale.token, admittedAtMs) : null,
     keyId,
     token: paid === null ? zeroAddress : paid.sale.token,
-    quote: quote.amount,
+    quote,
     model: call.route.model,
     budget: paid && paid.budget,
     admittedAtMs,

@@ -1,19 +1,42 @@
 import type { AttemptRecord } from '../ledger/ledger.ts';
+import type { FallbackReason, RouteTerms } from './routing-terms.ts';
 import type { TransportFailure, UpstreamResponse } from './transport.ts';
 import type { Deployment } from './types.ts';
 
+/** A route that may answer a call, and what it takes to let it. */
+export interface RouteOption {
+  /** Those that meet what the call needs. */
+  deployments: readonly Deployment[];
+  terms: RouteTerms;
+  /** After which failure it is taken; null for the route that is asked first. */
+  after: FallbackReason | null;
+  /** Upper bounds of what it would use, for strategies and limits. */
+  promptTokens: number;
+  outputTokens: number;
+  bodyFor(deployment: Deployment): Uint8Array;
+  /**
+   * Called before the first attempt at another route than the first: sees to it that the call may be sold as that route's.
+   * @returns false if its model's budget does not allow it; then it is passed over
+   */
+  enter(): Promise<boolean>;
+}
+
 /** The attempts of one call, as the router is to make them. */
 export interface AttemptPlan<T> {
-  /** Tried in this order, each at most once. */
-  deployments: readonly Deployment[];
-  bodyFor(deployment: Deployment): Uint8Array;
+  callId: string;
+  /** The first is asked first. */
+  options: readonly RouteOption[];
   stream: boolean;
   signal: AbortSignal;
+  /** Aborted when the client has gone: attempts go on, waits do not. */
+  leaving: AbortSignal;
+  /** Unix milliseconds: nothing is waited for beyond. */
+  deadlineMs: number;
   /** Whether another attempt may still be made; false once the client has gone. */
   mayRetry(): boolean;
   /**
    * Reads a 2xx answer as far as is needed before anything goes to the client. If it throws an UnusableAnswer or a
-   * TransportError, the next deployment is tried.
+   * TransportError, another deployment is tried.
    */
   accept(response: UpstreamResponse, deployment: Deployment): Promise<T>;
 }
@@ -28,26 +51,39 @@ export interface UpstreamRefusal {
   headers: Record<string, string>;
 }
 
+/** How the attempts went, as clients of SciLLM know it (`retries: {attempts, total_sleep_s, last_retry_after_s}`). */
+export interface RetryFacts {
+  /** Attempts that were made, the last one included. */
+  attempts: number;
+  /** Waited between them. */
+  totalSleepMs: number;
+  /** The last Retry-After of a provider; null if none sent one. */
+  lastRetryAfterMs: number | null;
+}
+
 /** The attempt that answered, still to be ended by whoever reads the answer. */
 export interface OpenAttempt {
   number: number;
+  /** The index of its route among the plan's options. */
+  option: number;
   deployment: Deployment;
   startedAtMs: number;
   /** The upstream's status, 2xx. */
   status: number;
   /** Its `x-request-id`, by which the provider finds the call in its log. */
   requestId: string | undefined;
+  /** MUST be called when the answer has ended, well or not, unless the plan's signal is aborted. */
+  report(end: Pick<AttemptRecord, 'outcome' | 'usage'>): void;
 }
 
-/** What came of the attempts. `failed` holds every attempt that brought nothing, in order. */
-export type AttemptsResult<T> =
-  | { kind: 'accepted'; value: T; attempt: OpenAttempt; failed: AttemptRecord[] }
-  | { kind: 'refused'; refusal: UpstreamRefusal; failed: AttemptRecord[] }
-  | {
-      kind: 'failed';
-      failure: TransportFailure | 'unusable';
-      failed: AttemptRecord[];
-    };
+/** What came of the attempts. `failed` holds every attempt that brought nothing, by number. */
+export type AttemptsResult<T> = { failed: AttemptRecord[]; retries: RetryFacts } & (
+  | { kind: 'accepted'; value: T; attempt: OpenAttempt }
+  | { kind: 'refused'; refusal: UpstreamRefusal }
+  | { kind: 'failed'; failure: TransportFailure | 'unusable' }
+  /** Nothing was tried: every deployment rests, or is at its limit. */
+  | { kind: 'unavailable'; retryAfterMs: number }
+);
 
 /** Picks deployments and holds the only retry loop of the system. */
 export interface Router {

@@ -1,3 +1,4 @@
+import type { UsageShape } from '../metering/read-usage.ts';
 import { readStreamEvent } from './read-stream-event.ts';
 import { UnusableAnswer } from './router.ts';
 import { OversizedEvent, SseSplitter } from './sse-splitter.ts';
@@ -10,6 +11,8 @@ export interface StreamOptions {
   showUsage: boolean;
   /** Number of choices that were asked for. */
   choices: number;
+  /** How the provider counts. */
+  shape?: UsageShape | undefined;
 }
 
 const maxEventBytes = 1_048_576;

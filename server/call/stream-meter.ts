@@ -1,6 +1,6 @@
 import type { TokenUsage } from '../../protocol/receipt/call-receipt.ts';
-import { readUsage } from '../metering/read-usage.ts';
-import { isObject, type JsonObject } from './parse-chat-request.ts';
+import { readUsage, type UsageShape } from '../metering/read-usage.ts';
+import { isObject, type JsonObject } from '../../protocol/text/json-object.ts';
 import { textsOfMessage, type AnswerFacts } from './read-json-answer.ts';
 import { writeEvent } from './read-stream-event.ts';
 import { readUpstreamError } from './read-upstream-error.ts';
@@ -27,10 +27,15 @@ export class StreamMeter implements AnswerFacts {
   readonly texts: string[] = [];
   readonly #finished = new Set<unknown>();
   readonly #showUsage: boolean;
+  readonly #shape: UsageShape;
 
-  /** @param options.showUsage whether the client asked for usage. */
-  constructor(options: { showUsage: boolean }) {
+  /**
+   * @param options.showUsage whether the client asked for usage.
+   * @param options.shape how the provider counts
+   */
+  constructor(options: { showUsage: boolean; shape?: UsageShape | undefined }) {
     this.#showUsage = options.showUsage;
+    this.#shape = options.shape ?? {};
   }
 
   /** How many choices have their finish reason. */
@@ -51,7 +56,7 @@ export class StreamMeter implements AnswerFacts {
     for (const choice of choices) if (isObject(choice)) this.#takeChoice(choice);
     if (!('usage' in value)) return event;
     // Some providers count on in every chunk: the last one holds.
-    const usage = readUsage(value['usage']);
+    const usage = readUsage(value['usage'], this.#shape);
     if (usage) this.usage = usage;
     if (this.#showUsage) return event;
     if (value['usage'] !== null && choices.length === 0) return null;

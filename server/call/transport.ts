@@ -7,17 +7,25 @@ export interface UpstreamRequest {
   body: Uint8Array;
   /** Whether an event stream is asked for. */
   stream: boolean;
-  /** Aborts the request, or the reading of its answer. */
+  /** Aborts the request, or the reading of its answer; if its reason is a TransportError, that is what failed. */
   signal: AbortSignal;
+  /** Milliseconds, instead of the transport's own: until the headers of the answer, and between two pieces of its body. */
+  timeouts?: { headersMs?: number | undefined; idleMs?: number | undefined };
+  /** Which attempt of which call it is: sellers are paid for those only, once for each. */
+  attempt?: { callId: string; number: number };
+  /** Further headers for the provider, by names in lower case. */
+  headers?: Readonly<Record<string, string>>;
 }
 
 /** An upstream's answer, its body still to be read. */
 export interface UpstreamResponse {
   status: number;
-  /** Names in lower case; of a repeated header the first. */
+  /** Names in lower case; of a repeated header the first, but of `www-authenticate` all, joined by commas. */
   headers: Readonly<Record<string, string | undefined>>;
   /** One pass. Iteration throws TransportError; leaving it early closes the connection. */
   body: AsyncIterable<Uint8Array>;
+  /** Whether it is a 402 that the relay would not pay: a limit of its own, which says nothing of the provider. */
+  unpaid?: true;
   /**
    * Closes the connection if the body has not been read to its end; whoever does not read that far MUST call it, read or
    * not, since the connection is held until then. Harmless afterwards, and never throws.

@@ -12,7 +12,9 @@ import type {
 } from '../ledger/ledger.ts';
 import type { PriceList } from '../metering/price-list.ts';
 import type { SliceTerms } from './pay-as-you-stream.ts';
+import type { ChooseRoutes } from './route-choice.ts';
 import type { Router } from './router.ts';
+import type { DeploymentTerms, RouteTerms } from './routing-terms.ts';
 import type { RunningCalls } from './running-calls.ts';
 
 /** One provider, model and region that a route can use. */
@@ -23,13 +25,34 @@ export interface Deployment {
   provider: string;
   /** The model's name at the provider. */
   model: string;
+  /** Where its provider departs from OpenAI's wire; undefined if nothing is known. */
+  quirks?: ProviderQuirks | undefined;
+  /** `plainDeployment` if nothing is said. */
+  terms?: DeploymentTerms;
 }
+
+/** Where a provider departs from OpenAI's wire (server/providers/catalogue.json). */
+export interface ProviderQuirks {
+  /** The name under which it takes the output limit. */
+  outputLimitParameter: OutputLimitParameter;
+  /** Whether it takes `stream_options`; where not, its streams end with usage unasked. */
+  takesStreamOptions: boolean;
+  /** Whether reasoning tokens are counted beside `completion_tokens`, not inside. */
+  reasoningBeside: boolean;
+  /** The member of an error's body that tells what is wrong, besides OpenAI's. */
+  errorMember: 'error' | 'message' | 'detail';
+}
+
+/** How a request bounds its output: OpenAI's present member, or the older one. */
+export type OutputLimitParameter = 'max_completion_tokens' | 'max_tokens';
 
 /** A name that clients ask for, and what answers to it. */
 export interface Route {
   model: string;
-  /** Tried in this order. */
+  /** Tried in the order of its strategy; none where the route stands for others. */
   deployments: readonly Deployment[];
+  /** `plainRoute` if nothing is said. */
+  terms?: RouteTerms;
   /**
    * What it costs, one row for each token that it can be paid in. Null on a free route: nobody pays, a receipt is written
    * all the same.
@@ -43,8 +66,8 @@ export interface Route {
   defaultMaxOutputTokens: number;
   /** Whether streams may begin for less than their quote. Only where all output is visible: hidden output is not counted as it runs. */
   firstSlice: boolean;
-  /** The name under which these deployments take the output limit. */
-  outputLimitParameter: 'max_completion_tokens' | 'max_tokens';
+  /** The name under which all of its deployments take the output limit; null: as each one's provider does. */
+  outputLimitParameter: OutputLimitParameter | null;
 }
 
 /** Bounds of one call. The time-outs of single reads and of connecting belong to the transport. */
@@ -75,6 +98,8 @@ export interface Admission {
   channel: ChannelState | null;
   /** What it pays in; null without funds. */
   token: Hex | null;
+  /** The chain of `token`, where there are several; the home chain if omitted. */
+  chainId?: number;
   /**
    * The most that the call may cost, if its answer may be shortened to cost no more: of an API key or an allowance. Null
    * where the payment is for what was quoted; a voucher's headroom is counted from its channel.
@@ -90,10 +115,18 @@ export interface Admission {
   challengeId?: string;
   /** Whether the request carried a `Payment` credential: only then may a stream carry named MPP events. */
   wantsPaymentEvents: boolean;
+  /** Whether this payment may buy a call of another model than the one that was asked for; any by default. */
+  mayCall?: (model: string) => boolean;
   /** Whether the payer may sign for a stream as it comes: then it may begin with less than its quote. */
   takesSlices?: boolean;
   /** What the method does once the call is charged; see PaymentMethod. A replayed answer calls it again. */
   finish: (charge: ChargeResult) => Promise<FinishedPayment>;
+  /**
+   * Reads and checks the same payment once more, as of now: what was admitted as the repetition of a call is another matter once
+   * that call is released.
+   * @throws AutoPayError if it is good no more
+   */
+  renew: () => Promise<Admission>;
 }
 
 /** One request by a client, its body read and its payment verified. */
@@ -106,6 +139,8 @@ export interface CallRequest {
   body: Buffer;
   /** `Idempotency-Key` as it came; null without one. */
   idempotencyKey: string | null;
+  /** Names in lower case. Rules and `auto` look at some of them; none goes to a provider. */
+  headers: Readonly<Record<string, string | undefined>>;
   /** Who asks, as far as the network knows: free routes are limited by it. */
   clientAddress: string;
   payment: Admission;
@@ -174,15 +209,19 @@ export interface RelayAuthority {
 
 /** What the life of a call works with. */
 export interface CallDeps {
-  ledger: Pick<Ledger, 'reserve' | 'charge' | 'release' | 'findAnswer' | 'findRepeat'>;
+  ledger: Pick<Ledger, 'reserve' | 'moveCall' | 'charge' | 'release' | 'findAnswer' | 'findRepeat'>;
   /** By the name that clients ask for. */
   routes: ReadonlyMap<string, Route>;
+  /** Says which routes may answer a request. */
+  chooseRoutes: ChooseRoutes;
   budgets: ModelBudgets;
   authority: RelayAuthority;
   router: Router;
   clock: Clock;
   limits: CallLimits;
   prices: Pick<PriceList, 'root' | 'termsFor'>;
+  /** The most that a payer may leave unsettled, in this token; see ReserveRequest. */
+  maxUnsettled(token: Hex, atMs: number): bigint;
   /** Bounds what one address may use of free routes. `take` throws `rate_limit_exceeded`. */
   freeLimit: { take(address: string): void };
   /** How streams begin that their payers have not signed all of; undefined where none does. */

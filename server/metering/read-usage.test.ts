@@ -54,3 +54,14 @@ test('what cannot be is no usage', () => {
     expect(readUsage(value), JSON.stringify(value)).toBeNull();
   }
 });
+
+test('reasoning that a provider counts beside is added, unless its total says that it is inside', () => {
+  const parts = { completion_tokens_details: { reasoning_tokens: 200 } };
+  const beside = { ...plain, total_tokens: 350, ...parts };
+  expect(readUsage(beside, { reasoningBeside: true })).toMatchObject({ completion: 250, reasoning: 200 });
+  // Taken for OpenAI's, such numbers cannot be.
+  expect(readUsage(beside)).toBeNull();
+  const inside = { ...plain, completion_tokens: 250, total_tokens: 350, ...parts };
+  expect(readUsage(inside, { reasoningBeside: true })).toMatchObject({ completion: 250, reasoning: 200 });
+  expect(readUsage(plain, { reasoningBeside: true })).toMatchObject({ completion: 50, reasoning: 0 });
+});

@@ -1,15 +1,22 @@
 import type { TokenUsage } from '../../protocol/receipt/call-receipt.ts';
+import { isObject } from '../../protocol/text/json-object.ts';
+
+/** How a provider counts. */
+export interface UsageShape {
+  /** Whether `completion_tokens` leave the reasoning tokens out; they are added then. */
+  reasoningBeside?: boolean | undefined;
+}
 
 /**
  * Reads a provider's `usage` of a chat completion (OpenAI API reference, "The chat completion object"; the member
  * `prompt_tokens_details.cache_write_tokens` is OpenRouter's).
  * @returns null if there is none or its numbers cannot be: not whole, negative, or a part larger than its whole.
  */
-export function readUsage(value: unknown): TokenUsage | null {
+export function readUsage(value: unknown, { reasoningBeside = false }: UsageShape = {}): TokenUsage | null {
   if (!isObject(value)) return null;
   const prompt = readCount(value['prompt_tokens']);
-  const completion = readCount(value['completion_tokens']);
-  if (prompt === null || completion === null) return null;
+  const told = readCount(value['completion_tokens']);
+  if (prompt === null || told === null) return null;
   const promptParts = readParts(value['prompt_tokens_details'], [
     'cached_tokens',
     'cache_write_tokens',
@@ -19,6 +26,9 @@ export function readUsage(value: unknown): TokenUsage | null {
   if (promptParts === null || completionParts === null) return null;
   const [cachedPrompt = 0, cacheWrite = 0, audio = 0] = promptParts;
   const [reasoning = 0, audioCompletion = 0] = completionParts;
+  // The total tells of a provider that has come to count as OpenAI does.
+  const isBeside = reasoningBeside && value['total_tokens'] !== prompt + told;
+  const completion = isBeside ? told + reasoning : told;
   if (audio > prompt || cachedPrompt + cacheWrite > prompt) return null;
   if (reasoning > completion || audioCompletion > completion) return null;
   // Audio that was read from the cache is counted under both names: it is billed once, as cached.
@@ -35,8 +45,4 @@ function readParts(value: unknown, names: readonly string[]): number[] | null {
 
 function readCount(value: unknown): number | null {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : null;
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

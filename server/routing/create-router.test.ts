@@ -1,26 +1,40 @@
 import { describe, expect, test } from 'vitest';
 import { makeResponse, makeTransport } from '../call/call-fixtures.ts';
-import { UnusableAnswer, type AttemptPlan, type AttemptsResult } from '../call/router.ts';
+import { UnusableAnswer, type AttemptPlan, type AttemptsResult, type RouteOption } from '../call/router.ts';
+import { plainRoute } from '../call/routing-terms.ts';
 import { TransportError, type UpstreamResponse } from '../call/transport.ts';
+import type { Deployment } from '../call/types.ts';
 import { createRouter } from './create-router.ts';
 
 const deployments = ['a', 'b', 'c'].map((name) => ({ id: `${name}@x`, provider: name, model: `model-${name}` }));
 
+function makeOption(given: readonly Deployment[], changes: Partial<RouteOption> = {}): RouteOption {
+  return {
+    ...{ deployments: given, terms: plainRoute, after: null, promptTokens: 100, outputTokens: 10 },
+    bodyFor: ({ model }) => Buffer.from(model),
+    enter: () => Promise.resolve(true),
+    ...changes,
+  };
+}
+
 async function route(
   answers: (UpstreamResponse | Error)[],
-  changes: Partial<AttemptPlan<string>> = {},
+  changes: Partial<AttemptPlan<string>> & { deployments?: Deployment[] } = {},
 ): Promise<AttemptsResult<string> & { sent: string[] }> {
   const transport = makeTransport(...answers);
-  let nowMs = 1000;
-  const clock = { nowMs: () => (nowMs += 1) };
+  // A millisecond for each request.
+  const clock = { nowMs: () => 1_000 + transport.sent.length };
+  const { deployments: given = deployments, ...rest } = changes;
   const result = await createRouter({ transport, clock }).run({
-    deployments,
-    bodyFor: ({ model }) => Buffer.from(model),
+    callId: 'call',
+    options: [makeOption(given)],
     stream: false,
+    deadlineMs: 100_000,
     signal: new AbortController().signal,
+    leaving: new AbortController().signal,
     mayRetry: () => true,
     accept: async (_, { id }) => id,
-    ...changes,
+    ...rest,
   });
   return { ...result, sent: transport.sent };
 }
@@ -33,7 +47,7 @@ test('the first deployment that answers is taken', async () => {
   expect(result).toMatchObject({
     kind: 'accepted',
     value: 'a@x',
-    attempt: { number: 1, deployment: { id: 'a@x' }, status: 200, requestId: 'req_1', startedAtMs: 1001 },
+    attempt: { number: 1, deployment: { id: 'a@x' }, status: 200, requestId: 'req_1', startedAtMs: 1000 },
     failed: [],
     sent: ['model-a'],
   });
@@ -47,8 +61,8 @@ test('each failure that may pass elsewhere is recorded, and the next deployment 
       number: 1,
       provider: 'a',
       deployment: 'a@x',
-      startedAtMs: 1001,
-      endedAtMs: 1002,
+      startedAtMs: 1000,
+      endedAtMs: 1001,
       outcome: 'timeout',
       status: null,
       usage: null,

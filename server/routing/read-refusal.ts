@@ -2,6 +2,7 @@ import { readBytes } from '../call/read-json-answer.ts';
 import { readUpstreamError } from '../call/read-upstream-error.ts';
 import type { UpstreamRefusal } from '../call/router.ts';
 import type { UpstreamResponse } from '../call/transport.ts';
+import type { ProviderQuirks } from '../call/types.ts';
 
 const maxErrorBytes = 65_536;
 const bodyTimeoutMs = 5_000;
@@ -16,7 +17,10 @@ const privateStatuses = [401, 402, 403, 407];
  * Reads an upstream's refusal as the client is to see it; null where it is none of the client's business.
  * Never throws: a body that cannot be read leaves the status.
  */
-export async function readRefusal(response: UpstreamResponse): Promise<UpstreamRefusal | null> {
+export async function readRefusal(
+  response: UpstreamResponse,
+  quirks?: ProviderQuirks,
+): Promise<UpstreamRefusal | null> {
   const { status } = response;
   const value = await readJson(response);
   if (status < 400 || status > 599 || privateStatuses.includes(status)) return null;
@@ -25,7 +29,7 @@ export async function readRefusal(response: UpstreamResponse): Promise<UpstreamR
     const text = response.headers[name];
     if (text !== undefined && /^[\x20-\x7e]{1,64}$/.test(text)) headers[name] = text;
   }
-  return { status, error: readUpstreamError(value, status), headers };
+  return { status, error: readUpstreamError(value, status, quirks?.errorMember), headers };
 }
 
 async function readJson(response: UpstreamResponse): Promise<unknown> {

@@ -1,0 +1,26 @@
+import { expect, test } from 'vitest';
+import { readUpstreamError } from './read-upstream-error.ts';
+
+test('reads OpenAI’s shape, and a text in its place', () => {
+  const error = { message: 'no', type: 't', param: 'p', code: 'c' };
+  expect(readUpstreamError({ error }, 400)).toEqual(error);
+  expect(readUpstreamError({ error: 'no' }, 400)).toMatchObject({ message: 'no', code: 'upstream_error' });
+  // A number stays what it says.
+  expect(readUpstreamError({ error: { message: 'no', code: 429 } }, 429).code).toBe('429');
+});
+
+test('what stands in other members stays in the relay, unless the provider is known to tell it there', () => {
+  const body = { object: 'error', message: 'too many tokens', detail: 'quota' };
+  expect(readUpstreamError(body, 422).message).toBe('The provider answered with status 422.');
+  expect(readUpstreamError(body, 422, 'message').message).toBe('too many tokens');
+  expect(readUpstreamError(body, 422, 'detail').message).toBe('quota');
+  expect(readUpstreamError({ ...body, error: { message: 'first' } }, 422, 'message').message).toBe('first');
+});
+
+test('lists of faults, as FastAPI has them, become a sentence', () => {
+  const detail = [{ type: 'extra_forbidden', loc: ['body', 'stream_options'], msg: 'Extra inputs are not permitted' }];
+  const text = 'Extra inputs are not permitted: body.stream_options';
+  expect(readUpstreamError({ detail }, 422, 'detail').message).toBe(text);
+  expect(readUpstreamError({ message: { detail } }, 422, 'message').message).toBe(text);
+  expect(readUpstreamError({ message: {} }, 422, 'message').message).toBe('The provider answered with status 422.');
+});

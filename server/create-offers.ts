@@ -1,0 +1,152 @@
+import type { RequestListener } from 'node:http';
+import type { Transport } from './call/transport.ts';
+import { createReloader } from './config/create-reloader.ts';
+import type { RelayConfig } from './config/relay-config.ts';
+import { watchFiles } from './config/watch-files.ts';
+import { createCalls, type SellingChains } from './create-calls.ts';
+import { rowsOf, type PriceTable } from './create-prices.ts';
+import { createRelayApp, type RelayAppOptions } from './create-relay-app.ts';
+import type { CallGate } from './http/call-gate.ts';
+import type { Log } from './log.ts';
+import { createOfferSwitch, type Offer } from './offer-switch.ts';
+import type { RelayChain } from './open-chain.ts';
+import type { RelayChains } from './open-chains.ts';
+import { rootOfPrices } from '../protocol/pricing/price-tree.ts';
+
+/** What a relay sells over time. */
+export interface Offers {
+  listener: RequestListener;
+  /** Reads the configuration again; see Reloader. */
+  reload(): Promise<void>;
+  /**
+   * Takes a chain in that could not be reached before: calls can be paid on it from the next request on.
+   * @throws AutoPayError as `createOffers`; nothing has changed then
+   */
+  add(chain: RelayChain): Promise<void>;
+  /** Ends the connections to all providers, and the watch over files. */
+  close(): Promise<void>;
+}
+
+/** What offers are made of. */
+export interface OffersOptions {
+  chains: RelayChains;
+  config: RelayConfig;
+  /** Reads the configuration again. */
+  load: () => Promise<RelayConfig>;
+  /** Keeps the price tables of a configuration; see keepPriceTable. */
+  keepPrices: (config: RelayConfig) => Promise<void>;
+  gate: CallGate;
+  app: Omit<RelayAppOptions, 'configuration' | 'gate' | 'log'>;
+  log: Log;
+  env: Readonly<Record<string, string | undefined>>;
+  /** Makes a transport one that pays providers which sell calls. */
+  wrapTransport: (transport: Transport) => Transport;
+}
+
+/**
+ * Wires what a configuration sells, and wires it anew when its files change: routes, providers, prices and limits change together,
+ * between two requests. Prices change only to a table that is in force on every chain, and calls under way are charged by the table
+ * that they were quoted by.
+ *
+ * @throws AutoPayError `invalid_configuration` if a provider's key is not set
+ */
+export function createOffers(options: OffersOptions): Offers {
+  const { config, env, load, log, wrapTransport } = options;
+  const clock = { nowMs: options.app.nowMs };
+  /** Those of the present offer. The first ones belong to their chains, which stop them. */
+  let tables: readonly PriceTable[] = options.chains.map(({ prices }) => ({
+    list: prices.list,
+    stop: async () => undefined,
+  }));
+  let selling: SellingChains | undefined;
+  let { chains: reached, config: present } = options;
+
+  const makeOffer = (gate: CallGate, chains: RelayChains, own: readonly PriceTable[]): Offer => {
+    const calls = createCalls(chains, { clock, log, env, wrapTransport, ...(selling && { before: selling }) });
+    selling = calls.chains;
+    tables = own;
+    return {
+      listener: createRelayApp(calls.chains, { ...options.app, gate, log, configuration: () => reloader.state() }),
+      async close() {
+        await calls.closeTransport();
+        await stopAll(own.filter((table) => !tables.includes(table)));
+      },
+    };
+  };
+
+  async function apply(next: RelayConfig, [home, ...others]: RelayChains): Promise<void> {
+    const opened = await openTables([home, ...others], tables, next);
+    await options.keepPrices(next);
+    const configure = (chain: RelayChain, index: number) => configured(chain, next, opened[index]?.list);
+    const chains: RelayChains = [configure(home, 0), ...others.map((chain, index) => configure(chain, index + 1))];
+    try {
+      offers.replace((gate) => makeOffer(gate, chains, opened));
+    } catch (error) {
+      await stopAll(opened.filter((table) => !tables.includes(table)));
+      throw error;
+    }
+    present = next;
+    const paid = next.routes.filter(({ prices }) => prices !== null);
+    for (const { background } of chains) background.setModels(paid.map(({ model }) => model));
+  }
+
+  /** One change after the other: each begins with what the one before has left. */
+  let last: Promise<void> = Promise.resolve();
+  const inTurn = (work: () => Promise<void>): Promise<void> => {
+    const mine = last.then(work);
+    last = mine.catch(() => undefined);
+    return mine;
+  };
+  const files = watchFiles({ onChange: () => void reloader.reload() });
+  const reloader = createReloader({
+    ...{ config, load, apply: (next: RelayConfig) => inTurn(() => apply(next, reached)), log, ...clock },
+    onRead: (read) => files.set(read.files),
+  });
+  const offers = createOfferSwitch(options.gate, (gate) => makeOffer(gate, options.chains, tables));
+  files.set(config.files);
+  return {
+    listener: offers.listener,
+    reload: () => reloader.reload(),
+    add: (chain) =>
+      inTurn(async () => {
+        const chains: RelayChains = [...reached, chain];
+        await apply(present, chains);
+        reached = chains;
+      }),
+    async close() {
+      files.close();
+      await offers.close();
+    },
+  };
+}
+
+async function stopAll(tables: readonly PriceTable[]): Promise<void> {
+  await Promise.all(tables.map((table) => table.stop()));
+}
+
+/** The tables of the next configuration, chain by chain: those in use where nothing costs anything else than before. */
+async function openTables(
+  chains: readonly RelayChain[],
+  used: readonly PriceTable[],
+  next: RelayConfig,
+): Promise<PriceTable[]> {
+  const opened: PriceTable[] = [];
+  try {
+    for (const [index, { chainId, prices }] of chains.entries()) {
+      const own = next.chains.find((candidate) => candidate.chain.id === chainId);
+      const rows = rowsOf(own?.routes ?? []);
+      const present = used[index];
+      opened.push(present?.list.root === rootOfPrices(rows) ? present : await prices.openTable(rows));
+    }
+    return opened;
+  } catch (error) {
+    await stopAll(opened.filter((table) => !used.includes(table)));
+    throw error;
+  }
+}
+
+/** A chain as the next configuration has it. */
+function configured(chain: RelayChain, next: RelayConfig, list: RelayChain['prices']['list'] | undefined): RelayChain {
+  const own = next.chains.find((candidate) => candidate.chain.id === chain.chainId);
+  return { ...chain, config: { ...next, ...own }, prices: { ...chain.prices, ...(list && { list }) } };
+}

@@ -1,0 +1,58 @@
+import { quoteOfBounds } from '../../protocol/pricing/token-prices.ts';
+import { boundCall } from '../metering/quote-call.ts';
+import type { ChatRequest } from '../call/parse-chat-request.ts';
+import type { ChosenRoute } from '../call/route-choice.ts';
+import type { RouteTerms, RoutingNeeds } from '../call/routing-terms.ts';
+import type { Route } from '../call/types.ts';
+import { matchTags, meetNeeds } from './meet-needs.ts';
+import type { RequestFeatures } from './read-features.ts';
+
+/** The cheapest, and so many more for when it fails. */
+const maxChosen = 3;
+
+/** What a route is chosen for. */
+export interface AutoAsk {
+  routes: ReadonlyMap<string, Route>;
+  /** What the operator says of the route that stands for others. */
+  auto: NonNullable<RouteTerms['auto']>;
+  needs: RoutingNeeds;
+  features: Pick<RequestFeatures, 'tags'>;
+  chat: Pick<ChatRequest, 'choices' | 'outputLimit' | 'textOnly'>;
+  bodyBytes: number;
+}
+
+/**
+ * The cheapest routes, for this call and at the price that its payer pays, that have a deployment with all that is needed: the
+ * cheapest first. Prices in US dollars and in tokens are compared by the first token of the price table, which every route is sold in.
+ */
+export function chooseAuto(ask: AutoAsk): Omit<ChosenRoute, 'after'>[] {
+  const { auto, chat, features, routes } = ask;
+  const { among, ...fixed } = auto;
+  const needs: RoutingNeeds = { ...fixed, ...ask.needs };
+  const found: { route: Route; deployments: ChosenRoute['deployments']; cost: bigint }[] = [];
+  for (const route of routes.values()) {
+    if (route.terms?.auto || (among && !among.includes(route.model))) continue;
+    // Nobody who pays asks for what is free, and nobody who does not can buy what is not.
+    if (route.prices === null && !among) continue;
+    const bounds = boundCall({
+      bodyBytes: ask.bodyBytes,
+      textOnly: chat.textOnly,
+      choices: chat.choices,
+      requestedOutputTokens: chat.outputLimit?.tokens ?? null,
+      contextTokens: Number.MAX_SAFE_INTEGER,
+      maxOutputTokens: route.maxOutputTokens,
+      defaultMaxOutputTokens: route.defaultMaxOutputTokens,
+    });
+    const promptTokens = chat.textOnly ? bounds.promptTokens : 0;
+    if (route.contextTokens < Math.max(needs.contextTokens ?? 0, promptTokens)) continue;
+    if (chat.outputLimit && route.maxOutputTokens < chat.outputLimit.tokens) continue;
+    const deployments = meetNeeds(matchTags(route.deployments, features.tags), needs);
+    if (deployments.length === 0) continue;
+    const [row] = route.prices ?? [];
+    const bound = { ...bounds, promptTokens: Math.min(bounds.promptTokens, route.contextTokens) };
+    const cost = row ? quoteOfBounds(bound, { prices: row, conversion: null }) : 0n;
+    found.push({ route, deployments, cost });
+  }
+  found.sort((left, right) => (left.cost < right.cost ? -1 : left.cost > right.cost ? 1 : 0));
+  return found.slice(0, maxChosen).map(({ deployments, route }) => ({ route, deployments }));
+}

@@ -1,0 +1,147 @@
+import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
+import { evidenceTiers, type EvidenceTier } from '../../protocol/receipt/call-receipt.ts';
+import type { ChatRequest } from '../call/parse-chat-request.ts';
+import type { ChooseRoutes, ChosenRoute, RouteAsk } from '../call/route-choice.ts';
+import { fallbackReasons, plainRoute, type RoutingNeeds } from '../call/routing-terms.ts';
+import type { Route } from '../call/types.ts';
+import { chooseAuto } from './choose-auto.ts';
+import { findRule, type Rule } from './compile-rules.ts';
+import { matchTags, meetNeeds } from './meet-needs.ts';
+import { readFeatures, type RequestFeatures } from './read-features.ts';
+
+/** Every one is quoted, so that the dearest can be held. */
+const maxRoutes = 12;
+
+/** What the choice is made from. */
+export interface RoutingTable {
+  /** By the name that clients ask for. */
+  routes: ReadonlyMap<string, Route>;
+  rules: readonly Rule[];
+}
+
+/** What is wanted of the routes of one request. */
+interface Wanted extends RoutingTable {
+  needs: RoutingNeeds;
+  features: RequestFeatures;
+  chat: ChatRequest;
+  bodyBytes: number;
+}
+
+/**
+ * Makes the choice of routes: first match of the rules; `auto`; else the route that was asked for. After it come `fallback_models` of
+ * the request and the fallbacks of the route, each once.
+ */
+export function createRouteChooser(table: RoutingTable): ChooseRoutes {
+  return (ask) => {
+    const { chat, headers, bodyBytes } = ask;
+    const { routes, rules } = table;
+    const asked = routes.get(chat.model);
+    if (!asked) throw unknownModel(chat.model, 'model');
+    // Most requests of most relays: nothing to choose from.
+    if (isPlain(asked, table, ask))
+      return { routes: [{ route: asked, deployments: asked.deployments, after: null }], rule: null };
+
+    const features = readFeatures(chat, headers);
+    const isAuto = asked.terms?.auto != null;
+    const needs: RoutingNeeds = {
+      ...(features.tools && { tools: true }),
+      ...(features.images && { vision: true }),
+      ...readStatedNeeds(headers),
+    };
+    const wanted: Wanted = { ...table, needs, features, chat, bodyBytes };
+    const rule = findRule(rules, { ...features, model: chat.model, isAuto, headers });
+    const starts = rule ? rule.targets.map((name) => required(routes, name)) : [asked];
+    const chosen = starts.flatMap((route) =>
+      route.terms?.auto ? chooseAuto({ ...wanted, auto: route.terms.auto }) : offered(wanted, route),
+    );
+    const [first, ...rest] = chosen;
+    if (!first) throw unmetNeeds(chat.model, needs);
+    const more = [
+      ...rest.map((one) => ({ ...one, after: 'general' as const })),
+      ...listFallbacks(wanted, first.route, asked),
+    ];
+    return {
+      routes: [{ ...first, after: null }, ...withoutRepeats(more, first).slice(0, maxRoutes - 1)],
+      rule: rule?.name ?? null,
+    };
+  };
+}
+
+function isPlain(asked: Route, { rules }: RoutingTable, { chat, headers }: RouteAsk): boolean {
+  const { auto, fallbacks } = asked.terms ?? plainRoute;
+  const hasFallbacks = chat.fallbackModels.length > 0 || fallbackReasons.some((reason) => fallbacks[reason].length > 0);
+  const isRuled = rules.length > 0 || auto !== null || hasFallbacks;
+  if (isRuled || headers['x-autopay-region'] !== undefined || headers['x-autopay-evidence-tier'] !== undefined)
+    return false;
+  return asked.deployments.every(({ terms }) => !terms || (terms.tools && terms.vision && terms.tags.length === 0));
+}
+
+function required(routes: ReadonlyMap<string, Route>, name: string): Route {
+  const route = routes.get(name);
+  if (!route) throw new AutoPayError('internal_error', `The configuration names "${name}", which is no route.`);
+  return route;
+}
+
+/** The route with those of its deployments that meet the needs; none if none does. */
+function offered({ features, needs }: Wanted, route: Route): Omit<ChosenRoute, 'after'>[] {
+  const deployments = meetNeeds(matchTags(route.deployments, features.tags), needs);
+  return deployments.length === 0 ? [] : [{ route, deployments }];
+}
+
+/** What the request names first, then what the operator does. */
+function listFallbacks(wanted: Wanted, first: Route, asked: Route): ChosenRoute[] {
+  const { chat, routes } = wanted;
+  const named = chat.fallbackModels.map((name, index) => {
+    const param = `fallback_models[${index}]`;
+    const route = routes.get(name);
+    if (!route) throw unknownModel(name, param);
+    if (first.prices === null && route.prices !== null) {
+      const message = `"${name.slice(0, 128)}" costs, and "${asked.model}" does not: a free call falls back to free models only.`;
+      throw new AutoPayError('invalid_request', message, { param });
+    }
+    return { route, after: 'general' as const };
+  });
+  const { fallbacks } = first.terms ?? plainRoute;
+  const configured = fallbackReasons.flatMap((after) =>
+    fallbacks[after].map((name) => ({ route: required(routes, name), after })),
+  );
+  return [...named, ...configured].flatMap(({ after, route }) => {
+    const auto = route.terms?.auto;
+    const found = auto ? chooseAuto({ ...wanted, auto }) : offered(wanted, route);
+    return found.map((one) => ({ ...one, after }));
+  });
+}
+
+/** A route is taken once for each reason, and the first not again. */
+function withoutRepeats(more: readonly ChosenRoute[], first: Pick<ChosenRoute, 'route'>): ChosenRoute[] {
+  const isRepeat = (one: ChosenRoute, at: number) =>
+    one.route === first.route ||
+    more.slice(0, at).some(({ after, route }) => route === one.route && after === one.after);
+  return more.filter((one, at) => !isRepeat(one, at));
+}
+
+/** `x-autopay-region` and `x-autopay-evidence-tier`. */
+function readStatedNeeds(headers: RouteAsk['headers']): RoutingNeeds {
+  const region = headers['x-autopay-region'];
+  const tier = headers['x-autopay-evidence-tier'];
+  const evidenceTier = evidenceTiers.find((name) => name === tier);
+  if (tier !== undefined && evidenceTier === undefined) {
+    const message = `There is no such evidence tier. There are ${evidenceTiers.join(', ')}.`;
+    throw new AutoPayError('invalid_request', message, { param: 'x-autopay-evidence-tier' });
+  }
+  return {
+    ...(region !== undefined && { region: region.trim().slice(0, 64) }),
+    ...(evidenceTier !== undefined && { evidenceTier: evidenceTier satisfies EvidenceTier }),
+  };
+}
+
+function unknownModel(name: string, param: string): AutoPayError {
+  const message = `There is no model "${name.slice(0, 128)}" here. GET /v1/models lists the models.`;
+  return new AutoPayError('model_not_found', message, { param });
+}
+
+function unmetNeeds(model: string, needs: RoutingNeeds): AutoPayError {
+  const said = Object.entries(needs).map(([need, value]) => `${need}: ${String(value)}`);
+  const message = `No deployment of "${model}" has what this request needs (${said.join(', ') || 'its tags'}). Ask for less, or for another model.`;
+  return new AutoPayError('model_not_found', message, { param: 'model' });
+}

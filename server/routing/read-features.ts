@@ -1,0 +1,63 @@
+import { isObject, type JsonObject } from '../../protocol/text/json-object.ts';
+import type { ChatRequest } from '../call/parse-chat-request.ts';
+
+/** What rules and `auto` look at in a request. */
+export interface RequestFeatures {
+  /** What the user said last, at most `maxSearchedCharacters` of it. */
+  text: string;
+  /** Of all messages. */
+  promptCharacters: number;
+  tools: boolean;
+  images: boolean;
+  tags: readonly string[];
+}
+
+/** Longer texts are searched at their beginning only. */
+export const maxSearchedCharacters = 32_768;
+const maxTags = 16;
+
+/**
+ * Reads the features of a request.
+ * @param headers names in lower case
+ */
+export function readFeatures(
+  chat: Pick<ChatRequest, 'value'>,
+  headers: Readonly<Record<string, string | undefined>>,
+): RequestFeatures {
+  const { functions, messages, metadata, tools } = chat.value;
+  const listed: unknown[] = Array.isArray(messages) ? messages : [];
+  const all = listed.filter(isObject);
+  const last = all.findLast(({ role }) => role === 'user');
+  const parts = all.flatMap(partsOf);
+  return {
+    text: last ? partsOf(last).map(textOf).join('\n').slice(0, maxSearchedCharacters) : '',
+    promptCharacters: parts.reduce<number>((sum, part) => sum + textOf(part).length, 0),
+    tools: isFilled(tools) || isFilled(functions),
+    images: parts.some((part) => isObject(part) && /^(?:input_)?image/.test(String(part['type']))),
+    tags: readTags(headers, metadata),
+  };
+}
+
+function isFilled(value: unknown): boolean {
+  return Array.isArray(value) && value.length > 0;
+}
+
+function partsOf({ content }: JsonObject): unknown[] {
+  return Array.isArray(content) ? content : [content];
+}
+
+function textOf(part: unknown): string {
+  if (typeof part === 'string') return part;
+  return isObject(part) && typeof part['text'] === 'string' ? part['text'] : '';
+}
+
+/** Tags as the relay's header, LiteLLM's header or LiteLLM's `metadata.tags` have them. */
+function readTags(headers: Readonly<Record<string, string | undefined>>, metadata: unknown): string[] {
+  const inHeaders = [headers['x-autopay-tags'], headers['x-litellm-tags']].flatMap((text) => text?.split(',') ?? []);
+  const listed: unknown = isObject(metadata) ? metadata['tags'] : undefined;
+  const inBody = (Array.isArray(listed) ? listed : []).filter((tag) => typeof tag === 'string');
+  return [...inHeaders, ...inBody]
+    .map((tag) => tag.trim())
+    .filter((tag) => tag !== '')
+    .slice(0, maxTags);
+}
