@@ -4,6 +4,10 @@ import toolbox from '@nomicfoundation/hardhat-toolbox-mocha-ethers';
 import { defineConfig } from 'hardhat/config';
 
 const chainStart = process.env['AUTOPAY_CHAIN_START'];
+/** Of the local chain; tests with two chains give the second one another. */
+const chainId = Number(process.env['AUTOPAY_CHAIN_ID'] ?? 31_337);
+/** Where a build of another kind goes, so that the ordinary one stays: see scripts/check-coverage.ts. */
+const buildFolder = process.env['AUTOPAY_BUILD_FOLDER'];
 
 /** The native compiler cannot be downloaded everywhere; the npm package of the same compiler can. */
 const compiler = {
@@ -30,12 +34,15 @@ export default defineConfig({
     // OpenZeppelin's own, deployed as it is.
     npmFilesToBuild: ['@openzeppelin/contracts/governance/TimelockController.sol'],
   },
-  paths: { tests: { mocha: 'test/contracts', solidity: 'test/contracts' } },
+  paths: {
+    tests: { mocha: 'test/contracts', solidity: 'test/contracts' },
+    ...(buildFolder && { artifacts: join(buildFolder, 'artifacts'), cache: join(buildFolder, 'cache') }),
+  },
   networks: {
     l2: {
       type: 'edr-simulated',
       chainType: 'op',
-      chainId: 31337,
+      chainId,
       // Else each of many quick transactions would move the chain's time a second ahead of the relay's clock.
       allowBlocksWithSameTimestamp: true,
       // A demo may begin in the past, so that days can go by on the chain and its time meet the clock's again.

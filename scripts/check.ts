@@ -36,6 +36,10 @@ const CHECKS: Readonly<Record<string, Check>> = {
     about: 'docs/PAYMENTS.md names tests that exist',
     args: () => [join(root, 'scripts/check-payments.ts')],
   },
+  faults: {
+    about: 'docs/FAULTS.md names tests that exist, and every fault that is tested',
+    args: () => [join(root, 'scripts/check-faults.ts')],
+  },
   unused: { about: 'files, exports and dependencies that nothing uses (knip)', args: () => [binOf('knip', 'knip')] },
   generated: {
     about: 'generated files are up to date; npm run generate mends it',

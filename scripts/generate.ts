@@ -7,7 +7,13 @@ import { binOf, root, runCommand } from './tooling/run-command.ts';
 
 const isCheck = process.argv.includes('--check');
 
-const scripts = ['complete-lockfile', 'generate-abis', 'generate-vectors', 'generate-error-table'];
+const scripts = [
+  'complete-lockfile',
+  'generate-abis',
+  'generate-vectors',
+  'generate-error-table',
+  'generate-configuration',
+];
 const commands = scripts.map((name) => [join(root, `scripts/${name}.ts`), ...(isCheck ? ['--check'] : [])]);
 if (!isCheck) {
   commands.push([join(root, 'scripts/check-contracts.ts'), '--update']);

@@ -31,6 +31,10 @@ const TASKS = {
   },
   'bench:relay': { file: 'scripts/bench/relay.ts', about: 'throughput and added latency of the relay' },
   coverage: { file: 'scripts/check-coverage.ts', about: 'lines of the contracts that their tests reach' },
+  invariants: {
+    file: 'scripts/count-invariant-calls.ts',
+    about: 'invariants of the contracts, with calls of each handler',
+  },
   mutants: { file: 'scripts/mutate-contracts.ts', about: 'mutation testing of the contracts' },
   slither: { file: 'scripts/slither.ts', about: 'static analysis of the contracts (takes the path of slither)' },
   'interop:python': {

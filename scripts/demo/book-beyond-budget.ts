@@ -1,6 +1,6 @@
 import { encodeFunctionData, parseEventLogs } from 'viem';
 import { openSender, type OpenDeployment } from '../../client/chain/open-deployment.ts';
-import { signVoucher } from '../../client/sign-voucher.ts';
+import { signVoucher } from '../../protocol/typed-data/sign-voucher.ts';
 import { auditLogAbi } from '../../protocol/abi/audit-log.ts';
 import { autoPayLlmAbi } from '../../protocol/abi/auto-pay-llm.ts';
 import { nameId } from '../../protocol/bytes/name-id.ts';

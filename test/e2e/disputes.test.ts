@@ -15,6 +15,7 @@ import { runJob } from '../../scripts/demo/run-job.ts';
 import { signFalsely } from '../../scripts/demo/sign-falsely.ts';
 import { readMoney, type Money } from '../../scripts/demo/watch-money.ts';
 import { startStack, type RunningStack } from '../../scripts/stack.ts';
+import { startChain, usesAnvil, type LocalChain } from '../support/start-chain.ts';
 
 const root = join(import.meta.dirname, '../..');
 /** Local disputes: see ignition/parameters/local.json and IBillingDisputes. */
@@ -25,6 +26,7 @@ const BOND = 1_000_000n;
 const PENALTY = 1_000_000n;
 
 let folder: string;
+let anvil: LocalChain | undefined;
 let running: RunningStack;
 let voter: Voter;
 /** Of the calls, in their order. */
@@ -32,8 +34,10 @@ const callIds: string[] = [];
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'autopay-disputes-'));
+  anvil = usesAnvil ? await startChain() : undefined;
   running = await startStack({
     dataDir: join(folder, 'stack'),
+    ...(anvil && { rpcUrl: anvil.rpcUrl }),
     config: {
       collection: { intervalSeconds: 600 },
       audit: { intervalSeconds: 86_400 },
@@ -50,6 +54,7 @@ beforeAll(async () => {
 }, 180_000);
 afterAll(async () => {
   await running.stop();
+  await anvil?.stop();
   await rm(folder, { recursive: true, force: true });
 });
 

@@ -4,10 +4,14 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { createPublicClient, http } from 'viem';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { autoPayLlmAbi } from '../../protocol/abi/auto-pay-llm.ts';
+import { nameId } from '../../protocol/bytes/name-id.ts';
 import { advanceTime, catchUpWithClock } from '../../scripts/demo/move-time.ts';
 import { runJob } from '../../scripts/demo/run-job.ts';
 import { startStack, type RunningStack } from '../../scripts/stack.ts';
+import { startChain, usesAnvil, type LocalChain } from '../support/start-chain.ts';
 
 const root = join(import.meta.dirname, '../..');
 const DAY_MS = 86_400_000;
@@ -18,19 +22,23 @@ const TIMELOCK_SECONDS = 8_001;
 const RELAY_NOTICE_MS = 5_000;
 
 let folder: string;
+let anvil: LocalChain | undefined;
 let running: RunningStack;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'autopay-governance-'));
+  // Days go by on the chain before its time meets the clock's.
+  const start = new Date(Date.now() - 3 * DAY_MS);
+  anvil = usesAnvil ? await startChain({ start }) : undefined;
   running = await startStack({
     dataDir: join(folder, 'stack'),
     config: { collection: { intervalSeconds: 600 }, audit: { intervalSeconds: 600 } },
-    // Days go by on the chain before its time meets the clock's.
-    chainStart: new Date(Date.now() - 3 * DAY_MS),
+    ...(anvil ? { rpcUrl: anvil.rpcUrl } : { chainStart: start }),
   });
 }, 180_000);
 afterAll(async () => {
   await running.stop();
+  await anvil?.stop();
   await rm(folder, { recursive: true, force: true });
 });
 
@@ -127,18 +135,6 @@ describe('a budget by vote, from the command line', { timeout: 300_000 }, () => 
     expect(answer).toMatchObject({ code: 1, json: { error: { code: 'model_budget_exceeded' } } });
   });
 
-  it('may also be about prices: a changed autopay.yaml has another root', async () => {
-    const text = await readFile(join(running.stack.dataDir, 'autopay.yaml'), 'utf8');
-    const changed = text.replace('"0.15"', '"0.16"');
-    expect(changed).not.toBe(text);
-    const file = join(folder, 'changed.yaml');
-    await writeFile(file, changed);
-    const { calls } = await succeed('gov', 'propose', 'set-price', '--config', file);
-    expect(calls).toMatchObject([
-      { text: expect.stringMatching(/^PriceBook\.publishPriceRoot\(root: 0x/), effect: { before: 'not published' } },
-    ]);
-  });
-
   it('is booked where everybody can read it', async () => {
     await runJob(running.stack, 'collect');
     const { models } = await succeed('budget', 'status');
@@ -174,3 +170,50 @@ describe('a dispute, from the command line', { timeout: 300_000 }, () => {
     expect(unclear).toMatchObject({ code: 2, json: { error: { code: 'invalid_argument' } } });
   });
 });
+
+describe('prices and providers by vote, from the command line', { timeout: 300_000 }, () => {
+  it('publish the table of a changed autopay.yaml, which has another root', async () => {
+    const text = await readFile(join(running.stack.dataDir, 'autopay.yaml'), 'utf8');
+    const changed = text.replace('"0.15"', '"0.16"');
+    expect(changed).not.toBe(text);
+    const file = join(folder, 'changed.yaml');
+    await writeFile(file, changed);
+    const { calls } = await succeed('gov', 'propose', 'set-price', '--config', file);
+    expect(calls).toMatchObject([
+      { text: expect.stringMatching(/^PriceBook\.publishPriceRoot\(root: 0x/), effect: { before: 'not published' } },
+    ]);
+    const [, root] = /root: (0x[0-9a-f]{64})/.exec(JSON.stringify(calls)) ?? [];
+    await passLast();
+    // The chain has it now, so it can be retired, and not be published again.
+    const again = await autopay('gov', 'propose', 'set-price', '--config', file);
+    expect(again.json).toMatchObject({ error: { message: expect.stringContaining('PriceBook_AlreadyPublished') } });
+    const retired = await succeed('gov', 'propose', 'retire-price', String(root));
+    expect(retired).toMatchObject({ calls: [{ effect: { before: expect.stringContaining('in force from') } }] });
+  });
+
+  it('add a provider with its payout address, and change it', async () => {
+    const [first, second] = [`0x${'11'.repeat(20)}`, `0x${'22'.repeat(20)}`];
+    const added = await succeed('gov', 'propose', 'add-provider', 'groq', first);
+    expect(added).toMatchObject({
+      calls: [
+        { text: 'AutoPayLLM.registerName(name: "groq")', failure: null },
+        { text: expect.stringContaining('AutoPayLLM.setProvider'), effect: { after: first }, failure: null },
+      ],
+    });
+    await passLast();
+    expect(await readPayout('groq')).toBe(first);
+
+    const moved = await succeed('gov', 'propose', 'add-provider', 'groq', second);
+    expect(moved).toMatchObject({ calls: [{ effect: { before: first, after: second } }] });
+    await passLast();
+    expect(await readPayout('groq')).toBe(second);
+  });
+});
+
+/** The payout address of a provider, read from the chain without the CLI. */
+async function readPayout(provider: string): Promise<string> {
+  const { contracts, rpcUrl } = running.stack;
+  const reader = createPublicClient({ transport: http(rpcUrl) });
+  const call = { address: contracts.autoPayLLM, abi: autoPayLlmAbi, functionName: 'payoutOf' } as const;
+  return reader.readContract({ ...call, args: [nameId(provider)] });
+}

@@ -17,14 +17,18 @@ import { X402Payer } from '../support/x402-payer.ts';
 
 const failing = 'sim-small?fault=status:500';
 const slow = 'sim-small?tps=20&tokens=40';
+const lateFailing = 'sim-small?latency=3000&fault=status:500';
 const schemes = ['exact', 'upto'] as const;
+/** USDC, atomic units, as `payment` of the configuration below says. */
+const maxUnsettled = 10_000n;
 
 let stack: TestStack;
 let payer: X402Payer;
 let token: Hex;
 
 beforeAll(async () => {
-  stack = await startTestStack({ extraRoutes: [failing, slow] });
+  const payment = { suggestedDeposit: '0.005', maxUnsettledPercent: 200 };
+  stack = await startTestStack({ extraRoutes: [failing, lateFailing, slow], config: { payment } });
   token = stack.stack.tokens['USDC']?.address ?? '0x';
   payer = payerOf(stack.payFetchOptions.privateKey);
   await payer.approvePermit2();
@@ -188,6 +192,56 @@ it('a wallet cannot sign the same money away to many streams at once', async () 
   await Promise.all(answers.filter(({ status }) => status === 200).map((answer) => answer.text()));
   for (let tries = 0; tries < 200 && (await poor.balance()) > 0n; tries += 1) await sleep(50);
   expect(await poor.balance()).toBe(0n);
+}, 60_000);
+
+it('an Idempotency-Key keeps the answer for who knows it: the payment itself is on the chain for all to read', async () => {
+  const body = chatBody({ seed: 11 });
+  const headers = await payer.sign(body, 'exact');
+  const key = { 'idempotency-key': 'known to the payer only' };
+  const first = await payer.post(body, { ...headers, ...key });
+  expect(first.status).toBe(200);
+  for (const guess of [{}, { 'idempotency-key': 'a guess' }]) {
+    const refused = await payer.post(body, { ...headers, ...guess });
+    expect([refused.status, await codeOf(refused)]).toEqual([409, 'payment_already_used']);
+  }
+  const again = await payer.post(body, { ...headers, ...key });
+  expect([again.status, await again.text()]).toEqual([200, await first.text()]);
+});
+
+it('what a repeat waited for failed: its payment is looked at again before it is served', async () => {
+  const body = chatBody({ model: lateFailing });
+  const poor = await newPayer(1_000_000n);
+  await sendGas(poor.address);
+  const headers = await poor.sign(body, 'exact');
+  const { paymentId } = signedIn(headers);
+  const first = poor.post(body, headers);
+  await waitForStatus(paymentId, 'reserved');
+  // Admitted without a look at the chain, because the first one has it.
+  const repeat = poor.post(body, headers);
+  await poor.transfer(payer.address, await poor.balance());
+  expect((await first).status).toBe(500);
+  const refused = await repeat;
+  expect([refused.status, await codeOf(refused)]).toEqual([402, 'insufficient_funds']);
+  expect(await statusOf(paymentId)).toMatchObject({ status: 'released', captured: '0' });
+}, 60_000);
+
+it('a wallet leaves no more unsettled than the relay allows, however much it holds', async () => {
+  // Quoted at more than half of it, though it will cost little.
+  const body = (seed: number) => chatBody({ model: slow, stream: true, max_tokens: 16_000, seed });
+  const rich = await newPayer(1_000_000n);
+  const signed = await Promise.all([1, 2, 3].map((seed) => rich.sign(body(seed), 'exact')));
+  expect(signedIn(signed[0] ?? {}).maximum).toBeGreaterThan(maxUnsettled / 2n);
+  const answers = await Promise.all(signed.map((headers, index) => rich.post(body(index + 1), headers)));
+  expect(answers.map(({ status }) => status).toSorted()).toEqual([200, 429, 429]);
+  const at = answers.findIndex(({ status }) => status === 429);
+  const refused = answers[at];
+  expect(refused?.headers.get('retry-after')).toBe('5');
+  expect(refused && (await codeOf(refused))).toBe('unsettled_limit_reached');
+  const served = answers.findIndex(({ status }) => status === 200);
+  await answers[served]?.text();
+  await waitForStatus(signedIn(signed[served] ?? {}).paymentId, 'settled');
+  const again = await rich.post(body(at + 1), signed[at]);
+  expect([again.status, (await again.text()).includes('[DONE]')]).toEqual([200, true]);
 }, 60_000);
 
 describe('a settlement', () => {

@@ -56,7 +56,7 @@ export async function chargeCall(call: TestCall): Promise<ChargeResult> {
   const outcome = await ledger.reserve({
     callId,
     funds: fundsOf(call),
-    ...{ scopes: call.scopes ?? [], idempotency: null, keyId: null },
+    ...{ scopes: call.scopes ?? [], idempotency: null, maxUnsettled: null, keyId: null },
     token: call.token,
     quote: call.quote ?? amount,
     model,

@@ -59,20 +59,26 @@ export type PayerCall =
  * @param options.priceRootOf root of the price table in force; none by default
  */
 export async function deployStack(
-  options: { priceRootOf?: (tokens: DeployedTokens) => Hex } = {},
+  options: {
+    priceRootOf?: (tokens: DeployedTokens) => Hex;
+    chainId?: number;
+    /** Of a stack on another chain: the same relay and payer, and so contracts at the same addresses. */
+    like?: Pick<ChainStack, 'relayKey' | 'payerKey'>;
+  } = {},
 ): Promise<ChainStack> {
-  const chain = await startChain();
+  const { like, chainId = 31_337, priceRootOf = () => zeroHash } = options;
+  const chain = await startChain({ chainId });
   const folder = await mkdtemp(join(tmpdir(), 'autopay-deploy-'));
   const stop = async (): Promise<void> => {
     await chain.stop();
     await rm(folder, { recursive: true, force: true });
   };
   try {
-    const relayKey = randomBytes(32);
-    const payerKey = randomBytes(32);
+    const relayKey = like?.relayKey ?? randomBytes(32);
+    const payerKey = like?.payerKey ?? randomBytes(32);
     const relay = addressOfPrivateKey(relayKey);
     const payer = addressOfPrivateKey(payerKey);
-    const deployment = await deploy({ chain, folder, relay, payer, priceRootOf: () => zeroHash, ...options });
+    const deployment = await deploy({ chain, folder, relay, payer, priceRootOf });
     await fundAccounts({
       rpcUrl: chain.rpcUrl,
       deployment,

@@ -31,7 +31,16 @@ export async function chargeDirectly(call: DirectCall): Promise<DirectPayment & 
   const payer = privateKeyToAccount(toHex(walletKey)).address.toLowerCase() as Hex;
   const nonce = toHex(randomBytes(32));
   const paymentId = paymentIdOf({ kind, contract: token, payer, nonce });
-  const payment = { paymentId, kind, payer, token, maximum, payload: '{}', validBefore: null, available: null };
+  const payment = {
+    paymentId,
+    kind,
+    payer,
+    token,
+    maximum,
+    payload: '{}',
+    validBefore: null,
+    available: 2n ** 128n - 1n,
+  };
   await chargeCall({
     ...{ ledger: relay.ledger, channel: null, payment, amount, token },
     ...(priceRoot === undefined ? {} : { priceRoot }),

@@ -14,7 +14,7 @@ const root = join(dirname(fileURLToPath(import.meta.url)), '../..');
  */
 export interface LocalChain {
   rpcUrl: string;
-  chainId: 31337;
+  chainId: number;
   /** One JSON-RPC request; throws what the node answers as an error. */
   request(method: string, params?: readonly unknown[]): Promise<unknown>;
   /** Mines empty blocks. One by one: the simulated OP chain of Hardhat 3.18 dies of `hardhat_mine` with a large count. */
@@ -22,12 +22,19 @@ export interface LocalChain {
   stop(): Promise<void>;
 }
 
-/** Starts a chain on a free port of 127.0.0.1 and waits until it answers. */
-export async function startChain(): Promise<LocalChain> {
+/**
+ * Starts a chain on a free port of 127.0.0.1 and waits until it answers.
+ * @param options.chainId 31337 by default
+ * @param options.start when the chain begins, instead of now
+ */
+export async function startChain(options: { chainId?: number; start?: Date } = {}): Promise<LocalChain> {
+  const { chainId = 31_337, start } = options;
   const port = await findFreePort();
   const rpcUrl = `http://127.0.0.1:${port}`;
-  const [program, ...args] = chainCommand(port);
-  const child = spawn(program, args, { cwd: root, stdio: ['ignore', 'ignore', 'pipe'] });
+  const [program, ...args] = chainCommand(port, chainId, start);
+  const ours = { AUTOPAY_CHAIN_ID: String(chainId), ...(start && { AUTOPAY_CHAIN_START: start.toISOString() }) };
+  const env = { ...process.env, ...ours };
+  const child = spawn(program, args, { cwd: root, env, stdio: ['ignore', 'ignore', 'pipe'] });
   let errors = '';
   child.stderr.on('data', (chunk: Buffer) => {
     errors = (errors + chunk.toString()).slice(-4_000);
@@ -44,7 +51,7 @@ export async function startChain(): Promise<LocalChain> {
     return answer.result;
   };
 
-  const deadline = Date.now() + 90_000;
+  const deadline = Date.now() + 180_000;
   while (true) {
     if (child.exitCode !== null) throw new Error(`the chain ended with ${child.exitCode}: ${errors}`);
     try {
@@ -60,7 +67,7 @@ export async function startChain(): Promise<LocalChain> {
   }
   return {
     rpcUrl,
-    chainId: 31337,
+    chainId,
     request,
     async mine(count) {
       for (let block = 0; block < count; block += 1) await request('evm_mine');
@@ -72,10 +79,12 @@ export async function startChain(): Promise<LocalChain> {
 /** Whether the tests run on anvil instead of Hardhat's chain. */
 export const usesAnvil = (process.env['ANVIL_BIN'] ?? '') !== '';
 
-function chainCommand(port: number): [string, ...string[]] {
+function chainCommand(port: number, chainId: number, start: Date | undefined): [string, ...string[]] {
   const anvil = process.env['ANVIL_BIN'] ?? '';
   if (anvil !== '') {
-    return [anvil, '--optimism', '--chain-id', '31337', '--host', '127.0.0.1', '--port', String(port), '--quiet'];
+    const time = start === undefined ? [] : ['--timestamp', String(Math.floor(start.getTime() / 1000))];
+    const place = ['--host', '127.0.0.1', '--port', String(port)];
+    return [anvil, '--optimism', '--chain-id', String(chainId), ...place, ...time, '--quiet'];
   }
   return [process.execPath, ...localChainArguments(root, port)];
 }

@@ -6,7 +6,8 @@ import type { CheckBooksOptions } from '../../fsck/check-books.ts';
 import type { Hex } from '../../protocol/bytes/hex.ts';
 import type { TokenPrices } from '../../protocol/pricing/token-prices.ts';
 import { runJob } from '../../scripts/demo/run-job.ts';
-import { startStack, type RunningStack } from '../../scripts/stack.ts';
+import { startStack, type RunningStack, type StartStackOptions } from '../../scripts/stack.ts';
+import { deployPlainToken, fundPlainToken } from './deploy-plain-token.ts';
 import { RawPayer } from './raw-payer.ts';
 import { startChain, usesAnvil } from './start-chain.ts';
 
@@ -32,26 +33,32 @@ const simulated = (model: string) => [{ provider: 'simulated', model, region: 'l
  * Starts chain, contracts, simulator, relay and sidecar on free ports, in a temporary folder that `stop` removes. The
  * background jobs only run on demand.
  * @param options.extraRoutes names of the simulator's models, with their directives, that the relay sells too.
+ * @param options.freeRoutes the same, for nothing.
+ * @param options.hasPlainToken whether "USDC" is a token that knows nothing but ERC-20.
  */
 export async function startTestStack(
   options: {
     relayEnv?: Readonly<Record<string, string>>;
     extraRoutes?: readonly string[];
+    freeRoutes?: readonly string[];
+    hasPlainToken?: boolean;
     config?: Record<string, unknown>;
   } = {},
 ): Promise<TestStack> {
   const dataDir = await mkdtemp(join(tmpdir(), 'autopay-test-'));
   const price = { prompt: '0.15', completion: '0.60', cachedPrompt: '0.075' };
   const paid = ['sim-small', ...(options.extraRoutes ?? [])];
-  const anvil = usesAnvil ? await startChain() : undefined;
-  const starting = startStack({
+  const free = ['sim-free', ...(options.freeRoutes ?? [])];
+  const { hasPlainToken = false } = options;
+  const chain = usesAnvil || hasPlainToken ? await startChain() : undefined;
+  const starting = startOn(chain && hasPlainToken ? chain.rpcUrl : undefined, {
     dataDir: join(dataDir, 'stack'),
     ...(options.relayEnv ? { relayEnv: options.relayEnv } : {}),
-    ...(anvil ? { rpcUrl: anvil.rpcUrl } : {}),
+    ...(chain && { rpcUrl: chain.rpcUrl }),
     config: {
       routes: [
         ...paid.map((model) => ({ model, deployments: simulated(model), price, firstSlice: true })),
-        { model: 'sim-free', deployments: simulated('sim-free'), free: true },
+        ...free.map((model) => ({ model, deployments: simulated(model), free: true })),
       ],
       collection: { intervalSeconds: 600 },
       audit: { intervalSeconds: 600 },
@@ -59,7 +66,7 @@ export async function startTestStack(
     },
   });
   const running = await starting.catch(async (error: unknown) => {
-    await anvil?.stop();
+    await chain?.stop();
     throw error;
   });
   const { stack } = running;
@@ -100,8 +107,18 @@ export async function startTestStack(
     runJob: (job) => runJob(stack, job),
     async stop() {
       await running.stop();
-      await anvil?.stop();
+      await chain?.stop();
       await rm(dataDir, { recursive: true, force: true });
     },
   };
+}
+
+/** Starts a stack, whose "USDC" is a plain token where there is a chain for it. */
+async function startOn(chainOfPlainToken: string | undefined, options: StartStackOptions): Promise<RunningStack> {
+  if (chainOfPlainToken === undefined) return startStack(options);
+  const token = await deployPlainToken(chainOfPlainToken);
+  const running = await startStack({ ...options, usdc: token });
+  const { contracts, rpcUrl, wallet } = running.stack;
+  await fundPlainToken({ rpcUrl, token, wallet: wallet.address, autoPayLLM: contracts.autoPayLLM });
+  return running;
 }

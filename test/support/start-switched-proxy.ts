@@ -1,0 +1,37 @@
+import { createServer } from 'node:http';
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
+
+/** A JSON-RPC endpoint in front of another one, which can be cut off. */
+export interface SwitchedProxy {
+  url: string;
+  /** Whether requests pass; their connections are broken where not. */
+  isOn: boolean;
+  stop(): Promise<void>;
+}
+
+/** Starts a proxy that passes requests on to `target`. */
+export async function startSwitchedProxy(target: string): Promise<SwitchedProxy> {
+  const state = { isOn: true };
+  const server = createServer((request, response) => {
+    if (!state.isOn) return void request.destroy();
+    const forward = async () => {
+      const headers = { 'content-type': 'application/json' };
+      const answer = await fetch(target, { method: 'POST', headers, body: await text(request) });
+      response.writeHead(answer.status, headers).end(await answer.text());
+    };
+    forward().catch(() => response.destroy());
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  return Object.assign(state, {
+    url: `http://127.0.0.1:${port}`,
+    async stop() {
+      server.closeAllConnections();
+      server.close();
+      await once(server, 'close');
+    },
+  });
+}
