@@ -135,6 +135,7 @@ contract PaymentDesk is IPaymentDesk, ReentrancyGuardTransient {
             PaymentDesk_NotSubmitted(address(token), payment.from, payment.nonce)
         );
         _requireSigned(payment, token.DOMAIN_SEPARATOR(), PaymentHashes.hashAuthorization(payment), signature);
+        _requireWhole(payment);
 
         received = _handOver(address(token), payment, 0, payment.amount);
         emit PaymentAttributed(address(token), payment.from, payment.nonce, address(token), received);
@@ -154,6 +155,7 @@ contract PaymentDesk is IPaymentDesk, ReentrancyGuardTransient {
         );
         bytes32 structHash = PaymentHashes.hashExactPermit(payment, address(exactProxy));
         _requireSigned(payment, permit2.DOMAIN_SEPARATOR(), structHash, signature);
+        _requireWhole(payment);
 
         received = _handOver(address(permit2), payment, 0, payment.amount);
         emit PaymentAttributed(address(permit2), payment.from, payment.nonce, payment.token, received);
@@ -190,6 +192,12 @@ contract PaymentDesk is IPaymentDesk, ReentrancyGuardTransient {
             receivedOf[authority][payment.from][payment.nonce] == 0,
             PaymentDesk_AlreadyReceived(authority, payment.from, payment.nonce)
         );
+    }
+
+    /// @dev Requires that all of a payment lies here.
+    function _requireWhole(SignedPayment calldata payment) private view {
+        uint256 balance = _balance(payment.token);
+        require(balance >= payment.amount, PaymentDesk_PaymentIncomplete(payment.token, balance, payment.amount));
     }
 
     /// @dev Requires the signature of who pays.

@@ -11,7 +11,8 @@
 import { basename } from 'node:path';
 import { parseArgs } from 'node:util';
 import { parseSource, readSource } from './mutation/compile-contracts.ts';
-import { createJudgeProcess } from './mutation/judge-process.ts';
+import type { Verdict } from './mutation/judge-mutants.ts';
+import { createJudgeProcess, type JudgeProcess } from './mutation/judge-process.ts';
 import { openVerdicts } from './mutation/keep-verdicts.ts';
 import { applyMutant, listMutants, type Mutant } from './mutation/list-mutants.ts';
 import {
@@ -24,6 +25,12 @@ import {
   type MutantRow,
 } from './mutation/report-mutants.ts';
 import { listTargets, type MutationTarget } from './mutation/targets.ts';
+
+/** A mutant with which the tests take so many times as long as without does not end, however busy the machine is. */
+const SLOWDOWN = 5;
+const LEAST_LIMIT_MS = 240_000;
+/** While it is not known how long they take. */
+const GREATEST_LIMIT_MS = 3_600_000;
 
 interface Job {
   target: MutationTarget;
@@ -49,6 +56,8 @@ const named = positionals.map((name) => {
 });
 const targets = named.length > 0 ? named : all;
 const verdicts = openVerdicts(values.results);
+/** How long the tests of a source may take. */
+const limitsMs = new Map<string, number>();
 const judged: JudgedMutant[] = [];
 const jobs = targets.flatMap(listJobs);
 say(`${judged.length} mutants were judged before, ${jobs.filter(({ mutant }) => mutant).length} are to be`);
@@ -77,6 +86,19 @@ function listJobs(target: MutationTarget): Job[] {
   return waiting.length > 0 ? [{ target }, ...waiting] : [];
 }
 
+/** Runs the tests over a mutant, or over the source as it is, which says how long they may take. */
+async function judgeJob(judge: JudgeProcess, { target, mutant }: Job): Promise<Verdict> {
+  const { source } = target;
+  const original = readSource(source);
+  const text = mutant === undefined ? original : applyMutant(original, mutant);
+  const startedAt = performance.now();
+  const verdict = await judge.judge({ target, text }, limitsMs.get(source) ?? GREATEST_LIMIT_MS);
+  if (mutant === undefined) {
+    limitsMs.set(source, Math.max(LEAST_LIMIT_MS, SLOWDOWN * (performance.now() - startedAt)));
+  }
+  return verdict;
+}
+
 /** Takes one job after another until none is left. */
 async function work(): Promise<void> {
   const judge = createJudgeProcess(targets);
@@ -84,9 +106,7 @@ async function work(): Promise<void> {
     for (let job = jobs.shift(); job !== undefined; job = jobs.shift()) {
       const { target, mutant } = job;
       const { source } = target;
-      const original = readSource(source);
-      const text = mutant === undefined ? original : applyMutant(original, mutant);
-      const verdict = await judge.judge({ target, text });
+      const verdict = await judgeJob(judge, job);
       if (mutant !== undefined) {
         judged.push({ source, mutant, verdict });
         verdicts.add(source, mutant, verdict);

@@ -42,7 +42,7 @@ struct SignedPayment {
 /// with another's money.
 ///
 /// Tokens. As in `IAutoPayLLM`. If a token takes a fee, what arrives in AutoPayLLM counts; of what it delivers beyond what
-/// was signed nothing is handed on.
+/// was signed nothing is handed on. `attribute…` hands on the whole of what was signed, or nothing.
 interface IPaymentDesk {
     /// @notice A payment was taken by its signature and handed on.
     /// @param authority The contract that checked the signature and keeps the nonce: the token (EIP-3009) or Permit2
@@ -80,8 +80,10 @@ interface IPaymentDesk {
     error PaymentDesk_AlreadyReceived(address authority, address from, bytes32 nonce);
     /// @notice The amount to take is above what was signed.
     error PaymentDesk_AmountTooHigh(uint256 amount, uint256 maximum);
-    /// @notice Nothing arrived, or nothing lies here.
+    /// @notice Nothing arrived.
     error PaymentDesk_NothingArrived(address token);
+    /// @notice Less lies here than was signed, so it cannot be this payment, or not the whole of it.
+    error PaymentDesk_PaymentIncomplete(address token, uint256 actual, uint256 required);
     /// @notice The nonce is unused, so nobody submitted the payment: accept it.
     error PaymentDesk_NotSubmitted(address authority, address from, bytes32 nonce);
     /// @notice The wallet did not sign this payment.
@@ -130,10 +132,12 @@ interface IPaymentDesk {
 
     /// @notice Hands on a payment by EIP-3009 that somebody else submitted to the token. Needs AutoPayLLM's
     /// `RELAY_ROLE`. See the warning above.
-    /// @dev Of what lies here, at most what was signed is handed on. Times do not matter any more.
+    /// @dev Of what lies here, what was signed is handed on: no more, and no less. A part would end the payment for good
+    /// with the rest unaccounted for, and where the payment itself never came, it would be somebody else's. What a token's
+    /// fee took on the way here, anyone may send after it. Times do not matter any more.
     /// Errors: `PaymentDesk_NotRelay`, `PaymentDesk_AlreadyReceived`, `PaymentDesk_NotSubmitted`,
-    /// `PaymentDesk_InvalidSignature`, `PaymentDesk_NothingArrived`, `PaymentDesk_HandoverExceeded`, those of
-    /// `IAutoPayLLM.creditPayment`.
+    /// `PaymentDesk_InvalidSignature`, `PaymentDesk_PaymentIncomplete`, `PaymentDesk_NothingArrived` (a payment of nothing),
+    /// `PaymentDesk_HandoverExceeded`, those of `IAutoPayLLM.creditPayment`.
     /// @param payment The payment
     /// @param signature As for `acceptAuthorization`; 65 bytes, or what the wallet's ERC-1271 contract still takes
     /// @return received What arrived in AutoPayLLM, atomic units

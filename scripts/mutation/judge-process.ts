@@ -5,20 +5,18 @@ import type { Verdict } from './judge-mutants.ts';
 import type { JudgeAnswer, JudgeRequest } from './judge-worker.ts';
 import type { MutationTarget } from './targets.ts';
 
-/** A mutant that makes the tests run for longer than this is noticed by anyone. */
-const TIMEOUT_MS = 240_000;
-
 /** The exit code of a process that a mutant makes use too much memory. */
 export const MEMORY_EXIT_CODE = 70;
 
 /** Judges one mutant at a time in a process of its own, which can be ended if a mutant never is. */
 export interface JudgeProcess {
-  judge(request: JudgeRequest): Promise<Verdict>;
+  /** @param timeoutMs a mutant that makes the tests run for longer is noticed by anyone */
+  judge(request: JudgeRequest, timeoutMs: number): Promise<Verdict>;
   end(): void;
 }
 
 /** Starts with the first mutant; `end` MUST be called. */
-export function createJudgeProcess(targets: readonly MutationTarget[], timeoutMs = TIMEOUT_MS): JudgeProcess {
+export function createJudgeProcess(targets: readonly MutationTarget[]): JudgeProcess {
   let child: ChildProcess | undefined;
   const end = (): void => {
     child?.kill('SIGKILL');
@@ -26,7 +24,7 @@ export function createJudgeProcess(targets: readonly MutationTarget[], timeoutMs
   };
   return {
     end,
-    judge: async (request) => {
+    judge: async (request, timeoutMs) => {
       child ??= await start(targets);
       child.send(request);
       const answer = await answerOf(child, timeoutMs);

@@ -1,7 +1,7 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { format, resolveConfig } from 'prettier';
 import { root } from '../tooling/run-command.ts';
+import { writeSection } from '../tooling/write-section.ts';
 import type { MutantOutcome, Verdict } from './judge-mutants.ts';
 import type { Mutant } from './list-mutants.ts';
 
@@ -29,8 +29,6 @@ export interface MutantRow extends Record<MutantOutcome, number> {
 }
 
 const FILE = join(root, 'docs/CONTRACT_TESTS.md');
-const BEGIN = '<!-- mutants:begin -->';
-const END = '<!-- mutants:end -->';
 
 /** The explained survivors of test/contracts/surviving-mutants.json. */
 export function readExplanations(): Explanation[] {
@@ -90,9 +88,5 @@ export async function writeMutantTable(
   const list = explanations.map(
     ({ source, mutant, why }) => `- \`${source.replace('contracts/', '')}\`, \`${mutant}\`: ${why}`,
   );
-  const [before, rest] = readFileSync(FILE, 'utf8').split(BEGIN);
-  const after = rest?.split(END)[1];
-  if (before === undefined || after === undefined) throw new Error(`docs/CONTRACT_TESTS.md lacks ${BEGIN} … ${END}`);
-  const text = [before + BEGIN, table.join('\n'), list.join('\n'), END + after].join('\n\n');
-  writeFileSync(FILE, await format(text, { ...(await resolveConfig(FILE)), parser: 'markdown' }));
+  await writeSection(FILE, 'mutants', [table.join('\n'), list.join('\n')]);
 }

@@ -398,8 +398,91 @@ contract AutoPayGovernorTest is TestBase {
         assertEq(_governor.timelock(), address(slow), "moved");
     }
 
+    // --- Whatever the numbers ---
+
+    /// @dev Exactly what is within its bounds is taken.
+    function testFuzz_Constructor_TakesWhatIsInRange(
+        uint48 delay,
+        uint32 period,
+        uint256 threshold,
+        uint8 quorum
+    ) external {
+        GovernorConfig memory config = _config();
+        config.votingDelay = uint48(bound(delay, 0, 14 days));
+        config.votingPeriod = uint32(bound(period, 0, 28 days));
+        config.proposalThreshold = bound(threshold, 0, SUPPLY / 50);
+        config.quorumPercent = bound(quorum, 0, 100);
+        config.lateQuorumExtension = 0;
+        bool isGood =
+            config.votingDelay <= 7 days &&
+                config.votingPeriod != 0 &&
+                config.votingPeriod <= 14 days &&
+                config.proposalThreshold != 0 &&
+                config.proposalThreshold <= SUPPLY / 100 &&
+                config.quorumPercent != 0 &&
+                config.quorumPercent <= 50;
+        try this.deploy(config) returns (AutoPayGovernor made) {
+            assertTrue(isGood, "taken");
+            assertEq(made.votingDelay(), config.votingDelay, "voting delay");
+            assertEq(made.votingPeriod(), config.votingPeriod, "voting period");
+            assertEq(made.proposalThreshold(), config.proposalThreshold, "threshold");
+            assertEq(made.quorumNumerator(), config.quorumPercent, "quorum");
+        } catch {
+            assertTrue(!isGood, "refused");
+        }
+    }
+
+    /// @dev More for than against, and for it at least the quorum: nothing else passes.
+    function testFuzz_State_IsWhatTheVotesSay(uint256 inFavour, uint256 against) external {
+        inFavour = bound(inFavour, 1, (SUPPLY * 8) / 100);
+        against = bound(against, 1, (SUPPLY * 8) / 100);
+        (address friend, address foe) = (wallet("friend"), wallet("foe"));
+        _give(friend, inFavour);
+        _give(foe, against);
+        uint256 proposalId = _propose(1);
+        vm.warp(SNAPSHOT + 1);
+        _vote(friend, proposalId, FOR);
+        _vote(foe, proposalId, AGAINST);
+        vm.warp(_governor.proposalDeadline(proposalId) + 1);
+        bool passes = inFavour > against && inFavour >= (SUPPLY * 4) / 100;
+        _requireState(proposalId, passes ? IGovernor.ProposalState.Succeeded : IGovernor.ProposalState.Defeated);
+    }
+
+    /// @dev Nobody executes a second before the delay is over, and anybody from then on.
+    function testFuzz_Execute_OnlyAfterTheDelay(uint32 waited, address caller) external {
+        vm.assume(caller != address(0));
+        uint256 proposalId = _propose(42);
+        vm.warp(SNAPSHOT + 1);
+        _vote(_whale, proposalId, FOR);
+        vm.warp(QUEUED);
+        _queue(42);
+        uint256 at = QUEUED + bound(waited, 0, 2 * DELAY);
+        vm.warp(at);
+        if (at < READY) _expectNotReady();
+        vm.prank(caller);
+        _execute(42);
+        assertEq(_governed.value(), at < READY ? 0 : 42, "value");
+    }
+
+    /// @dev By vote, too, the delay of the timelock stays above all that one may wait for.
+    function testFuzz_UpdateTimelock_OnlyToOneAboveTheFloor(uint32 delay) external {
+        uint256 chosen = bound(delay, 0, 2 * FLOOR);
+        TimelockController other = _newTimelock(chosen);
+        bytes memory refused = abi.encodeWithSelector(
+            IAutoPayGovernor.AutoPayGovernor_TimelockDelayTooShort.selector,
+            chosen,
+            FLOOR
+        );
+        _decide(abi.encodeCall(_governor.updateTimelock, (other)), chosen > FLOOR ? bytes("") : refused);
+        assertEq(_governor.timelock(), chosen > FLOOR ? address(other) : address(_timelock), "timelock");
+    }
+
     // --- Helpers ---
 
+    /// @dev Called from outside, so that a test can catch it.
+    function deploy(GovernorConfig calldata config) external returns (AutoPayGovernor) {
+        return AutoPayGovernor(create("AutoPayGovernor", abi.encode(config)));
+    }
     function _config() private returns (GovernorConfig memory) {
         return
             GovernorConfig({

@@ -445,6 +445,58 @@ contract AutoPayLLMBondTest is BusinessFixture {
         }
     }
 
+    /// @dev What disputes hold, what they left to be paid and what is booked stays; all else can go, whatever the amounts.
+    function testFuzz_WithdrawBond_TakesOnlyWhatNothingNeeds(
+        uint64 deposit,
+        uint64 frozen,
+        uint64 owed,
+        uint16 unreleased,
+        uint64 asked
+    ) external {
+        uint256 bookable = bound(unreleased, 1, 1000);
+        uint256 total = bound(deposit, bookable, type(uint64).max);
+        depositBondChecked(token, total);
+        collectChecked(token, "a", uint96(bookable));
+        bookChecked(token, uint128(bookable), 1);
+        vm.prank(disputes);
+        uint256 held = autoPay.freezeBond(address(token), frozen);
+        assertEq(held, frozen < total ? frozen : total, "frozen as far as there is a bond");
+        _owe(token, owed);
+
+        uint256 needed = held + owed + bookable;
+        uint256 free = total > needed ? total - needed : 0;
+        uint256 amount = bound(asked, 1, total + 1);
+        if (amount > free) vm.expectRevert(_bondNotFree(amount, free));
+        vm.prank(relay);
+        autoPay.withdrawBond(address(token), amount);
+        uint256 taken = amount > free ? 0 : amount;
+        assertEq(token.balanceOf(bondPayout), taken, "taken");
+        assertEq(autoPay.bondOf(address(token)).amount, total - taken, "left");
+    }
+
+    /// @dev The refund comes before the penalty, and both from what no other dispute holds.
+    function testFuzz_SlashBond_PaysTheRefundFirst(
+        uint64 deposit,
+        uint64 frozen,
+        uint64 refund,
+        uint64 penalty
+    ) external {
+        uint256 total = bound(deposit, 1, type(uint64).max);
+        depositBondChecked(token, total);
+        vm.prank(disputes);
+        uint256 free = total - autoPay.freezeBond(address(token), frozen);
+        uint256 toPayer = refund < free ? refund : free;
+        uint256 toNobody = penalty < free - toPayer ? penalty : free - toPayer;
+        vm.prank(disputes);
+        (uint256 refunded, uint256 burned) = autoPay.slashBond(address(token), payer, refund, penalty);
+        assertEq(refunded, toPayer, "refunded");
+        assertEq(burned, toNobody, "burned");
+        assertEq(token.balanceOf(payer), toPayer, "the payer has it");
+        assertEq(token.balanceOf(autoPay.BURN_ADDRESS()), toNobody, "nobody has it");
+        assertEq(autoPay.bondOf(address(token)).amount, total - toPayer - toNobody, "left");
+        assertEq(autoPay.bondOf(address(token)).frozen, total - free, "what is held stays");
+    }
+
     /// @dev Closes the audit's M3: what is owed stays, whatever is thawed, until it is settled.
     function test_RevertWhen_WithdrawnBondIsOwed() external {
         depositBondChecked(token, 1000);

@@ -201,6 +201,51 @@ contract AutoPayLLMGuardianTest is BusinessFixture {
         _expectRelayRefused(relay, _suspended(relay, START + 14 days));
     }
 
+    /// @dev Whatever a guardian asks for, and whenever: a stop is of at most 7 days, and one of a kind begins in 30.
+    function testFuzz_Stops_AreAtMostSevenDaysInThirty(
+        uint64[6] calldata durations,
+        uint32[6] calldata waits,
+        uint8 kinds
+    ) external {
+        uint256 at = START;
+        uint256[2] memory until;
+        uint256[2] memory nextAt;
+        for (uint256 i = 0; i < durations.length; ++i) {
+            at += bound(waits[i], 0, 40 days);
+            vm.warp(at);
+            uint64 duration = uint64(bound(durations[i], 0, 8 days));
+            uint256 kind = (kinds >> i) & 1;
+            if (duration == 0 || duration > 7 days || at < nextAt[kind]) {
+                vm.expectRevert(_limit(duration, nextAt[kind]));
+            } else {
+                (until[kind], nextAt[kind]) = (at + duration, at + 30 days);
+            }
+            vm.prank(guardian);
+            if (kind == 0) autoPay.freeze(duration);
+            else autoPay.suspendRelay(relay, duration);
+            assertEq(autoPay.frozenUntil(), until[0], "frozenUntil");
+            assertEq(autoPay.suspendedUntil(relay), until[1], "suspendedUntil");
+        }
+    }
+
+    function testFuzz_Stops_HoldForAsLongAsWasAsked(uint64 duration, uint64 waited, bool byFreeze) external {
+        duration = uint64(bound(duration, 1, 7 days));
+        uint256 until = START + duration;
+        vm.prank(guardian);
+        if (byFreeze) autoPay.freeze(duration);
+        else autoPay.suspendRelay(relay, duration);
+        uint256 at = START + bound(waited, 0, 8 days);
+        vm.warp(at);
+        uint32 day = uint32(at / 1 days);
+        if (at >= until) return _expectRelayWorks(relay, day - TODAY);
+        _expectRelayRefused(
+            relay,
+            byFreeze
+                ? abi.encodeWithSelector(IAutoPayLLM.AutoPayLLM_Frozen.selector, uint64(until))
+                : _suspended(relay, until)
+        );
+    }
+
     /// @dev Everything that a stop refuses a relay.
     function _expectRelayRefused(address caller, bytes memory refused) private {
         vm.expectRevert(refused);

@@ -26,6 +26,26 @@ contract AutoPayLLMPaymentTest is BusinessFixture {
         assertEq(autoPay.refundableOf(address(token), desk), 0, "to nobody else");
     }
 
+    /// @dev Of several wallets, in two tokens, in any order.
+    function testFuzz_CreditPayment_CountsEachWalletsOwn(uint120[8] calldata amounts, uint16 choices) external {
+        TestToken[2] memory currencies = [token, new TestToken()];
+        address[2] memory wallets = [payer, wallet("another")];
+        uint256[2][2] memory paid;
+        for (uint256 i = 0; i < amounts.length; ++i) {
+            uint256 amount = uint256(amounts[i]) + 1;
+            (uint256 which, uint256 who) = ((choices >> (2 * i)) & 1, (choices >> (2 * i + 1)) & 1);
+            creditChecked(currencies[which], wallets[who], amount);
+            paid[which][who] += amount;
+        }
+        for (uint256 i = 0; i < 2; ++i) {
+            address currency = address(currencies[i]);
+            assertEq(autoPay.refundableOf(currency, wallets[0]), paid[i][0], "of the first wallet");
+            assertEq(autoPay.refundableOf(currency, wallets[1]), paid[i][1], "of the second");
+            assertEq(autoPay.unbooked(currency), paid[i][0] + paid[i][1], "of both");
+            assertEq(currencies[i].balanceOf(address(autoPay)), paid[i][0] + paid[i][1], "held");
+        }
+    }
+
     function test_CreditPayment_CountsLessIfTheTokenTakesAFee() external {
         FeeOnTransferToken dear = new FeeOnTransferToken();
         _give(dear, 300);

@@ -371,6 +371,69 @@ contract BillingDisputesChallengeTest is DisputeFixture {
         return disputes.challengeSettlement(channelId, last);
     }
 
+    /// @dev Whatever the last receipt says and the relay left of its bond: what is settled beyond comes back as far as
+    /// the bond has it, the refund before the penalty, and not before the relay had its time.
+    function testFuzz_ChallengeSettlement_PaysWhatIsSettledBeyond(uint128 total, uint64 left, uint64 waited) external {
+        uint128 lastTotal = uint128(bound(total, 0, SETTLED - 1));
+        uint256 bond = bound(left, 1, 2 * SETTLED);
+        vm.prank(relay);
+        autoPay.withdrawBond(address(token), RELAY_BOND - bond);
+        uint256 amount = SETTLED - lastTotal;
+        uint256 penalty = amount / 2 < MIN_PENALTY ? MIN_PENALTY : amount / 2;
+
+        uint256 id = challenge(signed(receiptOf(5, lastTotal, 0)));
+        uint256 held = bond < amount + penalty ? bond : amount + penalty;
+        checkDispute(id, DisputeKind.SettledBeyondReceipt, DisputeState.Open, amount, held, 0);
+        Money memory before = money();
+        uint256 at = NOW + bound(waited, 0, 48 hours);
+        vm.warp(at);
+        if (at < ANSWER_BY) {
+            vm.expectRevert(tooEarly(ANSWER_BY));
+            return disputes.upholdChallenge(id);
+        }
+        disputes.upholdChallenge(id);
+        uint256 refund = bond < amount ? bond : amount;
+        checkPaid(before, refund, bond - refund < penalty ? bond - refund : penalty, CLAIMANT_BOND);
+        checkDispute(id, DisputeKind.SettledBeyondReceipt, DisputeState.Upheld, amount, 0, amount - refund);
+    }
+
+    /// @dev Of all receipts of the channel those answer that come later, reach what was settled, and leave no gap.
+    function testFuzz_AnswerSettlement_OnlyByWhatAccountsForIt(
+        uint64 sequence,
+        uint128 total,
+        uint128 amount
+    ) external {
+        uint256 id = challenge(_last);
+        // Near the edges: each of the three conditions fails and holds in many runs.
+        sequence = uint64(bound(sequence, 4, 8));
+        total = uint128(bound(total, SETTLED - 2, SETTLED + 2));
+        amount = uint128(bound(amount, SETTLED - 604, SETTLED - 596));
+        bool isAnswer = sequence > 5 && total >= SETTLED && total >= amount + 600;
+        SignedReceipt memory receipt = signed(receiptOf(sequence, total, amount));
+        AnchoredEntry memory place = anchored(receipt.entry, NOW + 60);
+        Money memory before = money();
+        if (!isAnswer) vm.expectRevert(abi.encodeWithSelector(IBillingDisputes.BillingDisputes_NotAnAnswer.selector));
+        answerSettlement(id, receipt, place);
+        if (isAnswer) checkForfeited(before);
+        else checkDispute(id, DisputeKind.SettledBeyondReceipt, DisputeState.Open, 400, 600, 0);
+    }
+
+    /// @dev A ruling gives what it says of what was claimed, and leaves the rest to be claimed on other grounds.
+    function testFuzz_Rule_GivesWhatItSays(uint128 claimed, uint128 ruled) external {
+        claimed = uint128(bound(claimed, 1, FAIR));
+        ruled = uint128(bound(ruled, 0, 2 * FAIR));
+        vm.prank(payer);
+        uint256 id = disputes.disputeMetering(_first, claimed);
+        Money memory before = money();
+        if (ruled > claimed) vm.expectRevert(outOfRange(ruled, claimed));
+        vm.prank(governance);
+        disputes.rule(id, ruled);
+        if (ruled > claimed) return checkDispute(id, DisputeKind.Metering, DisputeState.Open, claimed, claimed, 0);
+        assertEq(disputes.claimedOf(channelId, 1), ruled, "claimed");
+        if (ruled == 0) checkForfeited(before);
+        else checkPaid(before, ruled, 0, CLAIMANT_BOND);
+    }
+
     function test_UpholdChallenge_OfAMissingEntry() external {
         Money memory before = money();
         uint256 id = challengeLogged();

@@ -196,6 +196,58 @@ contract BillingDisputesMoneyTest is DisputeFixture {
         checkPaid(before, SETTLED, SETTLED / 2, CLAIMANT_BOND);
     }
 
+    /// @dev However the bond comes back in parts: the payer gets all that is due and no more, and the penalty is paid once.
+    function testFuzz_PayOutstanding_InAnyParts(uint64[5] calldata parts, uint96 claimed, uint64 left) external {
+        uint256 amount = bound(claimed, 2, SETTLED);
+        uint256 bond = bound(left, 1, 2 * SETTLED);
+        vm.prank(relay);
+        autoPay.withdrawBond(address(token), RELAY_BOND - bond);
+        uint256 wealth = token.balanceOf(payer);
+        uint256 id = duplicate(uint128(amount));
+        uint256 penalty = disputes.getDispute(id).penalty;
+        for (uint256 i = 0; i < parts.length; ++i) {
+            uint128 part = uint128(bound(parts[i], 1, SETTLED));
+            bond += part;
+            depositBondChecked(token, part);
+            if (disputes.getDispute(id).outstanding + disputes.getDispute(id).penaltyOutstanding != 0) {
+                disputes.payOutstanding(id);
+            }
+            uint256 refunded = disputes.refundedOf(channelId);
+            uint256 burned = token.balanceOf(autoPay.BURN_ADDRESS());
+            assertEq(refunded, bond < amount ? bond : amount, "the refund as far as there is a bond");
+            assertEq(token.balanceOf(payer) - wealth, refunded, "the payer has it");
+            assertTrue(burned <= penalty, "no more than the penalty");
+            if (bond >= amount + penalty) assertEq(burned, penalty, "all of it once the bond has it");
+            assertEq(autoPay.bondOf(address(token)).amount, bond - refunded - burned, "the rest stays");
+            assertEq(disputes.getDispute(id).outstanding, amount - refunded, "outstanding");
+        }
+    }
+
+    /// @dev Money moves by channel and voucher alone: with all that gives it meaning broken, also while a close is pending.
+    function test_Collect_NeedsNoPricesOraclesKeysDisputesOrLog() external {
+        bytes memory claims = defaultClaim("a", SETTLED + 300, SETTLED + 300);
+        bytes memory more = defaultClaim("a", SETTLED + 500, SETTLED + 500);
+        address[7] memory parts = [
+            address(priceBook),
+            address(disputes.priceOracle()),
+            address(feed),
+            address(keys),
+            address(disputes),
+            address(auditLog),
+            address(autoPay.modelBudgets())
+        ];
+        for (uint256 i = 0; i < parts.length; ++i) vm.etch(parts[i], hex"fe");
+        vm.prank(relay);
+        assertEq(autoPay.collect(address(token), claims), 300, "collected");
+
+        vm.prank(payer);
+        channels.requestClose(ChannelId.wrap(channelId));
+        vm.warp(NOW + 1 hours - 1);
+        vm.prank(relay);
+        assertEq(autoPay.collect(address(token), more), 200, "collected within the grace period");
+        assertEq(channels.getChannel(ChannelId.wrap(channelId)).settled, SETTLED + 500, "settled");
+    }
+
     /// @dev What is due to a payer is senior to the relay's own wish for its bond.
     function test_PayOutstanding_ComesBeforeTheRelaysWithdrawal() external {
         SignedReceipt memory disputed = signed(receiptOf(9, 2000, 900));

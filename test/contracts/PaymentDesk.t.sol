@@ -331,6 +331,36 @@ contract PaymentDeskTest is DeskFixture {
         refuseChecked(
             _attribute(payment, signature),
             payment,
+            abi.encodeWithSelector(IPaymentDesk.PaymentDesk_PaymentIncomplete.selector, usdc, 0, 300)
+        );
+    }
+
+    /// @dev A part of it is somebody else's: that it takes nothing of it, and takes all once it is whole.
+    function testFuzz_RevertGiven_LessLiesHereThanWasSigned(uint128 amount, uint256 missing) external {
+        amount = uint128(bound(amount, 1, type(uint128).max));
+        missing = bound(missing, 1, amount);
+        usdc.mint(payer, amount);
+        SignedPayment memory payment = paymentOf(usdc, amount, "one");
+        bytes memory signature = signAuthorization(payment, keyOf("payer"));
+        usdc.cancel(payer, "one");
+        usdc.mint(address(paymentDesk), amount - missing);
+        refuseChecked(
+            _attribute(payment, signature),
+            payment,
+            abi.encodeWithSelector(IPaymentDesk.PaymentDesk_PaymentIncomplete.selector, usdc, amount - missing, amount)
+        );
+        usdc.mint(address(paymentDesk), missing);
+        assertEq(handOnChecked(_attribute(payment, signature), payment, amount), amount, "whole, and handed on");
+    }
+
+    function test_RevertWhen_AttributingAPaymentOfNothing() external {
+        SignedPayment memory payment = paymentOf(usdc, 0, "one");
+        bytes memory signature = signAuthorization(payment, keyOf("payer"));
+        submitAuthorization(payment, signature);
+        usdc.mint(address(paymentDesk), 300);
+        refuseChecked(
+            _attribute(payment, signature),
+            payment,
             abi.encodeWithSelector(IPaymentDesk.PaymentDesk_NothingArrived.selector, usdc)
         );
     }

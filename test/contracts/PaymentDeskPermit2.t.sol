@@ -197,7 +197,14 @@ contract PaymentDeskPermit2Test is DeskFixture {
         refuseChecked(
             _attribute(payment),
             payment,
-            abi.encodeWithSelector(IPaymentDesk.PaymentDesk_NothingArrived.selector, usdc)
+            abi.encodeWithSelector(IPaymentDesk.PaymentDesk_PaymentIncomplete.selector, usdc, 0, 300)
+        );
+        // What lies here of another's is no part of it.
+        usdc.mint(address(paymentDesk), 299);
+        refuseChecked(
+            _attribute(payment),
+            payment,
+            abi.encodeWithSelector(IPaymentDesk.PaymentDesk_PaymentIncomplete.selector, usdc, 299, 300)
         );
     }
 

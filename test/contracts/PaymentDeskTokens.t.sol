@@ -30,7 +30,13 @@ contract PaymentDeskTokensTest is DeskFixture {
         signature = signExact(payment, keyOf("payer"));
         submitExact(payment, signature);
         call = abi.encodeCall(paymentDesk.attributePermit2, (payment, signature));
-        assertEq(handOnChecked(call, payment, 299), 298, "attributed");
+        refuseChecked(
+            call,
+            payment,
+            abi.encodeWithSelector(IPaymentDesk.PaymentDesk_PaymentIncomplete.selector, dear, 299, 300)
+        );
+        dear.mint(address(paymentDesk), 1);
+        assertEq(handOnChecked(call, payment, 300), 299, "attributed once what the fee took came after it");
     }
 
     /// @dev What a token adds was signed by nobody: it is a gift, here and in AutoPayLLM.

@@ -21,8 +21,8 @@ import {TestBase} from "../helpers/TestBase.sol";
 import {TestToken} from "../mocks/TestToken.sol";
 import {MoodyToken} from "../mocks/WeirdTokens.sol";
 
-/// @notice Random but valid steps of a relay, its admin, disputes, providers, customers and voters; a step that fits
-/// nothing does nothing.
+/// @notice Random but valid steps of a relay, its admin, disputes, providers, customers and voters, in two tokens; a step
+/// that fits nothing does nothing.
 /// @dev This contract holds every role. In this file, because Hardhat's runner calls only contracts of the test files.
 contract AutoPayLLMHandler is TestBase {
     uint256 private constant START = 1_760_000_000;
@@ -32,7 +32,27 @@ contract AutoPayLLMHandler is TestBase {
     uint256 private constant UNIT = 8e14;
     bytes32 private constant ALLOWANCE_MODEL = keccak256("allowance model");
 
+    /// @dev Of the second token, in AGPT: a rate that does not divide evenly.
+    uint256 private constant SECOND_RATE = 3e17 + 1;
+
+    /// @dev What was done with one token.
+    struct Books {
+        uint256 collected;
+        uint256 bookedWithin;
+        uint256 bookedOver;
+        uint256 releasedWithin;
+        uint256 releasedOver;
+        uint256 withdrawn;
+        uint256 refunded;
+        uint256 refundsWaiting;
+        uint256 bond;
+        uint256 frozen;
+        uint256 owed;
+        uint256 burned;
+    }
+
     struct Booking {
+        address token;
         uint64 logSize;
         uint256 at;
         bool released;
@@ -42,59 +62,51 @@ contract AutoPayLLMHandler is TestBase {
     PaymentChannels public channels;
     AutoPayLLM public autoPay;
     ModelBudgets public budgets;
-    MoodyToken public token;
     TestToken public agpt;
-    AuditLog private _log;
-
-    uint256 public collected;
-    mapping(address customer => uint256 amount) public paidBy;
-    mapping(address customer => uint256 amount) public refundsBookedTo;
-    uint256 public bookedWithin;
-    uint256 public bookedOver;
-    uint256 public releasedWithin;
-    uint256 public releasedOver;
-    uint256 public withdrawn;
-    uint256 public refunded;
-    uint256 public refundsWaiting;
-    uint256 public bond;
-    uint256 public frozen;
-    uint256 public owed;
-    uint256 public burned;
+    mapping(address token => mapping(address customer => uint256 amount)) public paidBy;
+    mapping(address token => mapping(address customer => uint256 amount)) public refundsBookedTo;
     uint256 public allowanceCosts;
     uint256 public allowanceWithdrawn;
     mapping(string step => uint256 count) public done;
-    mapping(bytes32 model => mapping(uint32 day => uint256 amount)) public withinOf;
+    /// @dev In AGPT, of both tokens together.
+    mapping(bytes32 model => mapping(uint32 day => uint256 amountAgpt)) public withinOf;
 
+    AuditLog private _log;
+    MoodyToken[2] private _tokens;
+    mapping(address token => Books books) private _books;
     Booking[] private _bookings;
     mapping(uint256 batchId => BookedSpend[] spends) private _spendsOf;
     Anchor[] private _anchors;
-    ChannelId private _channelId;
-    uint96 private _settled;
+    ChannelId[2] private _channelIds;
+    uint96[2] private _settled;
     uint128 private _calls;
     uint256 private _now = START;
 
     constructor() {
         vm.warp(START);
         channels = PaymentChannels(create("PaymentChannels", ""));
-        token = new MoodyToken();
+        for (uint256 i = 0; i < 2; ++i) _tokens[i] = new MoodyToken();
         agpt = new TestToken();
         _log = AuditLog(create("AuditLog", abi.encode(address(this), address(this))));
-        InitialRate[] memory rates = new InitialRate[](1);
-        rates[0] = InitialRate(address(token), 1e18);
+        InitialRate[] memory rates = new InitialRate[](2);
+        rates[0] = InitialRate(tokenAt(0), 1e18);
+        rates[1] = InitialRate(tokenAt(1), SECOND_RATE);
         budgets = ModelBudgets(create("ModelBudgets", abi.encode(address(this), address(agpt), LIMIT, rates)));
         autoPay = AutoPayLLM(create("AutoPayLLM", abi.encode(_config())));
         budgets.setConsumer(address(autoPay));
         autoPay.grantRole(autoPay.DISPUTES_ROLE(), address(this));
         autoPay.grantRole(autoPay.DESK_ROLE(), address(this));
-        token.setMood(customerAt(1), MoodyToken.Mood.Blocked);
-        token.approve(address(autoPay), type(uint256).max);
-
         address payer = wallet("payer");
-        token.mint(payer, DEPOSIT);
-        vm.prank(payer);
-        token.approve(address(channels), DEPOSIT);
-        vm.prank(payer);
-        _channelId = channels.open(address(autoPay), address(token), DEPOSIT, "salt", address(0));
+        for (uint256 i = 0; i < 2; ++i) {
+            MoodyToken token = _tokens[i];
+            token.setMood(customerAt(1), MoodyToken.Mood.Blocked);
+            token.approve(address(autoPay), type(uint256).max);
+            token.mint(payer, DEPOSIT);
+            vm.prank(payer);
+            token.approve(address(channels), DEPOSIT);
+            vm.prank(payer);
+            _channelIds[i] = channels.open(address(autoPay), address(token), DEPOSIT, "salt", address(0));
+        }
         agpt.mint(payer, DEPOSIT);
         vm.prank(payer);
         agpt.approve(address(autoPay), type(uint256).max);
@@ -102,57 +114,50 @@ contract AutoPayLLMHandler is TestBase {
         autoPay.setDailyCap(CAP);
     }
 
-    function collect(uint96 amount) external {
+    function collect(uint256 which, uint96 amount) external {
         _tick();
-        amount = uint96(bound(amount, 1, 1e20));
-        _settled += amount;
-        (uint8 v, bytes32 r, bytes32 s) = vm.sign(keyOf("payer"), channels.hashVoucher(_channelId, _settled));
+        which %= 2;
+        uint96 settled = _settled[which] + uint96(bound(amount, 1, 1e20));
+        _settled[which] = settled;
+        (uint8 v, bytes32 r, bytes32 s) = vm.sign(keyOf("payer"), channels.hashVoucher(_channelIds[which], settled));
         bytes32 compact = bytes32(uint256(s) | (uint256(v - 27) << 255));
         bytes memory claim = abi.encodePacked(
             wallet("payer"),
             bytes32("salt"),
             address(0),
-            _settled,
-            _settled,
+            settled,
+            settled,
             r,
             compact
         );
-        collected += autoPay.collect(address(token), claim);
+        _books[tokenAt(which)].collected += autoPay.collect(tokenAt(which), claim);
         done["collect"]++;
     }
 
-    function creditPayment(uint96 amount, uint256 customer) external {
+    function creditPayment(uint256 which, uint96 amount, uint256 customer) external {
         _tick();
         amount = uint96(bound(amount, 1, 1e19));
-        _creditPayment(customerAt(customer), amount);
+        _creditPayment(tokenAt(which), customerAt(customer), amount);
         done["creditPayment"]++;
     }
 
-    function book(uint128[3] calldata shares, uint256 refundShare, uint64 growth, uint256 customer) external {
+    function book(
+        uint256 which,
+        uint128[3] calldata shares,
+        uint256 refundShare,
+        uint64 growth,
+        uint256 customer
+    ) external {
         _tick();
-        address to = customerAt(customer);
-        if (autoPay.refundableOf(address(token), to) == 0) _creditPayment(to, 1e18);
-        uint256 left = autoPay.unbooked(address(token));
+        address token = tokenAt(which);
+        if (autoPay.refundableOf(token, customerAt(customer)) == 0) _creditPayment(token, customerAt(customer), 1e18);
+        uint256 left = autoPay.unbooked(token);
         if (left < 4) return;
         Spend[] memory spends = _plan(shares, left);
-        (BookedSpend[] memory expected, uint256 within, uint256 over) = _judge(spends);
-        _topUpBond(autoPay.unreleased(address(token)) + within);
-        Refund[] memory refunds = new Refund[](1);
-        uint256 refundable = Math.min(left / 4, autoPay.refundableOf(address(token), to));
-        refunds[0] = Refund("call", to, uint128(bound(refundShare, 1, refundable)));
-        uint64 logSize = uint64(Math.max(_log.latestSize() + bound(growth, 0, 3), 1));
-
-        uint256 batchId = autoPay.book(address(token), spends, refunds, logSize);
-        assertEq(autoPay.getBatch(batchId).spendsHash, keccak256(abi.encode(expected)), "booked as judged here");
-        for (uint256 i = 0; i < 3; ++i) _spendsOf[batchId].push(expected[i]);
-        _bookings.push(Booking(logSize, _now, false, false));
-        bookedWithin += within;
-        bookedOver += over;
-        refundsBookedTo[to] += refunds[0].amount;
-        if (customer % 2 == 0) refunded += refunds[0].amount;
-        else refundsWaiting += refunds[0].amount;
-        done["book"]++;
-        if (over != 0) done["book over budget"]++;
+        BookedSpend[] memory expected = _judge(token, spends);
+        Refund[] memory refunds = _planRefund(token, customerAt(customer), refundShare, left / 4);
+        _book(token, spends, expected, refunds, uint64(Math.max(_log.latestSize() + bound(growth, 0, 3), 1)));
+        done[which % 2 == 0 ? "book" : "book second token"]++;
     }
 
     function anchor(uint64 growth) external {
@@ -172,77 +177,89 @@ contract AutoPayLLMHandler is TestBase {
         _release(seed, false);
     }
 
-    function withdrawCredits(uint256 provider) external {
-        bytes32 id = autoPay.creditId(address(token), _provider(provider), payoutAt(provider));
+    function withdrawCredits(uint256 which, uint256 provider) external {
+        address token = tokenAt(which);
+        bytes32 id = autoPay.creditId(token, _provider(provider), payoutAt(provider));
         if (autoPay.getCredit(id).amount == 0) return;
-        withdrawn += autoPay.withdrawCredits(id);
+        _books[token].withdrawn += autoPay.withdrawCredits(id);
         done["withdrawCredits"]++;
     }
 
-    function claimRefund() external {
+    function claimRefund(uint256 which) external {
+        MoodyToken token = _tokens[which % 2];
         address customer = customerAt(1);
         if (autoPay.claimableRefunds(address(token), customer) == 0) return;
         token.setMood(customer, MoodyToken.Mood.Good);
         uint256 amount = autoPay.claimRefund(address(token), customer);
         token.setMood(customer, MoodyToken.Mood.Blocked);
-        refunded += amount;
-        refundsWaiting -= amount;
+        _books[address(token)].refunded += amount;
+        _books[address(token)].refundsWaiting -= amount;
         done["claimRefund"]++;
     }
 
-    function depositBond(uint256 amount) external {
-        _depositBond(bound(amount, 1, 1e20));
+    function depositBond(uint256 which, uint256 amount) external {
+        _depositBond(tokenAt(which), bound(amount, 1, 1e20));
         done["depositBond"]++;
     }
 
-    function withdrawBond(uint256 amount) external {
-        uint256 needed = frozen + owed + autoPay.unreleased(address(token));
-        if (bond <= needed) return;
-        amount = bound(amount, 1, bond - needed);
-        autoPay.withdrawBond(address(token), amount);
-        bond -= amount;
+    function withdrawBond(uint256 which, uint256 amount) external {
+        address token = tokenAt(which);
+        Books storage books = _books[token];
+        uint256 needed = books.frozen + books.owed + autoPay.unreleased(token);
+        if (books.bond <= needed) return;
+        amount = bound(amount, 1, books.bond - needed);
+        autoPay.withdrawBond(token, amount);
+        books.bond -= amount;
         done["withdrawBond"]++;
     }
 
-    function freezeBond(uint256 amount) external {
-        frozen += autoPay.freezeBond(address(token), bound(amount, 1, 1e19));
+    function freezeBond(uint256 which, uint256 amount) external {
+        address token = tokenAt(which);
+        _books[token].frozen += autoPay.freezeBond(token, bound(amount, 1, 1e19));
         done["freezeBond"]++;
     }
 
-    function thawBond(uint256 amount) external {
-        if (frozen == 0) return;
-        amount = bound(amount, 1, frozen);
-        autoPay.thawBond(address(token), amount);
-        frozen -= amount;
+    function thawBond(uint256 which, uint256 amount) external {
+        address token = tokenAt(which);
+        Books storage books = _books[token];
+        if (books.frozen == 0) return;
+        amount = bound(amount, 1, books.frozen);
+        autoPay.thawBond(token, amount);
+        books.frozen -= amount;
         done["thawBond"]++;
     }
 
-    function oweBond(uint256 amount) external {
+    function oweBond(uint256 which, uint256 amount) external {
+        address token = tokenAt(which);
         amount = bound(amount, 1, 1e18);
-        autoPay.oweBond(address(token), amount);
-        owed += amount;
+        autoPay.oweBond(token, amount);
+        _books[token].owed += amount;
         done["oweBond"]++;
     }
 
-    function settleOwed(uint256 amount) external {
-        if (owed == 0) return;
-        amount = bound(amount, 1, owed);
-        autoPay.settleOwed(address(token), amount);
-        owed -= amount;
+    function settleOwed(uint256 which, uint256 amount) external {
+        address token = tokenAt(which);
+        Books storage books = _books[token];
+        if (books.owed == 0) return;
+        amount = bound(amount, 1, books.owed);
+        autoPay.settleOwed(token, amount);
+        books.owed -= amount;
         done["settleOwed"]++;
     }
 
-    function slashBond(uint256 refund, uint256 penalty, uint256 customer) external {
+    function slashBond(uint256 which, uint256 refund, uint256 penalty, uint256 customer) external {
+        address token = tokenAt(which);
         (uint256 paid, uint256 lost) = autoPay.slashBond(
-            address(token),
+            token,
             customerAt(customer),
             bound(refund, 1, 1e18),
             bound(penalty, 1, 1e18)
         );
-        if (customer % 2 == 0) refunded += paid;
-        else refundsWaiting += paid;
-        burned += lost;
-        bond -= paid + lost;
+        Books storage books = _books[token];
+        if (customer % 2 == 0) books.refunded += paid;
+        else books.refundsWaiting += paid;
+        books.burned += lost;
+        books.bond -= paid + lost;
         done["slashBond"]++;
     }
 
@@ -284,6 +301,14 @@ contract AutoPayLLMHandler is TestBase {
         done["passDay"]++;
     }
 
+    function tokenAt(uint256 index) public view returns (address) {
+        return address(_tokens[index % 2]);
+    }
+
+    function booksOf(address token) external view returns (Books memory) {
+        return _books[token];
+    }
+
     function payoutAt(uint256 index) public pure returns (address) {
         return wallet(index % 2 == 0 ? "payout even" : "payout odd");
     }
@@ -297,9 +322,9 @@ contract AutoPayLLMHandler is TestBase {
     }
 
     /// @dev Sum of both providers' credits.
-    function credits() external view returns (uint256 total) {
+    function credits(address token) external view returns (uint256 total) {
         for (uint256 i = 0; i < 2; ++i) {
-            total += autoPay.getCredit(autoPay.creditId(address(token), _provider(i), payoutAt(i))).amount;
+            total += autoPay.getCredit(autoPay.creditId(token, _provider(i), payoutAt(i))).amount;
         }
     }
 
@@ -335,23 +360,61 @@ contract AutoPayLLMHandler is TestBase {
         }
     }
 
-    /// @dev What the booking must answer, by limits and by what was booked here before.
-    function _judge(
-        Spend[] memory spends
-    ) private returns (BookedSpend[] memory expected, uint256 within, uint256 over) {
+    /// @dev One refund to a customer, of at most a share of what is left, and of what it paid.
+    function _planRefund(
+        address token,
+        address to,
+        uint256 refundShare,
+        uint256 most
+    ) private view returns (Refund[] memory refunds) {
+        refunds = new Refund[](1);
+        uint256 refundable = Math.min(most, autoPay.refundableOf(token, to));
+        refunds[0] = Refund("call", to, uint128(bound(refundShare, 1, refundable)));
+    }
+
+    /// @dev Books, checks that it was judged as here, and counts it.
+    function _book(
+        address token,
+        Spend[] memory spends,
+        BookedSpend[] memory expected,
+        Refund[] memory refunds,
+        uint64 logSize
+    ) private {
+        uint256 batchId = autoPay.book(token, spends, refunds, logSize);
+        assertEq(autoPay.getBatch(batchId).spendsHash, keccak256(abi.encode(expected)), "booked as judged here");
+        _bookings.push(Booking(token, logSize, _now, false, false));
+        Books storage books = _books[token];
+        bool isOver = false;
+        for (uint256 i = 0; i < 3; ++i) {
+            _spendsOf[batchId].push(expected[i]);
+            if (expected[i].withinBudget) books.bookedWithin += expected[i].amount;
+            else books.bookedOver += expected[i].amount;
+            if (!expected[i].withinBudget && expected[i].amount != 0) isOver = true;
+        }
+        if (isOver) done["book over budget"]++;
+        Refund memory refund = refunds[0];
+        refundsBookedTo[token][refund.to] += refund.amount;
+        if (refund.to == customerAt(0)) books.refunded += refund.amount;
+        else books.refundsWaiting += refund.amount;
+    }
+
+    /// @dev What the booking must answer, by limits and by what was booked here before; and a bond that suffices for it.
+    function _judge(address token, Spend[] memory spends) private returns (BookedSpend[] memory expected) {
         expected = new BookedSpend[](3);
+        uint256 within = 0;
         for (uint256 i = 0; i < 3; ++i) {
             Spend memory spend = spends[i];
-            uint256 total = withinOf[spend.model][spend.day] + spend.amount;
+            uint256 amountAgpt =
+                token == tokenAt(0) ? spend.amount : Math.ceilDiv(uint256(spend.amount) * SECOND_RATE, 1e18);
+            uint256 total = withinOf[spend.model][spend.day] + amountAgpt;
             bool fits = i != 2 && total <= budgets.limitOf(spend.model, spend.day);
             if (fits) {
                 withinOf[spend.model][spend.day] = total;
                 within += spend.amount;
-            } else {
-                over += spend.amount;
             }
             expected[i] = BookedSpend(spend.day, spend.model, spend.provider, payoutAt(i), spend.amount, fits);
         }
+        _topUpBond(token, autoPay.unreleased(token) + within);
     }
 
     /// @dev Releases one part of a batch that waits, with its anchor, at once or as soon as its window is over.
@@ -371,11 +434,11 @@ contract AutoPayLLMHandler is TestBase {
             if (withinBudget) {
                 autoPay.release(index + 1, spends, covering);
                 booking.released = true;
-                releasedWithin += total;
+                _books[booking.token].releasedWithin += total;
             } else {
                 autoPay.releaseOverBudget(index + 1, spends, covering);
                 booking.overBudgetReleased = true;
-                releasedOver += total;
+                _books[booking.token].releasedOver += total;
             }
             done[withinBudget ? "release" : "releaseOverBudget"]++;
             return;
@@ -383,20 +446,21 @@ contract AutoPayLLMHandler is TestBase {
     }
 
     /// @dev Deposits what the bond lacks.
-    function _topUpBond(uint256 required) private {
-        uint256 needed = required + frozen + owed;
-        if (bond < needed) _depositBond(needed - bond);
+    function _topUpBond(address token, uint256 required) private {
+        Books storage books = _books[token];
+        uint256 needed = required + books.frozen + books.owed;
+        if (books.bond < needed) _depositBond(token, needed - books.bond);
     }
 
-    function _creditPayment(address from, uint256 amount) private {
-        token.mint(address(this), amount);
-        paidBy[from] += autoPay.creditPayment(address(token), from, amount);
+    function _creditPayment(address token, address from, uint256 amount) private {
+        MoodyToken(token).mint(address(this), amount);
+        paidBy[token][from] += autoPay.creditPayment(token, from, amount);
     }
 
-    function _depositBond(uint256 amount) private {
-        token.mint(address(this), amount);
-        autoPay.depositBond(address(token), amount);
-        bond += amount;
+    function _depositBond(address token, uint256 amount) private {
+        MoodyToken(token).mint(address(this), amount);
+        autoPay.depositBond(token, amount);
+        _books[token].bond += amount;
     }
 
     function _provider(uint256 index) private pure returns (bytes32) {
@@ -429,10 +493,11 @@ contract AutoPayLLMInvariantTest is TestBase {
 
     /// @dev Read by the test runner, after each run: a run in which nothing happened proves nothing.
     function afterInvariant() external view {
-        string[20] memory steps = [
+        string[21] memory steps = [
             "collect",
             "creditPayment",
             "book",
+            "book second token",
             "book over budget",
             "anchor",
             "release",
@@ -457,37 +522,39 @@ contract AutoPayLLMInvariantTest is TestBase {
     }
 
     function invariant_5_BalanceCoversAllClaims() external view {
-        address token = address(_handler.token());
-        uint256 withheld = _handler.bookedOver() - _handler.releasedOver();
-        uint256 owed =
-            _handler.autoPay().unbooked(token) +
-                _handler.autoPay().unreleased(token) +
-                withheld +
-                _handler.credits() +
-                _handler.autoPay().bondOf(token).amount +
-                _handler.autoPay().claimableRefunds(token, _handler.customerAt(1));
-        assertEq(_handler.token().balanceOf(address(_handler.autoPay())), owed, "balance");
+        AutoPayLLM autoPay = _handler.autoPay();
+        for (uint256 i = 0; i < 2; ++i) {
+            address token = _handler.tokenAt(i);
+            AutoPayLLMHandler.Books memory books = _handler.booksOf(token);
+            uint256 owed =
+                autoPay.unbooked(token) +
+                    autoPay.unreleased(token) +
+                    (books.bookedOver - books.releasedOver) +
+                    _handler.credits(token) +
+                    autoPay.bondOf(token).amount +
+                    autoPay.claimableRefunds(token, _handler.customerAt(1));
+            assertEq(TestToken(token).balanceOf(address(autoPay)), owed, "balance");
+        }
     }
 
     function invariant_6_NothingIsPaidTwice() external view {
-        uint256 booked = _handler.bookedWithin() + _handler.bookedOver();
-        uint256 released = _handler.releasedWithin() + _handler.releasedOver();
-        uint256 came =
-            _handler.collected() + _handler.paidBy(_handler.customerAt(0)) + _handler.paidBy(_handler.customerAt(1));
-        assertTrue(booked + _handler.autoPay().unbooked(address(_handler.token())) <= came, "booked");
-        assertTrue(released <= booked, "released <= booked");
-        assertEq(_handler.withdrawn() + _handler.credits(), released, "withdrawn <= released");
-        uint256 paid =
-            _handler.token().balanceOf(_handler.payoutAt(0)) + _handler.token().balanceOf(_handler.payoutAt(1));
-        assertEq(paid, _handler.withdrawn(), "providers got what was withdrawn");
-        uint256 returned =
-            _handler.token().balanceOf(_handler.customerAt(0)) + _handler.token().balanceOf(_handler.customerAt(1));
-        assertEq(returned, _handler.refunded(), "customers got their refunds");
-        assertEq(
-            _handler.autoPay().claimableRefunds(address(_handler.token()), _handler.customerAt(1)),
-            _handler.refundsWaiting(),
-            "the others wait"
-        );
+        for (uint256 i = 0; i < 2; ++i) {
+            address token = _handler.tokenAt(i);
+            AutoPayLLMHandler.Books memory books = _handler.booksOf(token);
+            uint256 booked = books.bookedWithin + books.bookedOver;
+            uint256 released = books.releasedWithin + books.releasedOver;
+            uint256 came =
+                books.collected +
+                    _handler.paidBy(token, _handler.customerAt(0)) +
+                    _handler.paidBy(token, _handler.customerAt(1));
+            assertTrue(booked + _handler.autoPay().unbooked(token) <= came, "booked");
+            assertTrue(released <= booked, "released <= booked");
+            assertEq(books.withdrawn + _handler.credits(token), released, "withdrawn <= released");
+            assertEq(_held(token, _handler.payoutAt(0), _handler.payoutAt(1)), books.withdrawn, "withdrawn is paid");
+            assertEq(_held(token, _handler.customerAt(0), _handler.customerAt(1)), books.refunded, "refunds are paid");
+            uint256 waiting = _handler.autoPay().claimableRefunds(token, _handler.customerAt(1));
+            assertEq(waiting, books.refundsWaiting, "the others wait");
+        }
     }
 
     function invariant_7_BookingsStayWithinTheLimitOfModelAndDay() external view {
@@ -503,17 +570,18 @@ contract AutoPayLLMInvariantTest is TestBase {
     }
 
     function invariant_8_TheBondCoversWhatDisputesHold() external view {
-        Bond memory bond = _handler.autoPay().bondOf(address(_handler.token()));
-        assertTrue(bond.frozen <= bond.amount, "frozen <= amount");
-        assertEq(bond.amount, _handler.bond(), "amount");
-        assertEq(bond.frozen, _handler.frozen(), "frozen");
-        assertEq(bond.owed, _handler.owed(), "owed");
-        assertEq(_handler.token().balanceOf(_handler.autoPay().BURN_ADDRESS()), _handler.burned(), "burned");
-        assertEq(
-            _handler.autoPay().unreleased(address(_handler.token())),
-            _handler.bookedWithin() - _handler.releasedWithin(),
-            "unreleased"
-        );
+        AutoPayLLM autoPay = _handler.autoPay();
+        for (uint256 i = 0; i < 2; ++i) {
+            address token = _handler.tokenAt(i);
+            AutoPayLLMHandler.Books memory books = _handler.booksOf(token);
+            Bond memory bond = autoPay.bondOf(token);
+            assertTrue(bond.frozen <= bond.amount, "frozen <= amount");
+            assertEq(bond.amount, books.bond, "amount");
+            assertEq(bond.frozen, books.frozen, "frozen");
+            assertEq(bond.owed, books.owed, "owed");
+            assertEq(TestToken(token).balanceOf(autoPay.BURN_ADDRESS()), books.burned, "burned");
+            assertEq(autoPay.unreleased(token), books.bookedWithin - books.releasedWithin, "unreleased");
+        }
     }
 
     function invariant_9_AllowanceCallsPayOnceWithinTheCap() external view {
@@ -524,13 +592,16 @@ contract AutoPayLLMInvariantTest is TestBase {
     }
 
     function invariant_10_NoWalletIsRefundedMoreThanItPaid() external view {
-        address token = address(_handler.token());
-        for (uint256 i = 0; i < 2; ++i) {
-            address customer = _handler.customerAt(i);
-            uint256 refunded = _handler.refundsBookedTo(customer);
+        for (uint256 i = 0; i < 4; ++i) {
+            (address token, address customer) = (_handler.tokenAt(i / 2), _handler.customerAt(i));
+            uint256 refunded = _handler.refundsBookedTo(token, customer);
             uint256 refundable = _handler.autoPay().refundableOf(token, customer);
-            assertTrue(refunded <= _handler.paidBy(customer), "refunded <= paid");
-            assertEq(refunded + refundable, _handler.paidBy(customer), "the rest is refundable");
+            assertTrue(refunded <= _handler.paidBy(token, customer), "refunded <= paid");
+            assertEq(refunded + refundable, _handler.paidBy(token, customer), "the rest is refundable");
         }
+    }
+
+    function _held(address token, address one, address other) private view returns (uint256) {
+        return TestToken(token).balanceOf(one) + TestToken(token).balanceOf(other);
     }
 }
