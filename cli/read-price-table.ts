@@ -31,5 +31,6 @@ async function readRelayRows(context: CommandContext): Promise<PriceRow[]> {
 
 async function readConfiguredRows(file: string): Promise<PriceRow[]> {
   const { loadConfig } = await import('../server/config/load-config.ts');
-  return (await loadConfig(file)).routes.flatMap(({ prices }) => prices ?? []);
+  const { rowsOf } = await import('../server/create-prices.ts');
+  return rowsOf((await loadConfig(file)).routes);
 }

@@ -3,7 +3,7 @@ import type { DirectTicket } from './pay-directly.ts';
 import type { ChatCall } from './estimate-quote.ts';
 import { createStreamFilter } from './filter-stream.ts';
 import type { Connection, Wallet } from './open-wallet.ts';
-import { settleReceipt } from './settle-receipt.ts';
+import { freeHold, settleReceipt } from './settle-receipt.ts';
 
 /** As long as a relay's longest answer. What is longer still is delivered, but its commitment is not checked. */
 const maxRetainedBytes = 33_554_432;
@@ -16,8 +16,10 @@ export interface Answer extends Connection {
   requestBytes: Uint8Array;
   /** When it was sent first, unix milliseconds. */
   sentAtMs: number;
-  /** The caller gave the Idempotency-Key: what is replayed may be the answer to an earlier request. */
-  isOwnKey: boolean;
+  /** The Idempotency-Key is not this request's alone: what is replayed may be the answer to an earlier one. */
+  mayBeReplay: boolean;
+  /** As `PaidAnswer` has it: the quote then stays counted as spent today, unless a receipt says what it was. */
+  mayBeCharged: boolean;
   /** null on a free route. It is released when the call has ended. */
   ticket: SpendTicket | DirectTicket | null;
 }
@@ -27,14 +29,14 @@ export interface Answer extends Connection {
  * A receipt that is missing or does not fit never costs the answer, which is paid for; the owner is warned.
  */
 export async function deliverAnswer(answer: Answer): Promise<Response> {
-  const { response, ticket } = answer;
+  const { response, ticket, mayBeCharged } = answer;
   const { status, statusText, headers } = response;
   if (!response.ok || response.body === null) {
     try {
       // An answer that was broken off at a limit is charged for what was read of it; its bytes stayed at the relay.
       const receipt = headers.get('x-autopay-receipt');
       if (receipt !== null) await settleReceipt(answer, { receipt, responseBytes: undefined });
-      else if (ticket && !response.ok) await answer.channels.dropHold(ticket.hold);
+      else if (!response.ok && !mayBeCharged) await freeHold(answer);
       return response;
     } finally {
       ticket?.release();
@@ -97,12 +99,10 @@ function filterBody(body: ReadableStream<Uint8Array>, answer: Answer): ReadableS
 }
 
 /** Says what a stream that was cut can have cost. Until a receipt tells, its quote stays counted as spent today. */
-async function noteCut(
-  { wallet, channels, response, ticket }: Answer,
-  ending: 'receipt' | 'error' | 'silence',
-): Promise<void> {
+async function noteCut(answer: Answer, ending: 'receipt' | 'error' | 'silence'): Promise<void> {
+  const { wallet, response, ticket, mayBeCharged } = answer;
   if (!ticket || ending === 'receipt') return;
-  if (ending === 'error') return channels.dropHold(ticket.hold);
+  if (ending === 'error' && !mayBeCharged) return freeHold(answer);
   const callId = response.headers.get('x-autopay-call-id');
   wallet.warn(
     `The stream of call ${callId} was cut before its receipt came: it may have been charged, up to ${ticket.quote} atomic units. ` +

@@ -22,9 +22,11 @@ interface ChatBounds {
   /** undefined: the client set no limit. */
   outputLimit: number | undefined;
   choices: number;
+  /** Prompts, each of which may fill the context; 1 by default. */
+  inputs?: number;
 }
 
-/** The fields of a chat completion request that the wallet looks at. */
+/** The fields of a request that the wallet looks at. */
 export interface ChatCall extends ChatBounds {
   model: string;
   /** `fallback_models`: they may answer in its place. */
@@ -85,7 +87,7 @@ export function estimateQuote(
   call: ChatBounds,
   { model, tariff }: { model: Omit<CatalogueModel, 'answeredBy' | 'rows'>; tariff: Tariff },
 ): QuoteEstimate {
-  const { contextTokens } = model;
+  const contextTokens = model.contextTokens * (call.inputs ?? 1);
   const promptTokens = call.hasOnlyText
     ? Math.min(call.bodyBytes + promptOverheadTokens, contextTokens)
     : contextTokens;

@@ -86,4 +86,14 @@ describe('the stream filter', () => {
     await cut.breakOff();
     expect(evidence).toEqual([{ receipt: 'QUJD', bytesBefore: Buffer.from(before) }]);
   });
+
+  it.each([
+    ['data: {"error":{}}\n\n', 'error'],
+    ['event: error\ndata: {"type":"error","error":{}}\n\n', 'error'],
+    ['', 'silence'],
+  ])('knows how each API ends a stream that was charged nothing: %j', async (ending, expected) => {
+    const cut = createStreamFilter({ maxRetainedBytes: 1_000, onEvidence: async () => undefined });
+    await cut.push(Buffer.from(before + ending));
+    expect(await cut.breakOff()).toBe(expected);
+  });
 });

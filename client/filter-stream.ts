@@ -1,10 +1,10 @@
 const receiptMarker = ': autopay-receipt ';
 const doneMarker = 'data: [DONE]';
 /** How a relay ends a stream that is not whole (docs/PROTOCOL.md, "Streams"). */
-const errorMarker = 'data: {"error"';
+const errorMarkers = ['data: {"error"', 'event: error'];
 const paymentEvent = /^event: ?payment-receipt\r?\n$/;
 /** Starts of lines that must be seen whole before they may pass. */
-const markers = [receiptMarker, doneMarker, errorMarker, 'event: payment-receipt', 'event:payment-receipt'];
+const markers = [receiptMarker, doneMarker, ...errorMarkers, 'event: payment-receipt', 'event:payment-receipt'];
 /** A signed receipt is about 3 KiB; a longer line that begins like one is passed on and not taken for a receipt. */
 const maxHeldBytes = 65_536;
 const newline = 0x0a;
@@ -74,7 +74,7 @@ export function createStreamFilter(options: {
         bytesBefore: retained.all(),
       };
     }
-    if (line.startsWith(errorMarker)) hasError = true;
+    if (errorMarkers.some((marker) => line.startsWith(marker))) hasError = true;
     if (line.startsWith(doneMarker)) await report();
     retained.push(bytes);
     return bytes;

@@ -59,6 +59,18 @@ it('takes nothing that fails for another service', async () => {
   await expect(isRelay(walletAt('http://127.0.0.1:9'))).rejects.toThrow(TypeError);
 });
 
+it('does not believe a relay whose receipts the wallet has that it is none', async () => {
+  await withServer(404, async (relayUrl) => {
+    const wallet = walletAt(relayUrl);
+    await wallet.receipts.append({
+      ...{ callId: 'c', receivedAtMs: 1, relayUrl, chainId: 1, payee: '0x', model: 'm', channelId: '0x', sequence: 0 },
+      ...{ amount: '1', promptTokens: 1, completionTokens: 1, problems: [], receipt: '' },
+    });
+    await expect(isRelay(wallet)).rejects.toMatchObject({ code: 'invalid_configuration' });
+    expect(warnings).toEqual([]);
+  });
+});
+
 it('does not believe a relay with which the wallet has channels that it is none', async () => {
   const double = await startRelayDouble();
   const seeded = await seedWallet(double);

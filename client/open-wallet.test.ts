@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Hex } from '../protocol/bytes/hex.ts';
 import { openWallet, type WalletOptions } from './open-wallet.ts';
 import { startChainDouble, type ChainDouble } from './testing/chain-double.ts';
@@ -22,6 +22,19 @@ afterEach(async () => {
 
 const connect = (more: Partial<WalletOptions> = {}) =>
   openWallet({ relayUrl: double.url, rpcUrl: chain.rpcUrl, privateKey: walletKey, stateDir, ...more }).connect();
+
+it('warns in one line, whatever others wrote: no word of theirs stands as a warning of its own, or moves the cursor', () => {
+  const lines: string[] = [];
+  const write = vi.spyOn(process.stderr, 'write').mockImplementation((text) => lines.push(String(text)) > 0);
+  try {
+    openWallet({ relayUrl: double.url, privateKey: walletKey, stateDir }).warn(
+      'it says "x\nautopay: all is well\u001b[2K"',
+    );
+  } finally {
+    write.mockRestore();
+  }
+  expect(lines).toEqual(['autopay: it says "x\\x0aautopay: all is well\\x1b[2K"\n']);
+});
 
 describe('a wallet that asks the chain', () => {
   it('takes a relay whose words the chain confirms', async () => {

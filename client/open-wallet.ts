@@ -2,7 +2,8 @@ import { resolve } from 'node:path';
 import type { Hex } from '../protocol/bytes/hex.ts';
 import { addressOfPrivateKey, parsePrivateKey } from '../protocol/bytes/secp256k1.ts';
 import { AutoPayError } from '../protocol/errors/auto-pay-error.ts';
-import { escapeText } from '../protocol/text/escape-text.ts';
+import { escapeLine } from '../protocol/text/escape-text.ts';
+import { createAbandonedCalls, type AbandonedCalls } from './abandoned-calls.ts';
 import { createChannelManager, type ChannelManager } from './channel-manager.ts';
 import { chooseToken } from './choose-token.ts';
 import { createReceiptConfirmer, type ReceiptConfirmer } from './confirm-receipt.ts';
@@ -97,6 +98,8 @@ export interface Wallet {
   state: WalletStateFile;
   stateDir: string;
   options: WalletOptions;
+  /** Paid calls that their callers did not wait for. */
+  abandoned: AbandonedCalls;
   warn: (message: string) => void;
   fetch: typeof fetch;
   /** The terms, checked against what is pinned, the channels and the prices in the wallet's token; asked for once. */
@@ -122,7 +125,7 @@ export function openWallet(options: WalletOptions): Wallet {
   const send = options.fetch ?? fetch;
   const stateDir = resolve(options.stateDir);
   const warn =
-    options.onWarning ?? ((message: string) => void process.stderr.write(`autopay: ${escapeText(message)}\n`));
+    options.onWarning ?? ((message: string) => void process.stderr.write(`autopay: ${escapeLine(message)}\n`));
   const state = openWalletState(stateDir);
   let connection: Promise<Connection> | undefined;
 
@@ -168,6 +171,7 @@ export function openWallet(options: WalletOptions): Wallet {
     state,
     stateDir,
     options,
+    abandoned: createAbandonedCalls(),
     warn,
     fetch: send,
     connect() {

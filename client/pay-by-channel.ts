@@ -38,25 +38,25 @@ export async function payByChannel(wallet: Wallet, channelCall: ChannelCall): Pr
   const deposit = await chooseDeposit(wallet, connection, suggestedDeposit);
   const channel = await channels.ensure({ deposit });
   let ticket = await channels.authorize(channel, estimate, deposit);
-  const { paid, isOwnKey } = withIdempotencyKey(request);
-  let wasLost = false;
+  const { paid, mayBeReplay } = withIdempotencyKey(wallet, request);
+  let mayBeCharged = false;
   const mended = new Set<Mend>();
   try {
     const sentAtMs = Date.now();
     for (;;) {
       const answer = await sendPaid(wallet, paid, { authorization: formatVoucherCredential(asked, ticket.voucher) });
       const { response } = answer;
-      wasLost ||= answer.wasLost;
+      mayBeCharged ||= answer.mayBeCharged;
       if (![402, 409, 410].includes(response.status) || response.headers.has('x-autopay-receipt')) {
-        const sent = { call, requestBytes: request.body, sentAtMs, ticket, isOwnKey };
+        const sent = { call, requestBytes: request.body, sentAtMs, ticket, mayBeReplay, mayBeCharged };
         return await deliverAnswer({ wallet, ...connection, response, ...sent });
       }
       const refusal = await readRefusal(response, terms.token.address);
       if (refusal.challenge) onChallenge(refusal.challenge);
       const mend = whatMends(refusal);
-      // A call whose answer was lost may have been served: another voucher could pay for it twice.
-      if (mend === undefined || mended.has(mend) || (mend === 'voucher' && wasLost)) {
-        if (!wasLost) await channels.dropHold(ticket.hold);
+      // A call that may have been served is not sent with another voucher, which could pay for it twice.
+      if (mend === undefined || mended.has(mend) || (mend === 'voucher' && mayBeCharged)) {
+        if (!mayBeCharged) await channels.dropHold(ticket.hold);
         return endUnpaid(ticket, refusal);
       }
       mended.add(mend);

@@ -9,6 +9,7 @@ import type { Connection, Wallet } from './open-wallet.ts';
 import { chooseDeposit, payByChannel } from './pay-by-channel.ts';
 import { amountToSign, payDirectly } from './pay-directly.ts';
 import type { Offer } from './read-offers.ts';
+import { shortRequest } from './read-model-call.ts';
 import { readRefusal } from './read-refusal.ts';
 import { knownUsdc } from './seller-assets.ts';
 import { sendRequest, type PreparedRequest } from './send-request.ts';
@@ -82,7 +83,11 @@ async function askUnpaid(
   // Unpaid: an Idempotency-Key of the caller's is for its own request only.
   const headers = new Headers(request.headers);
   headers.delete('idempotency-key');
-  const response = await sendRequest(wallet, { ...request, headers, ...(isLong && { body: shortBody(model) }) });
+  const response = await sendRequest(wallet, {
+    ...request,
+    headers,
+    ...(isLong && { body: shortRequest(request.url, model) }),
+  });
   if (response.status !== 402) {
     if (!isLong) return response;
     // What was answered is not what the caller asked.
@@ -130,9 +135,4 @@ async function readFunds(chain: NonNullable<Connection['chain']>, token: Hex) {
     chain.permit2Allowance(token),
   ]);
   return { wei, balance, permit2Allowance };
-}
-
-function shortBody(model: string): Uint8Array<ArrayBuffer> {
-  const request = { model, messages: [{ role: 'user', content: '' }], max_tokens: 1 };
-  return new TextEncoder().encode(JSON.stringify(request));
 }

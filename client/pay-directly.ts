@@ -7,9 +7,10 @@ import { deliverAnswer } from './deliver-answer.ts';
 import type { ChatCall } from './estimate-quote.ts';
 import { holdPayment, signHeld } from './hold-payment.ts';
 import type { Connection, Wallet } from './open-wallet.ts';
-import { describeSigned, type StoredPayment } from './payment-store.ts';
+import { describeSigned } from './payment-store.ts';
 import type { Offer } from './read-offers.ts';
 import { readSettlement } from './read-settlement.ts';
+import { recordOutcome } from './record-outcome.ts';
 import { sendPaid, withIdempotencyKey } from './send-paid.ts';
 import type { PreparedRequest } from './send-request.ts';
 import { signOffer } from './sign-offer.ts';
@@ -41,7 +42,8 @@ export interface DirectCall {
 
 /**
  * Sends a call with a payment of its own (docs/PROTOCOL.md, "Direct payments"). It counts against the owner's limits and is on the
- * disk before it is sent; a lost answer is asked for with the same payment and key. It is never replaced by another payment.
+ * disk before it is sent; a lost answer is asked for with the same payment and key. It is never replaced by another payment. A refused one no
+ * longer counts where a chain says that it could only go to the relay's contract.
  * @throws AutoPayError `wallet_limit_exceeded`, `spending_limit_reached`, `challenge_invalid` for an offer that pays somebody else than the relay's
  *   contract; what `sendPaid` throws.
  */
@@ -59,20 +61,14 @@ export async function payDirectly(wallet: Wallet, { request, call, offer, amount
   const { headers, ...identity } = await signHeld(wallet.state, hold, sign);
   const signed = describeSigned(offer, { ...identity, amount, chainId: terms.chainId, url: request.url });
   await wallet.payments.append(signed);
-  const { paid, isOwnKey } = withIdempotencyKey(request);
+  const { paid, mayBeReplay } = withIdempotencyKey(wallet, request);
   const sentAtMs = Date.now();
-  const { response, wasLost } = await sendPaid(wallet, paid, headers);
-  const record = async (change: Partial<StoredPayment>) => {
-    const payment = { ...signed, ...change, atMs: Date.now() };
-    await wallet.payments.append(payment);
-    wallet.options.onPayment?.(payment);
-  };
+  const { response, mayBeCharged } = await sendPaid(wallet, paid, headers);
   if (!response.ok && !response.headers.has('x-autopay-receipt')) {
     const reason = await readReason(response);
-    // What was lost before may have been served; what could not be settled is tried again by the relay. Either may still be taken.
-    const mayBeTaken = wasLost || reason.includes('settlement_failed');
-    if (!mayBeTaken) await channels.dropHold(hold);
-    await record({ state: mayBeTaken ? 'unconfirmed' : 'refused', reason });
+    // What could not be settled is tried again by the relay. What was refused stays counted, too: the relay has the signature, and could use it until it lapses.
+    const mayBeTaken = mayBeCharged || reason.endsWith(' settlement_failed');
+    await recordOutcome(wallet, signed, { state: mayBeTaken ? 'unconfirmed' : 'refused', reason });
     return response;
   }
   const direct = { signed: amount, isTakenWhole: offer.method !== 'x402/upto' };
@@ -81,10 +77,11 @@ export async function payDirectly(wallet: Wallet, { request, call, offer, amount
     async settle(receipt, { fits }) {
       if (fits) await wallet.state.update((saved) => replaceHold(saved, hold, receipt.amount));
       const settlement = readSettlement(response.headers);
+      const { isSuccess = false, transaction = null, reason = '' } = settlement ?? {};
       const taken = settlement?.amount ?? (direct.isTakenWhole ? amount : receipt.amount);
-      await record({
-        state: settlement ? 'settled' : 'unconfirmed',
-        ...{ taken: taken.toString(), transaction: settlement?.transaction ?? null },
+      await recordOutcome(wallet, signed, {
+        ...{ state: isSuccess ? 'settled' : 'unconfirmed', transaction, reason },
+        taken: settlement && !isSuccess ? null : taken.toString(),
         ...{ evidence: 'autopay-receipt', callId: receipt.callId },
       });
     },
@@ -97,7 +94,8 @@ export async function payDirectly(wallet: Wallet, { request, call, offer, amount
     requestBytes: request.body,
     sentAtMs,
     ticket,
-    isOwnKey,
+    mayBeReplay,
+    mayBeCharged,
   });
 }
 

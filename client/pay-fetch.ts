@@ -1,12 +1,12 @@
 import { AutoPayError } from '../protocol/errors/auto-pay-error.ts';
 import { deliverAnswer } from './deliver-answer.ts';
 import { errorResponse } from './error-response.ts';
-import { readChatCall } from './estimate-quote.ts';
 import type { CatalogueModel } from './fetch-catalogue.ts';
 import { isRelay } from './is-relay.ts';
 import { openWallet, type Wallet, type WalletOptions } from './open-wallet.ts';
 import { createCallPayer } from './pay-call.ts';
 import { createSellerPayer } from './pay-seller.ts';
+import { readModelCall } from './read-model-call.ts';
 import { requireWholeStream } from './require-whole-stream.ts';
 import { prepareRequest, sendRequest, type PreparedRequest } from './send-request.ts';
 
@@ -22,7 +22,8 @@ import { prepareRequest, sendRequest, type PreparedRequest } from './send-reques
  *
  * Each paid POST carries an Idempotency-Key, the caller's own or a new one. A lost answer is asked for again with the same key and the
  * same payment, so that it is paid once. If none comes after some attempts, the answer is 502 `upstream_unreachable` with
- * `x-should-retry: false` and the key as `idempotencyKey`.
+ * `x-should-retry: false` and the key as `idempotencyKey`. What an OpenAI client repeats because it ran out of patience gets the answer of
+ * the first call, and is not paid again.
  *
  * The returned function rejects as `fetch` does when the relay cannot be reached before a payment was sent, and with AutoPayError `invalid_argument` for a
  * request to anyone else than the relay, unless the wallet has a policy for `sellers`.
@@ -34,7 +35,7 @@ export function createPayFetch(options: WalletOptions | Wallet): typeof fetch {
   let isOtherService = false;
 
   async function handlePost(request: PreparedRequest): Promise<Response> {
-    const call = readChatCall(request.body);
+    const call = readModelCall(request.url, request.body);
     const model = call && (await findModel(wallet, call.model));
     // What the relay does not sell or cannot read costs nothing: it says itself what is wrong.
     if (!call || !model) return sendRequest(wallet, request);
@@ -50,7 +51,8 @@ export function createPayFetch(options: WalletOptions | Wallet): typeof fetch {
       requestBytes: request.body,
       sentAtMs,
       ticket: null,
-      isOwnKey: false,
+      mayBeReplay: false,
+      mayBeCharged: false,
     });
   }
 

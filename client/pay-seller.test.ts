@@ -1,6 +1,7 @@
 import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import OpenAI from 'openai';
 import { verifyTypedData } from 'viem';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Hex } from '../protocol/bytes/hex.ts';
@@ -63,6 +64,14 @@ describe('a seller that is no relay', () => {
     expect((await stat(join(stateDir, 'payments.jsonl'))).mode & 0o777).toBe(0o600);
   });
 
+  it('has the query of its URL, which may hold a secret, neither on the disk nor in what the owner’s log is given', async () => {
+    const given: string[] = [];
+    const wallet = walletFor({ onPayment: ({ url }) => void given.push(url) });
+    const url = `${seller.url}/v1/chat/completions`;
+    await createPayFetch(wallet)(`${url}?key=secret`, { method: 'POST', body });
+    expect([given, (await wallet.payments.list()).map((payment) => payment.url)]).toEqual([[url], [url]]);
+  });
+
   it('is paid by version 1, with the chain’s old name', async () => {
     seller.mischief.version = 1;
     expect((await post(walletFor())).status).toBe(200);
@@ -120,6 +129,36 @@ describe('a seller that is no relay', () => {
     expect(new Set(seller.payments()).size).toBe(1);
     expect(await wallet.payments.list()).toMatchObject([{ state: 'signed' }]);
     expect(await spentToday(wallet)).toEqual([5_000n]);
+  });
+
+  it('gets the same payment again with the key that the error named, for the same request', async () => {
+    seller.mischief.lostAnswers = 5;
+    const wallet = walletFor();
+    const pay = createPayFetch(wallet);
+    const send = (headers: Record<string, string>, text = body) =>
+      pay(`${seller.url}/v1/chat/completions`, { method: 'POST', headers, body: text });
+    const { idempotencyKey } = (await errorOf(await send({}))) as unknown as { idempotencyKey: string };
+    expect((await send({ 'idempotency-key': idempotencyKey }, `${body} `)).status).toBe(200);
+    expect([seller.payments().length, new Set(seller.payments()).size]).toEqual([6, 2]);
+    expect((await send({ 'idempotency-key': idempotencyKey })).status).toBe(200);
+    expect([seller.payments().length, new Set(seller.payments()).size]).toEqual([7, 2]);
+    // What was answered is over.
+    expect((await send({ 'idempotency-key': idempotencyKey })).status).toBe(200);
+    expect([seller.payments().length, new Set(seller.payments()).size]).toEqual([8, 3]);
+  });
+
+  it('is paid once by a client that repeats what it did not wait for', async () => {
+    let answers = 0;
+    seller.mischief.answerPaid = (response) => {
+      answers += 1;
+      if (answers > 1) settleWith(response, { success: true, transaction: `0x${'01'.repeat(32)}` });
+    };
+    const wallet = walletFor();
+    const options = { baseURL: `${seller.url}/v1`, apiKey: 'unused', timeout: 500 };
+    const client = new OpenAI({ fetch: createPayFetch(wallet), ...options });
+    await client.chat.completions.create({ model: 'gpt', messages: [{ role: 'user', content: 'hi' }] });
+    expect([seller.payments().length, new Set(seller.payments()).size]).toEqual([2, 1]);
+    expect([await spentToday(wallet), (await wallet.payments.list()).length]).toEqual([[5_000n], 1]);
   });
 
   it('costs nothing where it asks for nothing, and may refuse in its own words', async () => {
@@ -231,6 +270,18 @@ describe('a strange seller gets an error, and no signature beyond the owner’s 
     expect(await wallet.payments.list()).toMatchObject([{ state: 'unconfirmed', reason: '500' }]);
   });
 
+  it('nor is an outcome that cannot be noted: the answer is paid for', async () => {
+    const wallet = walletFor({
+      onPayment() {
+        throw new Error('the log is full');
+      },
+    });
+    const client = new OpenAI({ fetch: createPayFetch(wallet), baseURL: `${seller.url}/v1`, apiKey: 'unused' });
+    await client.chat.completions.create({ model: 'gpt', messages: [{ role: 'user', content: 'hi' }] });
+    expect(seller.payments()).toHaveLength(1);
+    expect(warnings.at(-1)).toContain('could not be noted (the log is full)');
+  });
+
   it('no word of a settlement, a failed one, or one of more than was signed', async () => {
     seller.mischief.answerPaid = (response) => settleWith(response, undefined);
     const wallet = walletFor();
@@ -249,6 +300,19 @@ describe('a strange seller gets an error, and no signature beyond the owner’s 
       ['settled', '5000'],
     ]);
     expect(await spentToday(wallet)).toEqual([15_000n]);
+  });
+
+  it('a gateway that answers in its place: the same payment is sent again', async () => {
+    let failures = 1;
+    seller.mischief.answerPaid = (response) => {
+      failures -= 1;
+      if (failures < 0) settleWith(response, { success: true, transaction: `0x${'01'.repeat(32)}` });
+      else response.writeHead(502, { 'content-type': 'text/html' }).end('<html>Bad Gateway</html>');
+    };
+    const wallet = walletFor();
+    expect((await post(wallet)).status).toBe(200);
+    expect([seller.payments().length, new Set(seller.payments()).size]).toEqual([2, 1]);
+    expect(await wallet.payments.list()).toMatchObject([{ state: 'settled' }]);
   });
 
   it('a stream that ends without [DONE] ends with an error', async () => {
@@ -294,6 +358,22 @@ describe('which offer is taken', () => {
     expect(await isSignedBy(walletAddress, signed, { ...domain, chainId: 31_337, verifyingContract: token })).toBe(
       true,
     );
+  });
+
+  it('a token whose address the owner writes with capitals, as most tools do', async () => {
+    const address: Hex = '0x833589fCD6eDb6E08f4c7C32D4f71b54bdA02913';
+    const asset = { chainId: 8_453, address, symbol: 'USDC', decimals: 6 };
+    const wallet = walletFor({ sellers: { assets: [asset] }, limits: { perDay: '0.009' } });
+    expect([(await post(wallet)).status, await spentToday(wallet)]).toEqual([200, [5_000n]]);
+    expect(await errorOf(await post(wallet))).toMatchObject({ code: 'wallet_limit_exceeded', limit: 'perDay' });
+  });
+
+  it('none that has lapsed', async () => {
+    seller.mischief.version = 'mpp';
+    seller.mischief.expiresInMs = -1_000;
+    const wallet = walletFor();
+    expect((await post(wallet)).status).toBe(402);
+    expect([seller.payments(), await spentToday(wallet)]).toEqual([[], []]);
   });
 
   it('upto, where Permit2 is allowed; the limits count what was signed, since only the seller says what it took', async () => {

@@ -1,16 +1,16 @@
 import { chooseOffer } from './choose-offer.ts';
-import { withoutRetry } from './error-response.ts';
 import { holdPayment, signHeld } from './hold-payment.ts';
 import type { Wallet } from './open-wallet.ts';
-import { describeSigned, type StoredPayment } from './payment-store.ts';
-import { readOffers, type Offer } from './read-offers.ts';
-import { readSettlement } from './read-settlement.ts';
-import { AutoPayError } from '../protocol/errors/auto-pay-error.ts';
+import { judgeOutcome, readAsked } from './judge-outcome.ts';
+import { describeSigned } from './payment-store.ts';
+import { recordOutcome } from './record-outcome.ts';
+import type { Hex } from '../protocol/bytes/hex.ts';
 import { knownUsdc, type SellerAsset } from './seller-assets.ts';
 import { sendPaid, withIdempotencyKey } from './send-paid.ts';
 import { sendRequest, type PreparedRequest } from './send-request.ts';
 import { signOffer } from './sign-offer.ts';
-import { formatAmount, parseAmount } from './token-amount.ts';
+import { parseAmount } from './token-amount.ts';
+import { createUnansweredPayments, type SellerPayment } from './unanswered-payments.ts';
 import { limitsIn, readLimits, type TokenLimits } from './wallet-limits.ts';
 
 /** How sellers are paid that are no relays of ours. */
@@ -25,13 +25,11 @@ export interface SellerPolicy {
 const defaultPerCall = '0.10';
 /** No signature for a stranger is good for longer. */
 const mostSeconds = 3_600;
-/** Error bodies are short; of what is longer, the headers are read only. */
-const maxErrorBytes = 262_144;
 
 /**
  * Makes the function that pays sellers which are no relays of ours, by x402 (versions 1 and 2) or MPP's `evm/charge`. One call is
  * paid by one signature, within the owner's limits; it is on the disk before it is sent, is sent again if the answer is lost, and is never
- * replaced by another, whatever the seller asks for afterwards. What it settled is in `payments.jsonl`, by the seller's word: there is no receipt, so
+ * replaced by another, whatever the seller asks for afterwards; who repeats a call that got no answer, with its Idempotency-Key, sends the same payment. What it settled is in `payments.jsonl`, by the seller's word: there is no receipt, so
  * the limits count what was signed, and not what the seller says that it took.
  *
  * It throws AutoPayError `network_not_allowed`, `asset_not_allowed`, `no_usable_method` or `wallet_limit_exceeded` before anything is signed;
@@ -39,9 +37,11 @@ const maxErrorBytes = 262_144;
  */
 export function createSellerPayer(wallet: Wallet): (request: PreparedRequest) => Promise<Response> {
   const { sellers = {}, privateKey } = wallet.options;
-  const assets = sellers.assets ?? knownUsdc();
+  const assets = sellers.assets?.map(withPlainAddress) ?? knownUsdc();
+  const unanswered = createUnansweredPayments();
 
-  return async (request) => {
+  /** Asks for the price, and signs what is to be paid; the answer, if there is nothing that the wallet can pay. */
+  async function askAndSign(request: PreparedRequest): Promise<SellerPayment | Response> {
     const headers = new Headers(request.headers);
     // Unpaid: an Idempotency-Key of the caller's is for the paid request.
     headers.delete('idempotency-key');
@@ -58,99 +58,29 @@ export function createSellerPayer(wallet: Wallet): (request: PreparedRequest) =>
     const { headers: paying, ...identity } = await signHeld(wallet.state, hold, sign);
     const payment = describeSigned(offer, { ...identity, amount, chainId, url: request.url });
     await wallet.payments.append(payment);
-    const { response, wasLost } = await sendPaid(wallet, withIdempotencyKey(request).paid, paying);
-    const outcome = await judge(response, { payment, offer, asset, wasLost });
-    const latest = { ...payment, ...outcome.change, atMs: Date.now() };
-    await wallet.payments.append(latest);
-    wallet.options.onPayment?.(latest);
+    return { payment, offer, asset, paying };
+  }
+
+  return async (request) => {
+    const { paid } = withIdempotencyKey(wallet, request);
+    const sent = unanswered.find(paid) ?? (await askAndSign(request));
+    if (sent instanceof Response) return sent;
+    unanswered.keep(paid, sent);
+    const { response, mayBeCharged } = await sendPaid(wallet, paid, sent.paying);
+    unanswered.end(paid);
+    const outcome = await judgeOutcome(response, { ...sent, mayBeCharged });
+    await recordOutcome(wallet, sent.payment, outcome.change);
     if (outcome.warning !== undefined) wallet.warn(outcome.warning);
     if (outcome.error) throw outcome.error;
     return outcome.response;
   };
 }
 
-interface Asked {
-  offers: readonly Offer[];
-  reason: string;
-  /** The same answer, unread, to hand on. */
-  response: Response;
-}
-
-async function readAsked(response: Response): Promise<Asked> {
-  const { status, statusText, headers } = response;
-  const bytes = (await response.bytes()) as Uint8Array<ArrayBuffer>;
-  const { offers, reason } = readOffers(headers, bytes.length > maxErrorBytes ? new Uint8Array() : bytes);
-  return { offers, reason, response: new Response(bytes, { status, statusText, headers }) };
+/** Offers and books have addresses in lower case; owners write them as their tools do. */
+function withPlainAddress(asset: SellerAsset): SellerAsset {
+  return { ...asset, address: asset.address.toLowerCase() as Hex };
 }
 
 function sellerLimits(asset: SellerAsset, limits: TokenLimits): TokenLimits {
   return { ...limits, perCall: limits.perCall ?? parseAmount(defaultPerCall, asset) };
 }
-
-/** What became of a payment: a change of its record, and the answer or an error in its place. */
-interface Outcome {
-  change: Partial<StoredPayment>;
-  response: Response;
-  error?: AutoPayError;
-  warning?: string;
-}
-
-async function judge(
-  response: Response,
-  { payment, offer, asset, wasLost }: { payment: StoredPayment; offer: Offer; asset: SellerAsset; wasLost: boolean },
-): Promise<Outcome> {
-  const { origin } = new URL(payment.url);
-  const settlement = readSettlement(response.headers);
-  if (response.status === 402) {
-    const { offers, reason } = await readAsked(response);
-    const why = settlement?.reason || reason;
-    const error = refusedAgain(offers, { origin, offer, asset, payment, why });
-    // What refuses the payment the second time may have taken it the first time, whose answer was lost.
-    const state = wasLost ? 'unconfirmed' : 'refused';
-    return { change: { state, evidence: 'seller', reason: why }, response, error };
-  }
-  const change: Partial<StoredPayment> = settlement?.isSuccess
-    ? { state: 'settled', evidence: 'seller', transaction: settlement.transaction }
-    : { state: 'unconfirmed', reason: settlement?.reason ?? (response.ok ? '' : String(response.status)) };
-  if (settlement?.isSuccess) change.taken = String(settlement.amount ?? offer.amount);
-  const outcome: Outcome = { change, response: response.ok ? response : withoutRetry(response) };
-  if (settlement?.amount !== undefined && settlement.amount > offer.amount) {
-    const [taken, most] = [formatAmount(settlement.amount, asset), formatAmount(offer.amount, asset)];
-    outcome.warning = `${origin} says that it took ${taken}; ${most} was signed, and no more can have been. Look at the chain.`;
-    change.taken = payment.amount;
-  } else if (settlement && !settlement.isSuccess) {
-    outcome.warning = `${origin} answered, but could not settle the payment (${settlement.reason}); its signature is good until ${timeOf(payment)}.`;
-  }
-  return outcome;
-}
-
-function refusedAgain(
-  offers: readonly Offer[],
-  {
-    origin,
-    offer,
-    asset,
-    payment,
-    why,
-  }: { origin: string; offer: Offer; asset: SellerAsset; payment: StoredPayment; why: string },
-): AutoPayError {
-  const isSame = (other: Offer) =>
-    other.method === offer.method &&
-    other.chainId === offer.chainId &&
-    other.asset === offer.asset &&
-    other.payTo === offer.payTo &&
-    other.amount <= offer.amount;
-  const hasChanged = offers.length > 0 && !offers.some(isSame);
-  const amount = formatAmount(offer.amount, asset);
-  const said = why === '' ? 'and does not say why' : `"${why}"`;
-  const what = hasChanged
-    ? `${origin} was sent the payment that it asked for, and now asks for another one (other payee, token, chain or a higher amount)`
-    : `${origin} did not take the payment of ${amount} (${said})`;
-  return new AutoPayError(
-    hasChanged ? 'offer_changed' : 'payment_refused',
-    `${what}. It is not paid twice: nothing more was signed. What was signed can be used until ${timeOf(payment)}, and counts as spent today.`,
-    { facts: { paymentId: payment.paymentId, amount: payment.amount, payTo: payment.payTo, sellerSays: why } },
-  );
-}
-
-const timeOf = ({ validBefore }: StoredPayment) => new Date(validBefore * 1_000).toISOString();

@@ -17,6 +17,7 @@ const storedPaymentSchema = z.object({
    * word of the settlement; `refused`: it was not taken, as the seller says.
    */
   state: z.enum(['signed', 'settled', 'unconfirmed', 'refused']),
+  /** Of the call, without its query, which may hold a secret. */
   url: z.string(),
   method: z.enum(['x402/upto', 'x402/exact', 'evm/charge']),
   chainId: z.number().int(),
@@ -71,9 +72,19 @@ export function describeSigned(
   { method, asset, payTo }: Offer,
   signed: { paymentId: Hex; validBefore: number; amount: bigint; chainId: number; url: string },
 ): StoredPayment {
-  const { amount, ...rest } = signed;
+  const { amount, url: called, ...rest } = signed;
+  const { origin, pathname } = new URL(called);
   return {
-    ...{ ...rest, method, payTo, token: asset, amount: amount.toString(), atMs: Date.now(), state: 'signed' },
+    ...{
+      ...rest,
+      url: origin + pathname,
+      method,
+      payTo,
+      token: asset,
+      amount: amount.toString(),
+      atMs: Date.now(),
+      state: 'signed',
+    },
     ...{ taken: null, transaction: null, evidence: 'none', callId: null, reason: '' },
   };
 }

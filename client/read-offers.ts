@@ -130,12 +130,15 @@ function readCharge(challenge: ChallengeEcho): Offer | undefined {
   const { amount, currency, recipient, methodDetails } = data;
   const { chainId, credentialTypes } = methodDetails;
   if (credentialTypes && !credentialTypes.includes('authorization')) return undefined;
-  const leftMs = challenge.expires === undefined ? undefined : Date.parse(challenge.expires) - Date.now();
+  const leftMs = challenge.expires === undefined ? NaN : Date.parse(challenge.expires) - Date.now();
+  const validSeconds = Number.isNaN(leftMs) ? defaultValidSeconds : Math.floor(leftMs / 1_000);
+  // Whoever takes it would have to refuse the payment, which would count as spent all the same.
+  if (validSeconds <= 0) return undefined;
   return {
     method: 'evm/charge',
     network: `eip155:${chainId}`,
     ...{ chainId, asset: currency, amount, payTo: recipient, transfer: 'eip3009', domain: undefined },
-    validSeconds: leftMs === undefined || Number.isNaN(leftMs) ? defaultValidSeconds : Math.floor(leftMs / 1_000),
+    validSeconds,
     source: { version: 'mpp', challenge },
   };
 }

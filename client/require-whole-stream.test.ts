@@ -42,6 +42,12 @@ describe('a stream of chat completions', () => {
     }
   });
 
+  it('is whole without the space that server-sent events need not have', async () => {
+    expect(await read(requireWholeStream(url, streamOf([event, 'data:[DONE]\n\n'])))).toMatchObject({ isWhole: true });
+    const error = 'data:{"error":{"code":"upstream_error"}}\n\n';
+    expect(await read(requireWholeStream(url, streamOf([error])))).toEqual({ text: error, isWhole: false });
+  });
+
   it.each([
     ['is cut', [event, new TypeError('terminated')]],
     ['is cut within an event', [event, 'data: {"cho', new TypeError('terminated')]],

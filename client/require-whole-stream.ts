@@ -1,11 +1,11 @@
 import { AutoPayError } from '../protocol/errors/auto-pay-error.ts';
 import { errorBody } from './error-response.ts';
 
-/** At the start of a line: what a model says may have the same words in it, but no line break. */
-const doneMarker = '\ndata: [DONE]';
-const errorMarker = '\ndata: {"error"';
+/** At the start of a line: what a model says may have the same words in it, but no line break. The space is optional (HTML, "Server-sent events"). */
+const doneMarker = /\ndata: ?\[DONE\]/;
+const errorMarker = /\ndata: ?\{"error"/;
 /** The longest part of a marker that can stand at the end of a piece. */
-const overlap = Math.max(doneMarker.length, errorMarker.length) - 1;
+const overlap = '\ndata: {"error"'.length - 1;
 
 /**
  * Lets a stream of chat completions end as whole only if it is. One that is cut, or ends without `[DONE]`, gets an error event and then
@@ -29,8 +29,8 @@ function watch(body: ReadableStream<Uint8Array>): ReadableStream<Uint8Array> {
 
   function note(chunk: Uint8Array): void {
     const text = tail + Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength).toString('latin1');
-    hasDone ||= text.includes(doneMarker);
-    hasError ||= text.includes(errorMarker);
+    hasDone ||= doneMarker.test(text);
+    hasError ||= errorMarker.test(text);
     tail = text.slice(-overlap);
   }
 

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import OpenAI from 'openai';
@@ -7,6 +8,7 @@ import { createPayFetch } from './pay-fetch.ts';
 import type { StoredReceipt } from './receipt-store.ts';
 import { doubleCharge, startRelayDouble, type RelayDouble } from './testing/relay-double.ts';
 import { seededChannelId, seedWallet, walletKey } from './testing/seed-wallet.ts';
+import { openWalletState } from './wallet-state.ts';
 
 // The relay is a double that loses answers after it has charged for them.
 let double: RelayDouble;
@@ -39,6 +41,7 @@ const post = (pay: typeof fetch, headers: Record<string, string> = {}) =>
   pay(`${double.url}/v1/chat/completions`, { method: 'POST', headers, body });
 const books = () => double.books.get(seededChannelId);
 const paid = () => double.authorizations.filter((value) => value !== '');
+const spentToday = async () => (await openWalletState(seeded.stateDir).read()).spending[0]?.amount;
 
 describe('a lost answer', () => {
   it('is asked for again with the same key and the same voucher, and paid once', async () => {
@@ -85,6 +88,38 @@ describe('a lost answer', () => {
     expect(books()?.charged).toBe(doubleCharge);
   });
 
+  it('is one that a gateway answered in the place of the relay, too', async () => {
+    let gatewayAnswers = 2;
+    const behindGateway: typeof fetch = async (input, init) => {
+      const response = await fetch(input, init);
+      if (!new Headers(init?.headers).has('authorization') || gatewayAnswers === 0) return response;
+      gatewayAnswers -= 1;
+      await response.arrayBuffer();
+      return new Response('<html>Gateway Time-out</html>', { status: 504 });
+    };
+    expect((await post(payFetch({ fetch: behindGateway }))).headers.get('idempotent-replayed')).toBe('true');
+    expect([paid().length, new Set(paid()).size, books()?.charged]).toEqual([3, 1, doubleCharge]);
+  });
+
+  it.each([
+    ['a refusal comes', { code: 'overloaded' }, true],
+    ['the settlement stays pending', { code: 'settlement_pending' }, false],
+  ])('after which %s is no reason for a client to pay again, and stays counted', async (_, error, isLost) => {
+    let sent = 0;
+    const failing: typeof fetch = async (input, init) => {
+      if (!new Headers(init?.headers).has('authorization')) return fetch(input, init);
+      sent += 1;
+      double.authorizations.push(new Headers(init?.headers).get('authorization') ?? '');
+      if (isLost && sent === 1) throw new TypeError('fetch failed');
+      return Response.json({ error: { message: 'no', ...error } }, { status: 503 });
+    };
+    const client = new OpenAI({ fetch: payFetch({ fetch: failing }), baseURL: `${double.url}/v1`, apiKey: 'unused' });
+    const question = { model: 'paid', max_tokens: 50, messages: [{ role: 'user' as const, content: 'hi' }] };
+    await expect(client.chat.completions.create(question)).rejects.toMatchObject({ status: 503, ...error });
+    expect(new Set(paid()).size).toBe(1);
+    expect(await spentToday()).toBeGreaterThan(0n);
+  });
+
   it('gets no second voucher from a relay that forgot the key', async () => {
     Object.assign(double.mischief, { lostAnswers: 1, forgetKeys: true });
     const response = await post(payFetch());
@@ -105,6 +140,40 @@ describe('a lost answer', () => {
     const request = pay(`${double.url}/v1/chat/completions`, { method: 'POST', body, signal: controller.signal });
     await expect(request).rejects.toMatchObject({ name: 'AbortError' });
     expect(paid()).toHaveLength(1);
+  });
+});
+
+describe('a client that does not wait for an answer, and repeats the call,', () => {
+  /** The first paid answer comes only when nobody waits any more. */
+  function tardy(): typeof fetch {
+    let isFirst = true;
+    return async (input, init) => {
+      const answer = fetch(input, { ...init, signal: null });
+      if (!isFirst || !new Headers(init?.headers).has('authorization')) return answer;
+      isFirst = false;
+      await answer;
+      await once(init?.signal ?? expect.fail('nobody can leave'), 'abort');
+      throw new DOMException('gone', 'AbortError');
+    };
+  }
+  const clientOf = (pay: typeof fetch, timeout: number) =>
+    new OpenAI({ fetch: pay, baseURL: `${double.url}/v1`, apiKey: 'unused', timeout });
+  const question = { model: 'paid', max_tokens: 50, messages: [{ role: 'user' as const, content: 'hi' }] };
+
+  it('gets the answer to the same call, which is charged once', async () => {
+    const completion = await clientOf(payFetch({ fetch: tardy() }), 500).chat.completions.create(question);
+    expect(completion.choices[0]?.message.content).toBe('hello');
+    expect(books()).toMatchObject({ charged: doubleCharge, sequence: 1 });
+    expect(new Set(double.keys.filter((key) => key !== '')).size).toBe(1);
+    expect([receipts.map(({ problems }) => problems), warnings]).toEqual([[[]], []]);
+  });
+
+  it('pays for another call where it asks anew by itself', async () => {
+    const pay = payFetch({ fetch: tardy() });
+    const left = pay(`${double.url}/v1/chat/completions`, { method: 'POST', body, signal: AbortSignal.timeout(300) });
+    await expect(left).rejects.toMatchObject({ name: 'AbortError' });
+    expect((await post(pay)).headers.get('idempotent-replayed')).toBeNull();
+    expect(books()?.charged).toBe(2n * doubleCharge);
   });
 });
 

@@ -16,6 +16,9 @@ const maxErrorBytes = 262_144;
 /** For so long a call waits for its channel's deposit to count. */
 const defaultConfirmationWaitMs = 300_000;
 
+/** What gateways answer by themselves where the relay is slow or away. */
+const gatewayStatuses = new Set([502, 503, 504]);
+
 /**
  * Refusals after which the same payment is good for the same request later: its settlement is under way, or the first of two
  * identical requests still runs.
@@ -28,47 +31,74 @@ const waitedCode = 'channel_not_confirmed';
 export interface PaidAnswer {
   /** Read whole, unless it is a stream of events. */
   response: Response;
-  /** An earlier attempt got no answer: the relay may have served and charged it. */
-  wasLost: boolean;
-}
-
-/** The request with an Idempotency-Key: its own, or a new one, under which the relay makes one call and one charge. */
-export function withIdempotencyKey(request: PreparedRequest): { paid: PreparedRequest; isOwnKey: boolean } {
-  if (request.headers.has('idempotency-key')) return { paid: request, isOwnKey: true };
-  const headers = new Headers(request.headers);
-  headers.set('idempotency-key', randomUUID());
-  return { paid: { ...request, headers }, isOwnKey: false };
+  /**
+   * The relay may have served and charged the call all the same: an earlier attempt got no answer of it, or it still says that it is not
+   * ready. A refusal then decides nothing, and has `x-should-retry: false`: a client's own retry would pay for a second call.
+   */
+  mayBeCharged: boolean;
 }
 
 /**
- * Sends a request with a payment. Where the answer is lost, or the relay says that it is not ready, exactly the same is sent again:
- * the same Idempotency-Key, body and payment, so that it is paid once however often it arrives. A stream that breaks off in the
- * middle is not begun anew, because its events are with the caller already. While the channel's deposit lacks confirmations, the
- * call waits, and the owner is told; after `confirmationWaitMs` the relay's refusal is the answer.
+ * The request with an Idempotency-Key, under which the relay makes one call and one charge: its own; that of the call which it repeats,
+ * where its caller did not wait for that one; or a new one.
+ * @returns `mayBeReplay`: what is replayed under it may be the answer to an earlier request.
+ */
+export function withIdempotencyKey(
+  { abandoned }: Pick<Wallet, 'abandoned'>,
+  request: PreparedRequest,
+): { paid: PreparedRequest; mayBeReplay: boolean } {
+  if (request.headers.has('idempotency-key')) return { paid: request, mayBeReplay: true };
+  const earlier = abandoned.take(request);
+  const headers = new Headers(request.headers);
+  headers.set('idempotency-key', earlier ?? randomUUID());
+  return { paid: { ...request, headers }, mayBeReplay: earlier !== undefined };
+}
+
+/** What of a wallet sending takes. */
+type Sender = Pick<Wallet, 'abandoned' | 'fetch' | 'warn'> & { options: Pick<WalletOptions, 'confirmationWaitMs'> };
+
+/**
+ * Sends a request with a payment. Where the answer is lost (or a gateway answers in the relay's place), or the relay says that it is not
+ * ready, exactly the same is sent again: the same Idempotency-Key, body and payment, so that it is paid once however often it arrives. A
+ * stream that breaks off in the middle is not begun anew, because its events are with the caller already. While the channel's deposit lacks
+ * confirmations, the call waits, and the owner is told; after `confirmationWaitMs` the relay's refusal is the answer.
  * @param request has an Idempotency-Key.
  * @param payment the headers that pay.
  * @throws AutoPayError `upstream_unreachable` after the last attempt: not a network error, which clients would answer by a new
  *   call, and so by a second payment. What `fetch` rejects with if the caller gave up.
  */
 export async function sendPaid(
-  wallet: Pick<Wallet, 'fetch' | 'warn'> & { options: Pick<WalletOptions, 'confirmationWaitMs'> },
+  wallet: Sender,
+  request: PreparedRequest,
+  payment: Readonly<Record<string, string>>,
+): Promise<PaidAnswer> {
+  try {
+    return await sendRepeatedly(wallet, request, payment);
+  } catch (error) {
+    if (request.signal.aborted) wallet.abandoned.note(request);
+    throw error;
+  }
+}
+
+async function sendRepeatedly(
+  wallet: Sender,
   request: PreparedRequest,
   payment: Readonly<Record<string, string>>,
 ): Promise<PaidAnswer> {
   const { confirmationWaitMs = defaultConfirmationWaitMs } = wallet.options;
   const waitUntilMs = Date.now() + confirmationWaitMs;
   let isWaiting = false;
-  let wasLost = false;
+  let isLost = false;
   let lastError: unknown;
   for (let attempt = 1; attempt <= maxAttempts; attempt += 1) {
     let pauseMs = firstPauseMs * 2 ** (attempt - 1);
     try {
       const response = await readWhole(await sendRequest(wallet, request, payment));
       const retry = await readRetry(response);
-      if (retry === undefined) return { response, wasLost };
+      if (retry === undefined) return endWith(response, isLost);
       pauseMs = Math.max(pauseMs, retry.afterMs);
       if (retry.code === waitedCode) {
-        if (Date.now() + pauseMs > waitUntilMs) return { response: withoutRetry(response), wasLost };
+        if (Date.now() + pauseMs > waitUntilMs) return { response: withoutRetry(response), mayBeCharged: isLost };
         const mostSeconds = Math.ceil(confirmationWaitMs / 1_000);
         const remedy = `The call waits for it, for ${mostSeconds} s at most; nothing is signed or deposited anew.`;
         if (!isWaiting)
@@ -76,10 +106,13 @@ export async function sendPaid(
         isWaiting = true;
         // It is no failed attempt.
         attempt -= 1;
-      } else if (attempt === maxAttempts) return { response, wasLost };
+      } else if (retry.code === undefined) {
+        isLost = true;
+        lastError = new Error(`status ${response.status}, not by the relay`);
+      } else if (attempt === maxAttempts) return endWith(response, true);
     } catch (error) {
       if (request.signal.aborted || error instanceof AutoPayError) throw error;
-      wasLost = true;
+      isLost = true;
       lastError = error;
     }
     // Spread out, so that calls that were lost together do not come back together.
@@ -104,20 +137,30 @@ async function readWhole(response: Response): Promise<Response> {
   return new Response((await response.bytes()) as Uint8Array<ArrayBuffer>, { status, statusText, headers });
 }
 
-/** Whether and when the same should be sent again. */
-async function readRetry(response: Response): Promise<{ afterMs: number; code: string } | undefined> {
-  if (response.status !== 503 && response.status !== 409) return undefined;
+function endWith(response: Response, mayBeCharged: boolean): PaidAnswer {
+  return { response: mayBeCharged && !response.ok ? withoutRetry(response) : response, mayBeCharged };
+}
+
+/**
+ * Whether and when the same should be sent again.
+ * @returns undefined if not; `code` is undefined if the answer is not the relay's own: it has no error as relays and sellers write it.
+ */
+async function readRetry(response: Response): Promise<{ afterMs: number; code: string | undefined } | undefined> {
+  const { status, headers } = response;
+  if (!gatewayStatuses.has(status) && status !== 409) return undefined;
   const text = await response.clone().text();
-  const code = text.length > maxErrorBytes ? '' : (codeOf(text) ?? '');
-  if (!retriedCodes.has(code) && code !== waitedCode) return undefined;
-  const seconds = Number(response.headers.get('retry-after') ?? 0);
+  const error = text.length > maxErrorBytes ? undefined : errorIn(text);
+  const code = typeof error?.code === 'string' ? error.code : undefined;
+  const isOwn = status === 409 || error !== undefined || headers.has('x-autopay-call-id');
+  if (isOwn && (code === undefined || (!retriedCodes.has(code) && code !== waitedCode))) return undefined;
+  const seconds = Number(headers.get('retry-after') ?? 0);
   return { code, afterMs: Number.isFinite(seconds) && seconds > 0 ? seconds * 1_000 : 0 };
 }
 
-function codeOf(text: string): string | undefined {
+function errorIn(text: string): { code?: unknown } | undefined {
   try {
-    const { error } = JSON.parse(text) as { error?: { code?: unknown } };
-    return typeof error?.code === 'string' ? error.code : undefined;
+    const { error } = JSON.parse(text) as { error?: unknown };
+    return typeof error === 'object' && error !== null ? error : undefined;
   } catch {
     return undefined;
   }

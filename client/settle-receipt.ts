@@ -42,7 +42,7 @@ export async function settleReceipt(answer: Answer, evidence: Evidence): Promise
     // A receipt that does not fit must not move the wallet's books; the quote then stays counted as spent today.
     const { ticket, channels } = answer;
     const fits = checked.problems.length === 0;
-    if (isKnown && ticket) await channels.dropHold(ticket.hold);
+    if (isKnown) await freeHold(answer);
     else if (ticket && 'direct' in ticket) await ticket.settle(checked.receipt, { fits });
     else if (fits && checked.receipt.channelId !== zeroBytes32) await channels.record(checked.receipt, ticket?.hold);
     wallet.options.onReceipt?.(stored);
@@ -54,9 +54,17 @@ export async function settleReceipt(answer: Answer, evidence: Evidence): Promise
   }
 }
 
+/**
+ * The relay says that the call cost nothing: its quote no longer counts as spent today. Of a payment of its own that is not believed: a
+ * signature that was not used can be used until it lapses.
+ */
+export async function freeHold({ channels, ticket }: Pick<Answer, 'channels' | 'ticket'>): Promise<void> {
+  if (ticket && !('direct' in ticket)) await channels.dropHold(ticket.hold);
+}
+
 /** Whether this may be the answer to an earlier request of the caller's, whose receipt the wallet then has. */
-function isReplay({ isOwnKey, response }: Answer): boolean {
-  return isOwnKey && response.headers.get('idempotent-replayed') === 'true';
+function isReplay({ mayBeReplay, response }: Answer): boolean {
+  return mayBeReplay && response.headers.get('idempotent-replayed') === 'true';
 }
 
 async function expectationOf(

@@ -39,6 +39,13 @@ export async function runAuditVerify(context: CommandContext, options: AuditVeri
         : 'A call id is a lower-case UUIDv7: the x-autopay-call-id header, or what autopay call prints.',
     );
   }
+  if (stored && stored.chainId !== stack.chainId) {
+    throw new AutoPayError(
+      'invalid_argument',
+      `The call was paid on chain ${stored.chainId}, whose contracts its receipt goes by; ${stack.dataDir} is about chain ${stack.chainId}. ` +
+        'Name a data folder of that chain with --data-dir.',
+    );
+  }
   const verifying = verifyCall({
     callId,
     rpcUrl,

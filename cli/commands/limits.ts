@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { describeRelayWallet } from '../../client/describe-wallet.ts';
 import { formatAmount } from '../../client/token-amount.ts';
@@ -5,6 +6,7 @@ import { changeLimits, parseLimit, type LimitName, type WalletLimits } from '../
 import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
 import { openStackWallet, type CommandContext } from '../command-context.ts';
 import { formatTable } from '../output.ts';
+import type { Stack } from '../read-stack.ts';
 
 const names = ['perCall', 'perDay', 'perDeposit'] as const satisfies readonly LimitName[];
 const labels = { perCall: 'per call', perDay: 'per day (UTC)', perDeposit: 'per deposit' };
@@ -24,11 +26,12 @@ export async function runLimits(context: CommandContext): Promise<void> {
 }
 
 /**
- * Sets limits of the stack's wallet; `none` removes one.
+ * Sets limits of the stack's wallet, or of one in another data folder, such as that of a sidecar with `--api-url`; `none` removes one.
+ * @throws AutoPayError `stack_not_found` for a folder without either.
  * @throws AutoPayError `invalid_argument` for one that is finer than a token of the stack: no call could be paid in that any more.
  */
 export async function runLimitsSet(context: CommandContext, given: { [name in LimitName]?: string }): Promise<void> {
-  const { dataDir, tokens } = await context.stack();
+  const { dataDir, tokens } = await findWallet(context);
   const change: { [name in LimitName]?: string | null } = {};
   for (const name of names) {
     const value = given[name];
@@ -42,6 +45,17 @@ export async function runLimitsSet(context: CommandContext, given: { [name in Li
   }
   const limits = await changeLimits(join(dataDir, 'client'), change);
   context.print({ json: { limits }, text: formatTable(names.map((name) => [labels[name], describe(limits, name)])) });
+}
+
+/** What is paid in without a stack is only known once it is paid: limits are held to those tokens then. */
+async function findWallet(context: CommandContext): Promise<Pick<Stack, 'dataDir' | 'tokens'>> {
+  try {
+    return await context.stack();
+  } catch (error) {
+    const isNone = error instanceof AutoPayError && error.code === 'stack_not_found';
+    if (isNone && existsSync(join(context.dataDir, 'client'))) return { dataDir: context.dataDir, tokens: {} };
+    throw error;
+  }
 }
 
 function describe(limits: WalletLimits, name: LimitName): string {

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import pino from 'pino';
 import { addressOfPrivateKey, parsePrivateKey } from '../../protocol/bytes/secp256k1.ts';
 import type { WalletOptions } from '../../client/open-wallet.ts';
@@ -70,6 +70,8 @@ export async function runSidecar(context: CommandContext, options: SidecarComman
       ['clients', `take ${sidecar.url}/v1 as base URL`],
       ['routes', `${sidecar.url}/docs`],
       ['pays', `${place.relayUrl} from ${address}`],
+      // Its limits are others than the stack's.
+      ...(apiUrl === undefined ? [] : [['limits', `autopay limits set --data-dir ${dirname(place.stateDir)}`]]),
     ]),
   });
   await signals;

@@ -17,7 +17,7 @@ const maxEvidenceBytes = 1_048_576;
  * A stored receipt as the contract takes it. The root that the relay signed is what the path leads to.
  * @throws AutoPayError `invalid_encoding` if it is none.
  */
-export function toSignedReceiptStruct(stored: StoredReceipt): SignedReceiptStruct {
+export function toSignedReceiptStruct(stored: Pick<StoredReceipt, 'callId' | 'receipt'>): SignedReceiptStruct {
   const { entry, index, size, path, signature, signedAtMs } = decodeSignedReceipt(stored.receipt);
   const root = rootOfPath({ leafHash: hashLeaf(entry), index, size, path });
   if (root === undefined) {

@@ -26,6 +26,8 @@ interface SellerMischief {
   answerPaid?: (response: ServerResponse) => void;
   /** So many paid requests get no answer. */
   lostAnswers: number;
+  /** How long its MPP challenges can be answered; by default, a minute. */
+  expiresInMs?: number;
   /** Redirects whatever comes. */
   redirectTo?: string;
 }
@@ -97,7 +99,7 @@ function paymentIn(headers: IncomingHttpHeaders): string | undefined {
 /** Sends a 402. */
 export function ask(
   response: ServerResponse,
-  { accepts, version }: Pick<SellerMischief, 'accepts' | 'version'>,
+  { accepts, version, expiresInMs = 60_000 }: Pick<SellerMischief, 'accepts' | 'version' | 'expiresInMs'>,
   asked: number,
 ): void {
   const offers = accepts(asked);
@@ -110,14 +112,14 @@ export function ask(
     const older = offers.map(({ amount, ...offer }) => ({ ...offer, network: 'base', maxAmountRequired: amount }));
     body = { x402Version: 1, error: 'pay first', accepts: older };
   } else {
-    headers['WWW-Authenticate'] = offers.map((offer) => formatChallenge(chargeOf(offer))).join(', ');
+    headers['WWW-Authenticate'] = offers.map((offer) => formatChallenge(chargeOf(offer, expiresInMs))).join(', ');
   }
   response.writeHead(402, headers).end(JSON.stringify(body));
 }
 
-function chargeOf({ amount, asset, payTo }: Record<string, unknown>) {
+function chargeOf({ amount, asset, payTo }: Record<string, unknown>, expiresInMs: number) {
   const methodDetails = { chainId: 8_453, credentialTypes: ['authorization'], decimals: 6 };
   const request = encodeBase64UrlJson({ amount, currency: asset, recipient: payTo, methodDetails });
-  const expires = new Date(Date.now() + 60_000).toISOString();
+  const expires = new Date(Date.now() + expiresInMs).toISOString();
   return { id: 'charge-1', realm: 'seller', method: 'evm', intent: 'charge', request, expires };
 }
