@@ -260,7 +260,7 @@ test.each<[string, string, RequestInit, number, string | null]>([
   ['a long body', '/v1/chat/completions', { method: 'POST', body: 'x'.repeat(2_000) }, 413, 'request_too_large'],
   ['GET on completions', '/v1/chat/completions', {}, 405, 'method_not_supported'],
   ['POST on models', '/v1/models', { method: 'POST' }, 405, 'method_not_supported'],
-  ['an unknown path', '/v1/embeddings', { method: 'POST' }, 404, 'unknown_url'],
+  ['an unknown path', '/v1/images/generations', { method: 'POST' }, 404, 'unknown_url'],
   ['a broken escape', '/v1/models/%E0%A4%A', {}, 404, 'model_not_found'],
 ])('%s is an error in OpenAI’s shape', async (_, path, init, status, code) => {
   const response = await fetch((await start({ maxBodyBytes: 1_000 })) + path, init);

@@ -12,6 +12,8 @@ import type { RequestLog } from './request-log.ts';
 import { createRequestLog } from './request-log.ts';
 import { createResponseCache } from './response-cache.ts';
 import { WireError } from './wire-error.ts';
+import { wires } from './wires/list-wires.ts';
+import { messagesWire, writeMessagesError } from './wires/messages-wire.ts';
 
 /** How the simulator behaves. Every field may be left out. */
 export interface SimulatorOptions {
@@ -57,7 +59,7 @@ interface Context {
   nextRequestId: () => string;
 }
 
-/** Makes a simulated provider that speaks OpenAI's chat completions (JSON and SSE). It does not listen yet. */
+/** Makes a simulated provider that speaks OpenAI's API and Anthropic's Messages (JSON and SSE). It does not listen yet. */
 export function createSimulator(options: SimulatorOptions = {}): Simulator {
   const log = createRequestLog({ keep: options.keepRequests ?? 200, maxBodyBytes: LOGGED_BODY_BYTES });
   const barriers = createBarriers({ timeoutMs: options.barrierTimeoutMs ?? 30_000, maxNames: 256 });
@@ -93,7 +95,7 @@ async function answer(context: Context, request: IncomingMessage, response: Serv
       return;
     }
     const known = error instanceof WireError ? error : unexpected(error);
-    const body = known.toBody();
+    const body = request.url?.startsWith(messagesWire.path) ? writeMessagesError(known) : known.toBody();
     const all = { ...headers, ...known.headers, 'content-type': 'application/json', 'content-length': body.length };
     response.writeHead(known.status, all).end(body);
   }
@@ -109,10 +111,11 @@ async function route(
   const query = url.indexOf('?');
   const path = query < 0 ? url : url.slice(0, query);
   if (path.startsWith('/v1/')) authenticate(context, request);
-  if (path === '/v1/chat/completions') {
+  const wire = wires.get(path);
+  if (wire) {
     if (method !== 'POST') throw notAllowed(method, path);
     const body = await readBody(request, context.maxBodyBytes);
-    return handleChat(context.chat, { request, response, body, headers });
+    return handleChat(context.chat, { request, response, body, headers, wire });
   }
   if (method === 'DELETE' && path === '/sim/requests') {
     context.log.clear();
@@ -159,6 +162,8 @@ function help(): object {
 
 function authenticate({ apiKey }: Context, request: IncomingMessage): void {
   if (apiKey === null || request.headers.authorization === `Bearer ${apiKey}`) return;
+  // Anthropic's clients send it so.
+  if (request.headers['x-api-key'] === apiKey) return;
   const missing = request.headers.authorization === undefined;
   throw new WireError({
     status: 401,

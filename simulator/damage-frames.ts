@@ -1,5 +1,4 @@
 import type { FaultName } from './directives.ts';
-import { WireError } from './wire-error.ts';
 import type { Frame } from './write-frames.ts';
 import { toEvent } from './write-frames.ts';
 
@@ -7,10 +6,12 @@ import { toEvent } from './write-frames.ts';
 export interface DamageOptions {
   faults: ReadonlyMap<FaultName, number>;
   stream: boolean;
+  /** The event of `error-after`. */
+  errorFrame: () => Frame;
 }
 
 /** Applies the faults that change a body's bytes. Those that change its timing or the connection are in send-frames. */
-export function damageFrames(frames: readonly Frame[], { faults, stream }: DamageOptions): Frame[] {
+export function damageFrames(frames: readonly Frame[], { faults, stream, errorFrame }: DamageOptions): Frame[] {
   if (faults.has('empty')) return [];
   let result = [...frames];
   if (faults.has('malformed-chunk')) result = breakJson(result, stream);
@@ -34,14 +35,4 @@ function breakJson(frames: readonly Frame[], stream: boolean): Frame[] {
 function endLinesWithCrLf(frame: Frame): Frame {
   // JSON escapes line feeds, so the only ones are those that end lines.
   return { ...frame, bytes: Buffer.from(frame.bytes.toString('utf8').replaceAll('\n', '\r\n')) };
-}
-
-function errorFrame(): Frame {
-  const error = new WireError({
-    status: 500,
-    message: 'The simulated provider failed mid-stream.',
-    type: 'server_error',
-  });
-  const { message, type, param, code } = error;
-  return { bytes: toEvent(JSON.stringify({ error: { message, type, param, code } })), tokens: 0 };
 }

@@ -10,8 +10,9 @@ import type { LoggedRequest, Outcome, RequestLog } from './request-log.ts';
 import type { ResponseCache } from './response-cache.ts';
 import { sendFrames, stall } from './send-frames.ts';
 import { WireError } from './wire-error.ts';
+import type { Wire } from './wires/wire.ts';
 
-/** What answering chat completions needs. */
+/** What answering needs. */
 export interface ChatDeps {
   log: RequestLog;
   cache: ResponseCache<PreparedResponse>;
@@ -23,17 +24,18 @@ export interface ChatDeps {
   maxResponseMs: number;
 }
 
-/** One request to `POST /v1/chat/completions`, its body read. */
+/** One `POST` to an API that generates, its body read. */
 export interface ChatExchange {
   request: IncomingMessage;
   response: ServerResponse;
   body: Buffer;
   /** Headers that every answer carries. */
   headers: Record<string, string>;
+  wire: Wire;
 }
 
 /**
- * Answers one chat completion, as its directives say.
+ * Answers one request, as its directives say.
  *
  * @throws {WireError} to be answered by the caller; nothing has been sent then
  */
@@ -61,15 +63,15 @@ export async function handleChat(deps: ChatDeps, exchange: ChatExchange): Promis
   }
 }
 
-function prepareCached(deps: ChatDeps, { request, body }: ChatExchange): PreparedResponse {
+function prepareCached(deps: ChatDeps, { request, body, wire }: ChatExchange): PreparedResponse {
   const value = request.headers['x-sim'];
   const header = value === undefined ? null : String(value);
   const createdS = deps.nowMs === null ? null : Math.floor(deps.nowMs() / 1000);
   const bodyHash = hash('sha256', body, 'hex');
-  const key = `${bodyHash} ${createdS ?? ''} ${header ?? ''}`;
+  const key = `${wire.path} ${bodyHash} ${createdS ?? ''} ${header ?? ''}`;
   const cached = deps.cache.get(key);
   if (cached) return cached;
-  const prepared = prepareResponse({ body, bodyHash, header, createdS });
+  const prepared = prepareResponse({ body, bodyHash, header, createdS, wire });
   deps.cache.set(key, prepared);
   return prepared;
 }

@@ -3,9 +3,8 @@ import { damageFrames } from './damage-frames.ts';
 import type { Directives } from './directives.ts';
 import { parseModelName } from './models.ts';
 import { parseDirectives } from './parse-directives.ts';
-import { parseRequest } from './parse-request.ts';
 import type { Frame } from './write-frames.ts';
-import { writeJson, writeStream } from './write-frames.ts';
+import type { Wire } from './wires/wire.ts';
 
 /** Everything about a response that does not depend on when it is sent. */
 export interface PreparedResponse {
@@ -30,6 +29,7 @@ export interface PrepareOptions {
   header: string | null;
   /** Unix time in seconds for `created`, or null for one that follows from the hash. */
   createdS: number | null;
+  wire: Wire;
 }
 
 /**
@@ -38,17 +38,15 @@ export interface PrepareOptions {
  * @throws {WireError} whatever is wrong with the request
  */
 export function prepareResponse(options: PrepareOptions): PreparedResponse {
-  const request = parseRequest(options.body);
+  const { body, wire } = options;
+  const request = wire.read(body);
   const { base, suffix } = parseModelName(request.model);
   const directives = parseDirectives({ suffix, header: options.header });
   const { faults } = directives;
   const { bodyHash, createdS } = options;
   const answer = buildAnswer({ request, directives, modelBase: base, bodyHash, createdS });
-  const usage = !faults.has('no-usage');
-  const written = request.stream
-    ? writeStream(answer, { includeUsage: request.includeUsage && usage })
-    : writeJson(answer, { usage });
-  const frames = damageFrames(written, { faults, stream: request.stream });
+  const written = wire.write(answer, { request, body, usage: !faults.has('no-usage') });
+  const frames = damageFrames(written, { faults, stream: request.stream, errorFrame: wire.errorFrame });
   const honest = request.stream ? 'text/event-stream; charset=utf-8' : 'application/json';
   return {
     model: request.model,

@@ -3,6 +3,7 @@ import { buildAnswer } from './build-answer.ts';
 import { parseDirectives } from './parse-directives.ts';
 import { parseRequest } from './parse-request.ts';
 import { damageFrames } from './damage-frames.ts';
+import { chatWire } from './wires/chat-wire.ts';
 import type { FaultName } from './directives.ts';
 import type { Frame } from './write-frames.ts';
 import { writeJson, writeStream } from './write-frames.ts';
@@ -105,7 +106,12 @@ test('frames carry the tokens that they took, reasoning with the first', () => {
 const damage = (fault: FaultName, argument = 0, stream = true) => {
   const built = answer({}, 'tokens=4');
   const frames = stream ? writeStream(built, { includeUsage: false }) : writeJson(built, { usage: true });
-  return { before: text(frames), after: text(damageFrames(frames, { faults: new Map([[fault, argument]]), stream })) };
+  return {
+    before: text(frames),
+    after: text(
+      damageFrames(frames, { faults: new Map([[fault, argument]]), stream, errorFrame: chatWire.errorFrame }),
+    ),
+  };
 };
 
 test('faults in the bytes of a stream', () => {

@@ -25,7 +25,7 @@ export function answerHeaders(
       .join(', ');
   if (quote.shrunk) headers['x-autopay-output-limit'] = String(quote.outputTokens);
   if (attempt.requestId !== undefined) headers['x-request-id'] = attempt.requestId;
-  return headers;
+  return { ...headers, ...attempt.headers };
 }
 
 /** How the attempts went: their number, and, where there was more than one, what SciLLM calls `retries`. */

@@ -8,7 +8,7 @@ const deployment = { id: 'a@b', provider: 'a', model: 'upstream' };
 function build(text: string, outputTokens: number, parameter?: 'max_tokens'): string {
   const body = Buffer.from(text);
   const route = makeRoute(parameter && { outputLimitParameter: parameter });
-  return buildUpstreamBody({ body, chat: parseChatRequest(body), route, deployment, outputTokens }).toString('utf8');
+  return buildUpstreamBody({ body, asked: parseChatRequest(body), route, deployment, outputTokens }).toString('utf8');
 }
 
 test('a body that fits goes upstream as it came', () => {
@@ -62,7 +62,7 @@ test('a provider’s own way of the limit is taken where the route says nothing'
   } as const;
   const build = (outputLimitParameter: 'max_completion_tokens' | null) =>
     buildUpstreamBody({
-      ...{ body, chat: parseChatRequest(body), outputTokens: 9 },
+      ...{ body, asked: parseChatRequest(body), outputTokens: 9 },
       ...{ route: { outputLimitParameter }, deployment: { ...deployment, quirks } },
     }).toString('utf8');
   expect(build(null)).toBe('{"model":"upstream","messages":[{}],"max_tokens":9}');
@@ -80,7 +80,7 @@ test('a provider that refuses stream options gets none, whoever asked for them',
   for (const text of [`${head}}`, `${head},"stream_options":{"include_usage":true}}`]) {
     const body = Buffer.from(text);
     const built = buildUpstreamBody({
-      ...{ body, chat: parseChatRequest(body), outputTokens: 5 },
+      ...{ body, asked: parseChatRequest(body), outputTokens: 5 },
       ...{ route: { outputLimitParameter: null }, deployment: { ...deployment, quirks } },
     });
     expect(built.toString('utf8')).toBe(`${head}}`);

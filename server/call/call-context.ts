@@ -1,8 +1,8 @@
 import type { ErrorCode } from '../../protocol/errors/error-codes.ts';
 import { AutoPayError, type AutoPayErrorOptions } from '../../protocol/errors/auto-pay-error.ts';
 import type { AttemptRecord } from '../ledger/ledger.ts';
+import type { UsageFault } from '../metering/judge-usage.ts';
 import { retryHeaders } from './answer-headers.ts';
-import { buildUpstreamBody } from './build-upstream-body.ts';
 import { CallError } from './call-error.ts';
 import type { CallWatch, GiveUpReason } from './call-watch.ts';
 import type { Offer } from './offer-routes.ts';
@@ -65,7 +65,8 @@ export function planAttempts<T>(context: CallContext, accept: AttemptPlan<T>['ac
   return {
     callId: request.callId,
     options: reserved.offers.map((offer) => planOption(context, offer)),
-    stream: call.chat.stream,
+    path: call.endpoint.path,
+    stream: call.asked.stream,
     signal: watch.signal,
     leaving: watch.leaving,
     deadlineMs: reserved.admittedAtMs + deps.limits.callTimeoutMs,
@@ -81,7 +82,7 @@ function planOption(context: CallContext, offer: Offer): RouteOption {
   return {
     ...{ after, deployments, outputTokens, promptTokens, terms: route.terms ?? plainRoute },
     bodyFor: (deployment) =>
-      buildUpstreamBody({ body: request.body, chat: call.chat, route, deployment, outputTokens }),
+      call.endpoint.buildBody({ body: request.body, asked: call.asked, route, deployment, outputTokens }),
     enter: () => moveTo(context, route.model),
   };
 }
@@ -100,14 +101,18 @@ async function moveTo({ deps, request, reserved }: CallContext, model: string): 
   }
 }
 
-/** The record of an attempt that has ended; the router hears of it too. */
+/**
+ * The record of an attempt that has ended; the router hears of it too.
+ * @param usageFault what is wrong with the usage that the provider told
+ */
 export function closeAttempt(
   context: CallContext,
   attempt: OpenAttempt,
   end: Pick<AttemptRecord, 'outcome' | 'usage' | 'usageKind'>,
+  usageFault: UsageFault | null = null,
 ): AttemptRecord {
   const { number, deployment, startedAtMs, status } = attempt;
-  attempt.report(end);
+  attempt.report({ ...end, usageFault });
   const endedAtMs = context.deps.clock.nowMs();
   return { number, provider: deployment.provider, deployment: deployment.id, startedAtMs, endedAtMs, status, ...end };
 }

@@ -17,20 +17,20 @@ const messages: Record<BreakReason, string> = {
 
 /**
  * Charges for what was read of an answer that was broken off, and then tells the client, if it is still there: of a stream
- * by the receipt comment, an error event and a broken connection, never `[DONE]`.
+ * by the receipt comment, an error event and a broken connection, never by its regular end.
  * @throws CallError with the receipt in its headers, if nothing has been sent; CallFailure as chargeCall.
  */
 export async function chargeBrokenOff(
   context: CallContext,
   { reason, charge }: { reason: BreakReason; charge: Omit<ChargeOptions, 'answer' | 'brokenOff'> },
 ): Promise<void> {
-  const { sink, watch } = context;
+  const { call, sink, watch } = context;
   const charged = await chargeCall(context, { ...charge, brokenOff: reason, answer: null });
   finishLater(context, charged.result);
   if (watch.clientGone || reason === 'client_gone') return sink.destroy();
   const { code, message, param, type } = new AutoPayError(reason, messages[reason]);
   if (!sink.started) throw new CallError(code, message, { headers: { 'x-autopay-receipt': charged.receipt } });
-  const error = JSON.stringify({ error: { message, type, param, code } });
-  await watch.write(Buffer.from(`: autopay-receipt ${charged.receipt}\n\ndata: ${error}\n\n`));
+  const error = call.endpoint.stream?.writeError({ message, type, param, code }) ?? '';
+  await watch.write(Buffer.from(`: autopay-receipt ${charged.receipt}\n\n${error}`));
   sink.destroy();
 }

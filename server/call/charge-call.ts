@@ -1,14 +1,14 @@
+import { smaller } from '../../protocol/bytes/compare-amounts.ts';
 import { zeroAddress, toHex } from '../../protocol/bytes/hex.ts';
 import { costOfUsage } from '../../protocol/pricing/token-prices.ts';
-import type { TokenUsage, UsageKind } from '../../protocol/receipt/call-receipt.ts';
 import { commit, createSalt } from '../../protocol/receipt/commitments.ts';
 import { encodeSignedReceipt } from '../../protocol/receipt/signed-receipt.ts';
 import type { AttemptRecord, ChargeResult, StoredAnswer } from '../ledger/ledger.ts';
-import { estimateUsage } from '../metering/estimate-usage.ts';
 import { digestAttempts } from './attempts-digest.ts';
 import { CallFailure, closeAttempt, type CallContext } from './call-context.ts';
 import type { BreakReason } from './judge-break.ts';
-import type { AnswerFacts } from './read-json-answer.ts';
+import type { AnswerFacts } from './endpoints/answer-facts.ts';
+import { meterAnswer } from './meter-answer.ts';
 import type { OpenAttempt } from './router.ts';
 
 /** What is to be charged. */
@@ -42,16 +42,19 @@ const maxModelCharacters = 256;
 export async function chargeCall(context: CallContext, options: ChargeOptions): Promise<Charged> {
   const { deps, request, reserved } = context;
   const { attempt, brokenOff, facts } = options;
-  const { route, sale } = reserved.offers[attempt.option] ?? reserved.offers[0];
-  const { usage, usageKind } = await meter(context, { facts, isWhole: brokenOff === null });
+  const offer = reserved.offers[attempt.option] ?? reserved.offers[0];
+  const { route, sale } = offer;
+  const { asked } = context.call;
+  const { fault, usage, usageKind } = await meterAnswer(facts, { asked, offer, isWhole: brokenOff === null });
   const outcome = brokenOff === null ? 'ok' : 'aborted';
-  const closed = closeAttempt(context, attempt, { outcome, usage, usageKind });
+  const closed = closeAttempt(context, attempt, { outcome, usage, usageKind }, fault);
   // One that was given up in favour of this may have begun later.
   const attempts = [...options.failed, closed].sort((left, right) => left.number - right.number);
   const requestSalt = createSalt();
   const charge = {
     callId: request.callId,
-    metered: sale === null ? 0n : costOfUsage(usage, sale),
+    // What is held may be a dearer route's quote: the payer agreed to this one's.
+    metered: sale === null ? 0n : smaller(costOfUsage(usage, sale), offer.quote.amount),
     receipt: {
       token: reserved.token ?? zeroAddress,
       priceRoot: deps.prices.root,
@@ -83,19 +86,15 @@ export async function chargeCall(context: CallContext, options: ChargeOptions): 
   if (reserved.slice && result.channel && charge.metered > result.receipt.amount) {
     deps.slices?.unpaid.add(result.channel.channelId);
   }
-  const summary = { callId: request.callId, model: route.model, outcome: 'charged', attempts, result } as const;
+  const usageFault = fault === null ? {} : { usageFault: fault };
+  const summary = {
+    callId: request.callId,
+    model: route.model,
+    outcome: 'charged',
+    attempts,
+    result,
+    ...usageFault,
+  } as const;
   deps.onFinish?.(brokenOff === null ? summary : { ...summary, reason: brokenOff });
   return { receipt: encodeSignedReceipt(result.signed), result };
-}
-
-async function meter(
-  context: CallContext,
-  { facts, isWhole }: { facts: AnswerFacts; isWhole: boolean },
-): Promise<{ usage: TokenUsage; usageKind: UsageKind }> {
-  if (facts.usage && isWhole) return { usage: facts.usage, usageKind: 'exact' };
-  const { messages, tools } = context.call.chat.value;
-  const usage = await estimateUsage({ messages: messages as unknown[], tools, answer: [facts.texts.join('')] });
-  // A provider that counts on in every chunk has said how far it was; some begin with zeros.
-  const { completion, ...told } = facts.usage ?? usage;
-  return { usage: { ...told, completion: Math.max(completion, usage.completion) }, usageKind: 'estimated' };
 }

@@ -120,6 +120,14 @@ describe('a call with fallbacks', () => {
     expect(finished).toMatchObject([{ model: 'b', outcome: 'charged' }]);
   });
 
+  test('is never charged above the quote of the route that answered, though a dearer one is held', async () => {
+    const routes = [route('a', 1, ['b']), route('b', 7)];
+    const told = { ...completion, usage: { prompt_tokens: 1_000_000, completion_tokens: 1_000_000 } };
+    const { ledger } = await run({ routes, answers: [makeResponse([JSON.stringify(told)])] });
+    expect(ledger.reserved).toMatchObject([{ quote: quoteOf({}, 7) }]);
+    expect(ledger.charged).toMatchObject([{ metered: quoteOf({}, 1), receipt: { modelAsked: 'a' } }]);
+  });
+
   test('passes over a model whose own budget is spent, or is not known: it is not asked', async () => {
     const routes = [route('a', 1, ['b', 'c', 'd']), route('b', 1), route('c', 1), route('d', 1)];
     const budgets: CallDeps['budgets'] = {

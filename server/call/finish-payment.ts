@@ -2,6 +2,7 @@ import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
 import type { ChargeResult } from '../ledger/ledger.ts';
 import { CallError } from './call-error.ts';
 import type { Charged } from './charge-call.ts';
+import { endpointOf } from './endpoints/list-endpoints.ts';
 import type { CallDeps, CallRequest, FinishedPayment, ResponseSink } from './types.ts';
 
 /** What a payment is finished with. */
@@ -33,13 +34,20 @@ export function finishLater({ deps, request }: FinishContext, result: ChargeResu
 }
 
 /**
- * Ends a whole stream: the receipt, `[DONE]`, and, for those who asked for named events, those of the payment. The receipt is
- * a comment, since OpenAI's clients break on named events; the events follow `[DONE]`, where those clients no longer read.
+ * Ends a whole stream: its last event, if that was held, the receipt, what its API closes with (`[DONE]`), and, for those who asked for
+ * named events, those of the payment. The receipt is a comment, since OpenAI's clients break on named events; the events follow
+ * `[DONE]`, where those clients no longer read.
+ * @param ending the event that was held; null for none.
  */
-export async function endStream(context: FinishContext & { sink: ResponseSink }, charged: Charged): Promise<void> {
+export async function endStream(
+  context: FinishContext & { sink: ResponseSink },
+  charged: Charged,
+  ending: Buffer | null = null,
+): Promise<void> {
   const { deps, request, sink } = context;
   const { result, receipt } = charged;
-  const closing = Buffer.from(`: autopay-receipt ${receipt}\n\ndata: [DONE]\n\n`);
+  const comment = `: autopay-receipt ${receipt}\n\n${endpointOf(request.path).stream?.closing ?? ''}`;
+  const closing = Buffer.concat([ending ?? Buffer.alloc(0), Buffer.from(comment)]);
   if (!request.payment.wantsPaymentEvents) {
     sink.end(closing);
     return finishLater(context, result);

@@ -311,6 +311,52 @@ describe('a charge', () => {
   });
 });
 
+describe('usage that cannot be', () => {
+  const deployments = ['a', 'b'].map((id) => ({ id, provider: id, model: 'sim-small' }));
+  /** What is charged, by the byte bound of the prompt; the answer's text has five bytes. */
+  const usages: [string, object, (bound: number) => object][] = [
+    ['negative', { prompt_tokens: -10, completion_tokens: -5 }, (prompt) => ({ prompt, completion: 5 })],
+    ['a fraction', { prompt_tokens: 10, completion_tokens: 2.5 }, () => ({ prompt: 10, completion: 5 })],
+    ['above the bound', { prompt_tokens: 999_999, completion_tokens: 5 }, (prompt) => ({ prompt, completion: 5 })],
+    [
+      'more cached than there was',
+      { prompt_tokens: 10, completion_tokens: 5, prompt_tokens_details: { cached_tokens: 90 } },
+      () => ({ prompt: 10, cachedPrompt: 10, completion: 5 }),
+    ],
+  ];
+
+  test.each(usages)(
+    '(%s) is charged at the bound, marked and told, and its deployment rests',
+    async (_, usage, charged) => {
+      const answer = JSON.stringify({ ...completion, usage });
+      const last = streamEvents[3]?.replace(/"usage":.*}/, `"usage":${JSON.stringify(usage)}}`) ?? '';
+      const events = [...streamEvents.slice(0, 3), last, 'data: [DONE]\n\n'];
+      for (const [body, response] of [
+        [ask, makeResponse([answer])],
+        [askStream, makeStream(events)],
+      ] as const) {
+        const asked: string[] = [];
+        const transport: Transport = {
+          send: async ({ deployment }) => (
+            asked.push(deployment.id),
+            asked.length === 1 ? response : makeResponse([answerText])
+          ),
+        };
+        const ledger = new FakeLedger();
+        const deps = makeDeps({ transport, ledger, route: makeRoute({ deployments }) });
+        const request = makeRequest(body);
+        await handleCall(deps, request, new MemorySink());
+        expect(ledger.charged).toMatchObject([{ receipt: { usageKind: 'estimated' }, attempts: [{ outcome: 'ok' }] }]);
+        expect(ledger.charged[0]?.receipt.usage).toMatchObject(charged(request.body.length + 64));
+        expect(deps.finished).toMatchObject([{ outcome: 'charged', usageFault: expect.any(String) }]);
+        await handleCall(deps, makeRequest(ask), new MemorySink());
+        expect(asked).toEqual(['a', 'b']);
+        expect(deps.finished[1]).not.toHaveProperty('usageFault');
+      }
+    },
+  );
+});
+
 describe('refusals', () => {
   test('happen before anything is reserved or sent upstream', async () => {
     for (const [body, code, param] of [
@@ -390,7 +436,7 @@ describe('refusals', () => {
     );
     const unpriced = { ...deps, prices: makePriceList({ round: undefined }) };
     expect(readQuotes(unpriced, request)).toEqual(new Map([[token, quote]]));
-    expect(readQuotes(deps, { body: Buffer.from('{}'), headers: {} })).toBeUndefined();
+    expect(readQuotes(deps, { body: Buffer.from('{}'), headers: {}, path: '/v1/chat/completions' })).toBeUndefined();
   });
 
   test('come while the price table is not in force, paid or not; free calls go on', async () => {

@@ -53,7 +53,7 @@ async function runCall(options: Omit<CallContext, 'watch'>): Promise<void> {
   const watch = new CallWatch({ sink, limits: deps.limits, durable: reserved.durable });
   const context: CallContext = { ...options, watch };
   try {
-    await (options.call.chat.stream ? relayStream(context) : relayJson(context));
+    await (options.call.asked.stream ? relayStream(context) : relayJson(context));
   } catch (error) {
     watch.leaveUpstream();
     // Charged, and on its way to the client.
@@ -86,13 +86,13 @@ async function release({ call, deps, request, reserved }: CallContext, failure: 
   }
 }
 
-async function answerFailure({ sink, watch }: CallContext, failure: CallFailure): Promise<void> {
+async function answerFailure({ call, sink, watch }: CallContext, failure: CallFailure): Promise<void> {
   if (watch.clientGone) return;
   const { refusal } = failure;
   const error = errorOfReason(failure);
   if (!sink.started) throw error;
   const { code, message, param, type } = error;
   const told = refusal?.error ?? { message, type, param, code };
-  await watch.write(Buffer.from(`data: ${JSON.stringify({ error: told })}\n\n`));
+  await watch.write(Buffer.from(call.endpoint.stream?.writeError(told) ?? ''));
   sink.destroy();
 }

@@ -72,12 +72,14 @@ test('refuses by name what tokens do not bound', () => {
     [{ prediction: { type: 'content', content: 'x' } }, 'prediction'],
     [{ models: ['dearer'] }, 'models'],
     [{ service_tier: 'priority' }, 'service_tier'],
+    [{ modalities: ['text', 'image'] }, 'modalities'],
     [{ tools: [{ type: 'function' }, { type: 'web_search' }] }, 'tools[1].type'],
     [{ tools: [null] }, 'tools[0].type'],
   ];
   for (const [changes, param] of cases) {
     expect(() => parse(changes)).toThrowError(expect.objectContaining({ code: 'unsupported_parameter', param }));
   }
+  expect(parse({ modalities: ['text', 'audio'] }).model).toBe('small');
   expect(parse({ service_tier: 'auto', tools: [{ type: 'function' }], prediction: null }).model).toBe('small');
 });
 

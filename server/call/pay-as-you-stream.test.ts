@@ -98,6 +98,7 @@ describe('a stream that is paid for as it comes', () => {
     held = 110n;
     const usage = { prompt: 90, completion: 30 } as TokenUsage;
     await pay().settle({
+      texts: [],
       usage: { ...usage, cachedPrompt: 0, cacheWrite: 0, audioPrompt: 0, reasoning: 0, audioCompletion: 0 },
     });
     expect(held).toBe(120n);

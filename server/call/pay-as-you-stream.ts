@@ -3,10 +3,11 @@ import type { Hex } from '../../protocol/bytes/hex.ts';
 import { costOfUsage, quoteOfBounds } from '../../protocol/pricing/token-prices.ts';
 import type { ExtendOutcome, ExtendRequest } from '../ledger/channel-ledger.ts';
 import type { BudgetTerms, ReserveRefusal } from '../ledger/ledger.ts';
+import { judgeUsage } from '../metering/judge-usage.ts';
 import type { SaleTerms } from '../metering/price-list.ts';
 import type { Quote } from '../metering/quote-call.ts';
 import type { CallWatch } from './call-watch.ts';
-import type { AnswerFacts } from './read-json-answer.ts';
+import type { AnswerFacts } from './endpoints/answer-facts.ts';
 
 /** How streams are sold whose payers sign as they read. */
 export interface SliceTerms {
@@ -82,10 +83,17 @@ export class PayAsYouStream {
   }
 
   /** Holds what a whole answer has cost, if it is signed; what is not is not charged. */
-  async settle({ usage }: Pick<AnswerFacts, 'usage'>): Promise<void> {
+  async settle({ texts, usage }: Pick<AnswerFacts, 'texts' | 'usage'>): Promise<void> {
     if (!usage) return;
     const { quote, sale } = this.#options;
-    const cost = costOfUsage(usage, sale);
+    const { choices, outputTokens, promptTokens } = quote;
+    const answerBytes = texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0);
+    const margins = { promptMargin: 0, completionMargin: 0 };
+    const judged = judgeUsage(usage, {
+      ...{ promptTokens, completionTokens: outputTokens * choices, answerBytes },
+      ...margins,
+    });
+    const cost = costOfUsage(judged.usage, sale);
     await this.#hold(cost < quote.amount ? cost : quote.amount);
   }
 

@@ -1,8 +1,13 @@
+import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
 import { boundCall, type QuoteInput } from '../metering/quote-call.ts';
-import { parseChatRequest, type ChatRequest } from './parse-chat-request.ts';
+import type { Endpoint, ModelRequest } from './endpoints/endpoint.ts';
+import { endpointOf } from './endpoints/list-endpoints.ts';
 import { refuseTooLong } from './refuse-too-long.ts';
 import type { ChosenRoute, RouteChoice } from './route-choice.ts';
 import type { CallDeps, CallRequest, Route } from './types.ts';
+
+/** A request, as far as its price depends on it. */
+export type CallAsk = Pick<CallRequest, 'body' | 'headers' | 'path'>;
 
 /** A route that may answer a call, and what bounds the call's cost there. */
 export interface CallOption extends ChosenRoute {
@@ -11,7 +16,8 @@ export interface CallOption extends ChosenRoute {
 
 /** A request that is understood: what is asked, what may answer it, and what bounds its cost. */
 export interface PreparedCall {
-  chat: ChatRequest;
+  endpoint: Endpoint;
+  asked: ModelRequest;
   /** The first is asked first. */
   options: readonly [CallOption, ...CallOption[]];
   /** The route that is asked first. */
@@ -22,31 +28,51 @@ export interface PreparedCall {
 
 /**
  * Reads, routes and bounds a request; decides nothing yet.
- * @throws AutoPayError as parseChatRequest and ChooseRoutes.
+ * @throws AutoPayError as Endpoint.parse and ChooseRoutes.
  */
 export function prepareCall(
   deps: Pick<CallDeps, 'limits' | 'chooseRoutes'>,
-  { body, headers }: Pick<CallRequest, 'body' | 'headers'>,
+  { body, headers, path }: CallAsk,
 ): PreparedCall {
-  const chat = parseChatRequest(body);
-  const { routes, rule }: RouteChoice = deps.chooseRoutes({ chat, headers, bodyBytes: body.length });
-  const [first, ...others] = routes;
-  const boundTo = (chosen: ChosenRoute): CallOption => ({ ...chosen, quoteInput: inputOf(chosen.route, chat, body) });
+  const endpoint = endpointOf(path);
+  const asked = endpoint.parse(body);
+  const { routes, rule }: RouteChoice = deps.chooseRoutes({ chat: asked, headers, bodyBytes: body.length });
+  const [first, ...others] = servingAt(path, routes);
+  const boundTo = (chosen: ChosenRoute): CallOption => ({ ...chosen, quoteInput: inputOf(chosen.route, asked, body) });
   const options: PreparedCall['options'] = [boundTo(first), ...others.map(boundTo)];
   for (const { quoteInput } of options) {
     const { outputTokens } = boundCall(quoteInput);
-    refuseTooLong(chat, { outputTokens, maxResponseBytes: deps.limits.maxResponseBytes });
+    refuseTooLong(asked, { outputTokens, maxResponseBytes: deps.limits.maxResponseBytes });
   }
-  return { chat, options, route: first.route, rule };
+  return { endpoint, asked, options, route: first.route, rule };
 }
 
-function inputOf(route: Route, chat: ChatRequest, body: Buffer): QuoteInput {
+/**
+ * The routes with those of their deployments that have the endpoint; fallbacks without one are left out.
+ * @throws AutoPayError `model_not_found` if the first has none
+ */
+function servingAt(path: string, routes: RouteChoice['routes']): RouteChoice['routes'] {
+  const [first, ...others] = routes.map((chosen): ChosenRoute => {
+    const deployments = chosen.deployments.filter(({ quirks }) => quirks?.endpoints?.includes(path) ?? true);
+    return deployments.length === chosen.deployments.length ? chosen : { ...chosen, deployments };
+  });
+  if (first && first.deployments.length > 0) {
+    return [first, ...others.filter(({ deployments }) => deployments.length > 0)];
+  }
+  const [{ deployments, route }] = routes;
+  const paths = new Set(deployments.flatMap(({ quirks }) => quirks?.endpoints ?? []));
+  const message = `"${route.model}" does not answer at ${path}, but at ${[...paths].join(', ')}.`;
+  throw new AutoPayError('model_not_found', message, { param: 'model' });
+}
+
+function inputOf(route: Route, asked: ModelRequest, body: Buffer): QuoteInput {
   return {
-    bodyBytes: body.length,
-    textOnly: chat.textOnly,
-    choices: chat.choices,
-    requestedOutputTokens: chat.outputLimit?.tokens ?? null,
-    contextTokens: route.contextTokens,
+    bodyBytes: body.length + asked.overheadTokens,
+    countedTokens: null,
+    textOnly: asked.textOnly,
+    choices: asked.choices,
+    requestedOutputTokens: asked.outputLimit?.tokens ?? null,
+    contextTokens: route.contextTokens * asked.inputs,
     maxOutputTokens: route.maxOutputTokens,
     defaultMaxOutputTokens: route.defaultMaxOutputTokens,
   };

@@ -1,8 +1,8 @@
 import type { Hex } from '../../protocol/bytes/hex.ts';
 import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
 import { dearestOf, offerRoutes, requireWithinCeiling } from './offer-routes.ts';
-import { prepareCall, type PreparedCall } from './prepare-call.ts';
-import type { CallDeps, CallRequest } from './types.ts';
+import { prepareCall, type CallAsk, type PreparedCall } from './prepare-call.ts';
+import type { CallDeps } from './types.ts';
 
 /** The most that a call can cost, whichever route answers, by token: atomic units. What it cannot be paid in at present is left out. */
 export type TokenQuotes = ReadonlyMap<Hex, bigint>;
@@ -35,7 +35,7 @@ export function quoteTokens(deps: Pick<CallDeps, 'budgets' | 'clock' | 'prices'>
 /** The same for a request that has come; undefined if it is not understood, is free, or can be paid in nothing. */
 export function readQuotes(
   deps: Pick<CallDeps, 'budgets' | 'clock' | 'limits' | 'prices' | 'chooseRoutes'>,
-  request: Pick<CallRequest, 'body' | 'headers'>,
+  request: CallAsk,
 ): TokenQuotes | undefined {
   try {
     const quotes = quoteTokens(deps, prepareCall(deps, request));

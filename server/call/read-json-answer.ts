@@ -1,20 +1,11 @@
-import type { TokenUsage } from '../../protocol/receipt/call-receipt.ts';
-import { readUsage, type UsageShape } from '../metering/read-usage.ts';
 import { isObject, type JsonObject } from '../../protocol/text/json-object.ts';
+import type { UsageShape } from '../metering/read-usage.ts';
+import type { AnswerFacts } from './endpoints/answer-facts.ts';
+import type { Endpoint } from './endpoints/endpoint.ts';
 import { textsOfCutJson } from './texts-of-cut-json.ts';
 import { readUpstreamError } from './read-upstream-error.ts';
 import { UnusableAnswer } from './router.ts';
 import { TransportError, type UpstreamResponse } from './transport.ts';
-
-/** What an answer says of itself, whether it came as JSON or as a stream. */
-export interface AnswerFacts {
-  /** Null if the provider gave none that can be. */
-  usage: TokenUsage | null;
-  /** `model` of the answer; null if it names none. */
-  model: string | null;
-  /** The answer's texts, for an estimate where there is no usage. */
-  texts: readonly string[];
-}
 
 /** A JSON answer. */
 export interface JsonAnswer extends AnswerFacts {
@@ -23,43 +14,38 @@ export interface JsonAnswer extends AnswerFacts {
   cut: TransportError | null;
 }
 
+/** How a JSON answer is read. */
+export interface JsonAnswerOptions {
+  endpoint: Pick<Endpoint, 'readAnswer' | 'textMembers'>;
+  maxBytes: number;
+  /** How the provider counts. */
+  shape?: UsageShape | undefined;
+}
+
 /**
- * Reads a completion's body to its end, or to where the relay has to break it off: what was read until then is accepted,
+ * Reads an answer's body to its end, or to where the relay has to break it off: what was read until then is accepted,
  * since it was generated, and no other deployment need generate it again.
- * @throws TransportError; UnusableAnswer if it is no chat completion.
+ * @throws TransportError; UnusableAnswer if it is no answer of the endpoint's.
  */
 export async function readJsonAnswer(
   response: UpstreamResponse,
-  maxBytes: number,
-  shape: UsageShape = {},
+  { endpoint, maxBytes, shape }: JsonAnswerOptions,
 ): Promise<JsonAnswer> {
   const chunks: Uint8Array[] = [];
   try {
-    return describeAnswer(await readBytes(response.body, maxBytes, chunks), response.status, shape);
+    const bytes = await readBytes(response.body, maxBytes, chunks);
+    const value = parseJson(bytes);
+    if (!isObject(value) || (value['error'] !== undefined && value['error'] !== null)) {
+      throw new UnusableAnswer(readUpstreamError(value, response.status).message);
+    }
+    return { ...endpoint.readAnswer(value, shape), bytes, cut: null };
   } catch (error) {
     const isCut = error instanceof TransportError && ['too_long', 'aborted'].includes(error.failure);
     if (!isCut || chunks.length === 0) throw error;
     response.destroy();
     const bytes = Buffer.concat(chunks);
-    return { bytes, usage: null, model: null, texts: textsOfCutJson(bytes), cut: error };
+    return { bytes, usage: null, model: null, texts: textsOfCutJson(bytes, endpoint.textMembers), cut: error };
   }
-}
-
-function describeAnswer(bytes: Buffer, status: number, shape: UsageShape): JsonAnswer {
-  const value = parseJson(bytes);
-  if (!isObject(value) || (value['error'] !== undefined && value['error'] !== null)) {
-    throw new UnusableAnswer(readUpstreamError(value, status).message);
-  }
-  const { choices } = value;
-  if (!Array.isArray(choices)) throw new UnusableAnswer('the answer has no choices');
-  const messages = choices.filter(isObject).map((choice) => choice['message']);
-  return {
-    bytes,
-    usage: readUsage(value['usage'], shape),
-    model: typeof value['model'] === 'string' ? value['model'] : null,
-    texts: messages.filter(isObject).flatMap(textsOfMessage),
-    cut: null,
-  };
 }
 
 /**

@@ -1,8 +1,8 @@
 import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
 import { unboundedParameters } from './refuse-unbounded.ts';
 
-/** Members of a request that OpenAI's API, or the relay, gives a meaning. */
-const requestKeys = new Set([
+/** Members of a chat request that OpenAI's API, or the relay, gives a meaning. */
+const requestKeys: ReadonlySet<string> = new Set([
   ...unboundedParameters,
   ...[
     'audio',
@@ -23,7 +23,10 @@ const requestKeys = new Set([
 const streamOptionKeys = new Set(['include_usage', 'include_obfuscation', 'continuous_usage_stats']);
 
 /** Members of messages, of their parts and of tools that say what is not text, and so what is not bounded by its bytes. */
-const partKeys = new Set(['audio', 'content', 'custom', 'file', 'function', 'image_url', 'input_audio', 'type']);
+const partKeys = new Set([
+  ...['audio', 'content', 'custom', 'file', 'function', 'image_url', 'input_audio', 'type'],
+  ...['encrypted_content', 'input', 'output', 'source', 'summary'],
+]);
 
 /** Whatever folding changes: the capitals, and the only other letters that fold into ASCII (ſ, and the sign for kelvin). */
 const foldable = /[A-Z\u017f\u212a]/;
@@ -39,10 +42,11 @@ function foldKey(key: string): string {
 
 /**
  * Refuses the top-level keys of a request that such a reader takes for others: it would obey what was never quoted.
+ * @param known the names that have a meaning; those of chat requests by default.
  * @throws AutoPayError `invalid_request` for a known name in another spelling, `duplicate_key` for two that fold alike.
  */
-export function refuseFoldedKeys(keys: readonly string[]): void {
-  refuseWithin(keys, requestKeys, '');
+export function refuseFoldedKeys(keys: readonly string[], known: ReadonlySet<string> = requestKeys): void {
+  refuseWithin(keys, known, '');
 }
 
 /** As refuseFoldedKeys, for the members of `stream_options`. */

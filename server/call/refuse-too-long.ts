@@ -1,5 +1,5 @@
 import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
-import type { ChatRequest } from './parse-chat-request.ts';
+import type { ModelRequest } from './endpoints/endpoint.ts';
 
 /** What one token and its log probability take in an answer, and what a chunk of a stream takes around them. */
 const bytesPerLogprob = 96;
@@ -11,10 +11,10 @@ const bytesPerChunk = 320;
  * @throws AutoPayError `unsupported_parameter`.
  */
 export function refuseTooLong(
-  chat: Pick<ChatRequest, 'choices' | 'logprobs' | 'stream'>,
+  asked: Pick<ModelRequest, 'choices' | 'logprobs' | 'stream'>,
   { outputTokens, maxResponseBytes }: { outputTokens: number; maxResponseBytes: number },
 ): void {
-  const { choices, logprobs, stream } = chat;
+  const { choices, logprobs, stream } = asked;
   if (logprobs === 0) return;
   const bytes = choices * outputTokens * (logprobs * bytesPerLogprob + (stream ? bytesPerChunk : 0));
   if (bytes <= maxResponseBytes) return;

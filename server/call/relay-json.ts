@@ -15,10 +15,13 @@ const contentType = 'application/json';
  * @throws CallFailure; CallError if it is charged; nothing has been sent then.
  */
 export async function relayJson(context: CallContext): Promise<void> {
-  const { deps, sink } = context;
+  const { call, deps, sink } = context;
+  const { endpoint } = call;
   const { maxResponseBytes } = deps.limits;
   const result = await deps.router.run(
-    planAttempts(context, (response, { quirks }) => readJsonAnswer(response, maxResponseBytes, quirks)),
+    planAttempts(context, (response, { quirks: shape }) =>
+      readJsonAnswer(response, { endpoint, maxBytes: maxResponseBytes, shape }),
+    ),
   );
   if (result.kind !== 'accepted') throw failAttempts(context, result);
   await awaitDurable(context);

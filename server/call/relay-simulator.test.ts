@@ -368,27 +368,30 @@ describe('a client that goes', () => {
     expect(ledger.charged[0]?.receipt.usage.completion).toBe(40);
   });
 
-  test('is charged for what was read if the usage does not come in time; the upstream is left', async () => {
-    await fetch(`${url}/sim/requests`, { method: 'DELETE' });
-    const sink = new MemorySink();
-    let seen = 0;
-    sink.onWrite = () => {
-      seen += 1;
-      if (seen === 20) sink.leave();
-    };
-    const ran = await runStream({ models: ['sim-small?tps=50&tokens=100'], sink, limits: { drainTimeoutMs: 100 } });
-    expect(ran.error).toBeUndefined();
-    expect(ran.ledger.released).toEqual([]);
-    const [charge] = ran.ledger.charged;
-    expect(charge?.receipt.usageKind).toBe('estimated');
-    expect(charge?.receipt.usage.completion).toBeGreaterThan(10);
-    expect(charge?.receipt.usage.completion).toBeLessThan(100);
-    const outcome = async (): Promise<unknown> => {
-      const log = (await (await fetch(`${url}/sim/requests`)).json()) as { requests: { outcome: string }[] };
-      return log.requests[0]?.outcome;
-    };
-    await expect.poll(outcome).toBe('client-gone');
-  });
+  test.each([100, 0])(
+    'is charged for what was read if the usage does not come within %i ms; the upstream is left',
+    async (drainTimeoutMs) => {
+      await fetch(`${url}/sim/requests`, { method: 'DELETE' });
+      const sink = new MemorySink();
+      let seen = 0;
+      sink.onWrite = () => {
+        seen += 1;
+        if (seen === 20) sink.leave();
+      };
+      const ran = await runStream({ models: ['sim-small?tps=50&tokens=100'], sink, limits: { drainTimeoutMs } });
+      expect(ran.error).toBeUndefined();
+      expect(ran.ledger.released).toEqual([]);
+      const [charge] = ran.ledger.charged;
+      expect(charge?.receipt.usageKind).toBe('estimated');
+      expect(charge?.receipt.usage.completion).toBeGreaterThan(10);
+      expect(charge?.receipt.usage.completion).toBeLessThan(100);
+      const outcome = async (): Promise<unknown> => {
+        const log = (await (await fetch(`${url}/sim/requests`)).json()) as { requests: { outcome: string }[] };
+        return log.requests[0]?.outcome;
+      };
+      await expect.poll(outcome).toBe('client-gone');
+    },
+  );
 
   test('gets no second attempt', async () => {
     const sink = new MemorySink();

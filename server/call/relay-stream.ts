@@ -11,23 +11,23 @@ import { PayAsYouStream, VoucherMissing } from './pay-as-you-stream.ts';
 import { awaitDurable } from './relay-json.ts';
 import { StreamAnswer } from './stream-answer.ts';
 
-/** An upstream that keeps its connection open after `[DONE]` is cut off after this. */
+/** An upstream that keeps its connection open after the end is cut off after this. */
 const trailingTimeoutMs = 1_000;
 
 /**
- * Relays a call that is answered by an event stream: every event leaves as soon as it is complete; `[DONE]` is held until
- * the charge is durable, and goes out after the receipt comment.
+ * Relays a call that is answered by an event stream: every event leaves as soon as it is complete; the last one is held until
+ * the charge is durable, and goes out beside the receipt comment.
  * @throws CallFailure, before or after the first byte.
  */
 export async function relayStream(context: CallContext): Promise<void> {
   const { call, deps, sink } = context;
-  const options = {
-    maxBytes: deps.limits.maxResponseBytes,
-    showUsage: call.chat.includeUsage,
-    choices: call.chat.choices,
-  };
+  const wire = call.endpoint.stream;
+  if (!wire) throw new CallFailure({ reason: 'internal_error', attempts: [] });
+  const maxBytes = deps.limits.maxResponseBytes;
   const result = await deps.router.run(
-    planAttempts(context, (response, { quirks }) => StreamAnswer.open(response, { ...options, shape: quirks })),
+    planAttempts(context, (response, { quirks }) =>
+      StreamAnswer.open(response, { maxBytes, meter: wire.createMeter(call.asked, quirks) }),
+    ),
   );
   if (result.kind !== 'accepted') throw failAttempts(context, result);
   const { attempt, failed, retries, value: answer } = result;
@@ -52,9 +52,14 @@ export async function relayStream(context: CallContext): Promise<void> {
     return chargeBrokenOff(context, { reason, charge: describeCharge() });
   }
   finishQuietly(answer);
+  const { ending } = answer;
+  if (ending) {
+    commitment.update(ending);
+    kept?.add(ending);
+  }
   const body = kept?.take() ?? null;
   const stored = body && { contentType, headers, body };
-  await endStream(context, await chargeCall(context, { ...describeCharge(), brokenOff: null, answer: stored }));
+  await endStream(context, await chargeCall(context, { ...describeCharge(), brokenOff: null, answer: stored }), ending);
 }
 
 const contentType = 'text/event-stream; charset=utf-8';
@@ -82,7 +87,7 @@ function payAsYouStream({ deps, request, reserved, watch }: CallContext): PayAsY
     : null;
 }
 
-/** Passes everything before `[DONE]`. A client that has gone does not stop it: what it ordered is billed. */
+/** Passes everything before the last event. A client that has gone does not stop it: what it ordered is billed. */
 async function pump({ watch }: CallContext, { answer, commitment, kept, paying }: StreamParts): Promise<void> {
   for (let bytes = await answer.next(); bytes !== null; bytes = await answer.next()) {
     if (bytes.length === 0) continue;

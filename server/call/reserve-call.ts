@@ -3,11 +3,11 @@ import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
 import type { BudgetTerms, Funds, Idempotency, ReserveOutcome, ReserveRefusal } from '../ledger/ledger.ts';
 import { quoteOfBounds } from '../../protocol/pricing/token-prices.ts';
 import type { SaleTerms } from '../metering/price-list.ts';
+import { fitToHeadroom } from './fit-to-headroom.ts';
 import {
   dearestOf,
   fitOffers,
   offerFreeRoutes,
-  offerRoutes,
   requireWithinCeiling,
   withoutDearer,
   type Offers,
@@ -53,7 +53,8 @@ interface ReserveOptions {
 /**
  * Holds the quote against the payer's funds, the caps on its spending and the model's budget of the day, in the token that it
  * pays in. Where other routes may answer, the dearest of them is held; those that what is authorised does not cover are left out.
- * Where the client set no output limit, the quote shrinks to the headroom of a channel, a key or an allowance.
+ * Where the client set no output limit, the quote shrinks to the headroom of a channel, a key or an allowance; what still does not fit
+ * is quoted by the tokens of its prompt, where they can be counted.
  * @throws AutoPayError `rate_limit_exceeded` (free routes), `relay_not_authorized`, `payment_required`, `price_above_ceiling`, what `PriceList.termsFor` and `ModelBudgets.terms` throw, or the ledger's refusal,
  * with the numbers that mend it.
  */
@@ -83,9 +84,8 @@ export async function reserveCall(deps: CallDeps, options: ReserveOptions): Prom
   }
   const { funds, sale } = paid;
   const headroom = headroomOf(funds, request.payment);
-  const offers = offerRoutes(deps, { call, sale, payment: request.payment, atMs });
-  const fitting = headroom === null ? offers : fitOffers(offers, headroom);
-  return hold(deps, { ...options, offers: fitting, paid, admittedAtMs: atMs });
+  const offers = await fitToHeadroom(deps, { call, request, sale, headroom, atMs });
+  return hold(deps, { ...options, offers, paid, admittedAtMs: atMs });
 }
 
 /** What a call is paid with, and sold at. */
@@ -171,7 +171,7 @@ function firstSliceOf(
   refusal: ReserveRefusal,
 ): bigint | null {
   const { slices } = deps;
-  const takesSlices = call.chat.stream && request.payment.takesSlices === true;
+  const takesSlices = call.asked.stream && request.payment.takesSlices === true;
   if (!slices || !takesSlices || paid === null || refusal.code !== 'insufficient_headroom') return null;
   // What is hidden would run unpaid, and so would what a payer has left unpaid before.
   if (!call.route.firstSlice || paid.funds.kind !== 'voucher') return null;

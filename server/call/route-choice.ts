@@ -1,10 +1,10 @@
-import type { ChatRequest } from './parse-chat-request.ts';
+import type { ModelRequest } from './endpoints/endpoint.ts';
 import type { FallbackReason } from './routing-terms.ts';
 import type { Deployment, Route } from './types.ts';
 
 /** A request, as far as it decides what answers it. */
 export interface RouteAsk {
-  chat: ChatRequest;
+  chat: ModelRequest;
   bodyBytes: number;
   /** Names in lower case. */
   headers: Readonly<Record<string, string | undefined>>;

@@ -1,4 +1,5 @@
 import type { AttemptRecord } from '../ledger/ledger.ts';
+import type { UsageFault } from '../metering/judge-usage.ts';
 import type { FallbackReason, RouteTerms } from './routing-terms.ts';
 import type { TransportFailure, UpstreamResponse } from './transport.ts';
 import type { Deployment } from './types.ts';
@@ -24,6 +25,8 @@ export interface RouteOption {
 /** The attempts of one call, as the router is to make them. */
 export interface AttemptPlan<T> {
   callId: string;
+  /** What is asked for at a provider: an endpoint's path, such as `/v1/chat/completions`. */
+  path: string;
   /** The first is asked first. */
   options: readonly RouteOption[];
   stream: boolean;
@@ -72,8 +75,10 @@ export interface OpenAttempt {
   status: number;
   /** Its `x-request-id`, by which the provider finds the call in its log. */
   requestId: string | undefined;
+  /** Further headers of the answer, names in lower case. */
+  headers?: Readonly<Record<string, string>>;
   /** MUST be called when the answer has ended, well or not, unless the plan's signal is aborted. */
-  report(end: Pick<AttemptRecord, 'outcome' | 'usage'>): void;
+  report(end: Pick<AttemptRecord, 'outcome' | 'usage'> & { usageFault: UsageFault | null }): void;
 }
 
 /** What came of the attempts. `failed` holds every attempt that brought nothing, by number. */
@@ -91,7 +96,7 @@ export interface Router {
   run<T>(plan: AttemptPlan<T>): Promise<AttemptsResult<T>>;
 }
 
-/** A 2xx answer that is no chat completion: an error in disguise, a wrong content type, broken JSON. */
+/** A 2xx answer that is none of its endpoint's: an error in disguise, a wrong content type, broken JSON. */
 export class UnusableAnswer extends Error {
   override readonly name = 'UnusableAnswer';
 }

@@ -5,9 +5,15 @@ import { createTransport } from '../providers/openai-compatible.ts';
 import { makeResponse, makeStream, streamEvents } from './call-fixtures.ts';
 import { UnusableAnswer } from './router.ts';
 import { StreamAnswer } from './stream-answer.ts';
-import { BrokenStream } from './stream-meter.ts';
+import type { UpstreamResponse } from './transport.ts';
+import { BrokenStream, StreamMeter } from './stream-meter.ts';
 
 const options = { maxBytes: 10_000, showUsage: false, choices: 1 };
+
+function open(response: UpstreamResponse, changes: Partial<typeof options> = {}): Promise<StreamAnswer> {
+  const { maxBytes, ...rest } = { ...options, ...changes };
+  return StreamAnswer.open(response, { maxBytes, meter: new StreamMeter(rest) });
+}
 const whole = streamEvents.join('');
 /** What the client sees of `streamEvents`, up to [DONE]. */
 const shown = streamEvents.slice(0, 3).join('').replaceAll(',"usage":null', '');
@@ -19,7 +25,7 @@ async function readAll(answer: StreamAnswer): Promise<string> {
 }
 
 async function read(pieces: readonly (string | Uint8Array)[], changes: Partial<typeof options> = {}): Promise<string> {
-  return readAll(await StreamAnswer.open(makeStream(pieces), { ...options, ...changes }));
+  return readAll(await open(makeStream(pieces), changes));
 }
 
 test('the network’s chunks make no difference', async () => {
@@ -59,11 +65,11 @@ test('a stream is only opened with a chunk that is one', async () => {
   await expect(read(['data: {"error":{"message":"busy"}}\n\n'])).rejects.toThrow(UnusableAnswer);
   await expect(read(['data: {"choices"\n\n'])).rejects.toThrow(UnusableAnswer);
   const html = makeResponse(['<html>'], { headers: { 'content-type': 'text/html' } });
-  await expect(StreamAnswer.open(html, options)).rejects.toThrow(UnusableAnswer);
+  await expect(open(html)).rejects.toThrow(UnusableAnswer);
 });
 
 test('what came before a broken chunk goes on', async () => {
-  const answer = await StreamAnswer.open(makeStream([`${streamEvents[0]}${streamEvents[1]}data: {\n\n`]), options);
+  const answer = await open(makeStream([`${streamEvents[0]}${streamEvents[1]}data: {\n\n`]));
   expect((await answer.next())?.toString('utf8')).toBe(shown.slice(0, shown.indexOf('data', shown.indexOf('Hello'))));
   await expect(answer.next()).rejects.toThrow(BrokenStream);
 });
@@ -80,7 +86,7 @@ test('it is bounded, as a whole and by the event', async () => {
   const huge = ['data: "', 'x'.repeat(1_048_576)];
   await expect(read(huge, { maxBytes: 9_000_000 })).rejects.toMatchObject({ failure: 'too_long' });
   const endless = makeStream(huge);
-  await StreamAnswer.open(endless, { ...options, maxBytes: 9_000_000 });
+  await open(endless, { maxBytes: 9_000_000 });
   expect(endless.destroyed).toBe(true);
 });
 
@@ -100,8 +106,9 @@ test('its connection serves the next stream', async () => {
   for (let i = 0; i < 5; i += 1) {
     const deployment = { id: 'p@x', provider: 'p', model: 'm' };
     const signal = new AbortController().signal;
-    const response = await transport.send({ deployment, body: Buffer.from('{}'), stream: true, signal });
-    const answer = await StreamAnswer.open(response, options);
+    const path = '/v1/chat/completions';
+    const response = await transport.send({ deployment, path, body: Buffer.from('{}'), stream: true, signal });
+    const answer = await open(response);
     expect(await readAll(answer)).toBe(shown);
     await answer.finish();
   }

@@ -1,22 +1,18 @@
-import type { UsageShape } from '../metering/read-usage.ts';
-import { readStreamEvent } from './read-stream-event.ts';
+import type { StreamMeter } from './endpoints/stream-step.ts';
 import { UnusableAnswer } from './router.ts';
 import { OversizedEvent, SseSplitter } from './sse-splitter.ts';
-import { BrokenStream, StreamMeter } from './stream-meter.ts';
+import { BrokenStream } from './stream-meter.ts';
 import { TransportError, type UpstreamResponse } from './transport.ts';
 
 /** How a stream is read. */
 export interface StreamOptions {
   maxBytes: number;
-  showUsage: boolean;
-  /** Number of choices that were asked for. */
-  choices: number;
-  /** How the provider counts. */
-  shape?: UsageShape | undefined;
+  /** Reads its events; of one answer only. */
+  meter: StreamMeter;
 }
 
 const maxEventBytes = 1_048_576;
-/** What may follow `[DONE]` for the connection to be kept. */
+/** What may follow its end for the connection to be kept. */
 const maxTrailingBytes = 65_536;
 
 /** An upstream's stream, read chunk by chunk of the network: nothing of it is held back but an unfinished event. */
@@ -30,11 +26,12 @@ export class StreamAnswer {
   #opening: Buffer | null = null;
   #sawChunk = false;
   #whole = false;
+  #ending: Buffer | null = null;
   /** Found behind bytes that may still go to the client. */
   #broken: BrokenStream | TransportError | null = null;
 
   private constructor(response: UpstreamResponse, options: StreamOptions) {
-    this.meter = new StreamMeter(options);
+    this.meter = options.meter;
     this.#options = options;
     this.#response = response;
     this.#iterator = response.body[Symbol.asyncIterator]();
@@ -78,12 +75,17 @@ export class StreamAnswer {
     return opening;
   }
 
+  /** The event that ended a whole answer: it MUST NOT leave before the charge is durable. Null where the relay writes its own. */
+  get ending(): Buffer | null {
+    return this.#ending;
+  }
+
   /** Closes the connection. */
   destroy(): void {
     this.#response.destroy();
   }
 
-  /** Reads what follows `[DONE]`, normally nothing, so that the connection can serve the next call. Never throws. */
+  /** Reads what follows the end, normally nothing, so that the connection can serve the next call. Never throws. */
   async finish(): Promise<void> {
     let trailing = 0;
     try {
@@ -108,12 +110,12 @@ export class StreamAnswer {
     return this.#takeAll(Buffer.from(step.value.buffer, step.value.byteOffset, step.value.byteLength));
   }
 
-  /** The connection's regular end: whole after `[DONE]`, or, where a provider sends none, after every finish reason. */
+  /** The connection's regular end: whole after its last event, or, where a provider sends none, if the meter says so. */
   #readEnd(): Buffer | null {
     // A last event without its empty line still counts, if it is whole; the first line end may belong to a CRLF.
     const rest = this.#splitter.hasPending ? this.#takeAll(Buffer.from('\n\n\n')) : Buffer.alloc(0);
-    if (!this.#whole && this.meter.finishedChoices < this.#options.choices) {
-      throw new TransportError('truncated', 'the stream ended without [DONE]');
+    if (!this.#whole && !this.meter.isFinished) {
+      throw new TransportError('truncated', 'the stream ended without its last event');
     }
     this.#whole = true;
     return rest.length > 0 ? rest : null;
@@ -122,17 +124,15 @@ export class StreamAnswer {
   #takeAll(chunk: Buffer): Buffer {
     const passed: Buffer[] = [];
     for (const block of this.#split(chunk)) {
-      const event = readStreamEvent(block);
-      if (event.kind === 'done') {
-        this.#whole = true;
-        break;
-      }
-      if (event.kind === 'comment') passed.push(event.event);
-      if (event.kind !== 'chunk') continue;
       try {
-        const shown = this.meter.take(event.data, event.event);
-        this.#sawChunk = true;
-        if (shown) passed.push(shown);
+        const step = this.meter.takeEvent(block);
+        if (step.kind === 'end') {
+          this.#whole = true;
+          this.#ending = step.bytes;
+          break;
+        }
+        if (step.kind === 'chunk') this.#sawChunk = true;
+        if (step.kind !== 'nothing' && step.bytes) passed.push(step.bytes);
       } catch (error) {
         if (!(error instanceof BrokenStream)) throw error;
         this.#broken = error;

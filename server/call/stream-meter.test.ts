@@ -37,18 +37,22 @@ test('passes chunks without usage as they came, even without choices', () => {
   expect(take(meter, text)).toBe(`data: ${text}\n\n`);
 });
 
-test('the last usage holds, and an impossible one does not', () => {
+test('the last usage holds, and whether it can be is judged later', () => {
   const meter = new StreamMeter({ showUsage: false });
   take(meter, '{"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":1}}');
   take(meter, last);
   take(meter, '{"choices":[],"usage":{"prompt_tokens":-3,"completion_tokens":9}}');
-  expect(meter.usage).toMatchObject({ prompt: 3, completion: 2 });
+  expect(meter.usage).toMatchObject({ prompt: NaN, completion: 9 });
+  take(meter, '{"choices":[],"usage":null}');
+  expect(meter.usage).toMatchObject({ prompt: NaN, completion: 9 });
 });
 
 test('counts the choices that have finished', () => {
-  const meter = new StreamMeter({ showUsage: false });
+  const meter = new StreamMeter({ showUsage: false, choices: 2 });
+  take(meter, '{"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}');
+  expect(meter.isFinished).toBe(false);
   for (const index of [0, 1, 0]) take(meter, `{"choices":[{"index":${index},"delta":{},"finish_reason":"stop"}]}`);
-  expect(meter.finishedChoices).toBe(2);
+  expect(meter.isFinished).toBe(true);
 });
 
 test('an error event and broken JSON break the stream', () => {

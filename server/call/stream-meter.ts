@@ -1,8 +1,9 @@
 import type { TokenUsage } from '../../protocol/receipt/call-receipt.ts';
 import { readUsage, type UsageShape } from '../metering/read-usage.ts';
 import { isObject, type JsonObject } from '../../protocol/text/json-object.ts';
-import { textsOfMessage, type AnswerFacts } from './read-json-answer.ts';
-import { writeEvent } from './read-stream-event.ts';
+import type { StreamMeter as Meter, StreamStep } from './endpoints/stream-step.ts';
+import { textsOfMessage } from './read-json-answer.ts';
+import { readStreamEvent, writeEvent } from './read-stream-event.ts';
 import { readUpstreamError } from './read-upstream-error.ts';
 import { UnusableAnswer, type UpstreamRefusal } from './router.ts';
 import { scanTopLevel } from './scan-top-level.ts';
@@ -20,27 +21,38 @@ export class BrokenStream extends UnusableAnswer {
 
 const withoutUsage = new Map([['usage', null]]);
 
-/** Reads a stream's chunks on their way: usage, model, texts, finished choices. */
-export class StreamMeter implements AnswerFacts {
+/** Reads the chunks of a streamed completion, of a chat or of a text, on their way: usage, model, texts, finished choices. */
+export class StreamMeter implements Meter {
   usage: TokenUsage | null = null;
   model: string | null = null;
   readonly texts: string[] = [];
   readonly #finished = new Set<unknown>();
   readonly #showUsage: boolean;
+  readonly #choices: number;
   readonly #shape: UsageShape;
 
   /**
    * @param options.showUsage whether the client asked for usage.
+   * @param options.choices that were asked for; 1 by default.
    * @param options.shape how the provider counts
    */
-  constructor(options: { showUsage: boolean; shape?: UsageShape | undefined }) {
+  constructor(options: { showUsage: boolean; choices?: number; shape?: UsageShape | undefined }) {
     this.#showUsage = options.showUsage;
+    this.#choices = options.choices ?? 1;
     this.#shape = options.shape ?? {};
   }
 
-  /** How many choices have their finish reason. */
-  get finishedChoices(): number {
-    return this.#finished.size;
+  /** Whether every choice has its finish reason: some providers send no `[DONE]`. */
+  get isFinished(): boolean {
+    return this.#finished.size >= this.#choices;
+  }
+
+  /** @inheritdoc */
+  takeEvent(block: Buffer): StreamStep {
+    const event = readStreamEvent(block);
+    if (event.kind === 'done') return { kind: 'end', bytes: null };
+    if (event.kind === 'comment') return { kind: 'comment', bytes: event.event };
+    return event.kind === 'chunk' ? { kind: 'chunk', bytes: this.take(event.data, event.event) } : event;
   }
 
   /**
@@ -66,20 +78,23 @@ export class StreamMeter implements AnswerFacts {
   #takeChoice(choice: JsonObject): void {
     if (typeof choice['finish_reason'] === 'string') this.#finished.add(choice['index']);
     if (isObject(choice['delta'])) this.texts.push(...textsOfMessage(choice['delta']));
+    // Of the older API.
+    if (typeof choice['text'] === 'string') this.texts.push(choice['text']);
   }
 }
 
-function parseChunk(data: Buffer): JsonObject {
+/** The object of a chunk. @throws BrokenStream */
+export function parseChunk(data: Buffer): JsonObject {
   try {
     const value: unknown = JSON.parse(data.toString('utf8'));
     if (isObject(value)) return value;
   } catch {
     // Said below, for every chunk that is no object.
   }
-  throw new BrokenStream({
-    message: 'The provider sent a chunk that is not JSON.',
-    type: 'upstream_error',
-    param: null,
-    code: 'upstream_error',
-  });
+  throw brokenChunk('The provider sent a chunk that is not JSON.');
+}
+
+/** The end of a stream with a chunk that is not of its API. */
+export function brokenChunk(message: string): BrokenStream {
+  return new BrokenStream({ message, type: 'upstream_error', param: null, code: 'upstream_error' });
 }

@@ -1,14 +1,13 @@
-/** Members of a message that hold generated text; in `logprobs` their names stand before arrays or not at all. */
-const generated = /"(?:content|refusal|reasoning_content|arguments)"\s*:\s*"/g;
-
 /**
- * The generated texts of a completion whose JSON was broken off, for an estimate of what it cost. Escapes are left as they
+ * The generated texts of an answer whose JSON was broken off, for an estimate of what it cost. Escapes are left as they
  * are, except that of the quotation mark.
+ * @param members whose strings were generated.
  */
-export function textsOfCutJson(bytes: Buffer): string[] {
+export function textsOfCutJson(bytes: Buffer, members: readonly string[]): string[] {
+  if (members.length === 0) return [];
+  const generated = new RegExp(`"(?:${members.join('|')})"\\s*:\\s*"`, 'g');
   const json = bytes.toString('utf8');
   const texts: string[] = [];
-  generated.lastIndex = 0;
   for (let found = generated.exec(json); found !== null; found = generated.exec(json)) {
     const start = generated.lastIndex;
     const end = endOfString(json, start);

@@ -3,6 +3,8 @@ import type { Deployment } from './types.ts';
 /** A request to an upstream. */
 export interface UpstreamRequest {
   deployment: Deployment;
+  /** An endpoint's path, `/v1/…`; what follows `/v1` stands behind the provider's base URL. */
+  path: string;
   /** The body as it goes out. */
   body: Uint8Array;
   /** Whether an event stream is asked for. */

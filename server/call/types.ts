@@ -10,8 +10,11 @@ import type {
   Ledger,
   SpendingScope,
 } from '../ledger/ledger.ts';
+import type { UsageFault } from '../metering/judge-usage.ts';
 import type { PriceList } from '../metering/price-list.ts';
 import type { SliceTerms } from './pay-as-you-stream.ts';
+import type { AnswerCache } from './cache/answer-cache.ts';
+import type { CacheTerms } from './cache/cache-terms.ts';
 import type { ChooseRoutes } from './route-choice.ts';
 import type { Router } from './router.ts';
 import type { DeploymentTerms, RouteTerms } from './routing-terms.ts';
@@ -41,6 +44,10 @@ export interface ProviderQuirks {
   reasoningBeside: boolean;
   /** The member of an error's body that tells what is wrong, besides OpenAI's. */
   errorMember: 'error' | 'message' | 'detail';
+  /** The paths of the endpoints that it has; undefined if that is not known: then any is tried. */
+  endpoints?: readonly string[] | undefined;
+  /** Whether its `/v1/messages` is Anthropic's own: the key goes there as `x-api-key`. */
+  anthropicMessages?: boolean | undefined;
 }
 
 /** How a request bounds its output: OpenAI's present member, or the older one. */
@@ -58,6 +65,8 @@ export interface Route {
    * all the same.
    */
   prices: readonly PriceRow[] | null;
+  /** How its answers are sold again to the same request; not at all if omitted. */
+  cache?: CacheTerms | null | undefined;
   /** The model's context window: no prompt has more tokens. */
   contextTokens: number;
   /** A client's limit above this is lowered to it. */
@@ -186,6 +195,8 @@ export interface CallSummary {
   /** Why it was released or failed, or, of a charged call, why its answer is not whole. */
   reason?: ErrorCode | 'client_gone';
   attempts: readonly AttemptRecord[];
+  /** What is wrong with the usage that the provider told of a charged call. */
+  usageFault?: UsageFault;
   /** The charge, if there was one. */
   result?: ChargeResult;
   /** For the log only. */
@@ -226,6 +237,8 @@ export interface CallDeps {
   freeLimit: { take(address: string): void };
   /** How streams begin that their payers have not signed all of; undefined where none does. */
   slices?: SliceTerms | undefined;
+  /** Answers that may be sold again; undefined where no route's are. */
+  cache?: AnswerCache | undefined;
   /** Calls under way that a repeated request may wait for. */
   running: RunningCalls;
   /** Called once for each call that had a reservation, after its end. MUST NOT throw. */

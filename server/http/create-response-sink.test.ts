@@ -44,6 +44,28 @@ it('sends the head of a stream at once, and each write by itself', async () => {
   expect(sink.closed).toBe(false);
 });
 
+it('ends a body byte for byte, short or long, and the end of a stream', async () => {
+  // Every byte, so also what is not UTF-8.
+  const body = Buffer.from(Array.from({ length: 256 }, (_, index) => index));
+  for (const [length, headers] of [
+    [256, { 'content-length': '256' }],
+    [100_000, { 'content-length': '100000' }],
+    [256, stream],
+  ] as const) {
+    const { sink, socket } = await open();
+    const sent = Buffer.alloc(length, body);
+    sink.start(200, headers);
+    if (headers === stream) await once(socket, 'data');
+    sink.end(sent);
+    let got = Buffer.alloc(0);
+    while (!got.includes(sent)) got = Buffer.concat([got, ...((await once(socket, 'data')) as [Buffer])]);
+    const tail = headers === stream ? Buffer.from('\r\n0\r\n\r\n') : Buffer.alloc(0);
+    expect(got.subarray(-length - tail.length)).toEqual(Buffer.concat([sent, tail]));
+    socket.destroy();
+    server?.close();
+  }
+});
+
 it('waits for a slow client, and goes on when it reads again', async () => {
   const { sink, socket } = await open();
   socket.pause();

@@ -33,6 +33,21 @@ it('shows every member of every row, so that anyone can compute the root', async
   });
 });
 
+it('shows the rows of answers from the cache, under the name that they are sold by', async () => {
+  const cache = { ttlMs: 1, scope: 'payer' as const, model: 'small@cache', prices: [] };
+  const rows = (paid.prices ?? []).map((row) => ({ ...row, model: 'small@cache', prompt: 0n, request: 3n }));
+  const sold = makeRoute({ cache: { ...cache, prices: rows } });
+  const list = { ...makePriceList(), root: rootOfPrices([...(paid.prices ?? []), ...rows]) };
+  const both = new Map([[sold.model, sold]]);
+  const answer = describeModels({ routes: both, prices: list, answeredBy, nowMs: () => 1 })();
+  expect(answer.data).toMatchObject([{ id: 'small' }, { id: 'small@cache', cache_of: 'small', answered_by: [] }]);
+  const catalogue = await fetchCatalogue({
+    relayUrl: 'http://relay',
+    fetch: () => Promise.resolve(Response.json(answer)),
+  });
+  expect(catalogue.models.get('small@cache')?.rows).toEqual(rows);
+});
+
 it('tells the price of the moment of a token in US dollars, or that there is none', () => {
   const tokensOf = (prices: ReturnType<typeof makePriceList>) =>
     describeModels({ routes, prices, answeredBy, nowMs: () => 1 })().tokens;

@@ -31,19 +31,29 @@ export function describeModels(options: {
   // OpenAI's clients expect a time for each model.
   const createdSeconds = Math.floor(nowMs() / 1_000);
   const byAddress = new Map(prices.tokens.map((token) => [token.address, token]));
-  const data = [...routes.values()].map((route) => ({
-    id: route.model,
-    object: 'model',
-    created: createdSeconds,
-    owned_by: 'autopay',
-    context_tokens: route.contextTokens,
-    max_output_tokens: route.maxOutputTokens,
-    default_max_output_tokens: route.defaultMaxOutputTokens,
-    free: route.prices === null,
-    // A receipt may be for one of these instead, at that one's price.
-    answered_by: answeredBy(route),
-    pricing: (route.prices ?? []).map((row) => describeRow(row, byAddress.get(row.token))),
-  }));
+  const price = (rows: readonly PriceRow[]) => rows.map((row) => describeRow(row, byAddress.get(row.token)));
+  const data = [...routes.values()].flatMap((route) => {
+    const described = {
+      id: route.model,
+      object: 'model',
+      created: createdSeconds,
+      owned_by: 'autopay',
+      context_tokens: route.contextTokens,
+      max_output_tokens: route.maxOutputTokens,
+      default_max_output_tokens: route.defaultMaxOutputTokens,
+      free: route.prices === null,
+      // A receipt may be for one of these instead, at that one's price.
+      answered_by: answeredBy(route),
+      pricing: price(route.prices ?? []),
+    };
+    const { cache } = route;
+    if (!cache) return [described];
+    // Not to be asked for by this name: what it costs if the answer is there already.
+    return [
+      described,
+      { ...described, id: cache.model, cache_of: route.model, answered_by: [], pricing: price(cache.prices) },
+    ];
+  });
   return () => ({
     object: 'list',
     data,

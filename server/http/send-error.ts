@@ -5,6 +5,8 @@ import { intentOf, paymentAuthorization } from '../../protocol/mpp/credential.ts
 import { problemTypeOf } from '../../protocol/mpp/problem-types.ts';
 import { describeError, type Log } from '../log.ts';
 import { CallError } from '../call/call-error.ts';
+import { chatCompletions } from '../call/endpoints/chat-completions.ts';
+import { findEndpoint } from '../call/endpoints/list-endpoints.ts';
 import { collectChallenges, type Offer } from '../payments/collect-challenges.ts';
 import type { ChallengeContext, PaymentMethod } from '../payments/payment-method.ts';
 import { headersOf, pathOf } from './read-headers.ts';
@@ -36,7 +38,7 @@ const retryAfterSeconds: Partial<Record<AutoPayError['code'], string>> = {
 };
 
 /**
- * The one place that turns an error into an HTTP answer: OpenAI's shape; for requests with a `Payment` credential the
+ * The one place that turns an error into an HTTP answer: the endpoint's shape, else OpenAI's; for requests with a `Payment` credential the
  * members of a problem (RFC 9457) beside it; with 402 what each method of payment offers. An upstream's refusal keeps its status and words. What is not an AutoPayError
  * is logged and called `internal_error`.
  * After the first byte of an answer nothing can be said any more, so the connection is broken off.
@@ -60,13 +62,10 @@ export function sendError(options: SendErrorOptions): void {
     status,
     detail: message,
   };
-  const body = Buffer.from(
-    JSON.stringify({
-      ...offer?.body,
-      ...(isPayment && problem),
-      error: { ...(refusal?.error ?? { message, type, param, code }), ...offer?.facts, ...error.facts },
-    }),
-  );
+  const { writeError } = findEndpoint(pathOf(request)) ?? chatCompletions;
+  const told = refusal?.error ?? { message, type, param, code };
+  const written = writeError(told, { status, facts: { ...offer?.facts, ...error.facts } });
+  const body = Buffer.from(JSON.stringify({ ...offer?.body, ...written, ...(isPayment && problem) }));
   const retryAfter = waitOf(error) ?? retryAfterSeconds[code];
   response.writeHead(status, {
     ...offer?.headers,

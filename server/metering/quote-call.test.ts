@@ -19,6 +19,7 @@ const inUsd: Tariff = { prices, conversion: { answer: 123_000_000n, answerDecima
 
 const input: QuoteInput = {
   bodyBytes: 100,
+  countedTokens: null,
   textOnly: true,
   choices: 1,
   requestedOutputTokens: null,

@@ -13,6 +13,8 @@ const minShrunkOutputTokens = 256;
 export interface QuoteInput {
   /** Length of the request body. */
   bodyBytes: number;
+  /** Tokens of the body by the model's own tokenizer; null where nobody counted. */
+  countedTokens: number | null;
   textOnly: boolean;
   choices: number;
   /** The client's own limit; null if it set none. */
@@ -32,11 +34,12 @@ export interface Quote extends QuoteBounds {
 
 /**
  * What a call can use at most (DESIGN.md §4.2). The prompt has at most as many tokens as the body has bytes (byte-level
- * BPE), plus the template's; with images, sounds or files, and in any case, at most the context.
+ * BPE), or as its own tokenizer makes of it, plus the template's; with images, sounds or files, and in any case, at most the context.
  */
 export function boundCall(input: QuoteInput): QuoteBounds {
-  const { bodyBytes, textOnly, choices, contextTokens } = input;
-  const promptTokens = textOnly ? Math.min(bodyBytes + promptOverheadTokens, contextTokens) : contextTokens;
+  const { bodyBytes, countedTokens, textOnly, choices, contextTokens } = input;
+  const bodyTokens = Math.min(bodyBytes, countedTokens ?? bodyBytes) + promptOverheadTokens;
+  const promptTokens = textOnly ? Math.min(bodyTokens, contextTokens) : contextTokens;
   const outputTokens = Math.min(input.requestedOutputTokens ?? input.defaultMaxOutputTokens, input.maxOutputTokens);
   return { promptTokens, outputTokens, choices };
 }

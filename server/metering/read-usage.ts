@@ -7,42 +7,57 @@ export interface UsageShape {
   reasoningBeside?: boolean | undefined;
 }
 
+/** Usage as a provider tells it, believed by nobody yet (judge-usage.ts): a number that is no count of tokens is NaN. */
+export type ToldUsage = TokenUsage;
+
 /**
- * Reads a provider's `usage` of a chat completion (OpenAI API reference, "The chat completion object"; the member
- * `prompt_tokens_details.cache_write_tokens` is OpenRouter's).
- * @returns null if there is none or its numbers cannot be: not whole, negative, or a part larger than its whole.
+ * Reads a provider's `usage` of a chat completion (OpenAI API reference, "The chat completion object"). What was read from a cache, or
+ * written to it, is taken where the provider tells it: DeepSeek, Moonshot, OpenRouter and LiteLLM have names of their own.
+ * @returns null if there is none, or half of it is missing.
  */
-export function readUsage(value: unknown, { reasoningBeside = false }: UsageShape = {}): TokenUsage | null {
+export function readUsage(value: unknown, { reasoningBeside = false }: UsageShape = {}): ToldUsage | null {
   if (!isObject(value)) return null;
-  const prompt = readCount(value['prompt_tokens']);
-  const told = readCount(value['completion_tokens']);
-  if (prompt === null || told === null) return null;
-  const promptParts = readParts(value['prompt_tokens_details'], [
-    'cached_tokens',
-    'cache_write_tokens',
-    'audio_tokens',
-  ]);
-  const completionParts = readParts(value['completion_tokens_details'], ['reasoning_tokens', 'audio_tokens']);
-  if (promptParts === null || completionParts === null) return null;
-  const [cachedPrompt = 0, cacheWrite = 0, audio = 0] = promptParts;
-  const [reasoning = 0, audioCompletion = 0] = completionParts;
+  const { prompt_tokens: promptTokens, completion_tokens: completionTokens } = value;
+  if (isMissing(promptTokens) || isMissing(completionTokens)) return null;
+  const prompt = readCount(promptTokens);
+  const told = readCount(completionTokens);
+  const promptParts = value['prompt_tokens_details'];
+  const completionParts = value['completion_tokens_details'];
+  const reasoning = readPart(completionParts, ['reasoning_tokens']);
   // The total tells of a provider that has come to count as OpenAI does.
   const isBeside = reasoningBeside && value['total_tokens'] !== prompt + told;
-  const completion = isBeside ? told + reasoning : told;
-  if (audio > prompt || cachedPrompt + cacheWrite > prompt) return null;
-  if (reasoning > completion || audioCompletion > completion) return null;
-  // Audio that was read from the cache is counted under both names: it is billed once, as cached.
-  const audioPrompt = Math.min(audio, prompt - cachedPrompt - cacheWrite);
-  return { prompt, cachedPrompt, cacheWrite, audioPrompt, completion, reasoning, audioCompletion };
+  return {
+    prompt,
+    cachedPrompt: readPart(
+      promptParts,
+      ['cached_tokens'],
+      [value['prompt_cache_hit_tokens'], value['cached_tokens'], value['cache_read_input_tokens']],
+    ),
+    cacheWrite: readPart(
+      promptParts,
+      ['cache_write_tokens', 'cache_creation_tokens'],
+      [value['cache_creation_input_tokens']],
+    ),
+    audioPrompt: readPart(promptParts, ['audio_tokens']),
+    completion: isBeside && !Number.isNaN(reasoning) ? told + reasoning : told,
+    reasoning,
+    audioCompletion: readPart(completionParts, ['audio_tokens']),
+  };
 }
 
-function readParts(value: unknown, names: readonly string[]): number[] | null {
-  if (value === undefined || value === null) return [];
-  if (!isObject(value)) return null;
-  const parts = names.map((name) => readCount(value[name] ?? 0));
-  return parts.includes(null) ? null : (parts as number[]);
+/** A count of tokens: 0 where it is missing, NaN where it cannot be one. */
+export function readCount(value: unknown): number {
+  if (isMissing(value)) return 0;
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : NaN;
 }
 
-function readCount(value: unknown): number | null {
-  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : null;
+function isMissing(value: unknown): boolean {
+  return value === undefined || value === null;
+}
+
+/** The first that is told of a part: within its details, or beside them. */
+function readPart(details: unknown, names: readonly string[], others: readonly unknown[] = []): number {
+  if (!isMissing(details) && !isObject(details)) return NaN;
+  const values = [...names.map((name) => (isObject(details) ? details[name] : undefined)), ...others];
+  return readCount(values.find((value) => !isMissing(value)));
 }

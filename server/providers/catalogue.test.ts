@@ -27,7 +27,10 @@ test('has the providers that the project names, each once, under names that do n
 });
 
 test('names only facts that there are as checked', () => {
-  const facts = ['baseUrl', 'baseUrlEnv', 'keyEnv', 'keyPrefix', 'outputLimit', 'streamOptions', 'reasoning', 'errors'];
+  const facts = [
+    ...['baseUrl', 'baseUrlEnv', 'keyEnv', 'keyPrefix', 'outputLimit', 'streamOptions', 'reasoning', 'errors'],
+    ...['endpoints', 'messages'],
+  ];
   for (const { name, checked } of catalogue)
     expect({ name, unknown: checked.filter((one) => !facts.includes(one)) }).toEqual({ name, unknown: [] });
 });
@@ -57,6 +60,11 @@ test('gives calls what departs from OpenAI’s wire', () => {
     takesStreamOptions: true,
     reasoningBeside: false,
     errorMember: 'error',
+    endpoints: ['/v1/chat/completions', '/v1/responses', '/v1/completions', '/v1/embeddings'],
+  });
+  expect(quirks('anthropic')).toMatchObject({
+    anthropicMessages: true,
+    endpoints: ['/v1/messages', '/v1/chat/completions'],
   });
   expect(quirks('mistral')).toMatchObject({
     outputLimitParameter: 'max_tokens',

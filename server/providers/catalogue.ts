@@ -24,6 +24,10 @@ const factsSchema = z.strictObject({
   reasoning: z.enum(['inside', 'beside']).default('inside'),
   /** The member of an error's body that tells what is wrong. OpenAI's `error` is read everywhere. */
   errors: z.enum(['error', 'message', 'detail']).default('error'),
+  /** The endpoints that it has, where that is known; the others are not tried. */
+  endpoints: z.array(z.string().regex(/^\/v1\//)).optional(),
+  /** Whether its `/v1/messages` takes the key as `x-api-key`, with `anthropic-version`. */
+  messages: z.enum(['bearer', 'x-api-key']).default('bearer'),
   /** Where the facts come from. */
   source: z.url(),
   /** The facts that were found there, or at users who met them; the others are what OpenAI's wire has. */
@@ -31,7 +35,7 @@ const factsSchema = z.strictObject({
   note: z.string().optional(),
 });
 
-/** What is known of a provider that speaks OpenAI's chat completions. */
+/** What is known of a provider. */
 export type ProviderFacts = z.output<typeof factsSchema>;
 
 /** All that are known: catalogue.json. Facts belong there, not into code. */
@@ -71,5 +75,7 @@ export function quirksOf(facts: ProviderFacts): ProviderQuirks {
     takesStreamOptions: facts.streamOptions === 'taken',
     reasoningBeside: facts.reasoning === 'beside',
     errorMember: facts.errors,
+    ...(facts.endpoints && { endpoints: facts.endpoints }),
+    ...(facts.messages === 'x-api-key' && { anthropicMessages: true }),
   };
 }

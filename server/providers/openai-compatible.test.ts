@@ -37,6 +37,7 @@ function connect(provider: Partial<Provider>, timeoutMs = 300): ProviderTranspor
 function send(transport: Transport, changes: Partial<UpstreamRequest> = {}): Promise<UpstreamResponse> {
   return transport.send({
     deployment: { id: 'p@x', provider: 'p', model: 'm' },
+    path: '/v1/chat/completions',
     body: Buffer.from('{"a":1}'),
     stream: false,
     signal: new AbortController().signal,

@@ -3,13 +3,13 @@ import { TransportError, type Transport, type UpstreamRequest, type UpstreamResp
 import type { Deployment } from '../call/types.ts';
 import { readFailure } from './read-failure.ts';
 
-/** A provider that speaks OpenAI's chat completions. */
+/** A provider that speaks OpenAI's API, Anthropic's, or both. */
 export interface Provider {
   /** As deployments name it; `provider@region`, a deployment's id, if it is for that region only. */
   name: string;
   /** URL up to and with `/v1`, such as `https://api.openai.com/v1`. */
   baseUrl: string;
-  /** Sent as `Authorization: Bearer`; none for providers without keys. */
+  /** Sent as `Authorization: Bearer`, by Anthropic's own API as `x-api-key`; none for providers without keys. */
   apiKey?: string;
 }
 
@@ -37,15 +37,25 @@ const keepAliveTimeoutMs = 4_000;
 
 interface Endpoint {
   origin: string;
-  path: string;
-  modelsPath: string;
-  /** For JSON and for streams: built once, so that a request costs no object of its own. */
+  /** Path of the base URL; what follows `/v1` in an endpoint's path stands behind it. */
+  root: string;
+  /** Built once, so that a request costs no object of its own. */
+  openai: WireHeaders;
+  anthropic: WireHeaders;
+}
+
+/** Headers of requests for JSON and for streams. */
+interface WireHeaders {
   json: Record<string, string>;
   stream: Record<string, string>;
 }
 
+/** The version of Anthropic's API that the relay speaks: nothing of its clients' headers goes to a provider. */
+const anthropicVersion = '2023-06-01';
+const messagesPath = '/v1/messages';
+
 /**
- * Sends chat completions to OpenAI-compatible providers over undici, with connections kept alive and no retries. Nothing
+ * Sends calls to providers over undici, with connections kept alive and no retries. Nothing
  * of the client's headers goes to a provider, its `Authorization` least of all.
  */
 export function createTransport(options: TransportOptions): ProviderTransport {
@@ -71,17 +81,20 @@ interface TransportDeps {
 }
 
 async function send({ agent, endpoints }: TransportDeps, request: UpstreamRequest): Promise<UpstreamResponse> {
-  const { body, deployment, signal, stream, timeouts } = request;
+  const { body, deployment, path, signal, stream, timeouts } = request;
   // A region may have an endpoint of its own.
   const endpoint = endpoints.get(deployment.id) ?? endpoints.get(deployment.provider);
   if (!endpoint) throw new TransportError('unreachable', `no provider is named ${deployment.provider}`);
   let response: Dispatcher.ResponseData;
   try {
-    const own = stream ? endpoint.stream : endpoint.json;
+    // The transport of one wire or the other: where a key goes is all that they differ in.
+    const isNative = path === messagesPath && deployment.quirks?.anthropicMessages === true;
+    const wire = isNative ? endpoint.anthropic : endpoint.openai;
+    const own = stream ? wire.stream : wire.json;
     const headers = request.headers ? { ...own, ...request.headers } : own;
-    const { origin, path } = endpoint;
+    const { origin, root } = endpoint;
     const asked = agent.request({
-      ...{ origin, path, method: 'POST', headers, body, signal },
+      ...{ origin, path: root + path.slice('/v1'.length), method: 'POST', headers, body, signal },
       ...(timeouts?.headersMs !== undefined && { headersTimeout: timeouts.headersMs }),
       ...(timeouts?.idleMs !== undefined && { bodyTimeout: timeouts.idleMs }),
     });
@@ -103,7 +116,9 @@ async function send({ agent, endpoints }: TransportDeps, request: UpstreamReques
 async function probe({ agent, endpoints }: TransportDeps, deployment: Deployment, timeoutMs: number): Promise<boolean> {
   const endpoint = endpoints.get(deployment.id) ?? endpoints.get(deployment.provider);
   if (!endpoint) return false;
-  const { json: headers, modelsPath: path, origin } = endpoint;
+  const { anthropic, openai, origin, root } = endpoint;
+  const { json: headers } = deployment.quirks?.anthropicMessages ? anthropic : openai;
+  const path = `${root}/models`;
   const signal = AbortSignal.timeout(timeoutMs);
   try {
     const { body, statusCode } = await agent.request({ origin, path, method: 'GET', headers, signal });
@@ -152,16 +167,20 @@ function firstHeaders(headers: Record<string, string | string[] | undefined>): R
 }
 
 function toEndpoint({ apiKey, baseUrl }: Provider): Endpoint {
-  const url = new URL(`${baseUrl.replace(/\/+$/, '')}/chat/completions`);
-  const common = {
-    'content-type': 'application/json',
-    'accept-encoding': 'identity',
-    ...(apiKey !== undefined && { authorization: `Bearer ${apiKey}` }),
-  };
+  const { origin, pathname } = new URL(baseUrl);
+  const common = { 'content-type': 'application/json', 'accept-encoding': 'identity' };
+  const bearer: Record<string, string> = apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` };
+  const own: Record<string, string> = apiKey === undefined ? {} : { 'x-api-key': apiKey };
   return {
-    origin: url.origin,
-    path: `${url.pathname}${url.search}`,
-    modelsPath: `${url.pathname.replace(/\/chat\/completions$/, '/models')}${url.search}`,
+    origin,
+    root: pathname.replace(/\/+$/, ''),
+    openai: toHeaders({ ...common, ...bearer }),
+    anthropic: toHeaders({ ...common, ...own, 'anthropic-version': anthropicVersion }),
+  };
+}
+
+function toHeaders(common: Record<string, string>): WireHeaders {
+  return {
     json: { ...common, accept: 'application/json' },
     stream: { ...common, accept: 'text/event-stream' },
   };

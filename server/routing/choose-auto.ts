@@ -1,6 +1,6 @@
 import { quoteOfBounds } from '../../protocol/pricing/token-prices.ts';
 import { boundCall } from '../metering/quote-call.ts';
-import type { ChatRequest } from '../call/parse-chat-request.ts';
+import type { ModelRequest } from '../call/endpoints/endpoint.ts';
 import type { ChosenRoute } from '../call/route-choice.ts';
 import type { RouteTerms, RoutingNeeds } from '../call/routing-terms.ts';
 import type { Route } from '../call/types.ts';
@@ -17,7 +17,7 @@ export interface AutoAsk {
   auto: NonNullable<RouteTerms['auto']>;
   needs: RoutingNeeds;
   features: Pick<RequestFeatures, 'tags'>;
-  chat: Pick<ChatRequest, 'choices' | 'outputLimit' | 'textOnly'>;
+  chat: Pick<ModelRequest, 'choices' | 'outputLimit' | 'textOnly'>;
   bodyBytes: number;
 }
 
@@ -36,6 +36,7 @@ export function chooseAuto(ask: AutoAsk): Omit<ChosenRoute, 'after'>[] {
     if (route.prices === null && !among) continue;
     const bounds = boundCall({
       bodyBytes: ask.bodyBytes,
+      countedTokens: null,
       textOnly: chat.textOnly,
       choices: chat.choices,
       requestedOutputTokens: chat.outputLimit?.tokens ?? null,

@@ -1,6 +1,6 @@
 import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
 import { evidenceTiers, type EvidenceTier } from '../../protocol/receipt/call-receipt.ts';
-import type { ChatRequest } from '../call/parse-chat-request.ts';
+import type { ModelRequest } from '../call/endpoints/endpoint.ts';
 import type { ChooseRoutes, ChosenRoute, RouteAsk } from '../call/route-choice.ts';
 import { fallbackReasons, plainRoute, type RoutingNeeds } from '../call/routing-terms.ts';
 import type { Route } from '../call/types.ts';
@@ -23,7 +23,7 @@ export interface RoutingTable {
 interface Wanted extends RoutingTable {
   needs: RoutingNeeds;
   features: RequestFeatures;
-  chat: ChatRequest;
+  chat: ModelRequest;
   bodyBytes: number;
 }
 

@@ -8,8 +8,7 @@ beforeEach(() => {
 
 function failAt(...times: number[]): void {
   for (const atMs of times) {
-    breaker.begin(atMs);
-    breaker.fail(atMs);
+    breaker.fail(breaker.begin(atMs), atMs);
   }
 }
 
@@ -30,9 +29,9 @@ describe('after its rest', () => {
   test('one call tries it, and no second one meanwhile', () => {
     expect(breaker.admits(4_999)).toBe(false);
     expect(breaker.admits(5_000)).toBe(true);
-    breaker.begin(5_000);
+    const probe = breaker.begin(5_000);
     expect(breaker.admits(5_000)).toBe(false);
-    breaker.pass();
+    breaker.pass(probe);
     expect(breaker.admits(5_000)).toBe(true);
     expect(breaker.isOpen).toBe(false);
   });
@@ -47,22 +46,20 @@ describe('after its rest', () => {
   });
 
   test('an answer that only begins does not shorten the next rest', () => {
-    breaker.begin(5_000);
-    breaker.pass();
+    breaker.pass(breaker.begin(5_000));
     failAt(6_000, 6_000, 6_000);
     expect(breaker.admitsAtMs(6_000)).toBe(16_000);
   });
 
   test('an earlier call that ends well meanwhile does not end it', () => {
-    breaker.pass();
+    breaker.pass('call');
     breaker.succeed();
     expect(breaker.admits(1_000)).toBe(false);
   });
 
   test('a success begins anew', () => {
     failAt(5_000);
-    breaker.begin(15_000);
-    breaker.pass();
+    breaker.pass(breaker.begin(15_000));
     breaker.succeed();
     failAt(16_000, 16_000);
     expect(breaker.admits(16_000)).toBe(true);
@@ -71,9 +68,22 @@ describe('after its rest', () => {
   });
 
   test('a probe that was given up leaves the next call to try', () => {
-    breaker.begin(5_000);
-    breaker.abandon();
+    breaker.abandon(breaker.begin(5_000));
     expect(breaker.admits(5_000)).toBe(true);
+  });
+
+  test('earlier calls that fail late, or are given up, say nothing of the probe', () => {
+    const probe = breaker.begin(5_000);
+    // Whatever the calls that were under way before come to.
+    for (let late = 0; late < 10; late += 1) {
+      breaker.fail('call', 6_000);
+      breaker.abandon('call');
+      breaker.pass('call');
+    }
+    expect(breaker.admits(6_000)).toBe(false);
+    breaker.pass(probe);
+    expect(breaker.admits(7_000)).toBe(true);
+    expect(breaker.isOpen).toBe(false);
   });
 
   test('other evidence ends it early, for a probe', () => {
@@ -91,13 +101,22 @@ test('rests also where calls succeed in between', () => {
   expect(breaker.admits(2_000)).toBe(false);
 });
 
+test('a pause that was asked for is kept, whatever other evidence there is', () => {
+  breaker.rest('call', 0, 7_000);
+  breaker.endRest(1_000);
+  expect(breaker.admitsAtMs(1_000)).toBe(7_000);
+  breaker.rest('call', 10_000, null);
+  breaker.endRest(11_000);
+  expect(breaker.admits(11_000)).toBe(true);
+});
+
 test('rests as long as it was asked to, and by itself where no time was said', () => {
-  breaker.rest(0, 7_000);
+  breaker.rest('call', 0, 7_000);
   expect(breaker.admitsAtMs(0)).toBe(7_000);
-  breaker.rest(0, 1_000);
+  breaker.rest('call', 0, 1_000);
   expect(breaker.admitsAtMs(0)).toBe(7_000);
-  breaker.rest(10_000, null);
+  breaker.rest('call', 10_000, null);
   expect(breaker.admitsAtMs(10_000)).toBe(15_000);
-  breaker.rest(20_000, 86_400_000);
+  breaker.rest('call', 20_000, 86_400_000);
   expect(breaker.admitsAtMs(20_000)).toBe(35_000);
 });

@@ -45,6 +45,8 @@ export interface Rule {
 type Test = (ask: RuleAsk) => boolean;
 
 const maxHeaderCharacters = 4_096;
+/** A pattern takes a millisecond for some thousands of characters, on the thread of all calls, and of requests that nobody pays too. */
+const maxPatternCharacters = 8_192;
 
 /**
  * Compiles a rule: all that it says has to hold. Patterns are RE2's, which are matched in time linear in the text: no prompt can
@@ -81,7 +83,7 @@ export function compileRule({ name, targets, when }: RuleConfig): Rule {
   }
   if (when.pattern !== undefined) {
     const compiled = compilePattern(when.pattern);
-    tests.push(({ text }) => compiled.matcher(text).find());
+    tests.push(({ text }) => compiled.matcher(text.slice(0, maxPatternCharacters)).find());
   }
   return { name, targets, matches: (ask) => tests.every((test) => test(ask)) };
 }

@@ -27,6 +27,7 @@ async function route(
   const { deployments: given = deployments, ...rest } = changes;
   const result = await createRouter({ transport, clock }).run({
     callId: 'call',
+    path: '/v1/chat/completions',
     options: [makeOption(given)],
     stream: false,
     deadlineMs: 100_000,

@@ -42,6 +42,18 @@ describe('limits', () => {
     expect(freeAt(one)).toBeNull();
   });
 
+  test('of tokens in a minute are not widened by a call that ends when its beginning is forgotten', () => {
+    const one = deployment('a', { tpm: 100 });
+    const [long, longer] = [begin(one, 60), begin(one, 60)];
+    nowMs += 59_000;
+    long.spend(10);
+    nowMs += 1_000;
+    longer.spend(10);
+    begin(one, 80);
+    expect(health.describe(one, false).tokensInMinute).toBe(80);
+    expect(freeAt(one, { tokens: 30 })).toBe(nowMs + 60_000);
+  });
+
   test('of tokens in a minute, counted by what was really used', () => {
     const one = deployment('a', { tpm: 100 });
     const lease = begin(one, 60);

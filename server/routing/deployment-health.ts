@@ -1,6 +1,6 @@
 import { plainDeployment } from '../call/routing-terms.ts';
 import type { Clock, Deployment } from '../call/types.ts';
-import { CircuitBreaker, type CooldownTerms } from './circuit-breaker.ts';
+import { CircuitBreaker, type CallRole, type CooldownTerms } from './circuit-breaker.ts';
 import { MinuteWindow } from './minute-window.ts';
 
 /** Of the newest measurement, in a moving average. */
@@ -96,25 +96,31 @@ export class DeploymentHealth {
     entry.inFlight += 1;
     entry.calls.add(1, nowMs);
     entry.tokens.add(options.tokens, nowMs);
-    breaker.begin(nowMs);
+    let role = breaker.begin(nowMs);
     let isOpen = true;
+    /** A probe decides once: what becomes of its answer after that is as of any call. */
+    const takeRole = (): CallRole => {
+      const taken = role;
+      role = 'call';
+      return taken;
+    };
     return {
       answer: (latencyMs) => {
-        breaker.pass();
+        breaker.pass(takeRole());
         this.#refusedUntilMs.delete(deployment.id);
         const key = options.stream ? 'streamMs' : 'jsonMs';
         const before = entry[key];
         entry[key] = before === null ? latencyMs : before + newestShare * (latencyMs - before);
       },
       succeed: () => breaker.succeed(),
-      fail: () => breaker.fail(this.#clock.nowMs()),
-      rest: (durationMs) => breaker.rest(this.#clock.nowMs(), durationMs),
+      fail: () => breaker.fail(takeRole(), this.#clock.nowMs()),
+      rest: (durationMs) => breaker.rest(takeRole(), this.#clock.nowMs(), durationMs),
       refuseKey: () => {
-        breaker.abandon();
+        breaker.abandon(takeRole());
         this.#refusedUntilMs.set(deployment.id, this.#clock.nowMs() + this.#terms.refusedKeyMs);
       },
-      abandon: () => breaker.abandon(),
-      spend: (tokens) => entry.tokens.add(tokens - options.tokens, this.#clock.nowMs()),
+      abandon: () => breaker.abandon(takeRole()),
+      spend: (tokens) => entry.tokens.correct(tokens - options.tokens, { atMs: nowMs, nowMs: this.#clock.nowMs() }),
       end: () => {
         if (isOpen) entry.inFlight -= 1;
         isOpen = false;

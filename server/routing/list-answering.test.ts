@@ -29,4 +29,8 @@ test('lists every model that a receipt may be for, and no other', () => {
   expect(named('other')).toEqual(['plain']);
   expect(named('some')).toEqual(['legal', 'backed', 'other']);
   expect(named('auto')).toEqual(['legal', 'plain', 'backed', 'other']);
+  const cache = { ttlMs: 1, scope: 'payer' as const, model: 'other@cache', prices: [] };
+  routes.set('other', route('other', {}, { cache }));
+  expect(named('backed')).toEqual(['other', 'other@cache']);
+  expect(named('other')).toEqual(['plain', 'other@cache']);
 });

@@ -4,7 +4,7 @@ import type { RuleConfig } from './compile-rules.ts';
 
 /**
  * The models that a call for `route` may be answered, and so be charged, as, beside its own and those that its request names: its
- * fallbacks, the targets of the rules for it, and what `auto` may choose. In the order of the configuration.
+ * fallbacks, the targets of the rules for it, what `auto` may choose, and the names by which cached answers of all these are sold.
  */
 export function listAnswering(
   route: Route,
@@ -22,5 +22,7 @@ export function listAnswering(
     return fallbackReasons.flatMap((reason) => fallbacks[reason]);
   };
   const names = [...starts, ...[route.model, ...starts].flatMap(fallbacksOf)];
-  return [...new Set(names)].filter((name) => name !== route.model);
+  const others = [...new Set(names)].filter((name) => name !== route.model);
+  const cached = [route, ...others.map((name) => routes.get(name))].flatMap((one) => one?.cache?.model ?? []);
+  return [...others, ...cached];
 }

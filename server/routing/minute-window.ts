@@ -13,6 +13,16 @@ export class MinuteWindow {
     this.#sum += amount;
   }
 
+  /** Corrects what was added at `atMs`; what is forgotten by now needs no correction. */
+  correct(amount: number, { atMs, nowMs }: { atMs: number; nowMs: number }): void {
+    this.#advance(nowMs);
+    const second = Math.min(Math.floor(atMs / 1_000), this.#second);
+    if (second <= this.#second - secondsKept) return;
+    const at = modulo(second);
+    this.#amounts[at] = (this.#amounts[at] ?? 0) + amount;
+    this.#sum += amount;
+  }
+
   sum(nowMs: number): number {
     this.#advance(nowMs);
     return this.#sum;

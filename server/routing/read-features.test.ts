@@ -1,7 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { maxSearchedCharacters, readFeatures } from './read-features.ts';
 
-const read = (value: object, headers: Record<string, string> = {}) => readFeatures({ value: { ...value } }, headers);
+const read = (
+  { messages = [], ...value }: { messages?: unknown[]; [member: string]: unknown },
+  headers: Record<string, string> = {},
+) => readFeatures({ value, prompt: { messages } }, headers);
 const user = (content: unknown) => ({ role: 'user', content });
 
 describe('features of a request', () => {
@@ -46,7 +49,7 @@ describe('features of a request', () => {
   });
 
   test('what is no message is passed over', () => {
-    expect(read({ messages: 'x' })).toMatchObject({ text: '', promptCharacters: 0 });
+    expect(read({ messages: ['x'] })).toMatchObject({ text: '', promptCharacters: 0 });
     expect(read({ messages: [null, user(null)] })).toMatchObject({ text: '' });
   });
 });

@@ -1,5 +1,5 @@
 import { isObject, type JsonObject } from '../../protocol/text/json-object.ts';
-import type { ChatRequest } from '../call/parse-chat-request.ts';
+import type { ModelRequest } from '../call/endpoints/endpoint.ts';
 
 /** What rules and `auto` look at in a request. */
 export interface RequestFeatures {
@@ -21,12 +21,11 @@ const maxTags = 16;
  * @param headers names in lower case
  */
 export function readFeatures(
-  chat: Pick<ChatRequest, 'value'>,
+  chat: Pick<ModelRequest, 'prompt' | 'value'>,
   headers: Readonly<Record<string, string | undefined>>,
 ): RequestFeatures {
-  const { functions, messages, metadata, tools } = chat.value;
-  const listed: unknown[] = Array.isArray(messages) ? messages : [];
-  const all = listed.filter(isObject);
+  const { functions, metadata, tools } = chat.value;
+  const all = chat.prompt.messages.filter(isObject);
   const last = all.findLast(({ role }) => role === 'user');
   const parts = all.flatMap(partsOf);
   return {

@@ -68,7 +68,7 @@ async function run(options: RouteOption[], changes: Partial<AttemptPlan<string>>
     },
   });
   return router.run({
-    ...{ callId: 'call', options, stream: false, deadlineMs: start + 60_000 },
+    ...{ callId: 'call', path: '/v1/chat/completions', options, stream: false, deadlineMs: start + 60_000 },
     signal: new AbortController().signal,
     leaving: new AbortController().signal,
     mayRetry: () => true,
@@ -255,7 +255,7 @@ describe('what rests', () => {
     const limited = deployment('a', { maxConcurrentCalls: 1 });
     const first = await run([option([limited])]);
     expect((await run([option([limited])])).kind).toBe('unavailable');
-    if (first.kind === 'accepted') first.attempt.report({ outcome: 'ok', usage: null });
+    if (first.kind === 'accepted') first.attempt.report({ outcome: 'ok', usage: null, usageFault: null });
     const controller = new AbortController();
     expect((await run([option([limited])], { signal: controller.signal })).kind).toBe('accepted');
     controller.abort();
@@ -268,12 +268,22 @@ test('an answer that breaks after it was accepted counts against its deployment'
     const result = await run([option(['a', 'b'])]);
     if (result.kind !== 'accepted') return undefined;
     const isA = result.value === 'a';
-    result.attempt.report({ outcome: isA ? 'truncated' : 'ok', usage: null });
+    result.attempt.report({ outcome: isA ? 'truncated' : 'ok', usage: null, usageFault: null });
     return result.value;
   };
   const answered: (string | undefined)[] = [];
   for (let call = 0; call < 6; call += 1) answered.push(await once());
   expect(answered.join('')).toBe('aaaabb');
+});
+
+test('a deployment that told impossible usage rests, though its answer was whole', async () => {
+  const once = async (usageFault: 'above_bound' | null): Promise<string | undefined> => {
+    const result = await run([option(['a', 'b'])]);
+    if (result.kind !== 'accepted') return undefined;
+    result.attempt.report({ outcome: 'ok', usage: null, usageFault });
+    return result.value;
+  };
+  expect([await once(null), await once('above_bound'), await once(null)]).toEqual(['a', 'a', 'b']);
 });
 
 describe('a hedge', () => {

@@ -108,7 +108,15 @@ class Attempt<T> {
       const body = route.bodyFor(deployment);
       const timeouts = { headersMs: firstByteMs, idleMs };
       const attempt = { callId: plan.callId, number: this.#options.number };
-      response = await this.#deps.transport.send({ deployment, body, stream: plan.stream, signal, timeouts, attempt });
+      response = await this.#deps.transport.send({
+        deployment,
+        path: plan.path,
+        body,
+        stream: plan.stream,
+        signal,
+        timeouts,
+        attempt,
+      });
       this.#status = response.status;
       if (response.status < 200 || response.status > 299) return await this.#refuse(response);
       refuseEncoded(response);
@@ -144,9 +152,11 @@ class Attempt<T> {
     return {
       ...{ number, option, deployment, startedAtMs: this.#startedAtMs, status: response.status },
       requestId: readRequestId(response),
-      report: ({ outcome, usage }) => {
+      report: ({ outcome, usage, usageFault }) => {
         if (usage) lease.spend(usage.prompt + usage.completion);
-        if (outcome === 'ok') lease.succeed();
+        // Its numbers are what the relay is billed by: one that counts wrongly is not asked again at once.
+        if (usageFault !== null) lease.rest(null);
+        else if (outcome === 'ok') lease.succeed();
         else if (outcome !== 'aborted') lease.fail();
         lease.end();
       },

@@ -58,3 +58,13 @@ test('only those that rest are asked, until they are well', async () => {
   await vi.advanceTimersByTimeAsync(9_000);
   expect(asked).toHaveLength(3);
 });
+
+test('the answer of an endpoint is that of all its deployments', async () => {
+  for (const at of [0, 1]) trip(at);
+  const stop = watchProviders({ deployments, health, probe, intervalMs: 1_000, warmUp: false });
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(asked).toEqual(['a@x']);
+  const free = deployments.map((one) => health.freeAtMs(one, { tokens: 0, isOnly: false }));
+  expect(free).toEqual([null, null, null]);
+  stop();
+});

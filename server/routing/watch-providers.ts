@@ -20,7 +20,8 @@ export function watchProviders({ deployments, health, intervalMs, probe, warmUp 
   const ask = async (deployment: Deployment): Promise<void> => {
     if (asked.has(deployment.id)) return;
     asked.add(deployment.id);
-    if (await probe(deployment)) health.revive(deployment);
+    if (await probe(deployment))
+      deployments.filter(({ id }) => id === deployment.id).forEach((one) => health.revive(one));
     asked.delete(deployment.id);
   };
   const askAll = (which: readonly Deployment[]) => {

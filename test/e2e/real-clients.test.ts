@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import Anthropic from '@anthropic-ai/sdk';
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
 import { ChatOpenAI } from '@langchain/openai';
 import { generateText, streamText } from 'ai';
@@ -111,6 +112,39 @@ describe.each(Object.keys(ways))('%s', (name) => {
     for await (const part of await langChain(way()).stream('Say something.')) text += part.text;
     expect(text).toBe(answer.text);
     await expectReceiptAndNoEvent();
+  });
+
+  it('openai gets a response, and its events', async () => {
+    const ask = { model, input: 'Say something.', max_output_tokens: 24 };
+    const answer = await openai(way()).responses.create(ask);
+    expect(answer.output_text).toContain('[simulated]');
+    const whole = await openai(way()).responses.stream(ask).finalResponse();
+    expect([whole.output_text, whole.usage]).toEqual([answer.output_text, answer.usage]);
+    await expect.poll(() => raw.length).toBe(2);
+    expect(raw.at(-1)).toMatch(/\nevent: response\.(?:completed|incomplete)\n.*\n\n: autopay-receipt \S+\n\n$/);
+  });
+
+  it('openai gets a completion and embeddings', async () => {
+    const { choices } = await openai(way()).completions.create({ model, prompt: ['Once', 'Twice'] });
+    expect(choices.map(({ text }) => text.length > 0)).toEqual([true, true]);
+    const { data } = await openai(way()).embeddings.create({ model, input: ['one', 'two'] });
+    expect(data).toHaveLength(2);
+  });
+
+  it('Anthropic’s client gets a message, and its events', async () => {
+    const { baseURL, ...rest } = way();
+    const client = new Anthropic({ ...rest, baseURL: baseURL.replace(/\/v1$/, ''), maxRetries: 0 });
+    const ask = { model, messages, max_tokens: 24 };
+    const answer = await client.messages.create(ask);
+    const whole = await client.messages.stream(ask).finalMessage();
+    expect(whole.content).toEqual(answer.content);
+    await expect.poll(() => raw.length).toBe(2);
+    expect(raw.at(-1)).toMatch(/\nevent: message_stop\n.*\n\n: autopay-receipt \S+\n\n$/);
+    const broken: unknown = await client.messages
+      .stream({ ...ask, model: cut })
+      .finalMessage()
+      .catch((error: unknown) => error);
+    expect(broken).toBeInstanceOf(Error);
   });
 
   it('half an answer is an error to each of them', async () => {

@@ -12,7 +12,7 @@ import { createJsonReader } from './read-json.ts';
 
 const payer = `0x${'ab'.repeat(20)}` as const;
 const book = createManageDeps();
-const secrets = createLoginSecrets({ secret: Buffer.alloc(32, 3), nowMs: book.nowMs });
+const secrets = createLoginSecrets({ secret: Buffer.alloc(32, 3), chainId: 31_337, nowMs: book.nowMs });
 const unused = () => Promise.reject(new Error('nothing asks for this'));
 const deps: KeyRouterDeps = {
   ...book,

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { RequestHandler } from 'express';
 import type { Hex } from '../../protocol/bytes/hex.ts';
 import { createCallId } from '../../protocol/receipt/call-id.ts';
+import type { CallAsk } from '../call/prepare-call.ts';
 import type { CallRequest, ResponseSink } from '../call/types.ts';
 import type { Log } from '../log.ts';
 import { admitPayment } from '../payments/admit-payment.ts';
@@ -16,18 +17,16 @@ import { headersOf, pathOf } from './read-headers.ts';
 import { sendAcknowledgement } from './send-acknowledgement.ts';
 import { sendError } from './send-error.ts';
 
-/** What chat completions are answered with. */
-export interface AnswerChatDeps {
+/** What calls are answered with. */
+export interface AnswerCallDeps {
   gate: CallGate;
   payments: readonly PaymentMethod[];
   /** The life of a call; rejects only as long as nothing was sent. */
   handleCall(request: CallRequest, sink: ResponseSink): Promise<void>;
   /** What a request would cost, by token; undefined if it is not understood. */
-  quotesOf(request: Pick<CallRequest, 'body' | 'headers'>): ReadonlyMap<Hex, bigint> | undefined;
+  quotesOf(request: CallAsk): ReadonlyMap<Hex, bigint> | undefined;
   /** The same on one of several chains; undefined where there is one. */
-  quotesOn?:
-    | ((chainId: number, request: Pick<CallRequest, 'body' | 'headers'>) => ReadonlyMap<Hex, bigint> | undefined)
-    | undefined;
+  quotesOn?: ((chainId: number, request: CallAsk) => ReadonlyMap<Hex, bigint> | undefined) | undefined;
   maxBodyBytes: number;
   /** What differs from the reader's defaults. */
   bodyLimits?: Partial<BodyLimits>;
@@ -39,10 +38,10 @@ export interface AnswerChatDeps {
 }
 
 /**
- * `POST /v1/chat/completions`: reads the request, admits its payment, and hands it to the life of a call. Only what is whole and
+ * `POST` on an endpoint of calls: reads the request, admits its payment, and hands it to the life of a call. Only what is whole and
  * paid for takes one of the places for calls; before that, the reader's own bounds hold.
  */
-export function createChatHandler(deps: AnswerChatDeps): RequestHandler {
+export function createCallHandler(deps: AnswerCallDeps): RequestHandler {
   const { gate, payments, log } = deps;
   const isPaid = (request: IncomingMessage) => payments.some((method) => method.carries(headersOf(request)));
   const bodies = createBodyReader({ ...deps.bodyLimits, maxBodyBytes: deps.maxBodyBytes }, isPaid);
@@ -66,7 +65,7 @@ export function createChatHandler(deps: AnswerChatDeps): RequestHandler {
         body,
         path,
         callId,
-        quotes: () => deps.quotesOf({ body, headers }),
+        quotes: () => deps.quotesOf({ body, headers, path }),
       });
       if (payment.acknowledged) return sendAcknowledgement(response, payment.acknowledged);
       leave = gate.enter();
@@ -77,9 +76,10 @@ export function createChatHandler(deps: AnswerChatDeps): RequestHandler {
       await deps.handleCall({ callId, path, body, headers, idempotencyKey, clientAddress, payment }, sink);
     } catch (error) {
       const body = held?.bytes;
-      const quotes = () => (body ? deps.quotesOf({ body, headers }) : undefined);
+      const quotes = () => (body ? deps.quotesOf({ body, headers, path }) : undefined);
       const { quotesOn } = deps;
-      const onChain = quotesOn && ((chainId: number) => (body ? quotesOn(chainId, { body, headers }) : undefined));
+      const onChain =
+        quotesOn && ((chainId: number) => (body ? quotesOn(chainId, { body, headers, path }) : undefined));
       // First: once the answer is out, Node would throw the rest away itself, without a bound.
       discardRest(request, deps.maxDiscardMs);
       sendError({ request, response, error, payments, quotes, ...(onChain && { quotesOn: onChain }), log });

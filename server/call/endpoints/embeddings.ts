@@ -1,0 +1,69 @@
+import type { JsonObject } from '../../../protocol/text/json-object.ts';
+import { isObject } from '../../../protocol/text/json-object.ts';
+import { readUsage, type UsageShape } from '../../metering/read-usage.ts';
+import { changesOfName } from '../build-upstream-body.ts';
+import { parseObject, readFallbackModels, readModelName } from '../read-request.ts';
+import { refuseFoldedKeys } from '../refuse-folded-keys.ts';
+import { refuseMember, refuseUnbounded, unboundedParameters } from '../refuse-unbounded.ts';
+import { UnusableAnswer } from '../router.ts';
+import { scanTopLevel } from '../scan-top-level.ts';
+import { spliceTopLevel } from '../splice-top-level.ts';
+import type { AnswerFacts } from './answer-facts.ts';
+import type { Endpoint, ModelRequest, UpstreamBodyOptions } from './endpoint.ts';
+import { modelOf, writeOpenAiError } from './openai-wire.ts';
+import { readTextInputs } from './read-text-inputs.ts';
+
+const knownKeys: ReadonlySet<string> = new Set([
+  ...unboundedParameters,
+  ...['dimensions', 'encoding_format', 'extra_body', 'fallback_models', 'input', 'input_type', 'model'],
+  ...['service_tier', 'stream', 'tools', 'user'],
+]);
+
+/** `POST /v1/embeddings` (OpenAI API reference, "Embeddings"): a prompt, and no output. */
+export const embeddings: Endpoint = {
+  path: '/v1/embeddings',
+  parse,
+  buildBody: ({ asked, body, deployment }: UpstreamBodyOptions) =>
+    spliceTopLevel(body, asked.members, changesOfName(asked, deployment)),
+  readAnswer,
+  textMembers: [],
+  stream: null,
+  writeError: writeOpenAiError,
+};
+
+function parse(body: Buffer): ModelRequest {
+  const value = parseObject(body);
+  const members = scanTopLevel(body);
+  refuseFoldedKeys(
+    members.map(({ key }) => key),
+    knownKeys,
+  );
+  const model = readModelName(value);
+  refuseUnbounded(value);
+  if (value['stream'] !== undefined && value['stream'] !== false && value['stream'] !== null)
+    throw refuseMember('stream');
+  const { inputs, prompt } = readTextInputs(value['input'], 'input');
+  return {
+    value,
+    members,
+    model,
+    stream: false,
+    includeUsage: false,
+    outputLimit: { parameter: 'max_tokens', tokens: 0 },
+    choices: 1,
+    inputs,
+    logprobs: 0,
+    fallbackModels: readFallbackModels(value['fallback_models']),
+    textOnly: true,
+    overheadTokens: 0,
+    prompt,
+  };
+}
+
+function readAnswer(value: JsonObject, shape: UsageShape | undefined): AnswerFacts {
+  const { data, usage } = value;
+  if (!Array.isArray(data)) throw new UnusableAnswer('the answer has no embeddings');
+  // There is no output to be counted.
+  const counted = isObject(usage) ? { ...usage, completion_tokens: 0 } : usage;
+  return { usage: readUsage(counted, shape), model: modelOf(value), texts: [] };
+}

@@ -1,0 +1,48 @@
+import { expect, test } from 'vitest';
+import { BrokenStream } from '../stream-meter.ts';
+import { MessagesMeter, readMessageUsage } from './messages-meter.ts';
+
+function event(data: { type: string } & Record<string, unknown>): Buffer {
+  return Buffer.from(`event: ${data.type}\ndata: ${JSON.stringify(data)}\n\n`);
+}
+
+test('what was read from the cache, and written to it, is part of the prompt', () => {
+  const counts = { input_tokens: 3, cache_read_input_tokens: 20, cache_creation_input_tokens: 7, output_tokens: 5 };
+  expect(readMessageUsage(counts)).toMatchObject({ prompt: 30, cachedPrompt: 20, cacheWrite: 7, completion: 5 });
+  expect(readMessageUsage({ input_tokens: 3, cache_read_input_tokens: null, output_tokens: 5 })).toMatchObject({
+    prompt: 3,
+  });
+});
+
+test('half of a usage is none, and a negative part shows', () => {
+  for (const value of [null, {}, { output_tokens: 5 }, { input_tokens: 5 }]) expect(readMessageUsage(value)).toBeNull();
+  const told = readMessageUsage({ input_tokens: 30, cache_read_input_tokens: -20, output_tokens: 5 });
+  expect(told?.prompt).toBeNaN();
+});
+
+test('counts go on from the first event to the last but one', () => {
+  const meter = new MessagesMeter();
+  const usage = { input_tokens: 3, cache_read_input_tokens: 20, cache_creation_input_tokens: 0, output_tokens: 1 };
+  meter.takeEvent(event({ type: 'message_start', message: { model: 'claude', usage } }));
+  expect(meter).toMatchObject({ model: 'claude', usage: { prompt: 23, completion: 1 } });
+  meter.takeEvent(event({ type: 'content_block_start', content_block: { type: 'tool_use', name: 'f', input: {} } }));
+  meter.takeEvent(event({ type: 'content_block_delta', delta: { type: 'input_json_delta', partial_json: '{"a"' } }));
+  meter.takeEvent(event({ type: 'message_delta', delta: { stop_reason: 'tool_use' }, usage: { output_tokens: 9 } }));
+  expect(meter.usage).toMatchObject({ prompt: 23, cachedPrompt: 20, completion: 9 });
+  expect(meter.texts).toEqual(['f', '{"a"']);
+  expect(meter.isFinished).toBe(false);
+  const last = event({ type: 'message_stop' });
+  expect(meter.takeEvent(last)).toEqual({ kind: 'end', bytes: last });
+});
+
+test('a ping passes, but is no piece of an answer', () => {
+  const ping = event({ type: 'ping' });
+  expect(new MessagesMeter().takeEvent(ping)).toEqual({ kind: 'comment', bytes: ping });
+});
+
+test('an error breaks the stream, with its words', () => {
+  const error = event({ type: 'error', error: { type: 'overloaded_error', message: 'Overloaded' } });
+  expect(() => new MessagesMeter().takeEvent(error)).toThrow(BrokenStream);
+  const told = expect.objectContaining({ type: 'overloaded_error', message: 'Overloaded' }) as unknown;
+  expect(() => new MessagesMeter().takeEvent(error)).toThrow(expect.objectContaining({ error: told }) as Error);
+});

@@ -1,0 +1,68 @@
+import type { TokenUsage } from '../../../protocol/receipt/call-receipt.ts';
+import { isObject, type JsonObject } from '../../../protocol/text/json-object.ts';
+import { readCount, readUsage } from '../../metering/read-usage.ts';
+import { readUpstreamError } from '../read-upstream-error.ts';
+import { BrokenStream } from '../stream-meter.ts';
+import { modelOf } from './openai-wire.ts';
+import { readTypedEvent } from './read-typed-event.ts';
+import type { StreamMeter, StreamStep } from './stream-step.ts';
+
+/** Members of a delta that hold generated text. */
+const textMembers = ['text', 'thinking', 'partial_json'];
+
+/** Reads the events of a streamed message on their way (Anthropic API reference, "Streaming messages"). */
+export class MessagesMeter implements StreamMeter {
+  usage: TokenUsage | null = null;
+  model: string | null = null;
+  readonly texts: string[] = [];
+  /** What comes before `message_stop` may be half an answer. */
+  readonly isFinished = false;
+  #counted: JsonObject = {};
+
+  /** @inheritdoc */
+  takeEvent(block: Buffer): StreamStep {
+    const event = readTypedEvent(block);
+    if (event.kind !== 'event') return event;
+    const { bytes, type, value } = event;
+    if (type === 'error') throw new BrokenStream(readUpstreamError(value, null));
+    if (type === 'message_stop') return { kind: 'end', bytes };
+    if (type === 'ping') return { kind: 'comment', bytes };
+    const { content_block: begun, delta, message, usage } = value;
+    if (isObject(message)) {
+      this.model ??= modelOf(message);
+      this.#count(message['usage']);
+    }
+    this.#count(usage);
+    if (isObject(begun) && typeof begun['name'] === 'string') this.texts.push(begun['name']);
+    if (isObject(delta)) {
+      for (const member of textMembers) if (typeof delta[member] === 'string') this.texts.push(delta[member]);
+    }
+    return { kind: 'chunk', bytes };
+  }
+
+  /** Counts are of all that was so far: the last one holds. */
+  #count(usage: unknown): void {
+    if (!isObject(usage)) return;
+    const told = Object.entries(usage).filter(([, count]) => count !== null);
+    this.#counted = { ...this.#counted, ...Object.fromEntries(told) };
+    this.usage = readMessageUsage(this.#counted) ?? this.usage;
+  }
+}
+
+/**
+ * The usage of a message (Anthropic API reference, "Messages"): `input_tokens` are those that were neither read from the cache nor
+ * written to it.
+ * @returns null if there is none, or half of it is missing.
+ */
+export function readMessageUsage(value: unknown): TokenUsage | null {
+  if (!isObject(value)) return null;
+  const { cache_creation_input_tokens: created, cache_read_input_tokens: read, input_tokens, output_tokens } = value;
+  if (input_tokens === undefined || input_tokens === null) return null;
+  const cached = readCount(read);
+  const written = readCount(created);
+  return readUsage({
+    prompt_tokens: readCount(input_tokens) + cached + written,
+    prompt_tokens_details: { cached_tokens: cached, cache_write_tokens: written },
+    completion_tokens: output_tokens,
+  });
+}

@@ -1,0 +1,124 @@
+import type { RecordedAnswer } from './record-answers.ts';
+
+/** Test support: what the second meter reads, from the raw text of both sides. */
+
+/** A request and its answer, as far as they are metered. */
+export interface ReadAgain {
+  /** Objects with role and content. */
+  messages: readonly unknown[];
+  hasOnlyText: boolean;
+  /** Usage under the names of a chat completion; undefined if there is none. */
+  told: unknown;
+  /** All text of the answer. */
+  texts: string;
+}
+
+/** Reads a request and its answer, of whichever API. */
+export function readAgain({ answer, path, request, stream }: RecordedAnswer): ReadAgain {
+  const asked: unknown = JSON.parse(request);
+  const replies = stream ? readEvents(answer) : [JSON.parse(answer) as unknown];
+  if (path === '/v1/responses') return readResponses(asked, replies);
+  if (path === '/v1/messages') return readMessages(asked, replies);
+  const messages = list(asked, 'messages');
+  return {
+    messages,
+    hasOnlyText: messages.every((message) => {
+      const content = dig(message, 'content');
+      return !Array.isArray(content) || content.every((part) => dig(part, 'type') === 'text');
+    }),
+    told: replies.map((reply) => dig(reply, 'usage')).findLast(isThere),
+    texts: replies.flatMap((reply) => list(reply, 'choices').flatMap(textsOf)).join(''),
+  };
+}
+
+function readResponses(asked: unknown, replies: readonly unknown[]): ReadAgain {
+  const input = dig(asked, 'input');
+  const items: unknown[] = Array.isArray(input) ? input : [{ role: 'user', content: input }];
+  const system = dig(asked, 'instructions');
+  const whole = replies.map((reply) => dig(reply, 'response') ?? reply).at(-1);
+  const usage = dig(whole, 'usage');
+  const deltas = replies.map((reply) => dig(reply, 'delta'));
+  const said = list(whole, 'output').flatMap((item) => [
+    ...[...list(item, 'content'), ...list(item, 'summary')].map((part) => dig(part, 'text')),
+    ...[dig(item, 'name'), dig(item, 'arguments')],
+  ]);
+  return {
+    messages: [...(isThere(system) ? [{ role: 'system', content: system }] : []), ...items],
+    hasOnlyText: true,
+    told: isThere(usage) && {
+      prompt_tokens: dig(usage, 'input_tokens'),
+      prompt_tokens_details: dig(usage, 'input_tokens_details'),
+      completion_tokens: dig(usage, 'output_tokens'),
+      completion_tokens_details: dig(usage, 'output_tokens_details'),
+    },
+    texts: joined(replies.length > 1 ? deltas : said),
+  };
+}
+
+function readMessages(asked: unknown, replies: readonly unknown[]): ReadAgain {
+  const system = dig(asked, 'system');
+  const usages = replies.flatMap((reply) => [dig(dig(reply, 'message'), 'usage'), dig(reply, 'usage')]).filter(isThere);
+  const last = (name: string) => usages.map((usage) => dig(usage, name)).findLast(isThere);
+  const cached = last('cache_read_input_tokens') ?? 0;
+  const written = last('cache_creation_input_tokens') ?? 0;
+  const parts = [last('input_tokens'), cached, written];
+  // A sum with a part that is no count is none.
+  const isSum = parts.every((part) => typeof part === 'number' && part >= 0 && part % 1 === 0);
+  const blocks = replies.flatMap((reply) => [
+    ...list(reply, 'content'),
+    dig(reply, 'content_block'),
+    dig(reply, 'delta'),
+  ]);
+  const said = blocks.flatMap((block) => {
+    const input = dig(block, 'input');
+    const names = ['text', 'thinking', 'partial_json', 'name'].map((name) => dig(block, name));
+    return isThere(input) ? [...names, JSON.stringify(input)] : names;
+  });
+  return {
+    messages: [...(isThere(system) ? [{ role: 'system', content: system }] : []), ...list(asked, 'messages')],
+    hasOnlyText: true,
+    told: usages.length > 0 && {
+      prompt_tokens: isSum ? parts.reduce<number>((sum, part) => sum + Number(part), 0) : NaN,
+      prompt_tokens_details: { cached_tokens: cached, cache_write_tokens: written },
+      completion_tokens: last('output_tokens'),
+    },
+    texts: joined(said),
+  };
+}
+
+function joined(texts: readonly unknown[]): string {
+  return texts.filter((text) => typeof text === 'string').join('');
+}
+
+/** The data of a stream's events up to `[DONE]`. */
+function readEvents(body: string): unknown[] {
+  const data = body.split(/\r?\n/).flatMap((line) => (line.startsWith('data: ') ? [line.slice(6)] : []));
+  const end = data.indexOf('[DONE]');
+  return data.slice(0, end < 0 ? undefined : end).map((text) => JSON.parse(text) as unknown);
+}
+
+/** What a choice says: content, refusal, reasoning, and tools’ names and arguments. */
+function textsOf(choice: unknown): string[] {
+  const said = dig(choice, 'message') ?? dig(choice, 'delta');
+  const thought = dig(said, 'reasoning_content') ?? dig(said, 'reasoning');
+  const called = list(said, 'tool_calls').flatMap((call) => {
+    return [dig(dig(call, 'function'), 'name'), dig(dig(call, 'function'), 'arguments')];
+  });
+  const texts = [dig(said, 'content'), dig(said, 'refusal'), thought, ...called];
+  return texts.filter((text) => typeof text === 'string');
+}
+
+/** Whether a member has a value. */
+export function isThere(value: unknown): boolean {
+  return value !== undefined && value !== null;
+}
+
+/** A member, if there is one. */
+export function dig(value: unknown, name: string): unknown {
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[name] : undefined;
+}
+
+function list(value: unknown, name: string): unknown[] {
+  const found = dig(value, name);
+  return Array.isArray(found) ? found : [];
+}
