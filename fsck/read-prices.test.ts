@@ -14,6 +14,7 @@ routes:
   - model: a
     deployments: [{ provider: p, model: a }]
     price: { prompt: "2", completion: "0", audioCompletion: "3.5", request: "0.000001" }
+    cache: { ttlSeconds: 60, price: "0.000003" }
   - model: f
     free: true
     deployments: [{ provider: p, model: f }]

@@ -45,7 +45,10 @@ export function readPriceRows(yaml: Mapping): { tokens: SettingsToken[]; rows: P
     .map((route) => withPrice(route, prices[text(route['model'])]))
     // One that stands for other routes has no price of its own.
     .filter((route) => route['free'] !== true && route['auto'] === undefined);
-  const rows = paid.flatMap((route) => conversions.map((conversion) => readRow(route, conversion)));
+  const rows = paid.flatMap((route) => [
+    ...conversions.map((conversion) => readRow(route, conversion)),
+    ...(route['cache'] === undefined ? [] : conversions.map((conversion) => readRow(cached(route), conversion))),
+  ]);
   return { tokens: conversions.map(({ token }) => token), rows };
 }
 
@@ -54,6 +57,12 @@ function withPrice(route: Mapping, said: unknown): Mapping {
   if (said === undefined) return route;
   const price = mapping(said);
   return price['free'] === true ? { ...route, free: true } : { ...route, price };
+}
+
+/** What a route's answers from the cache cost: each the same, whatever its tokens. */
+function cached(route: Mapping): Mapping {
+  const { price } = mapping(route['cache']);
+  return { model: `${text(route['model'])}@cache`, price: { prompt: '0', completion: '0', request: price } };
 }
 
 function readRow(route: Mapping, { token, inUsd, rate }: Conversion): PriceRow {

@@ -115,6 +115,21 @@ describe('an anchoring run', () => {
     for (const anchor of anchors) expect(await rootOfLog(Number(anchor.size))).toBe(anchor.root);
   }, 60_000);
 
+  it('records an anchor that it has sent, though the run of another chain has cut a block since', async () => {
+    await freeCall();
+    const counting = createFaultInjector();
+    await runAnchoring(relay.deps(counting));
+    await freeCall();
+    const crash = createFaultInjector({ at: counting.steps.indexOf('recordAnchor'), moment: 'before' });
+    await expect(runAnchoring(relay.deps(crash))).rejects.toThrow();
+    await freeCall();
+    await writeBlocks({ ledger: relay.ledger, blocks: relay.blocks });
+    expect(await runAnchoring(relay.deps())).toMatchObject({ size: 3 });
+    expect((await anchorsOnChain()).map(({ size }) => Number(size))).toEqual([1, 2, 3]);
+    // A release needs the very anchor that covers its booking.
+    expect(recordedSizes()).toEqual([1, 2, 3]);
+  });
+
   it('cuts several blocks when there is much to write', async () => {
     for (let call = 0; call < 7; call += 1) await freeCall();
     const { ledger, blocks } = relay;

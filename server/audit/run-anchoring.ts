@@ -30,12 +30,16 @@ export interface AnchoringResult {
 }
 
 /**
- * Puts new log entries into blocks and anchors the newest root. Resumable anywhere: the block that is not anchored yet
- * always comes first, under the purpose `anchor:<size>`, so an anchor that was sent before a crash is found and recorded.
+ * Puts new log entries into blocks and anchors the newest root. Resumable anywhere: anchors that were sent and not recorded
+ * always come first, under the purpose `anchor:<size>`, though the run of another chain may have cut blocks since; then the block
+ * that was cut last.
  * @throws AutoPayError of the step that failed.
  */
 export async function runAnchoring(deps: AnchoringDeps): Promise<AnchoringResult> {
   const { ledger } = deps;
+  for (let sent = await ledger.findSentAnchor(); sent !== undefined; sent = await ledger.findSentAnchor()) {
+    await anchorBlock(deps, sent);
+  }
   const unfinished = await ledger.lastBlock();
   const resumed = unfinished === undefined ? null : await anchorBlock(deps, unfinished);
   const newest = await writeBlocks(deps);

@@ -19,7 +19,7 @@ export interface FeeAverage {
 
 /** What is so old counts a third of what is new. */
 const defaultWindowMs = 3_600_000;
-/** The average begins with that of so many blocks: a process that has just started has seen nothing itself. */
+/** The average begins with that of so many blocks: a process that has just started, or not looked for long, has seen nothing itself. */
 const firstBlocks = 100;
 
 /** Makes a watch of the base fee. It remembers the average only, so that it need not look at every block. */
@@ -34,8 +34,8 @@ export function createFeeAverage(options: {
     async look() {
       const baseFee = await callChain('the base fee', async () => (await client.getBlock()).baseFeePerGas ?? 0n);
       const atMs = nowMs();
-      if (known === undefined) known = { average: await readHistory(client), atMs };
-      const elapsedMs = BigInt(Math.min(Math.max(atMs - known.atMs, 0), windowMs));
+      if (known === undefined || atMs - known.atMs >= windowMs) known = { average: await readHistory(client), atMs };
+      const elapsedMs = BigInt(Math.max(atMs - known.atMs, 0));
       const average = known.average + ((baseFee - known.average) * elapsedMs) / BigInt(windowMs);
       known = { average, atMs };
       return { baseFee, average };

@@ -14,9 +14,13 @@ export interface EscrowChannel {
   deposit: bigint;
   /** What of it counts by the chain's finality. */
   finalDeposit: bigint;
+  /** What its payee has taken. */
+  settled: bigint;
   /** Whether its payer has asked for its close. */
   isClosing: boolean;
   finalized: boolean;
+  /** The newest block, as far as the node that was asked has it. */
+  atBlock: number;
 }
 
 /** Where a channel is read. */
@@ -46,8 +50,10 @@ export async function readEscrowChannel(place: EscrowPlace, channelId: Hex): Pro
   return {
     deposit: channel.deposit,
     finalDeposit: earlier.deposit < channel.deposit ? earlier.deposit : channel.deposit,
+    settled: channel.settled,
     isClosing: channel.closeRequestedAt !== 0n,
     finalized: channel.finalized,
+    atBlock: newest,
   };
 }
 

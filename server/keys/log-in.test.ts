@@ -13,7 +13,7 @@ const startMs = Date.parse('2026-11-21T15:00:00Z');
 function setUp(isValid: (ask: { address: Hex; signature: Hex }) => boolean = () => false) {
   const clock = { ms: startMs };
   const used = new Set<string>();
-  const secrets = createLoginSecrets({ secret: Buffer.alloc(32, 1), nowMs: () => clock.ms });
+  const secrets = createLoginSecrets({ secret: Buffer.alloc(32, 1), chainId: 31_337, nowMs: () => clock.ms });
   const asked: Hex[] = [];
   const deps: LogInDeps = {
     ...{ secrets, chainId: 31337, sessionTtlSeconds: 3_600, nowMs: () => clock.ms },

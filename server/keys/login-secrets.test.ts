@@ -8,7 +8,7 @@ const secret = Buffer.alloc(32, 7);
 
 function setUp() {
   const clock = { ms: 1_790_000_000_000 };
-  return { clock, secrets: createLoginSecrets({ secret, nowMs: () => clock.ms }) };
+  return { clock, secrets: createLoginSecrets({ secret, chainId: 8453, nowMs: () => clock.ms }) };
 }
 
 describe('a nonce', () => {
@@ -24,7 +24,7 @@ describe('a nonce', () => {
   it('that was changed, or made by somebody else, is not', () => {
     const { clock, secrets } = setUp();
     const { nonce } = secrets.issueNonce();
-    const foreign = createLoginSecrets({ secret: randomBytes(32), nowMs: () => clock.ms });
+    const foreign = createLoginSecrets({ secret: randomBytes(32), chainId: 8453, nowMs: () => clock.ms });
     expect(foreign.checkNonce(nonce)).toBeUndefined();
     for (let at = 0; at < nonce.length; at += 1) {
       const changed = `${nonce.slice(0, at)}${nonce[at] === '0' ? '1' : '0'}${nonce.slice(at + 1)}`;
@@ -41,6 +41,13 @@ describe('a session token', () => {
     expect(secrets.checkToken(token)).toBe(payer);
     clock.ms += 1_000;
     expect(secrets.checkToken(token)).toBeUndefined();
+  });
+
+  it('is worth nothing on another chain, where the address may be a contract of somebody else', () => {
+    const { clock, secrets } = setUp();
+    const elsewhere = createLoginSecrets({ secret, chainId: 42_161, nowMs: () => clock.ms });
+    expect(elsewhere.checkToken(secrets.issueToken(payer, clock.ms + 1_000))).toBeUndefined();
+    expect(elsewhere.checkNonce(secrets.issueNonce().nonce)).toBeUndefined();
   });
 
   it('cannot be changed, nor made from a nonce', () => {

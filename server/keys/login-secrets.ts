@@ -23,11 +23,18 @@ export interface LoginSecrets {
 
 /**
  * @param options.secret at least 32 bytes; relays that share one know each other's nonces and tokens
+ * @param options.chainId where logins count. One address may be different owners' contracts on two chains, and what one of them
+ * signs by ERC-1271 says nothing of the other
  * @param options.nowMs unix milliseconds
  */
-export function createLoginSecrets(options: { secret: Uint8Array; nowMs: () => number }): LoginSecrets {
-  const { nowMs } = options;
-  const keyFor = (purpose: string) => Buffer.from(hkdfSync('sha256', options.secret, '', `autopay ${purpose} v1`, 32));
+export function createLoginSecrets(options: {
+  secret: Uint8Array;
+  chainId: number;
+  nowMs: () => number;
+}): LoginSecrets {
+  const { chainId, nowMs, secret } = options;
+  const keyFor = (purpose: string) =>
+    Buffer.from(hkdfSync('sha256', secret, '', `autopay ${purpose} v2 on ${chainId}`, 32));
   const nonceKey = keyFor('login nonce');
   const tokenKey = keyFor('session token');
 

@@ -23,6 +23,9 @@ export interface SellerQuestions {
 
 const timeoutMs = 15_000;
 
+/** Where sellers are asked. */
+const path = '/v1/chat/completions';
+
 type Offer = MppOffer<ReturnType<typeof readSessionOffers>[number]['request']>;
 
 /**
@@ -36,7 +39,7 @@ export async function askPayee(questions: SellerQuestions): Promise<Hex> {
 async function askOffer({ deployment, escrow, terms, transport }: SellerQuestions): Promise<Offer> {
   const body = { model: deployment.model, messages: [{ role: 'user', content: '' }], max_tokens: 1 };
   const response = await transport.send({
-    ...{ deployment, body: Buffer.from(JSON.stringify(body)), stream: false },
+    ...{ deployment, path, body: Buffer.from(JSON.stringify(body)), stream: false },
     signal: AbortSignal.timeout(timeoutMs),
   });
   response.destroy();
@@ -72,7 +75,7 @@ export async function askSpent(
   const { channelId, signed: cumulativeAmount } = channel;
   const voucher = signVoucher({ channelId, cumulativeAmount }, { scope, privateKey: wallet.privateKey });
   const response = await transport.send({
-    ...{ deployment, body: new Uint8Array(0), stream: false, signal: AbortSignal.timeout(timeoutMs) },
+    ...{ deployment, path, body: new Uint8Array(0), stream: false, signal: AbortSignal.timeout(timeoutMs) },
     headers: { authorization: formatVoucherCredential(challenge, voucher) },
   });
   response.destroy();

@@ -24,17 +24,21 @@ class FakeChain {
   allowance = 0n;
   block = 10;
   finalBlock = Infinity;
+  /** By so many blocks the node that answers is behind. */
+  behind = 0;
   baseFee = 10n;
   readonly deposits = new Map<Hex, { block: number; amount: bigint }[]>();
   finalized = false;
+  settled = 0n;
   closeRequestedAt = 0n;
   readonly sent: string[] = [];
-  readonly #done = new Set<string>();
+  /** Blocks, by purpose. */
+  readonly #done = new Map<string, bigint>();
   /** Thrown instead of the next transaction's receipt; the transaction is mined all the same. */
   crash: Error | undefined;
 
   readonly client = {
-    getBlockNumber: async () => BigInt(this.block),
+    getBlockNumber: async () => BigInt(this.block - this.behind),
     getBlock: async () => ({ number: BigInt(Math.min(this.finalBlock, this.block)) }),
     readContract: async ({
       functionName,
@@ -51,24 +55,27 @@ class FakeChain {
       const deposit = made
         .filter(({ block }) => block <= Number(blockNumber))
         .reduce((sum, { amount }) => sum + amount, 0n);
-      return { deposit, settled: 0n, closeRequestedAt: this.closeRequestedAt, finalized: this.finalized };
+      return { deposit, settled: this.settled, closeRequestedAt: this.closeRequestedAt, finalized: this.finalized };
     },
   } as unknown as EscrowPlace['client'];
 
   readonly queue: Pick<TransactionQueue, 'follow' | 'send'> = {
-    follow: async (purpose) => (this.#done.has(purpose) ? ({} as TransactionReceipt) : undefined),
+    follow: async (purpose) => {
+      const blockNumber = this.#done.get(purpose);
+      return blockNumber === undefined ? undefined : ({ blockNumber } as TransactionReceipt);
+    },
     send: async (request) => {
       if (!this.#done.has(request.purpose)) this.#mine(request);
       const { crash } = this;
       this.crash = undefined;
       if (crash) throw crash;
-      return {} as TransactionReceipt;
+      return { blockNumber: this.#done.get(request.purpose) } as TransactionReceipt;
     },
   };
 
   #mine({ data, purpose, to }: TransactionRequest): void {
-    this.#done.add(purpose);
     this.block += 1;
+    this.#done.set(purpose, BigInt(this.block));
     if (to === terms.token.address) {
       const { args } = decodeFunctionData({ abi: fiatTokenAbi, data });
       this.sent.push('approve');
@@ -124,7 +131,8 @@ async function spend(amount: bigint): Promise<void> {
   const channel = await ledger.findPurchaseChannel(key);
   const decision = await ledger.openPurchase({
     ...{ callId: createCallId(), attempt: 1, provider: 'seller', method: 'evm/session', chainId: 31_337 },
-    ...{ token: key.token, payer: key.payer, payee, maximum: amount, maxPerDay: 1_000_000n, nowMs },
+    ...{ token: key.token, payer: key.payer, payee, maximum: amount, nowMs },
+    ...{ maxPerCall: 1_000_000n, maxPerDay: 1_000_000n },
     authority: { kind: 'channel', channelId: channel?.channelId ?? '0x' },
   });
   if (!decision.ok) throw new Error(decision.reason);
@@ -241,6 +249,57 @@ describe('a channel with a provider', () => {
     expect(keeper.condition()).toMatchObject({ condition: 'ok', available: '6000' });
   });
 
+  it('is not filled up twice where a node answers that has not seen the deposit yet', async () => {
+    const keeper = keeperOf();
+    chain.behind = 1;
+    await keeper.keep();
+    await keeper.keep();
+    expect(chain.sent).toEqual(['approve', 'open']);
+    chain.behind = 0;
+    await keeper.keep();
+    await spend(3_000n);
+    await keeper.keep();
+    chain.behind = 1;
+    await keeper.keep();
+    expect(chain.sent).toEqual(['approve', 'open', 'approve', 'topUp']);
+    chain.behind = 0;
+    await keeper.keep();
+    expect(await channel()).toMatchObject({ deposit: 9_000n, refills: 2 });
+  });
+
+  it('that was stopped while a deposit was begun gets no more money, but sees through what was sent', async () => {
+    await keeperOf().keep();
+    await spend(3_000n);
+    const { channelId = '0x' } = (await channel()) ?? {};
+    await ledger.beginRefill({ channelId, amount: 5_000n });
+    await ledger.changePurchaseChannel({ channelId, stopped: 'a receipt' });
+    const keeper = keeperOf();
+    await keeper.keep();
+    expect(chain.sent).toEqual(['approve', 'open']);
+    expect(keeper.condition()).toMatchObject({ condition: 'stopped', reason: 'a receipt' });
+
+    await ledger.changePurchaseChannel({ channelId, stopped: null });
+    chain.allowance = 100_000n;
+    chain.crash = new AutoPayError('chain_unavailable', 'killed');
+    await expect(keeper.keep()).rejects.toThrow('killed');
+    await ledger.changePurchaseChannel({ channelId, stopped: 'a receipt' });
+    await keeperOf().keep();
+    expect(await channel()).toMatchObject({ refillAmount: null, deposit: 9_000n });
+  });
+
+  it('that is closed while a deposit was begun is replaced', async () => {
+    await keeperOf().keep();
+    await spend(3_000n);
+    const { channelId = '0x' } = (await channel()) ?? {};
+    await ledger.beginRefill({ channelId, amount: 5_000n });
+    chain.finalized = true;
+    await keeperOf().keep();
+    expect(await channel()).toBeUndefined();
+    chain.finalized = false;
+    await keeperOf().keep();
+    expect(chain.sent).toEqual(['approve', 'open', 'approve', 'open']);
+  });
+
   it('without auto_refill, or stopped, is not filled up', async () => {
     const keeper = keeperOf(null);
     await keeper.keep();
@@ -268,6 +327,21 @@ describe('a channel with a provider', () => {
     [chain.finalized, chain.closeRequestedAt] = [false, 0n];
     await keeper.keep();
     expect(await channel()).toMatchObject({ saltIndex: 1, deposit: 4_000n, stopped: null });
+  });
+
+  it('of which the seller took more than it was bought for pays nothing more', async () => {
+    const keeper = keeperOf();
+    await keeper.keep();
+    await spend(300n);
+    // What runs may be charged, and taken, before its receipt is here.
+    chain.settled = 300n;
+    await keeper.keep();
+    expect(await channel()).toMatchObject({ stopped: null });
+    chain.settled = 301n;
+    await keeper.keep();
+    expect((await channel())?.stopped).toContain('301 was taken');
+    expect(keeper.condition()).toMatchObject({ condition: 'stopped' });
+    expect(messages()).toContain('error: a provider took more of a channel than it was bought for');
   });
 
   it('takes no number under which the wallet has a channel already', async () => {

@@ -75,6 +75,8 @@ class Keeper implements ChannelKeeper {
   readonly #options: ChannelKeeperOptions;
   readonly #key: PurchaseChannelKey;
   #condition: ChannelCondition;
+  /** The block of the last deposit that this process has seen through. */
+  #fundedAtBlock = -1;
 
   constructor(options: ChannelKeeperOptions) {
     const { escrow, terms, wallet } = options;
@@ -91,18 +93,34 @@ class Keeper implements ChannelKeeper {
   async keep(): Promise<void> {
     const { ledger, log } = this.#options;
     const channel = (await ledger.findPurchaseChannel(this.#key)) ?? (await addChannel(this.#options, this.#key));
-    if (channel.refillAmount !== null) return this.#fund(channel, channel.refillAmount);
     const { channelId } = channel;
     const seen = await readEscrowChannel(this.#options, channelId);
+    // Of several nodes behind one endpoint some lag: one that has not seen a deposit would have it made once more.
+    if (seen.atBlock < this.#fundedAtBlock) return;
+    const overdrawn = await this.#overdrawn(channel, seen);
     if (seen.finalized) {
       await ledger.changePurchaseChannel({ channelId, retired: true });
       log.warn(about(channel), 'a channel with a provider is closed on the chain; another one will be opened');
       return;
     }
-    const isNews = seen.isClosing && channel.stopped === null;
-    const stopped = isNews ? { stopped: 'its close was requested on the chain' } : {};
+    const problem = overdrawn ?? (seen.isClosing ? 'its close was requested on the chain' : null);
+    const stopped = problem !== null && channel.stopped === null ? { stopped: problem } : {};
     await ledger.changePurchaseChannel({ channelId, deposit: seen.finalDeposit, ...stopped });
-    await this.#refillIfLow({ ...channel, deposit: seen.finalDeposit, ...stopped }, seen);
+    const now = { ...channel, deposit: seen.finalDeposit, ...stopped };
+    await (now.refillAmount === null ? this.#refillIfLow(now, seen) : this.#fund(now, now.refillAmount));
+  }
+
+  /** Whether the seller took more than was bought, which its receipts would not show; why, in words, or null. */
+  async #overdrawn(channel: PurchaseChannel, { settled }: EscrowChannel): Promise<string | null> {
+    if (settled <= channel.spent + channel.reserved) return null;
+    // What was bought while the chain was asked counts.
+    const { reserved, spent } = (await this.#options.ledger.findPurchaseChannel(this.#key)) ?? channel;
+    if (settled <= spent + reserved) return null;
+    const facts = { ...about(channel), settled: String(settled), bought: String(spent + reserved) };
+    if (channel.stopped === null) {
+      this.#options.log.error(facts, 'a provider took more of a channel than it was bought for');
+    }
+    return `${settled} was taken of it on the chain, and ${spent + reserved} was bought`;
   }
 
   async #refillIfLow(channel: PurchaseChannel, seen: EscrowChannel): Promise<void> {
@@ -137,13 +155,17 @@ class Keeper implements ChannelKeeper {
 
   /** Sees a deposit through that stands in the books. */
   async #fund(channel: PurchaseChannel, amount: bigint): Promise<void> {
-    const { ledger, log } = this.#options;
-    const { channelId, payee, payer, refills, saltIndex, token } = channel;
+    const { ledger, log, queue } = this.#options;
+    const { channelId, payee, payer, refills, saltIndex, stopped, token } = channel;
+    const purpose = `fund:${channelId}:${refills}`;
     this.#tell(channel, refills === 1 ? 'opening' : 'refilling');
+    // One that was sent is seen through; nothing more is sent to a seller whose receipts did not fit.
+    if (stopped !== null && (await queue.follow(purpose)) === undefined) return;
     try {
       const salt = countedSalt(saltIndex);
-      const deposit = { purpose: `fund:${channelId}:${refills}`, amount, opens: refills === 1 };
-      await fundChannel(this.#options, { ...deposit, payer, payee, token, salt, channelId });
+      const deposit = { purpose, amount, opens: refills === 1 };
+      const { blockNumber } = await fundChannel(this.#options, { ...deposit, payer, payee, token, salt, channelId });
+      this.#fundedAtBlock = Number(blockNumber);
     } catch (error) {
       if (error instanceof AutoPayError && error.code === 'insufficient_balance') {
         this.#tell(channel, 'unfunded');

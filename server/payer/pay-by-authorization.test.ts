@@ -100,6 +100,16 @@ async function signerOf({ authorization, signature }: Payload) {
 const all = () => ledger.listPurchases({ after: 0, limit: 100 });
 
 describe('x402', () => {
+  it('a seller that was paid and failed is not paid beyond the limit of the call, at whichever attempt', async () => {
+    const { closer, pay } = payer('x402');
+    const { attempt } = payable();
+    const ask = (number: number) => pay(x402(offer()), payable({ attempt: { ...attempt, number } }));
+    signed(await ask(1)).take(answer(503));
+    await closer.idle();
+    expect(await ask(2)).toMatchObject({ declined: expect.stringContaining('limit for one call') });
+    expect(await all()).toHaveLength(1);
+  });
+
   it('the cheapest offer that fits is paid by a signature of the wallet, which is durable before', async () => {
     const { closer, pay } = payer('x402');
     const cheapest = offer({ amount: '700' });

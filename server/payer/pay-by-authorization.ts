@@ -73,7 +73,8 @@ async function buy(
   const { callId, number } = request.attempt;
   const decision = await ledger.openPurchase({
     ...{ callId, attempt: number, provider: terms.provider, method, maximum, payee, payer: wallet.address },
-    ...{ chainId: terms.chainId, token: terms.token.address, maxPerDay: terms.maxPerDay, nowMs: options.nowMs() },
+    ...{ chainId: terms.chainId, token: terms.token.address, nowMs: options.nowMs() },
+    ...{ maxPerCall: terms.maxPerCall, maxPerDay: terms.maxPerDay },
     authority: { kind: 'authorization', nonce, validBefore },
   });
   if (!decision.ok) return describeRefusal(decision.reason);

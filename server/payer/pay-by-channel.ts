@@ -62,7 +62,8 @@ export function createChannelPayer(options: ChannelPayerOptions): UpstreamPayer 
       const { callId, number } = request.attempt;
       const decision = await ledger.openPurchase({
         ...{ callId, attempt: number, provider, method: 'evm/session', chainId, token, payee, maximum },
-        ...{ payer: wallet.address, maxPerDay: terms.maxPerDay, nowMs: options.nowMs() },
+        ...{ payer: wallet.address, nowMs: options.nowMs() },
+        ...{ maxPerCall: terms.maxPerCall, maxPerDay: terms.maxPerDay },
         authority: { kind: 'channel', channelId },
       });
       if (!decision.ok) {

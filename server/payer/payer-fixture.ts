@@ -47,6 +47,7 @@ export class LogLines {
 
 export function payable(changes: Partial<PayableRequest> = {}): PayableRequest {
   return {
+    path: '/v1/chat/completions',
     ...{ deployment: { id: 'seller@x', provider: 'seller', model: 'm' }, body: Buffer.from('{"model":"m"}') },
     ...{ stream: false, signal: new AbortController().signal, attempt: { callId: createCallId(), number: 1 } },
     ...changes,

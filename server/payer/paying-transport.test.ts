@@ -85,7 +85,7 @@ it('what is declined, or cannot be decided, is a 402 that says nothing against t
   ]);
 });
 
-it('a payment whose answer is lost, or that was given up, is told so', async () => {
+it('a payment whose answer is lost, or that was given up, is told so; what was given up before is not paid', async () => {
   const { log } = new LogLines();
   const purchase = new Purchase();
   const controller = new AbortController();
@@ -97,5 +97,12 @@ it('a payment whose answer is lost, or that was given up, is told so', async () 
   expect(purchase.lost).toBe(1);
   controller.abort();
   await expect(paying.send(payable({ signal: controller.signal }))).rejects.toMatchObject({ failure: 'aborted' });
+  expect(purchase).toMatchObject({ lost: 1, taken: [] });
+  const late = createPayingTransport({
+    ...{ log, transport: transportOf(() => answer(402)) },
+    payers: payerOf(async () => (giveUp.abort(), purchase)),
+  });
+  const giveUp = new AbortController();
+  await expect(late.send(payable({ signal: giveUp.signal }))).rejects.toMatchObject({ failure: 'aborted' });
   expect(purchase).toMatchObject({ lost: 2, taken: [] });
 });

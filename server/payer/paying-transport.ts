@@ -29,6 +29,8 @@ export function createPayingTransport({ transport, payers, log }: PayingTranspor
       const payer = payers.get(request.deployment.provider);
       if (first.status !== 402 || payer === undefined || attempt === undefined) return first;
       const required = await readRequired(first);
+      // Without it the body may have ended early; and what is not sent need not be counted.
+      if (request.signal.aborted) throw givenUp();
       const purchase = await pay(payer, { request: { ...request, attempt }, required });
       if ('declined' in purchase) {
         const { declined, facts } = purchase;
@@ -61,7 +63,7 @@ async function sendPaid(
 ): Promise<UpstreamResponse> {
   if (request.signal.aborted) {
     purchase.lose();
-    throw new TransportError('aborted', 'the attempt was given up before its payment was sent');
+    throw givenUp();
   }
   let response: UpstreamResponse;
   try {
@@ -71,6 +73,10 @@ async function sendPaid(
     throw error;
   }
   return purchase.take(response);
+}
+
+function givenUp(): TransportError {
+  return new TransportError('aborted', 'the attempt was given up before its payment was sent');
 }
 
 async function readRequired(response: UpstreamResponse): Promise<PaymentRequired> {

@@ -18,12 +18,13 @@ let used: Set<Hex>;
 let chainSeconds: number;
 let spent: bigint | undefined;
 let asked: number;
+let unreachable: number | undefined;
 const lines = new LogLines();
 
 beforeEach(() => {
   ({ books, ledger } = openPurchaseBooks());
   lines.lines.length = 0;
-  [used, chainSeconds, spent, asked] = [new Set(), nowSeconds, undefined, 0];
+  [used, chainSeconds, spent, asked, unreachable] = [new Set(), nowSeconds, undefined, 0, undefined];
 });
 afterEach(() => books.close());
 
@@ -31,12 +32,14 @@ function settle(atMs = nowMs): Promise<number> {
   return settlePurchases({
     ...{ ledger, log: lines.log, nowMs: () => atMs },
     async readAuthorization({ chainId, nonce }) {
+      asked += 1;
+      if (chainId === unreachable) throw new AutoPayError('chain_unavailable', 'gone');
       return chainId === 31_337 ? { isUsed: used.has(nonce), atSeconds: chainSeconds } : undefined;
     },
     async askSpent() {
       asked += 1;
       if (spent === undefined) throw new AutoPayError('upstream_error', 'nobody there');
-      return spent;
+      return { spent, sequence: 0 };
     },
   });
 }
@@ -51,7 +54,8 @@ async function buy(options: { nonce?: Hex; chainId?: number; isOnChannel?: boole
       chainId,
       token,
     },
-    ...{ payer: wallet.address, payee: address('b1'), maximum: 100n, maxPerDay: 10_000n, nowMs },
+    ...{ payer: wallet.address, payee: address('b1'), maximum: 100n, nowMs },
+    ...{ maxPerCall: 100n, maxPerDay: 10_000n },
     authority: isOnChannel
       ? { kind: 'channel', channelId }
       : { kind: 'authorization', nonce, validBefore: nowSeconds + 60 },
@@ -87,6 +91,16 @@ it('one on a chain that is no longer configured stays counted', async () => {
   chainSeconds = nowSeconds + 1_000;
   expect(await settle()).toBe(1);
   expect(await states()).toEqual([{ state: 'unknown', cost: null }]);
+});
+
+it('a chain that cannot be reached is asked once, and holds up nothing on the others', async () => {
+  for (const chainId of [1, 1, 31_337]) await buy({ chainId });
+  unreachable = 1;
+  chainSeconds = nowSeconds + 1_000;
+  expect(await settle()).toBe(2);
+  expect(asked).toBe(2);
+  expect((await states()).map(({ state }) => state)).toEqual(['unknown', 'unknown', 'void']);
+  expect(lines.lines.filter(({ level }) => level === 'warn')).toMatchObject([{ facts: { chainId: 1 } }]);
 });
 
 it('of a channel the seller is asked once no call can be running any more', async () => {

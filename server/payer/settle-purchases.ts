@@ -1,7 +1,8 @@
 import type { Hex } from '../../protocol/bytes/hex.ts';
+import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
 import type { AuthorizationState } from '../chain/read-seller.ts';
 import type { JobLog } from '../chain/job-log.ts';
-import type { PurchaseLedger, StoredPurchase } from '../ledger/purchase-ledger.ts';
+import type { PurchaseLedger, SpentTold, StoredPurchase } from '../ledger/purchase-ledger.ts';
 import { describeError } from '../log.ts';
 
 /** What finding out about purchases works with. */
@@ -9,8 +10,8 @@ export interface SettlePurchasesOptions {
   ledger: Pick<PurchaseLedger, 'closePurchase' | 'listUnknownPurchases' | 'reconcileChannel'>;
   /** What became of an authorization; undefined where the chain is none of the configuration any more. Throws `chain_unavailable`. */
   readAuthorization: (purchase: StoredPurchase & { nonce: Hex }) => Promise<AuthorizationState | undefined>;
-  /** Asks a seller what was spent of a channel in all; undefined if it does not say. */
-  askSpent: (place: { provider: string; channelId: Hex }) => Promise<bigint | undefined>;
+  /** Asks a seller what was spent of a channel in all, as of its last receipt before; undefined if it does not say. */
+  askSpent: (place: { provider: string; channelId: Hex }) => Promise<Pick<SpentTold, 'spent' | 'sequence'> | undefined>;
   log: JobLog;
   nowMs: () => number;
 }
@@ -32,12 +33,16 @@ const callLifetimeMs = 1_500_000;
 export async function settlePurchases(options: SettlePurchasesOptions): Promise<number> {
   const { ledger, log } = options;
   const channels = new Map<Hex, StoredPurchase>();
+  const unreachable = new Set<number>();
   let unknown = 0;
   for (let after = 0, page: StoredPurchase[]; ; after = page.at(-1)?.purchaseId ?? after) {
     page = await ledger.listUnknownPurchases({ after, limit: pageSize });
     for (const purchase of page) {
-      const { channelId, nonce } = purchase;
-      if (nonce !== null) unknown += (await settleAuthorization(options, { ...purchase, nonce })) ? 0 : 1;
+      const { chainId, channelId, nonce } = purchase;
+      if (nonce !== null) {
+        const ask = () => settleAuthorization(options, { ...purchase, nonce });
+        unknown += (await onReachable(unreachable, { chainId, log, ask })) ? 0 : 1;
+      }
       // The youngest decides when the channel may be asked.
       if (channelId !== null) channels.set(channelId, purchase);
       if (channelId !== null) unknown += 1;
@@ -53,6 +58,22 @@ export async function settlePurchases(options: SettlePurchasesOptions): Promise<
     });
   }
   return unknown;
+}
+
+/** Asks no chain twice that does not answer: what is on others must not wait for it. */
+async function onReachable(
+  unreachable: Set<number>,
+  { ask, chainId, log }: { ask: () => Promise<boolean>; chainId: number; log: JobLog },
+): Promise<boolean> {
+  if (unreachable.has(chainId)) return false;
+  try {
+    return await ask();
+  } catch (error) {
+    if (!(error instanceof AutoPayError) || error.code !== 'chain_unavailable') throw error;
+    unreachable.add(chainId);
+    log.warn({ chainId, error: describeError(error) }, 'a chain could not be asked what became of payments');
+    return false;
+  }
 }
 
 /** @returns whether it is settled */
@@ -80,12 +101,12 @@ async function settleAuthorization(
 async function reconcile(
   { askSpent, ledger, log, nowMs }: SettlePurchasesOptions,
   channelId: Hex,
-  { openedAtMs, provider }: StoredPurchase,
+  { openedAtMs, provider, purchaseId }: StoredPurchase,
 ): Promise<void> {
   if (nowMs() - openedAtMs < callLifetimeMs) return;
-  const spent = await askSpent({ provider, channelId });
-  if (spent === undefined) return;
-  const problem = await ledger.reconcileChannel({ channelId, spent });
+  const told = await askSpent({ provider, channelId });
+  if (told === undefined) return;
+  const problem = await ledger.reconcileChannel({ ...told, channelId, upTo: purchaseId });
   if (problem === null) return;
   const message =
     'what a provider says of its channel does not fit: it is paid nothing more until the operator says so';

@@ -6,6 +6,7 @@ import type { ChargeResult } from '../ledger/ledger.ts';
 import { payAcrossChains, type ChainPayments } from './across-chains.ts';
 import { createFreeMethod } from './free/free-method.ts';
 import type { ChallengeContext, MethodAdmission, PaymentMethod, PaymentRequest } from './payment-method.ts';
+import { buildOffersOn } from './x402/build-offers.ts';
 import type { X402Terms } from './x402/x402-terms.ts';
 
 const token = `0x${'11'.repeat(20)}` as const;
@@ -115,10 +116,11 @@ describe('a method on two chains', () => {
 
   it('offers both, the home chain first, and leaves out the last', () => {
     const challenge = both('evm/session').method.challenge(context());
-    expect(challenge?.offers).toBe(4);
+    expect(challenge).toMatchObject({ offers: 4, least: 2 });
     const names = 'evm/session-1, evm/session-1, evm/session-2, evm/session-2';
     expect(challenge?.headers(4)).toEqual({ 'WWW-Authenticate': names });
     expect(challenge?.headers(3)).toEqual({ 'WWW-Authenticate': names.split(', ').slice(0, 3).join(', ') });
+    expect(challenge?.headers(2)).toEqual({ 'WWW-Authenticate': 'evm/session-1, evm/session-2' });
     expect(challenge?.headers(1)).toEqual({ 'WWW-Authenticate': 'evm/session-1' });
     expect(challenge?.facts).toMatchObject({ chainId: 1 });
   });
@@ -135,11 +137,27 @@ describe('a method on two chains', () => {
     const challenge = both('x402').method.challenge(context());
     const header = challenge?.headers(4)['PAYMENT-REQUIRED'] ?? '';
     const { accepts } = JSON.parse(Buffer.from(header, 'base64').toString()) as { accepts: object[] };
+    expect(challenge?.least).toBe(3);
     expect(accepts).toMatchObject([
       { network: 'eip155:1', scheme: 'upto', amount: '1' },
       { network: 'eip155:1', scheme: 'exact', amount: '1' },
       { network: 'eip155:2', scheme: 'exact', amount: '2' },
       { network: 'eip155:2', scheme: 'upto', amount: '2' },
+    ]);
+  });
+
+  it('puts the first token of each chain before the second of any', () => {
+    const second = { ...x402.tokens[0], address: payer, symbol: 'AGPT', domain: null };
+    const quotes = new Map([token, second.address].map((address) => [address, 1n] as const));
+    const terms = (chainId: number) => ({ ...x402, chainId, tokens: [...x402.tokens, second], hasUpto: false });
+    const chains = [1, 2].map((chainId) => ({ terms: terms(chainId), context: context({ quotes }) }));
+    const header = buildOffersOn(chains)?.headers(4)['PAYMENT-REQUIRED'] ?? '';
+    const { accepts } = JSON.parse(Buffer.from(header, 'base64').toString()) as { accepts: object[] };
+    expect(accepts).toMatchObject([
+      { network: 'eip155:1', asset: token },
+      { network: 'eip155:2', asset: token },
+      { network: 'eip155:1', asset: payer },
+      { network: 'eip155:2', asset: payer },
     ]);
   });
 

@@ -14,7 +14,7 @@ export interface ChainPayments {
   chainId: number;
   methods: readonly PaymentMethod[];
   /** What a call would cost; undefined if nothing on this chain can pay for it. */
-  quotesOf(request: Pick<PaymentRequest, 'body' | 'headers'>): Quotes | undefined;
+  quotesOf(request: Pick<PaymentRequest, 'body' | 'headers' | 'path'>): Quotes | undefined;
   /** The terms of x402, whose offers stand in one header with those of the other chains. */
   x402: X402Terms;
 }
@@ -110,7 +110,10 @@ function contextOn(context: ChallengeContext, { chainId }: ChainMethod): Challen
   return { ...rest, quotes: quotesOn ? quotesOn(chainId) : quotes, ...(isRefused && token !== undefined && { token }) };
 }
 
-/** Several challenges of one header, one after the other. The facts are those of the refused payment's chain, else of the first. */
+/**
+ * Several challenges of one header, one after the other; the first offer of each is left out after the second of any. The facts are those
+ * of the refused payment's chain, else of the first.
+ */
 function mergeChallenges(
   challenges: readonly { chainId: number; challenge: Challenge }[],
   refusedOn: number | undefined,
@@ -119,14 +122,17 @@ function mergeChallenges(
   if (!first) return undefined;
   const main = challenges.find(({ chainId }) => chainId === refusedOn) ?? first;
   return {
-    offers: challenges.reduce((sum, { challenge }) => sum + challenge.offers, 0),
+    offers: sum(challenges.map(({ challenge }) => challenge.offers)),
+    least: challenges.length,
     headers(count) {
       const merged: Record<string, string> = {};
-      let left = count;
-      for (const { challenge } of challenges) {
-        const taken = Math.min(left, challenge.offers);
-        left -= taken;
-        if (taken === 0) break;
+      const shares = shareOut(
+        count,
+        challenges.map(({ challenge }) => challenge.offers),
+      );
+      for (const [index, { challenge }] of challenges.entries()) {
+        const taken = shares[index] ?? 0;
+        if (taken === 0) continue;
         for (const [name, value] of Object.entries(challenge.headers(taken))) {
           const before = merged[name];
           merged[name] = before === undefined ? value : `${before}, ${value}`;
@@ -137,3 +143,19 @@ function mergeChallenges(
     facts: main.challenge.facts,
   };
 }
+
+/** How many each gets of a number, one after the other in turn, up to what it has. */
+function shareOut(count: number, has: readonly number[]): number[] {
+  const shares = has.map(() => 0);
+  for (let left = Math.min(count, sum(has)); left > 0;) {
+    for (const [index, most] of has.entries()) {
+      const share = shares[index] ?? 0;
+      if (left === 0 || share === most) continue;
+      shares[index] = share + 1;
+      left -= 1;
+    }
+  }
+  return shares;
+}
+
+const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0);

@@ -65,6 +65,17 @@ describe('a 402', () => {
     expect(bytes + 500).toBeGreaterThan(maxOfferBytes);
   });
 
+  it('leaves a method what it needs at least, while another has more than that', () => {
+    const long = offering('a', 'WWW-Authenticate', { offers: 4, bytes: 700 });
+    const body = { a: 4, b: 8 };
+    const needing = { ...body, offers: 8, least: 2, facts: {} };
+    const headers = (count: number) => ({ 'PAYMENT-REQUIRED': Array<string>(count).fill('b'.padEnd(500, '.')).join() });
+    const methods = [long, method('b', { ...needing, headers })];
+    expect(count(collectChallenges(methods, context).headers, ['a', 'b'])).toEqual([3, 2]);
+    const longer = offering('a', 'WWW-Authenticate', { offers: 1, bytes: 2_700 });
+    expect(count(collectChallenges([longer, ...methods.slice(1)], context).headers, ['a', 'b'])).toEqual([1, 1]);
+  });
+
   it('leaves out the later methods where one offer of each is too much, and has none that never fits', () => {
     const methods = ['a', 'b', 'c'].map((name) => offering(name, 'WWW-Authenticate', { offers: 1, bytes: 1_500 }));
     expect(count(collectChallenges(methods, context).headers, ['a', 'b', 'c'])).toEqual([1, 1, 0]);

@@ -19,8 +19,8 @@ export const maxOfferBytes: number = maxHeaderBytes - otherHeaderBytes;
 
 /**
  * The challenges of all methods as one, in the order of the methods or of the client's `Accept-Payment`. Where their headers
- * would be too long, the last method that has more than one offer leaves out its last one, until they fit:
- * each method keeps its best offer as long as there is room. The body has all offers. Where two give the same member, the first wins.
+ * would be too long, the last method that has more offers than it needs leaves out its last one, until they fit; then the last that has
+ * more than one: each method keeps its best offer as long as there is room. The body has all offers. Where two give the same member, the first wins.
  */
 export function collectChallenges(
   methods: readonly PaymentMethod[],
@@ -42,7 +42,10 @@ function fitHeaders(challenges: readonly Challenge[]): Record<string, string> {
   for (;;) {
     const headers = mergeHeaders(kept);
     if (lengthOf(headers) <= maxOfferBytes) return headers;
-    const last = kept.findLast(({ count }) => count > 1) ?? kept.findLast(({ count }) => count > 0);
+    const last =
+      kept.findLast(({ challenge, count }) => count > (challenge.least ?? 1)) ??
+      kept.findLast(({ count }) => count > 1) ??
+      kept.findLast(({ count }) => count > 0);
     if (last === undefined) return {};
     last.count -= 1;
   }

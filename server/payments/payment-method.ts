@@ -40,6 +40,8 @@ export interface ChallengeContext {
 export interface Challenge {
   /** How many offers there are, such as one for each token; at least 1. */
   offers: number;
+  /** How many of the first it keeps as long as another method has more than it needs: different clients want different ones. 1 if omitted. */
+  least?: number;
   /**
    * The headers of the 402 with the first `count` offers, 1 ≤ count ≤ offers, the most preferred first: all headers of a 402
    * together are bounded, so the last offers may be left out. Names as they are usually written. Methods that set the same one

@@ -2,22 +2,34 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createPublicClient, http } from 'viem';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { openDeployment, openSender } from '../../client/chain/open-deployment.ts';
+import { toSignedReceiptStruct } from '../../client/disputes/build-evidence.ts';
+import { openDispute, readDisputeCost } from '../../client/disputes/open-dispute.ts';
+import { readDisputes } from '../../client/disputes/read-disputes.ts';
 import { createPayFetch } from '../../client/pay-fetch.ts';
 import type { StoredReceipt } from '../../client/receipt-store.ts';
+import { createFolderSource } from '../../fsck/check-blocks.ts';
 import { checkBooks } from '../../fsck/check-books.ts';
+import { verifyCall } from '../../fsck/verify-call.ts';
 import { auditLogAbi } from '../../protocol/abi/audit-log.ts';
 import { autoPayLlmAbi } from '../../protocol/abi/auto-pay-llm.ts';
+import { fiatTokenAbi } from '../../protocol/abi/fiat-token.ts';
 import { toHex, type Hex } from '../../protocol/bytes/hex.ts';
 import { decodeBase64UrlJson } from '../../protocol/mpp/base64url-json.ts';
 import { parseChallenges } from '../../protocol/mpp/challenge.ts';
 import type { ChallengeEcho } from '../../protocol/mpp/session-schemas.ts';
 import { decodeReceipt } from '../../protocol/receipt/decode-receipt.ts';
-import { decodeSignedReceipt, type SignedReceipt } from '../../protocol/receipt/signed-receipt.ts';
+import { decodeSignedReceipt, encodeSignedReceipt, type SignedReceipt } from '../../protocol/receipt/signed-receipt.ts';
 import { verifySignedReceipt } from '../../protocol/receipt/verify-signed-receipt.ts';
 import { decodeHeaderJson } from '../../protocol/x402/header-json.ts';
+import { advanceTime } from '../../scripts/demo/move-time.ts';
+import { signAsBatch } from '../../scripts/demo/sign-falsely.ts';
+import type { ReleaseResult } from '../../server/collection/run-releases.ts';
 import type { ChainStack } from '../support/deploy-stack.ts';
 import { KeyOwner } from '../support/key-owner.ts';
+import { signCharge } from '../support/open-ways.ts';
 import { chatBody } from '../support/raw-payer.ts';
+import { sendAllowance } from '../support/send-allowance.ts';
 import { startTwoChains, type TwoChains } from '../support/start-two-chains.ts';
 
 let chains: TwoChains;
@@ -41,7 +53,7 @@ async function readOffers(url = chains.relay.url, headers: Record<string, string
   expect(response.status).toBe(402);
   const challenges = parseChallenges(response.headers.get('www-authenticate') ?? '');
   const required = decodeHeaderJson('PAYMENT-REQUIRED', response.headers.get('payment-required') ?? '');
-  const { accepts } = required as { accepts: { network: string; scheme: string; payTo: string }[] };
+  const { accepts } = required as { accepts: { asset: Hex; network: string; scheme: string }[] };
   let bytes = 0;
   for (const [name, value] of response.headers) bytes += Buffer.byteLength(`${name}: ${value}\r\n`);
   return { challenges, accepts, bytes };
@@ -60,6 +72,33 @@ function signedReceiptOf(response: Response) {
   return decodeSignedReceipt(response.headers.get('x-autopay-receipt') ?? '');
 }
 
+const scopeOf = ({ chain, contracts }: ChainStack) => ({
+  chainId: chain.chainId,
+  verifyingContract: contracts.autoPayLLM,
+});
+
+/** A receipt is signed for this chain. */
+function verifyOn(stack: ChainStack, signed: SignedReceipt): void {
+  verifySignedReceipt(signed, { scope: scopeOf(stack), signer: stack.relay });
+}
+
+/** What the payer holds on each chain. */
+function balancesOf(symbol: 'USDC' | 'AGPT'): Promise<bigint[]> {
+  const balances = both().map(({ chain, deployment, payer }) =>
+    createPublicClient({ transport: http(chain.rpcUrl), cacheTime: 0 }).readContract({
+      ...{ address: deployment.tokens[symbol]?.address ?? '0x', abi: fiatTokenAbi },
+      ...{ functionName: 'balanceOf', args: [payer] },
+    }),
+  );
+  return Promise.all(balances);
+}
+
+/** On which chains the payer has less than before. */
+async function spentSince(symbol: 'USDC' | 'AGPT', before: readonly bigint[]): Promise<boolean[]> {
+  const after = await balancesOf(symbol);
+  return after.map((balance, index) => balance < (before[index] ?? 0n));
+}
+
 describe('a relay that is paid on two chains', () => {
   it('has contracts and tokens at the same addresses on both, so that nothing is told apart by address', () => {
     const { home, other } = chains;
@@ -74,12 +113,17 @@ describe('a relay that is paid on two chains', () => {
     const charges = challenges.filter(({ intent }) => intent === 'charge').map(chainIdOf);
     expect(sessions).toEqual([31_337, 31_338]);
     // What does not fit is left out from the end; who asks for one method gets all of it.
-    const named = ({ network, scheme }: { network: string; scheme: string }) => `${network} ${scheme}`;
+    const { USDC } = chains.home.deployment.tokens;
+    const named = ({ asset, network, scheme }: { asset: Hex; network: string; scheme: string }) =>
+      `${network} ${scheme} in ${asset === USDC?.address ? 'USDC' : 'AGPT'}`;
     expect(charges).toEqual([31_337]);
-    const most = ['eip155:31337 upto', 'eip155:31337 exact', 'eip155:31338 exact'];
+    const most = ['eip155:31337 upto in USDC', 'eip155:31337 exact in USDC', 'eip155:31338 exact in USDC'];
     expect(accepts.map(named)).toEqual(most);
     const asked = await readOffers(chains.relay.url, { 'accept-payment': 'x402/*' });
-    expect(asked.accepts.map(named)).toEqual([...most, 'eip155:31338 upto']);
+    expect(asked.accepts.map(named)).toEqual([
+      ...[...most, 'eip155:31338 upto in USDC', 'eip155:31337 upto in AGPT', 'eip155:31337 exact in AGPT'],
+      ...['eip155:31338 exact in AGPT', 'eip155:31338 upto in AGPT'],
+    ]);
   });
 
   it('is a relay of one chain at /chains/<id>', async () => {
@@ -104,12 +148,10 @@ describe('a relay that is paid on two chains', () => {
       calls.push({ stack, channelId, signed: signedReceiptOf(response) });
     }
     for (const { stack, channelId, signed } of calls) {
-      const signer = stack.relay;
-      const scopeOn = (chainId: number) => ({ chainId, verifyingContract: stack.contracts.autoPayLLM });
       expect(decodeReceipt(signed.entry)).toMatchObject({ channelId, sequence: 1 });
-      verifySignedReceipt(signed, { scope: scopeOn(stack.chain.chainId), signer });
-      const elsewhere = both().find((one) => one !== stack)?.chain.chainId ?? 0;
-      expect(() => verifySignedReceipt(signed, { scope: scopeOn(elsewhere), signer })).toThrow();
+      verifyOn(stack, signed);
+      const elsewhere = both().find((one) => one !== stack) ?? stack;
+      expect(() => verifyOn(elsewhere, signed)).toThrow();
     }
   });
 
@@ -147,6 +189,36 @@ describe('a relay that is paid on two chains', () => {
     expect(signedReceiptOf(second)).toEqual(signedReceiptOf(first));
   });
 
+  it('takes evm/charge of either chain at the root', async () => {
+    for (const stack of both()) {
+      const before = await balancesOf('USDC');
+      const body = chatBody();
+      // mppx takes the first challenge, whatever its chain is, so it is shown those of one.
+      const payer = chains.payerOn(stack, `/chains/${stack.chain.chainId}`);
+      const headers = await signCharge(payer, { privateKey: toHex(stack.payerKey), body });
+      const response = await chains.payerOn(stack).post(body, headers);
+      expect(response.status).toBe(200);
+      verifyOn(stack, signedReceiptOf(response));
+      expect(await spentSince('USDC', before)).toEqual(both().map((one) => one === stack));
+    }
+  });
+
+  it('takes allowances on both, each of its own AGPT', async () => {
+    for (const stack of both()) {
+      const privateKey = toHex(stack.payerKey);
+      const where = { ...stack.deployment, rpcUrl: stack.chain.rpcUrl };
+      await sendAllowance({ functionName: 'approve', amount: 10n ** 18n, stack: where, privateKey });
+      const owner = new KeyOwner(chains.payerOn(stack, `/chains/${stack.chain.chainId}`), privateKey);
+      await owner.logIn();
+      const { apiKey } = await owner.createKey({ mode: 'allowance' });
+      const before = await balancesOf('AGPT');
+      const response = await chains.payerOn(stack).post(chatBody(), { authorization: `Bearer ${apiKey}` });
+      expect(response.status).toBe(200);
+      verifyOn(stack, signedReceiptOf(response));
+      expect(await spentSince('AGPT', before)).toEqual(both().map((one) => one === stack));
+    }
+  });
+
   it('collects, books and anchors on both; the books agree with both', async () => {
     expect((await chains.runJob('collect')).status).toBe(200);
     expect((await chains.runJob('anchor')).status).toBe(200);
@@ -157,7 +229,7 @@ describe('a relay that is paid on two chains', () => {
       // What channels paid, and what direct payments did.
       expect(events.length).toBe(2);
       const log = { address: contracts.auditLog, abi: auditLogAbi, functionName: 'latestSize' } as const;
-      expect(await reader.readContract(log)).toBe(5n);
+      expect(await reader.readContract(log)).toBe(9n);
     }
     const report = await checkBooks({ dataDir: chains.dataDir });
     expect(report.claims.filter(({ ok }) => !ok)).toEqual([]);
@@ -192,7 +264,7 @@ describe('a relay that is paid on two chains', () => {
     for (const stack of both()) {
       const payer = chains.payerOn(stack, `/chains/${stack.chain.chainId}`);
       const owner = new KeyOwner(payer, toHex(stack.payerKey));
-      await owner.logIn();
+      const session = String((await owner.logIn()).body['token']);
       await owner.postHeadroom(await payer.openChannel({ deposit: 1_000_000n }), 500_000n);
       const { apiKey } = await owner.createKey();
       // At the root, where the key alone says which chain pays.
@@ -204,14 +276,14 @@ describe('a relay that is paid on two chains', () => {
         .payerOn(stack, `/chains/${elsewhere}`)
         .post(chatBody(), { authorization: `Bearer ${apiKey}` });
       expect(refused.status).toBe(401);
+      // Nor is a login one of the other chain, where the address may be somebody else's contract.
+      const manager = new KeyOwner(chains.payerOn(stack, `/chains/${elsewhere}`), toHex(stack.payerKey));
+      expect((await manager.ask('GET', '/v1/keys', { bearer: session })).status).toBe(401);
     }
-    both().forEach(({ chain, contracts, relay: signer }, index) => {
+    both().forEach((stack, index) => {
       const signed = answers[index];
       if (!signed) throw new Error('a receipt is missing');
-      verifySignedReceipt(signed, {
-        scope: { chainId: chain.chainId, verifyingContract: contracts.autoPayLLM },
-        signer,
-      });
+      verifyOn(stack, signed);
     });
   });
 
@@ -240,6 +312,60 @@ describe('a relay that is paid on two chains', () => {
     const payer = chains.x402On(other);
     expect((await payer.post(chatBody(), await payer.sign(chatBody(), 'exact'))).status).toBe(200);
     expect((await chains.runJob('collect')).status).toBe(200);
+    const report = await checkBooks({ dataDir: chains.dataDir });
+    expect(report.claims.filter(({ ok }) => !ok)).toEqual([]);
+  }, 120_000);
+
+  it('is judged by the contracts of the chain that a call was paid on, by their own evidence', async () => {
+    const { home, other } = chains;
+    const channelId = await chains.payerOn(other).openChannel({ deposit: 1_000_000n });
+    const response = await payByVoucher(other, channelId, 2_000n);
+    expect((await chains.runJob('collect')).status).toBe(200);
+    expect((await chains.runJob('anchor')).status).toBe(200);
+    const signed = signedReceiptOf(response);
+    const receipt = decodeReceipt(signed.entry);
+    const { callId } = receipt;
+    const verifyAt = ({ chain, contracts }: ChainStack) =>
+      verifyCall({
+        ...{ ...contracts, callId, rpcUrl: chain.rpcUrl, signedReceipt: signed },
+        blockSource: createFolderSource(join(chains.dataDir, 'blocks')),
+      });
+    expect(await verifyAt(other)).toMatchObject({ ok: true, call: { receipt: { channelId } } });
+    const failing = (await verifyAt(home)).claims.filter(({ ok }) => !ok).map(({ name }) => name);
+    expect(failing).toEqual(['relay_signed']);
+
+    const one = toSignedReceiptStruct({ callId, receipt: encodeSignedReceipt(signed) });
+    const amount = receipt.amount + 5n;
+    const [second] = signAsBatch({ scope: scopeOf(other), key: other.relayKey }, [{ ...receipt, amount }]);
+    if (!second) throw new Error('nothing was signed');
+    const evidence = { kind: 'duplicate-sequence', one, other: second } as const;
+    const cost = { token: other.contracts.usdc, bond: 0n };
+    const openOn = async (stack: ChainStack) => {
+      const deployment = await openDeployment(stack.chain.rpcUrl, stack.deployment);
+      return { deployment, sender: openSender(deployment, toHex(stack.payerKey)) };
+    };
+    const atHome = await openOn(home);
+    const refused = openDispute(atHome.deployment, atHome.sender, { evidence, cost });
+    await expect(refused).rejects.toThrow('no receipt key of this relay');
+
+    const { deployment, sender } = await openOn(other);
+    const { disputeId } = await openDispute(deployment, sender, { evidence, cost });
+    expect(await readDisputes(deployment, disputeId)).toMatchObject([{ state: 'upheld', channelId }]);
+
+    // An hour and more later, by the time of this chain: merge delay and dispute window are over there, and there only.
+    await advanceTime(other.chain.rpcUrl, 7_200);
+    const challenge = { kind: 'not-in-log', receipt: one } as const;
+    const bonded = await readDisputeCost(deployment, { evidence: challenge, token: cost.token });
+    const asked = await openDispute(deployment, sender, { evidence: challenge, cost: bonded });
+    const stateOf = async () => (await readDisputes(deployment, asked.disputeId))[0]?.state;
+    await vi.waitFor(async () => expect(await stateOf()).not.toBe('open'), { timeout: 30_000, interval: 250 });
+    expect(await stateOf()).toBe('answered');
+
+    const released = (await (await chains.runJob('release')).json()) as { chains: Record<string, ReleaseResult> };
+    const there = released.chains[other.chain.chainId];
+    expect(there).toMatchObject({ waiting: 0 });
+    expect(there?.released.length).toBeGreaterThanOrEqual(4);
+    expect(released.chains[home.chain.chainId]).toEqual({ released: [], waiting: 0, nothingToDo: true });
     const report = await checkBooks({ dataDir: chains.dataDir });
     expect(report.claims.filter(({ ok }) => !ok)).toEqual([]);
   }, 120_000);

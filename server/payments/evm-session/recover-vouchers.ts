@@ -40,7 +40,8 @@ export function startVoucherRecoverer(options: {
 }): VoucherRecoverer {
   const { maxWaiting = 4096 } = options;
   const separator = Uint8Array.from(voucherDomainSeparator(options.scope));
-  const worker = new Worker(new URL('./recover-worker.ts', import.meta.url), { workerData: { separator } });
+  const script = new URL('./recover-worker.ts', import.meta.url);
+  const worker = new Worker(script, { name: 'signatures', workerData: { separator } });
   let waiting: Waiting[] = [];
   let underWay: Waiting[] = [];
   let stopped: AutoPayError | undefined;

@@ -1,8 +1,9 @@
-import { fromHex, toHex } from '../../../protocol/bytes/hex.ts';
+import { fromHex } from '../../../protocol/bytes/hex.ts';
 import type { VerifiedVoucher } from '../../ledger/ledger.ts';
 
 /** channelId 32 ‖ cumulativeAmount 16 ‖ signature 65. */
 export const packedVoucherBytes = 113;
+const messageBytes = 48;
 /** status 1 (0 no signer, 1 signer) ‖ address 20. */
 export const packedSignerBytes = 21;
 
@@ -14,18 +15,16 @@ export function packVouchers(vouchers: readonly VerifiedVoucher[]): Uint8Array<A
     packed.set(fromHex(voucher.channelId, 32), start);
     packed.writeBigUInt64BE(voucher.cumulativeAmount >> 64n, start + 32);
     packed.writeBigUInt64BE(voucher.cumulativeAmount & 0xffffffffffffffffn, start + 40);
-    packed.set(fromHex(voucher.signature, 65), start + 48);
+    packed.set(fromHex(voucher.signature, 65), start + messageBytes);
   });
   return packed;
 }
 
-/** One voucher of a packed group. */
-export function unpackVoucher(packed: Uint8Array, index: number): VerifiedVoucher {
+/** The parts of one voucher of a packed group, without copies: what is digested (channelId ‖ cumulativeAmount), and its signature. */
+export function unpackVoucher(packed: Uint8Array, index: number): { message: Uint8Array; signature: Uint8Array } {
   const start = index * packedVoucherBytes;
-  const view = Buffer.from(packed.buffer, packed.byteOffset + start, packedVoucherBytes);
   return {
-    channelId: toHex(view.subarray(0, 32)),
-    cumulativeAmount: (view.readBigUInt64BE(32) << 64n) | view.readBigUInt64BE(40),
-    signature: toHex(view.subarray(48)),
+    message: packed.subarray(start, start + messageBytes),
+    signature: packed.subarray(start + messageBytes, start + packedVoucherBytes),
   };
 }

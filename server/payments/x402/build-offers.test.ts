@@ -41,6 +41,11 @@ describe('the offers of x402', () => {
     expect(required.accepts.map(({ scheme }) => scheme)).toEqual(['upto']);
   });
 
+  it('need those of the first token at least: most clients know exact alone', () => {
+    expect(buildOffers(terms, context)?.least).toBe(2);
+    expect(buildOffers({ ...terms, hasUpto: false }, context)?.least).toBe(1);
+  });
+
   it('are in the body for version 1: exact by EIP-3009, with the chain’s old name', () => {
     expect(buildOffers(terms, context)?.body).toMatchObject({
       x402Version: 1,

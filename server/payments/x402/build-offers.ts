@@ -32,17 +32,18 @@ export function buildOffers(terms: X402Terms, context: ChallengeContext): Challe
 }
 
 /**
- * The same on several chains, one after the other, in one header: x402 has no other place for them. On all but the first, `exact`
- * stands before `upto`: where the last offers are left out, each chain keeps what most clients know.
+ * The same on several chains in one header: x402 has no other place for them. The first token of each chain comes before the second of
+ * any, and there the `upto` of all but the first chain is last: where the last offers are left out, each chain keeps what most clients
+ * know.
  */
 export function buildOffersOn(chains: readonly OfferedChain[]): Challenge | undefined {
   const [first] = chains;
-  const offers = chains.flatMap(({ terms, context }, position) => {
-    const listed = listOffers(terms, context);
-    const isExact = (offer: PaymentRequirements) => Number(offer.scheme === 'exact');
-    const ordered = position === 0 ? listed : listed.toSorted((one, other) => isExact(other) - isExact(one));
-    return ordered.map((offer) => ({ terms, offer }));
-  });
+  const placed = chains.flatMap(({ terms, context }, position) =>
+    listOffers(terms, context).flatMap((ofToken, rank) =>
+      ofToken.map((offer) => ({ terms, offer, place: 2 * rank + Number(position > 0 && offer !== ofToken.at(-1)) })),
+    ),
+  );
+  const offers = placed.toSorted((one, other) => one.place - other.place);
   if (first === undefined || offers.length === 0) return undefined;
   const url = first.terms.baseUrl + first.context.path;
   const error = first.context.message.slice(0, maxErrorCharacters).toWellFormed();
@@ -53,6 +54,7 @@ export function buildOffersOn(chains: readonly OfferedChain[]): Challenge | unde
     .map(({ terms, offer }) => describeForV1(terms, offer, url));
   return {
     offers: accepts.length,
+    least: offers.filter(({ place }) => place === 0).length,
     headers: (count) => ({
       'PAYMENT-REQUIRED': encodeHeaderJson({ x402Version: 2, error, resource, accepts: accepts.slice(0, count) }),
     }),
@@ -61,8 +63,9 @@ export function buildOffersOn(chains: readonly OfferedChain[]): Challenge | unde
   };
 }
 
-function listOffers(terms: X402Terms, { quotes }: ChallengeContext): PaymentRequirements[] {
-  return terms.tokens.flatMap((token) => {
+/** By token: `upto`, then `exact`. */
+function listOffers(terms: X402Terms, { quotes }: ChallengeContext): PaymentRequirements[][] {
+  const byToken = terms.tokens.map((token) => {
     const amount = quotes?.get(token.address) ?? 0n;
     if (amount === 0n) return [];
     return [
@@ -72,6 +75,7 @@ function listOffers(terms: X402Terms, { quotes }: ChallengeContext): PaymentRequ
         : []),
     ];
   });
+  return byToken.filter((offers) => offers.length > 0);
 }
 
 /** How `exact` is paid in a token. */
