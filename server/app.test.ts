@@ -415,7 +415,7 @@ describe('an error', () => {
     ['PUT', '/v1/chat/completions', 405, 'method_not_allowed', 'HEAD, POST'],
     ['DELETE', '/v1/models', 405, 'method_not_allowed', 'GET, HEAD'],
     ['GET', '/v1/operator/jobs/collect', 405, 'method_not_allowed', 'POST'],
-    ['POST', '/v1/embeddings', 404, 'not_found', null],
+    ['POST', '/v1/images/generations', 404, 'not_found', null],
     ['POST', '/v1/chat/completions/', 404, 'not_found', null],
     ['GET', '/V1/models', 404, 'not_found', null],
     ['GET', '/', 404, 'not_found', null],

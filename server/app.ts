@@ -2,14 +2,16 @@ import express, { type ErrorRequestHandler, type Express, type RequestHandler } 
 import { AutoPayError } from '../protocol/errors/auto-pay-error.ts';
 import { createCallId } from '../protocol/receipt/call-id.ts';
 import type { BlockStore } from './audit/block-store.ts';
+import { endpoints } from './call/endpoints/list-endpoints.ts';
 import { allowOrigins, answerPreflight } from './http/allow-origins.ts';
 import { createBlockHandler } from './http/answer-block.ts';
-import { createChatHandler, type AnswerChatDeps } from './http/answer-chat.ts';
+import { createCallHandler, type AnswerCallDeps } from './http/answer-call.ts';
 import { createForgiveHandler, createLossesHandler, type LossesDeps } from './http/answer-losses.ts';
 import { createPaymentHandler } from './http/answer-payment.ts';
 import { createHeadHandler } from './http/answer-head.ts';
 import { createPurchasesHandler, createResumeHandler, type PurchasesDeps } from './http/answer-purchases.ts';
 import { createReceiptHandler } from './http/answer-receipt.ts';
+import { createRetryWebhooksHandler, createWebhooksHandler, type WebhooksDeps } from './http/answer-webhooks.ts';
 import type { ModelsAnswer } from './http/describe-models.ts';
 import { createKeyRouter, type KeyRouterDeps } from './http/keys/create-key-router.ts';
 import { refuseMethod } from './http/refuse-method.ts';
@@ -22,7 +24,7 @@ const operatorJobs = ['collect', 'anchor', 'release'] as const;
 type OperatorJob = (typeof operatorJobs)[number];
 
 /** What the relay's HTTP side works with. */
-export interface AppDeps extends AnswerChatDeps {
+export interface AppDeps extends AnswerCallDeps {
   models: () => ModelsAnswer;
   /** Added to `{status}` by `GET /healthz`. JSON. */
   health: () => Readonly<Record<string, unknown>>;
@@ -33,6 +35,8 @@ export interface AppDeps extends AnswerChatDeps {
   operatorToken: string;
   /** What the relay buys from providers that sell calls. */
   purchases?: PurchasesDeps | undefined;
+  /** Who is told of receipts. */
+  webhooks?: Omit<WebhooksDeps, 'operatorToken'> | undefined;
   /** Logins, keys, projects and money of payers; undefined where calls cannot be paid by key. */
   keys?: KeyRouterDeps | undefined;
 }
@@ -52,13 +56,14 @@ export function createApp(deps: AppDeps): Express {
   app.disable('x-powered-by').disable('etag').set('query parser', false);
   app.enable('case sensitive routing').enable('strict routing');
 
-  app.post('/v1/chat/completions', createChatHandler(deps));
+  const answerCall = createCallHandler(deps);
+  for (const { path } of endpoints) app.post(path, answerCall);
   app.use((request, response, next) => {
     if (request.method === 'OPTIONS') return answerPreflight(request, response);
     allowOrigins(request, response);
     next();
   });
-  app.head('/v1/chat/completions', createHeadHandler(deps));
+  for (const { path } of endpoints) app.head(path, createHeadHandler(deps));
   app.get('/v1/models', (_, response) => void response.json(deps.models()));
   app.get('/healthz', (_, response) => {
     const { stopping } = deps.gate;
@@ -75,14 +80,22 @@ export function createApp(deps: AppDeps): Express {
     app.get('/v1/operator/purchases', createPurchasesHandler(purchases));
     app.post('/v1/operator/purchases/:provider/resume', createResumeHandler(purchases));
   }
+  if (deps.webhooks) {
+    const webhooks = { ...deps.webhooks, operatorToken: deps.operatorToken };
+    app.get('/v1/operator/webhooks', createWebhooksHandler(webhooks));
+    app.post('/v1/operator/webhooks/retry', createRetryWebhooksHandler(webhooks));
+  }
   if (deps.keys) app.use(createKeyRouter(deps.keys));
 
-  app.all('/v1/chat/completions', refuseMethod('HEAD, POST'));
+  for (const { path } of endpoints) app.all(path, refuseMethod('HEAD, POST'));
   for (const path of postPaths) app.all(path, refuseMethod('POST'));
   for (const path of getPaths) app.all(path, refuseMethod('GET, HEAD'));
   app.use((request) => {
     const what = `${request.method} ${request.path.slice(0, 200)}`;
-    throw new AutoPayError('not_found', `There is no ${what}. Calls go to POST /v1/chat/completions.`);
+    throw new AutoPayError(
+      'not_found',
+      `There is no ${what}. Calls go to POST ${endpoints.map(({ path }) => path).join(', ')}.`,
+    );
   });
   app.use(answerError(deps));
   return app;

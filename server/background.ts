@@ -22,6 +22,7 @@ import {
 } from './collection/run-collection.ts';
 import { runReleases, type ReleaseDeps, type ReleaseResult } from './collection/run-releases.ts';
 import type { RelayConfig, RouteConfig, TokenConfig } from './config/relay-config.ts';
+import { rowsOf } from './create-prices.ts';
 import { createSettlement } from './create-settlement.ts';
 import { createDisputeWatcher, type DisputesState, type DisputeWatcherOptions } from './disputes/watch-disputes.ts';
 import type { BackgroundLedger, Collection } from './ledger/background-ledger.ts';
@@ -34,7 +35,7 @@ import type { SettlementQueue } from './settlement/settlement-queue.ts';
 export interface BackgroundOptions {
   config: Pick<RelayConfig, 'chain' | 'contracts' | 'budgets' | 'collection' | 'audit' | 'disputes'> & {
     tokens: readonly Pick<TokenConfig, 'symbol' | 'address'>[];
-    routes: readonly Pick<RouteConfig, 'model' | 'prices'>[];
+    routes: readonly Pick<RouteConfig, 'cache' | 'prices'>[];
   };
   ledger: Ledger & BackgroundLedger;
   /** The 32-byte private key of the relay's account, which pays for gas. */
@@ -260,7 +261,7 @@ function createBudgetJobs(
   const { config, ledger, log, client, head, watchIntervalMs } = options;
   const { chain, contracts, tokens, routes } = config;
   const maxStalenessMs = config.budgets.maxStalenessSeconds * 1_000;
-  const models = routes.filter((route) => route.prices !== null).map((route) => route.model);
+  const models = [...new Set(rowsOf(routes).map(({ model }) => model))];
   const budgets = createBudgetWatcher({
     ...{ client, head, ledger, log, maxStalenessMs, clock: { nowMs: () => Date.now() } },
     modelBudgets: contracts.modelBudgets,

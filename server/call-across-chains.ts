@@ -1,6 +1,7 @@
 import type { Hex } from '../protocol/bytes/hex.ts';
 import { AutoPayError } from '../protocol/errors/auto-pay-error.ts';
-import { handleCall } from './call/handle-call.ts';
+import { serveCall } from './call/cache/serve-call.ts';
+import type { CallAsk } from './call/prepare-call.ts';
 import { readQuotes } from './call/quote-tokens.ts';
 import type { CallDeps, CallRequest, ModelBudgets, ResponseSink } from './call/types.ts';
 import type { TokenConfig } from './config/relay-config.ts';
@@ -31,7 +32,7 @@ export function handleAcrossChains(
   return async (request, sink) => {
     const { chainId, deps } = chainOf(request);
     try {
-      await handleCall(deps, request, sink);
+      await serveCall(deps, request, sink);
     } catch (error) {
       throw request.payment.funds === null ? error : nameChain(error, chainId);
     }
@@ -41,10 +42,7 @@ export function handleAcrossChains(
 /**
  * What a request would cost on a chain, by token; undefined if it is not understood, is free, or the chain cannot sell it now.
  */
-export function quotesOf(
-  deps: CallDeps,
-  request: Pick<CallRequest, 'body' | 'headers'>,
-): ReadonlyMap<Hex, bigint> | undefined {
+export function quotesOf(deps: CallDeps, request: CallAsk): ReadonlyMap<Hex, bigint> | undefined {
   try {
     deps.authority.require();
   } catch (error) {

@@ -1,4 +1,5 @@
 import { AutoPayError } from '../protocol/errors/auto-pay-error.ts';
+import { AnswerCache } from './call/cache/answer-cache.ts';
 import { RunningCalls } from './call/running-calls.ts';
 import type { Transport } from './call/transport.ts';
 import type { CallDeps, CallSummary, Clock, ModelBudgets, RelayAuthority } from './call/types.ts';
@@ -46,7 +47,7 @@ export function createCallDeps(options: {
   const { config, ledger, budgets, authority, prices, clock, log } = options;
   const { limits, routes } = config;
   const shared = options.home ? { ...options.home, close: () => Promise.resolve() } : createShared(options);
-  const { router, freeLimit, running } = shared;
+  const { cache, router, freeLimit, running } = shared;
   const byModel = new Map(routes.map((route) => [route.model, route]));
   return {
     deps: {
@@ -63,6 +64,7 @@ export function createCallDeps(options: {
       freeLimit,
       slices: options.before?.slices ?? slicesOf(config, ledger),
       running,
+      cache,
       onFinish: (summary) => logCall(log, summary),
       onUnfinished: ({ callId, error }) => {
         log.warn({ callId, error: describeError(error) }, 'a payment could not be finished after its answer');
@@ -71,6 +73,9 @@ export function createCallDeps(options: {
     closeTransport: () => shared.close(),
   };
 }
+
+/** What answers that may be sold again take of the memory. */
+const maxCacheBytes = 64 * 2 ** 20;
 
 /** What calls have in common whatever chain they are paid on. */
 function createShared({
@@ -107,6 +112,8 @@ function createShared({
     router: createRouter({ transport: wrapTransport(transport), clock, health, backoff }),
     freeLimit: before?.freeLimit ?? createAddressLimits(config.free, () => clock.nowMs()),
     running: before?.running ?? new RunningCalls(),
+    // Begun anew with each configuration: what was answered may be answered by others now.
+    cache: routes.some((route) => route.cache !== null) ? new AnswerCache({ maxBytes: maxCacheBytes }) : undefined,
     close() {
       stopWatching();
       return transport.close();
@@ -149,8 +156,11 @@ function createUnsettledBound(
 }
 
 /** The books hold every call; the log has those that went wrong, and all of them at level debug. */
-function logCall(log: Log, { attempts, callId, error, model, outcome, reason }: CallSummary): void {
+function logCall(log: Log, { attempts, callId, error, model, outcome, reason, usageFault }: CallSummary): void {
   const tries = attempts.map(({ deployment, outcome: result, status }) => ({ deployment, outcome: result, status }));
+  if (usageFault !== undefined) {
+    log.warn({ callId, model, usageFault, attempts: tries }, 'a provider told impossible usage; its deployment rests');
+  }
   if (outcome === 'charged') return log.debug({ callId, model, attempts: tries }, 'call charged');
   const facts = { callId, model, reason, attempts: tries, ...(error !== undefined && { error: describeError(error) }) };
   if (outcome === 'failed') log.error(facts, 'call failed: the books did not answer');

@@ -71,7 +71,7 @@ export function createKeys(options: KeysOptions): Keys {
     routes: {
       ...{ cache, ledger, tokens, allowanceToken, nowMs, log },
       allowances: allowanceToken && allowances,
-      secrets: createLoginSecrets({ secret: options.challengeKey, nowMs }),
+      secrets: createLoginSecrets({ secret: options.challengeKey, chainId: config.chain.id, nowMs }),
       masterKey: options.masterKey,
       chainId: config.chain.id,
       contractSignatures: createContractSignatures({ client, nowMs }),

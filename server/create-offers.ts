@@ -86,8 +86,8 @@ export function createOffers(options: OffersOptions): Offers {
       throw error;
     }
     present = next;
-    const paid = next.routes.filter(({ prices }) => prices !== null);
-    for (const { background } of chains) background.setModels(paid.map(({ model }) => model));
+    const models = new Set(rowsOf(next.routes).map(({ model }) => model));
+    for (const { background } of chains) background.setModels([...models]);
   }
 
   /** One change after the other: each begins with what the one before has left. */

@@ -80,8 +80,8 @@ export function createPrices(options: PricesOptions): Prices {
 }
 
 /** The rows of a configuration's price table. */
-export function rowsOf(routes: RelayConfig['routes']): PriceRow[] {
-  return routes.flatMap((route) => route.prices ?? []);
+export function rowsOf(routes: readonly Pick<RelayConfig['routes'][number], 'cache' | 'prices'>[]): PriceRow[] {
+  return routes.flatMap(({ cache, prices }) => [...(prices ?? []), ...(cache?.prices ?? [])]);
 }
 
 function createTable(

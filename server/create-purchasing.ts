@@ -294,10 +294,12 @@ async function askSpentOf(
     RelayConfig,
     'routes'
   >,
-): Promise<bigint | undefined> {
+): Promise<{ spent: bigint; sequence: number } | undefined> {
   const seller = sellers.find(({ config }) => config.provider === place.provider);
   const channel = seller && (await findChannel(place.ledger, seller));
   const own = seller?.config.channel;
   const questions = seller && own && questionsOf(seller, { ...place, channel: own });
-  return channel?.channelId === place.channelId && questions ? askSpent(questions, channel, seller.wallet) : undefined;
+  if (channel?.channelId !== place.channelId || !questions) return undefined;
+  const spent = await askSpent(questions, channel, seller.wallet);
+  return spent === undefined ? undefined : { spent, sequence: channel.sequence };
 }

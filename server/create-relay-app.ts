@@ -3,7 +3,7 @@ import type { Hex } from '../protocol/bytes/hex.ts';
 import { createApp, type AppDeps } from './app.ts';
 import type { Background } from './background.ts';
 import { handleAcrossChains } from './call-across-chains.ts';
-import { handleCall } from './call/handle-call.ts';
+import { serveCall } from './call/cache/serve-call.ts';
 import type { ConfigState } from './config/create-reloader.ts';
 import type { RelayConfig } from './config/relay-config.ts';
 import type { SellingChain, SellingChains } from './create-calls.ts';
@@ -15,7 +15,7 @@ import { payAcrossChains } from './payments/across-chains.ts';
 /** What the HTTP side of a relay has besides its chains. */
 export interface RelayAppOptions extends Pick<
   AppDeps,
-  'gate' | 'log' | 'blocks' | 'operatorToken' | 'maxBodyBytes' | 'trustedProxies' | 'purchases'
+  'gate' | 'log' | 'blocks' | 'operatorToken' | 'maxBodyBytes' | 'trustedProxies' | 'purchases' | 'webhooks'
 > {
   /** The relay's account. */
   relay: Hex;
@@ -51,7 +51,7 @@ function appOfChain(chain: SellingChain, options: RelayAppOptions): AppDeps {
   return {
     ...rest,
     payments: payments.methods,
-    handleCall: (request, sink) => handleCall(deps, request, sink),
+    handleCall: (request, sink) => serveCall(deps, request, sink),
     quotesOf: (request) => selling.quotesOf(request),
     keys: payments.keys,
     models: describeModels({ routes: deps.routes, prices: prices.list, answeredBy: namesAnswering(chain), nowMs }),

@@ -543,7 +543,7 @@ describe('the relay process', () => {
     expect(results[1]).toEqual({ exitCode: 2, output: expect.stringContaining('--data-dir is missing') });
     expect(results[2]).toEqual({ exitCode: 2, output: expect.stringContaining('--port has to be') });
     expect(results[3]).toEqual({ exitCode: 1, output: expect.stringContaining('invalid_configuration: Cannot read') });
-  });
+  }, 60_000);
 });
 
 describe('a relay that stops', () => {

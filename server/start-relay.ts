@@ -18,6 +18,7 @@ import { openLedger, type RelayLedger } from './ledger/open-ledger.ts';
 import { createLog, describeError, type Log } from './log.ts';
 import type { RelayChain } from './open-chain.ts';
 import { openChains } from './open-chains.ts';
+import { createWebhooks } from './webhooks/create-webhooks.ts';
 
 /** How a relay is started. */
 export interface StartRelayOptions {
@@ -91,12 +92,15 @@ export async function startRelay(options: StartRelayOptions): Promise<Relay> {
     const { chains } = opened;
     const purchasing = createPurchasing({ config, chains, ledger, relayKey: keys.relayKey, env, clock, log });
     closers.push(() => purchasing.stop());
+    const webhooks = await createWebhooks({ config, ledger, env, log, ...clock });
+    closers.push(() => webhooks.stop());
     const gate = createCallGate(limits.maxConcurrentCalls);
     const { operatorToken } = keys;
     const { trustedProxies } = address;
     const app = {
       ...{ blocks, operatorToken, maxBodyBytes: limits.maxBodyBytes, trustedProxies, relay, ...clock },
       ...{ purchasing: () => purchasing.state(), purchases: { ...purchasing, ledger } },
+      webhooks: { webhooks, ledger },
     };
     const keepPrices = (sold: RelayConfig) => keepAllPrices(join(dataDir, 'prices'), sold);
     await keepPrices(config);
@@ -125,9 +129,10 @@ export async function startRelay(options: StartRelayOptions): Promise<Relay> {
       work(chain);
     });
     purchasing.start();
+    webhooks.start();
     log.info({ url: listening.url, relay, chainIds: chains.map(({ chainId }) => chainId) }, 'the relay listens');
 
-    const finishTimeoutMs = Math.min(shutdownTimeoutMs, limits.drainTimeoutMs);
+    const finishTimeoutMs = Math.min(shutdownTimeoutMs, limits.drainTimeoutMs || shutdownTimeoutMs);
     const cutUpstreams = () => offers.close();
     const stop = async () => {
       await stopCalls({ gate, listening, finishTimeoutMs, cutUpstreams, log });

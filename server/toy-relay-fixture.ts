@@ -1,6 +1,7 @@
 import { createApp } from './app.ts';
 import { limits, makeCallDeps, makeRoute, token } from './call/call-fixtures.ts';
-import { handleCall } from './call/handle-call.ts';
+import { AnswerCache } from './call/cache/answer-cache.ts';
+import { serveCall } from './call/cache/serve-call.ts';
 import { readQuotes } from './call/quote-tokens.ts';
 import { RunningCalls } from './call/running-calls.ts';
 import type { Transport, UpstreamRequest, UpstreamResponse } from './call/transport.ts';
@@ -66,12 +67,13 @@ export async function startToyRelay(options: {
       limits: { ...limits, ...options.limits },
       ...(options.budgets && { budgets: options.budgets }),
       running: new RunningCalls(),
+      cache: new AnswerCache({ maxBytes: 8 * 2 ** 20 }),
       onUnfinished: ({ callId }) => unfinished.push(callId),
     });
     const app = createApp({
       gate: createCallGate(1_000),
       payments: [createToyMethod({ token, bank, ledger }), createFreeMethod()],
-      handleCall: (request, sink) => handleCall(deps, request, sink),
+      handleCall: (request, sink) => serveCall(deps, request, sink),
       quotesOf: (request) => readQuotes(deps, request),
       maxBodyBytes: 100_000,
       log,

@@ -42,7 +42,7 @@ export async function deployAndFund(place: Workplace, options: DeployAndFundOpti
       bondPayout: payout,
       agptHolder: wallet,
       agptSupply: AGPT_SUPPLY,
-      providers: { simulated: payout, openai: payout },
+      providers: { simulated: payout, openai: payout, cache: payout },
       ...(usdc === undefined ? {} : { usdc }),
     },
     priceRootOf: options.priceRootOf,

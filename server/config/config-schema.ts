@@ -14,6 +14,7 @@ import { freeSchema, keysSchema, paymentSchema } from './schema/payment-section.
 import { autoRefillSchema, paymentChannelsSchema } from './schema/payment-channels-section.ts';
 import { providerSchema } from './schema/providers-section.ts';
 import { pricesSchema, routeSchema } from './schema/routes-section.ts';
+import { webhooksSchema } from './schema/webhooks-section.ts';
 import { symbolSchema } from './schema/words.ts';
 
 const fileSchema = z.string().min(1).max(1024);
@@ -82,6 +83,7 @@ export const configFileSchema = z.strictObject({
   collection: collectionSchema.prefault({}).describe('How money is collected.'),
   audit: auditSchema.prefault({}).describe('The log of receipts.'),
   disputes: disputesSchema.prefault({}).describe('Disputes on the chain.'),
+  webhooks: webhooksSchema.max(8).default([]).describe('Who is told of each receipt.'),
   limits: limitsSchema.prefault({}).describe('Bounds of calls.'),
 });
 

@@ -3,6 +3,7 @@ import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
 import type { PriceRow } from '../../protocol/pricing/price-row.ts';
 import { rootOfPrices } from '../../protocol/pricing/price-tree.ts';
 import type { TokenPrices } from '../../protocol/pricing/token-prices.ts';
+import { cachedModel } from '../call/cache/cache-terms.ts';
 import { applyPrices } from './apply-prices.ts';
 import { priceFileSchema, type PriceFile } from './config-schema.ts';
 import type { ConfigIssue, ConfigPath } from './report-issues.ts';
@@ -28,10 +29,34 @@ export function listRoutePrices(options: {
   if (Object.values(prices).every((price) => price === 0n)) {
     issues.push({ path, message: 'is zero in every part; say free: true instead' });
   }
+  return rowsIn(file, { model: route.model, prices, currency, path });
+}
+
+/** The rows of a route's answers from the cache: each costs the same, whatever its tokens; null if they are not sold again. */
+export function listCachePrices(options: {
+  file: PriceFile;
+  index: number;
+  currency: PriceCurrency;
+  issues: ConfigIssue[];
+}): PriceRow[] | null {
+  const { file, index, currency } = options;
+  const route = file.routes[index];
+  if (!route?.cache) return null;
+  const path = ['routes', index, 'cache', 'price'];
+  const none = { prompt: 0n, cachedPrompt: 0n, cacheWrite: 0n, audioPrompt: 0n, completion: 0n, audioCompletion: 0n };
+  const prices = { ...none, request: currency.read(route.cache.price, path) };
+  return rowsIn(file, { model: cachedModel(route.model), prices, currency, path });
+}
+
+/** What a model costs in each token, in the order of the tokens. */
+function rowsIn(
+  file: Pick<PriceFile, 'tokens'>,
+  { model, prices, currency, path }: { model: string; prices: TokenPrices; currency: PriceCurrency; path: ConfigPath },
+): PriceRow[] {
   return file.tokens.map((token) => {
     const inToken = (amount: bigint) => currency.inToken(amount, token, path);
     return {
-      model: route.model,
+      model,
       token: token.address,
       inUsd: token.oracle,
       prompt: inToken(prices.prompt),
@@ -77,7 +102,10 @@ export function priceRootOf(config: unknown): Hex {
   if (parsed.success) {
     const file = applyPrices(parsed.data, issues);
     const currency = resolveCurrency(file, issues);
-    const rows = file.routes.flatMap((_, index) => listRoutePrices({ file, index, currency, issues }) ?? []);
+    const rows = file.routes.flatMap((_, index) => [
+      ...(listRoutePrices({ file, index, currency, issues }) ?? []),
+      ...(listCachePrices({ file, index, currency, issues }) ?? []),
+    ]);
     if (issues.length === 0) return rows.length === 0 ? zeroBytes32 : rootOfPrices(rows);
   } else {
     issues.push(...parsed.error.issues.map(({ path, message }) => ({ path: path.map(String), message })));

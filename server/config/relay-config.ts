@@ -1,6 +1,7 @@
 import type { Hex } from '../../protocol/bytes/hex.ts';
 import type { PriceRow } from '../../protocol/pricing/price-row.ts';
 import type { ConfigFile } from './config-schema.ts';
+import type { CacheTerms } from '../call/cache/cache-terms.ts';
 import type { DeploymentTerms, RouteTerms } from '../call/routing-terms.ts';
 import type { ProviderQuirks } from '../call/types.ts';
 import type { ResolvedChain } from './resolve-chain.ts';
@@ -42,6 +43,8 @@ export interface RouteConfig {
   terms: RouteTerms;
   /** The rows of the price table for this model, one for each token, in the order of `tokens`; null on a free route. */
   prices: readonly PriceRow[] | null;
+  /** How its answers are sold again; null if they are not. */
+  cache: CacheTerms | null;
   contextTokens: number;
   maxOutputTokens: number;
   /** What bounds a call whose client sets no limit; never above `maxOutputTokens`. */

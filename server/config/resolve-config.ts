@@ -1,6 +1,7 @@
 import { catalogue } from '../providers/catalogue.ts';
 import type { ConfigFile } from './config-schema.ts';
 import { listRoutePrices } from './list-prices.ts';
+import { resolveCache } from './resolve-cache.ts';
 import { nearestName } from './nearest-name.ts';
 import type { DeploymentConfig, RelayConfig, RouteConfig } from './relay-config.ts';
 import { requireUnique, type ConfigIssue } from './report-issues.ts';
@@ -32,6 +33,11 @@ export function resolveConfig(file: ConfigFile, issues: ConfigIssue[]): Resolved
     issues,
   );
   checkRouting(file, issues);
+  requireUnique(
+    file.webhooks.map(({ url }) => url),
+    (index) => ({ path: ['webhooks', index, 'url'], message: 'is the url of another webhook already' }),
+    issues,
+  );
   if (file.chain.reorgMarginBlocks >= file.chain.maxBlocksPerQuery) {
     issues.push({ path: ['chain', 'reorgMarginBlocks'], message: 'has to be below chain.maxBlocksPerQuery' });
   }
@@ -111,6 +117,7 @@ function resolveRoute({ file, route, index, currency, issues }: RouteToResolve):
     terms,
     // One that stands for others is not free, and costs what they cost.
     prices: route.auto ? [] : listRoutePrices({ file, index, currency, issues }),
+    cache: resolveCache({ file, index, currency, issues }),
     contextTokens: route.contextTokens,
     maxOutputTokens: route.maxOutputTokens,
     defaultMaxOutputTokens,

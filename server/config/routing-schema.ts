@@ -99,7 +99,7 @@ const conditionSchema = z.strictObject({
     ),
   pattern: pattern
     .optional()
-    .describe('RE2 syntax, matched in linear time against what the user said last (32,768 characters).'),
+    .describe('RE2 syntax, matched in linear time against the first 8,192 characters of what the user said last.'),
   keywords: z
     .array(z.string().min(1).max(128))
     .min(1)

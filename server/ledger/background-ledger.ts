@@ -244,6 +244,8 @@ export interface BackgroundLedger {
   addBlock(block: StoredBlock): Promise<void>;
   /** The newest log size whose anchor succeeded; 0 before the first. */
   anchoredSize(): Promise<number>;
+  /** The first block whose anchor was sent, did not revert, and is not recorded yet; undefined if there is none. */
+  findSentAnchor(): Promise<StoredBlock | undefined>;
   recordAnchor(anchor: { size: number; transactionHash: Hex }): Promise<void>;
   /** The oldest anchor that covers a position of the log; undefined if none does yet. */
   findAnchorOf(index: number): Promise<StoredAnchor | undefined>;

@@ -141,6 +141,8 @@ describe('books of two chains', () => {
     const again = books.run('reserve', someDirectReserve(payment, 500n));
     expect(again).toMatchObject({ ok: false, refusal: { code: 'payment_already_used' } });
     books.run('charge', someCharge(first.callId, 300n), other);
+    const lost = { paymentId: payment.paymentId, reason: 'no funds' };
+    expect(() => books.run('losePayment', lost)).toThrow('cannot become lost');
     expect(books.run('listDuePayments', { limit: 10 })).toEqual([]);
     expect(books.run('getDuePayment', payment.paymentId)).toBeUndefined();
     expect(books.run('listDuePayments', { limit: 10 }, other)).toHaveLength(1);

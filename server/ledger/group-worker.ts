@@ -60,6 +60,7 @@ export class GroupWorker {
   constructor(data: WriterData, onFatal: (error: Error) => void, script = new URL('./writer.ts', import.meta.url)) {
     this.#onFatal = onFatal;
     this.#worker = new Worker(script, {
+      name: 'ledger',
       workerData: data,
       execArgv: ['--disable-warning=ExperimentalWarning'],
     });

@@ -17,6 +17,8 @@ export interface LogStore {
   hasBlockOfSize(size: number): boolean;
   insertBlock(block: StoredBlock): void;
   lastAnchor(): StoredAnchor | undefined;
+  /** The first block beyond the last anchor that has a transaction `anchor:<size>` which did not revert. */
+  findSentAnchor(): StoredBlock | undefined;
   findAnchor(size: number): StoredAnchor | undefined;
   /** The oldest anchor that covers this position. */
   findAnchorOf(index: number): StoredAnchor | undefined;
@@ -53,6 +55,10 @@ export function createLogStore(db: DatabaseSync, chainId: number): LogStore {
   const blockAround = db.prepare('SELECT * FROM blocks WHERE start <= ?1 AND size > ?1 ORDER BY start DESC LIMIT 1');
   const insertBlock = db.prepare('INSERT INTO blocks (start, size, cid, root, frontier) VALUES (?, ?, ?, ?, ?)');
   const lastAnchor = db.prepare(`SELECT * FROM anchors WHERE ${here} ORDER BY size DESC LIMIT 1`);
+  const sentAnchor = db.prepare(
+    `SELECT blocks.* FROM blocks JOIN transactions ON purpose = 'anchor:' || size AND status <> 'reverted' AND ${here}
+     WHERE size > (SELECT ifnull(max(size), 0) FROM anchors WHERE ${here}) ORDER BY size LIMIT 1`,
+  );
   const anchorBySize = db.prepare(`SELECT * FROM anchors WHERE ${here} AND size = ?`);
   const anchorAbove = db.prepare(`SELECT * FROM anchors WHERE ${here} AND size > ? ORDER BY size LIMIT 1`);
   const insertAnchor = db.prepare(`INSERT INTO anchors (chain_id, size, transaction_hash) VALUES (${chainId}, ?, ?)`);
@@ -77,6 +83,7 @@ export function createLogStore(db: DatabaseSync, chainId: number): LogStore {
       insertBlock.run(start, size, cid, root, Buffer.concat(frontier));
     },
     lastAnchor: () => one(lastAnchor.get(), anchorOf),
+    findSentAnchor: () => one(sentAnchor.get(), blockOf),
     findAnchor: (size) => one(anchorBySize.get(size), anchorOf),
     findAnchorOf: (index) => one(anchorAbove.get(index), anchorOf),
     insertAnchor({ size, transactionHash }) {

@@ -5,6 +5,7 @@ import type { TypedDataScope } from '../../protocol/typed-data/domain-separator.
 import { createChannelLedger } from './create-channel-ledger.ts';
 import { createKeyLedger } from './create-key-ledger.ts';
 import { createPurchaseLedger } from './create-purchase-ledger.ts';
+import { createWebhookLedger } from './create-webhook-ledger.ts';
 import { channelOf } from './call-store.ts';
 import { GroupWorker, type ChainWriter } from './group-worker.ts';
 import type { BackgroundLedger, SpendingSum } from './background-ledger.ts';
@@ -13,6 +14,7 @@ import type { KeyLedger } from './key-ledger.ts';
 import type { Ledger, ReserveOutcome, ReserveRequest } from './ledger.ts';
 import { lockDataFolder } from './lock-data-folder.ts';
 import type { PurchaseLedger } from './purchase-ledger.ts';
+import type { WebhookLedger } from './webhook-ledger.ts';
 import { RecalledChannels } from './recalled-channels.ts';
 import { mergeSpending, type SpendingPage } from './spending-store.ts';
 
@@ -49,7 +51,7 @@ function exitByException(error: Error): void {
 }
 
 /** The books of a relay on one chain. */
-export type ChainLedger = Ledger & BackgroundLedger & ChannelLedger & KeyLedger & PurchaseLedger;
+export type ChainLedger = Ledger & BackgroundLedger & ChannelLedger & KeyLedger & PurchaseLedger & WebhookLedger;
 
 /** The books of a relay: those of its home chain, and the way to those of the others. */
 export interface RelayLedger extends ChainLedger {
@@ -86,6 +88,7 @@ function createBackground(worker: ChainWriter): BackgroundLedger {
     lastBlock: () => worker.call('lastBlock', undefined),
     addBlock: (block) => worker.call('addBlock', block),
     anchoredSize: () => worker.call('anchoredSize', undefined),
+    findSentAnchor: () => worker.call('findSentAnchor', undefined),
     recordAnchor: (anchor) => worker.call('recordAnchor', anchor),
     findAnchorOf: (index) => worker.call('findAnchorOf', index),
     findBlockOf: (index) => worker.call('findBlockOf', index),
@@ -207,6 +210,7 @@ function createChainLedger(worker: ChainWriter, close: () => Promise<void>): Cha
     ...createChannelLedger(worker, recalled),
     ...createKeyLedger(worker, recalled),
     ...createPurchaseLedger(worker),
+    ...createWebhookLedger(worker),
     async sweep(nowMs) {
       const freed = await worker.call('sweep', { leaseBeforeMs: nowMs, nowMs });
       if (freed > 0) recalled.clear();

@@ -57,11 +57,11 @@ export function createPaymentStore(db: DatabaseSync, chainId: number): PaymentSt
      WHERE state = 'released' AND ${here}`,
   );
   const release = db.prepare(
-    `UPDATE direct_payments SET state = 'released' WHERE payment_id = ? AND state = 'reserved'`,
+    `UPDATE direct_payments SET state = 'released' WHERE payment_id = ? AND ${here} AND state = 'reserved'`,
   );
   const charge = db.prepare(
     `UPDATE direct_payments SET state = ?, charge = ?, captured = ?, charged_at_ms = ?
-     WHERE payment_id = ? AND state = 'reserved'`,
+     WHERE payment_id = ? AND ${here} AND state = 'reserved'`,
   );
 
   function find(paymentId: Hex): StoredPayment | undefined {

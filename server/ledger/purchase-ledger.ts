@@ -29,6 +29,8 @@ export interface PurchaseRequest {
   payee: Hex;
   /** The most that it can cost. */
   maximum: bigint;
+  /** The most that all attempts of the call may cost together at this provider. */
+  maxPerCall: bigint;
   /** The most that one UTC day's purchases from this provider may cost. */
   maxPerDay: bigint;
   authority: PurchaseAuthority;
@@ -37,7 +39,8 @@ export interface PurchaseRequest {
 }
 
 /** Why a purchase is not made. */
-export type PurchaseRefusal = 'attempt_paid' | 'nonce_used' | 'day_limit' | 'no_channel' | 'stopped' | 'deposit_low';
+export type PurchaseRefusal =
+  'attempt_paid' | 'nonce_used' | 'call_limit' | 'day_limit' | 'no_channel' | 'stopped' | 'deposit_low';
 
 /** Leave to pay, or why not. */
 export type PurchaseDecision =
@@ -63,7 +66,7 @@ export interface PurchaseEnd {
 }
 
 /** A purchase as the books have it. */
-export interface StoredPurchase extends Omit<PurchaseRequest, 'authority' | 'maxPerDay' | 'nowMs'> {
+export interface StoredPurchase extends Omit<PurchaseRequest, 'authority' | 'maxPerCall' | 'maxPerDay' | 'nowMs'> {
   purchaseId: number;
   nonce: Hex | null;
   validBefore: number | null;
@@ -123,10 +126,21 @@ export interface PurchaseChannelChange {
   retired?: true;
 }
 
+/** What a seller says was spent of a channel, and how the books stood before it was asked. */
+export interface SpentTold {
+  channelId: Hex;
+  /** In all, atomic units. */
+  spent: bigint;
+  /** Of the channel's last receipt then. */
+  sequence: number;
+  /** The youngest purchase of unknown cost then. */
+  upTo: number;
+}
+
 /** The books of what the relay buys. Every method is one transaction, and resolves when it is durable. */
 export interface PurchaseLedger {
   /**
-   * Gives leave to pay, within the limit of the day and the channel's deposit. Nothing MUST be signed and sent before it resolves. A
+   * Gives leave to pay, within the limits of the call and of the day and the channel's deposit. Nothing MUST be signed and sent before it resolves. A
    * purchase counts with its maximum until its cost is known.
    */
   openPurchase(request: PurchaseRequest): Promise<PurchaseDecision>;
@@ -154,8 +168,9 @@ export interface PurchaseLedger {
   /** Ends the deposit with this number; `deposit` is what counts now. */
   endRefill(result: { channelId: Hex; refill: number; deposit: bigint }): Promise<void>;
   /**
-   * Takes what the seller says was spent in all, where nothing is under way: purchases of unknown cost then cost the difference.
-   * @returns why that cannot be, in words; null if it fits, or something was under way
+   * Takes what the seller says was spent in all, where nothing is under way, nor has ended since it was asked: purchases of unknown
+   * cost then cost the difference.
+   * @returns why that cannot be, in words; null if it fits, or says nothing of how the books stand now
    */
-  reconcileChannel(told: { channelId: Hex; spent: bigint }): Promise<string | null>;
+  reconcileChannel(told: SpentTold): Promise<string | null>;
 }

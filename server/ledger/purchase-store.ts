@@ -18,6 +18,8 @@ export interface PurchaseDay {
 export interface PurchaseStore {
   find(purchaseId: number): (StoredPurchase & { day: number }) | undefined;
   isAttemptPaid(callId: string, attempt: number): boolean;
+  /** What a call's purchases from a provider cost, or may have cost. */
+  spentOnCall(callId: string, provider: string): bigint;
   isNonceUsed(place: { chainId: number; token: Hex; payer: Hex; nonce: Hex }): boolean;
   /** @returns its id */
   insert(request: PurchaseRequest, more: { day: number; cumulative: bigint | null }): number;
@@ -36,6 +38,9 @@ export interface PurchaseStore {
 export function createPurchaseStore(db: DatabaseSync): PurchaseStore {
   const select = db.prepare('SELECT * FROM purchases WHERE purchase_id = ?');
   const selectAttempt = db.prepare('SELECT 1 FROM purchases WHERE call_id = ? AND attempt = ?');
+  const selectSpent = db.prepare(
+    'SELECT coalesce(cost, maximum) AS amount FROM purchases WHERE call_id = ? AND provider = ?',
+  );
   const selectNonce = db.prepare(
     'SELECT 1 FROM purchases WHERE chain_id = ? AND token = ? AND payer = ? AND nonce = ?',
   );
@@ -70,6 +75,8 @@ export function createPurchaseStore(db: DatabaseSync): PurchaseStore {
       return row && { ...purchaseOf(row), day: numberOf(row, 'day') };
     },
     isAttemptPaid: (callId, attempt) => selectAttempt.get(parseCallId(callId), attempt) !== undefined,
+    spentOnCall: (callId, provider) =>
+      selectSpent.all(parseCallId(callId), provider).reduce((sum, row) => sum + amountOf(row, 'amount'), 0n),
     isNonceUsed: ({ chainId, token, payer, nonce }) =>
       selectNonce.get(chainId, fromHex(token, 20), fromHex(payer, 20), fromHex(nonce, 32)) !== undefined,
     insert(request, { day, cumulative }) {

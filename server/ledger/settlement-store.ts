@@ -90,14 +90,13 @@ export function createSettlementStore(
   requireChange: ReturnType<typeof createRequireChange>,
 ): SettlementStore {
   const selectLoss = db.prepare(`SELECT * FROM direct_payments WHERE payer = ? AND state = 'lost' LIMIT 1`);
-  const settle = db.prepare(
-    `UPDATE direct_payments SET state = 'settled', transaction_hash = ? WHERE payment_id = ?
-       AND state IN ('due', 'lost', 'forgiven')`,
-  );
-  const lose = db.prepare(
-    `UPDATE direct_payments SET state = 'lost', loss_reason = ? WHERE payment_id = ? AND state IN ('due', 'lost')`,
-  );
-  const forgive = db.prepare(`UPDATE direct_payments SET state = 'forgiven' WHERE payment_id = ? AND state = 'lost'`);
+  const update = (values: string, from: string) =>
+    db.prepare(
+      `UPDATE direct_payments SET ${values} WHERE payment_id = ? AND chain_id = ${chainId} AND state IN (${from})`,
+    );
+  const settle = update(`state = 'settled', transaction_hash = ?`, `'due', 'lost', 'forgiven'`);
+  const lose = update(`state = 'lost', loss_reason = ?`, `'due', 'lost'`);
+  const forgive = update(`state = 'forgiven'`, `'lost'`);
   const unsettled = 'SELECT p.*, c.model, c.provider FROM direct_payments p JOIN charges c USING (call_id)';
   const selectUnsettled = db.prepare(
     `${unsettled} WHERE p.state = ? AND p.state IN ('due', 'lost') AND p.chain_id = ${chainId} ORDER BY p.charged_at_ms, c.log_index LIMIT ?`,

@@ -28,7 +28,7 @@ const domain = 'relay.example.com';
 describe('a mutated login', { timeout: fuzzTimeoutMs }, () => {
   it('logs nobody in but the account that signed, by the message that it signed', async () => {
     const account = privateKeyToAccount(`0x${'42'.repeat(32)}`);
-    const secrets = createLoginSecrets({ secret: Buffer.alloc(32, 1), nowMs });
+    const secrets = createLoginSecrets({ secret: Buffer.alloc(32, 1), chainId: 31_337, nowMs });
     const used: string[] = [];
     const deps = {
       ...{ secrets, chainId: 31337, sessionTtlSeconds: 3_600, nowMs },

@@ -1,6 +1,8 @@
 import { Mppx, evm } from 'mppx/client';
 import { privateKeyToAccount } from 'viem/accounts';
+import type { Hex } from '../../protocol/bytes/hex.ts';
 import { KeyOwner } from './key-owner.ts';
+import type { RawPayer } from './raw-payer.ts';
 import { sendAllowance } from './send-allowance.ts';
 import type { TestStack } from './start-test-stack.ts';
 import { X402Payer } from './x402-payer.ts';
@@ -30,7 +32,7 @@ export async function openWays(stack: TestStack) {
     'an API key': async () => ({ authorization: `Bearer ${apiKey}` }),
     'x402 exact': (body) => x402.sign(body, 'exact'),
     'x402 upto': (body) => x402.sign(body, 'upto'),
-    'evm/charge': (body) => signCharge(stack, body),
+    'evm/charge': (body) => signCharge(payer, { privateKey, body }),
     'an allowance': async () => ({ authorization: `Bearer ${allowanceKey}` }),
   } satisfies Record<string, SignPayment>;
 }
@@ -43,23 +45,26 @@ export async function openX402({ payer, payFetchOptions }: TestStack): Promise<X
   return x402;
 }
 
-/** What the unmodified client of `mppx` would send, without sending it. */
-async function signCharge(stack: TestStack, body: string): Promise<Record<string, string>> {
-  const { privateKey } = stack.payFetchOptions;
+/** What the unmodified client of `mppx` would send in USDC on the payer's chain, without sending it. */
+export async function signCharge(
+  payer: RawPayer,
+  { privateKey, body }: { privateKey: Hex; body: string },
+): Promise<Record<string, string>> {
+  const { chainId, relayUrl, token } = payer.scope;
   let authorization = '';
   const catching: typeof fetch = (_, init) => {
     authorization = new Headers(init?.headers).get('authorization') ?? '';
     if (authorization !== '') return Promise.resolve(new Response('{}'));
-    return stack.payer.post(body, { 'accept-payment': 'evm/charge' });
+    return payer.post(body, { 'accept-payment': 'evm/charge' });
   };
   const methods = [
     evm({
       account: privateKeyToAccount(privateKey),
       authorization: { name: 'USD Coin', version: '2' },
-      ...{ currencies: [stack.payer.scope.token], networks: [stack.stack.chainId], decimals: 6, maxAmount: '1' },
+      ...{ currencies: [token], networks: [chainId], decimals: 6, maxAmount: '1' },
     }),
   ];
   const client = Mppx.create({ polyfill: false, methods, fetch: catching });
-  await client.fetch(`${stack.stack.relayUrl}/v1/chat/completions`, { method: 'POST', body });
+  await client.fetch(`${relayUrl}/v1/chat/completions`, { method: 'POST', body });
   return { authorization };
 }

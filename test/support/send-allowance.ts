@@ -10,7 +10,7 @@ const erc20 = parseAbi(['function approve(address spender, uint256 amount) retur
 export async function sendAllowance(options: {
   functionName: 'approve' | 'setDailyCap';
   amount: bigint;
-  stack: StackFile;
+  stack: Pick<StackFile, 'contracts' | 'rpcUrl' | 'tokens'>;
   privateKey: Hex | undefined;
 }): Promise<void> {
   const { amount, functionName, privateKey, stack } = options;

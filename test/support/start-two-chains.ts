@@ -43,8 +43,10 @@ routes:
   - { model: sim-free, free: true, deployments: [{ provider: simulated, model: sim-free }] }
 `;
 
-const tokensText = (usdc: Hex | undefined) => `[{ symbol: USDC, address: "${usdc}", decimals: 6 }]`;
-const rootOf = ({ USDC }: DeployedTokens): Hex => priceRootOf(parse(`tokens: ${tokensText(USDC?.address)}${routes}`));
+const tokensText = ({ USDC, AGPT }: DeployedTokens) => `
+      - { symbol: USDC, address: "${USDC?.address}", decimals: 6 }
+      - { symbol: AGPT, address: "${AGPT?.address}", decimals: 18, rate: "100" }`;
+const rootOf = (tokens: DeployedTokens): Hex => priceRootOf(parse(`tokens:${tokensText(tokens)}${routes}`));
 
 /** Starts two chains, deploys on both, and starts a relay on them. Background jobs only run on demand. */
 export async function startTwoChains(): Promise<TwoChains> {
@@ -107,7 +109,7 @@ function configText(simulatorUrl: string, home: ChainStack, other: ChainStack & 
     rpcUrl: "${rpcUrl}"
     deployedAtBlock: ${contracts.deployedAtBlock}
     contracts: ${JSON.stringify(deployment.contracts)}
-    tokens: ${tokensText(contracts.usdc)}`;
+    tokens:${tokensText(deployment.tokens)}`;
   return `
 chains:${entry(other, 'strategy: none\n    maxHeadAgeSeconds: 3600')}${entry(home, 'home: true')}
 ${routes}
@@ -116,5 +118,6 @@ providers:
   - { name: simulated, baseUrl: "${simulatorUrl}/v1" }
 collection: { intervalSeconds: 600 }
 audit: { intervalSeconds: 3600 }
+disputes: { intervalSeconds: 1 }
 `;
 }

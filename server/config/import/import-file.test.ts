@@ -226,6 +226,23 @@ router_settings: { enable_tag_filtering: true }`,
     expect(notices.join()).toContain('guardrails is ignored, as the configuration says');
   });
 
+  test('sells at the dearest of a model’s costs, whatever the size of a prompt, and says so of other tiers', () => {
+    const plain = 'input_cost_per_token: 1.25e-06, output_cost_per_token: 1.0e-05, cache_read_input_token_cost: 1e-7';
+    const above = 'input_cost_per_token_above_200k_tokens: 2.5e-06, output_cost_per_token_above_200k_tokens: 1.5e-05';
+    const other = 'cache_creation_input_token_cost_above_1hr: 6e-06, input_cost_per_audio_token: 4e-6';
+    const tiers = 'input_cost_per_token_priority: 9e-06, output_cost_per_token_flex: 1e-06';
+    const { routes, notices } = loadLiteLlm(entry('model: openai/m', [plain, above, other, tiers].join(', ')));
+    expect(routes[0]?.prices).toMatchObject([
+      {
+        ...{ prompt: 2_500_000n, completion: 15_000_000n, cachedPrompt: 100_000n },
+        ...{ cacheWrite: 6_000_000n, audioPrompt: 4_000_000n, audioCompletion: 15_000_000n },
+      },
+    ]);
+    expect(notices.join('\n')).toMatch(/input_cost_per_token_priority has no effect here: .*service_tier/);
+    const image = faultOf(() => loadLiteLlm(entry('model: openai/m', `${plain}, input_cost_per_image: 0.001`)));
+    expect(image).toMatch(/input_cost_per_image cannot be honoured: images are priced by their tokens/);
+  });
+
   test('needs dollars for its costs, or a price', () => {
     const text = entry('model: gpt-4o');
     expect(faultOf(() => loadLiteLlm(text, '# none'))).toMatch(/has costs in US dollars.*name the price as prices\.m/);

@@ -1,8 +1,11 @@
-import type { KeyRules } from './foreign-keys.ts';
+import type { KeyRule, KeyRules } from './foreign-keys.ts';
+import { dearerCosts } from './litellm-prices.ts';
 
-const noCallbacks = 'every call has a signed receipt, and the log and ledger of the relay; the key has to go';
+const noCallbacks = 'every call has a signed receipt, which `webhooks` of autopay.yaml tell of; the key has to go';
 const ownKeys = 'API keys are made by wallets, which pay for them';
 const notOffered = 'the relay has no such function';
+const noSuchPrice = 'images are priced by their tokens';
+const otherTier = 'requests for another `service_tier` than `default` are refused';
 
 /**
  * What becomes of the keys of LiteLLM's config.yaml. docs/CONFIGURATION.md shows this table. A setting that begins to work here
@@ -38,6 +41,15 @@ export const litellmKeys: KeyRules = {
   'model_list.*.model_info.output_cost_per_token': ['honoured', 'as in `litellm_params`'],
   'model_list.*.model_info.cache_read_input_token_cost': ['honoured', 'US dollars; `cachedPrompt`'],
   'model_list.*.model_info.cache_creation_input_token_cost': ['honoured', 'US dollars; `cacheWrite`'],
+  ...Object.fromEntries(
+    dearerCosts.map(([key, note]): [string, KeyRule] => [`model_list.*.model_info.${key}`, ['honoured', note]]),
+  ),
+  'model_list.*.model_info.input_cost_per_image': ['refused', `${noSuchPrice}; raise the prompt price, then remove it`],
+  'model_list.*.model_info.output_cost_per_image': ['refused', `${noSuchPrice}; the model cannot be sold here`],
+  'model_list.*.model_info.input_cost_per_token_priority': ['warned', otherTier],
+  'model_list.*.model_info.output_cost_per_token_priority': ['warned', otherTier],
+  'model_list.*.model_info.input_cost_per_token_flex': ['warned', otherTier],
+  'model_list.*.model_info.output_cost_per_token_flex': ['warned', otherTier],
   'model_list.*.model_info.max_input_tokens': ['honoured', '`contextTokens`, the least of the entries'],
   'model_list.*.model_info.max_output_tokens': ['honoured', '`maxOutputTokens`, the least of the entries'],
   'model_list.*.model_info.max_tokens': ['honoured', 'as `max_output_tokens`, where that is missing'],
@@ -88,8 +100,11 @@ export const litellmKeys: KeyRules = {
   'litellm_settings.content_policy_fallbacks': ['honoured', '`contentPolicyFallbacks` of the route'],
   'litellm_settings.allowed_fails': ['honoured', '`routing.cooldown.allowedFails`'],
   'litellm_settings.cooldown_time': ['honoured', 'seconds; `routing.cooldown.seconds`'],
-  'litellm_settings.cache': ['warned', 'answers are not cached'],
-  'litellm_settings.cache_params': ['warned', 'answers are not cached'],
+  'litellm_settings.cache': [
+    'warned',
+    'answers are not cached; a route of autopay.yaml has `cache`, at a price of its own',
+  ],
+  'litellm_settings.cache_params': ['warned', 'answers are not cached; a route of autopay.yaml has `cache`'],
   'litellm_settings.success_callback': ['refused', noCallbacks],
   'litellm_settings.failure_callback': ['refused', noCallbacks],
   'litellm_settings.callbacks': ['refused', noCallbacks],

@@ -10,19 +10,38 @@ export interface LiteLlmCost {
   completion: string;
   cachedPrompt?: string;
   cacheWrite?: string;
+  audioPrompt?: string;
+  audioCompletion?: string;
 }
 
-/** LiteLLM's names of costs per token, by ours. */
+/** Prompts above these sizes cost more at some providers. */
+const above = ['above_128k_tokens', 'above_200k_tokens', 'above_272k_tokens'];
+const withAbove = (key: string): string[] => [key, ...above.map((size) => `${key}_${size}`)];
+
+/**
+ * LiteLLM's names of costs per token, by ours. A row of a price table has one price for each kind of token, whatever the size of the prompt:
+ * the highest of those that stand here (docs/decisions/0024-a-row-has-one-price.md).
+ */
 const costKeys = {
-  prompt: 'input_cost_per_token',
-  completion: 'output_cost_per_token',
-  cachedPrompt: 'cache_read_input_token_cost',
-  cacheWrite: 'cache_creation_input_token_cost',
-} as const;
+  prompt: withAbove('input_cost_per_token'),
+  completion: [...withAbove('output_cost_per_token'), 'output_cost_per_reasoning_token'],
+  cachedPrompt: withAbove('cache_read_input_token_cost'),
+  cacheWrite: [...withAbove('cache_creation_input_token_cost'), 'cache_creation_input_token_cost_above_1hr'],
+  audioPrompt: ['input_cost_per_audio_token'],
+  audioCompletion: ['output_cost_per_audio_token'],
+} as const satisfies Record<keyof LiteLlmCost, readonly string[]>;
+
+/** The costs of `model_info` that make a row dearer, with what becomes of them. */
+export const dearerCosts: readonly (readonly [key: string, note: string])[] = Object.entries(costKeys).flatMap(
+  ([kind, keys]) =>
+    keys
+      .filter((key) => /_above_|_reasoning_|_audio_/.test(key))
+      .map((key) => [key, `US dollars; \`${kind}\` is the highest of its costs`] as const),
+);
 
 /** The costs that an entry states; undefined if it states none, or not both of prompt and completion. */
 export function readCost(entry: LiteLlmEntry, from: ConfigPath, { source }: ImportOptions): LiteLlmCost | undefined {
-  const read = (key: string): string | undefined => {
+  const readKey = (key: string): string | undefined => {
     for (const section of ['model_info', 'litellm_params'] as const) {
       if (entry[section]?.[key] === undefined) continue;
       // As it is written: a number would have passed through floating point.
@@ -31,12 +50,18 @@ export function readCost(entry: LiteLlmEntry, from: ConfigPath, { source }: Impo
     }
     return undefined;
   };
-  const prompt = read(costKeys.prompt);
-  const completion = read(costKeys.completion);
+  const read = (keys: readonly string[]): string | undefined =>
+    keys
+      .map(readKey)
+      .filter((text) => text !== undefined)
+      .reduce<string | undefined>((most, text) => (most === undefined ? text : highest(most, text)), undefined);
+  // Without its plain cost nothing is known of a kind.
+  const prompt = readKey('input_cost_per_token') && read(costKeys.prompt);
+  const completion = readKey('output_cost_per_token') && read(costKeys.completion);
   if (prompt === undefined || completion === undefined) return undefined;
-  const cachedPrompt = read(costKeys.cachedPrompt);
-  const cacheWrite = read(costKeys.cacheWrite);
-  return { prompt, completion, ...(cachedPrompt && { cachedPrompt }), ...(cacheWrite && { cacheWrite }) };
+  const parts = ['cachedPrompt', 'cacheWrite', 'audioPrompt', 'audioCompletion'] as const;
+  const told = parts.map((part) => [part, read(costKeys[part])] as const).filter(([, cost]) => cost !== undefined);
+  return { prompt, completion, ...Object.fromEntries(told) };
 }
 
 /** Dollars per token as dollars per 1,000,000 tokens, exactly; undefined if it is no number. */
@@ -56,10 +81,14 @@ export function priceOfCosts(costs: readonly (LiteLlmCost | undefined)[]): LiteL
   let price = first;
   for (const cost of rest) {
     if (cost === undefined) return undefined;
-    const cachedPrompt = highest(price.cachedPrompt ?? price.prompt, cost.cachedPrompt ?? cost.prompt);
-    const cacheWrite = highest(price.cacheWrite ?? price.prompt, cost.cacheWrite ?? cost.prompt);
-    const prompt = highest(price.prompt, cost.prompt);
-    price = { prompt, completion: highest(price.completion, cost.completion), cachedPrompt, cacheWrite };
+    price = {
+      prompt: highest(price.prompt, cost.prompt),
+      completion: highest(price.completion, cost.completion),
+      cachedPrompt: highest(price.cachedPrompt ?? price.prompt, cost.cachedPrompt ?? cost.prompt),
+      cacheWrite: highest(price.cacheWrite ?? price.prompt, cost.cacheWrite ?? cost.prompt),
+      audioPrompt: highest(price.audioPrompt ?? price.prompt, cost.audioPrompt ?? cost.prompt),
+      audioCompletion: highest(price.audioCompletion ?? price.completion, cost.audioCompletion ?? cost.completion),
+    };
   }
   return price;
 }

@@ -64,8 +64,13 @@ export const limitsSchema = z.strictObject({
   idleTimeoutMs: durationMs.default(60_000).describe('Between two pieces of an answer; of a write to the client.'),
   // A call that is under way when its payer closes must end, and be collected, within the escrow's hour of grace.
   callTimeoutMs: countSchema(1_200_000).default(600_000).describe('Of a call, all attempts included.'),
-  drainTimeoutMs: countSchema(600_000)
+  drainTimeoutMs: z
+    .int()
+    .min(0)
+    .max(600_000)
     .default(120_000)
-    .describe('How long a provider is read on, to its usage, after the client has gone.'),
+    .describe(
+      'How long a provider is read on, to its usage, after the client has gone. 0: it is cancelled at once, and what was read is charged as an estimate.',
+    ),
   maxConcurrentCalls: countSchema(100_000).default(1024).describe('More are refused with 503.'),
 });

@@ -33,6 +33,18 @@ const deploymentSchema = z.strictObject({
   ...deploymentRouting,
 });
 
+/** Answers that are sold again to the same request. */
+const cacheSchema = z.strictObject({
+  ttlSeconds: countSchema(86_400).describe('How long an answer may be sold again.'),
+  price: decimalSchema.describe(
+    'Of an answer from the cache, whatever its tokens. A row of the price table: `<model>@cache`.',
+  ),
+  scope: z
+    .enum(['payer', 'shared'])
+    .default('payer')
+    .describe('`payer`: to the same channel, API key or wallet only. `shared`: to every payer.'),
+});
+
 /** One of `routes`: a name that clients ask for. Settings of routing that belong to a route stand here. */
 export const routeSchema = z.strictObject({
   model: nameSchema.describe('What clients send as `model`.'),
@@ -47,6 +59,11 @@ export const routeSchema = z.strictObject({
     .optional()
     .describe(
       'Price ceiling, such as `0.12 AGPT/1k tokens`: no kind of token may cost more when a call is quoted, and deployments that cost more are left out.',
+    ),
+  cache: cacheSchema
+    .optional()
+    .describe(
+      'Has answers kept in memory, to be sold again to the same request, byte for byte. The provider `cache` needs a payout address, as every other.',
     ),
   ...routeRouting,
   contextTokens: countSchema(100_000_000).default(128_000).describe('The model’s context window.'),

@@ -1,7 +1,6 @@
-import type { Hex } from '../../../protocol/bytes/hex.ts';
 import { larger, smaller } from '../../../protocol/bytes/compare-amounts.ts';
 import { AutoPayError } from '../../../protocol/errors/auto-pay-error.ts';
-import type { PurchaseChannel, PurchaseEnd, PurchaseReceipt } from '../purchase-ledger.ts';
+import type { PurchaseChannel, PurchaseEnd, PurchaseReceipt, SpentTold } from '../purchase-ledger.ts';
 import { requirePurchase, type PurchaseStores } from './open-purchase.ts';
 
 /**
@@ -49,10 +48,13 @@ function advance(channel: PurchaseChannel, { sequence, runningTotal }: PurchaseR
  * oldest first. What cannot be stops the channel.
  */
 export function createReconcileChannel({ purchases, purchaseChannels }: PurchaseStores) {
-  return function reconcileChannel({ channelId, spent }: { channelId: Hex; spent: bigint }): string | null {
+  return function reconcileChannel({ channelId, sequence, spent, upTo }: SpentTold): string | null {
     const channel = purchaseChannels.find(channelId);
     const unfinished = purchases.listUnfinished(channelId);
-    if (channel === undefined || unfinished.some(({ state }) => state === 'open')) return null;
+    if (channel === undefined) return null;
+    // Of a call that was under way when it was asked, the seller's word may have all, or nothing.
+    const isUnsure = unfinished.some(({ purchaseId, state }) => state === 'open' || purchaseId > upTo);
+    if (isUnsure || channel.sequence !== sequence) return null;
     let rest = spent - channel.spent;
     const bound = unfinished.reduce((sum, { maximum }) => sum + maximum, 0n);
     if (rest < 0n || rest > bound) {

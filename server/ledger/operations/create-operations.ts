@@ -23,6 +23,7 @@ import { createScopeStore, type ScopeStore } from '../scope-store.ts';
 import { createSpendingStore, type SpendingStore } from '../spending-store.ts';
 import { createStateStore, type StateStore } from '../state-store.ts';
 import { createTransactionStore, type TransactionStore } from '../transaction-store.ts';
+import { createWebhookStore, type WebhookStore } from '../webhook-store.ts';
 import { createAcceptVoucher } from './accept-voucher.ts';
 import { createAddBlock } from './add-block.ts';
 import { createExtendCall } from './extend-call.ts';
@@ -44,6 +45,7 @@ import { createReserveCall } from './reserve-call.ts';
 import { createForgivePayment, createLosePayment, createSettlePayment } from './settle-payment.ts';
 import { createForgetAnswers, createSweepReservations } from './sweep-reservations.ts';
 import { createUpsertChannel } from './upsert-channel.ts';
+import { createWebhookOperations } from './webhook-operations.ts';
 
 /** The most rows that one list answers; ask again from where it ended. */
 export const maxListed = 10_000;
@@ -74,6 +76,7 @@ export interface Stores {
   keyChannels: KeyChannelStore;
   purchases: PurchaseStore;
   purchaseChannels: PurchaseChannelStore;
+  webhooks: WebhookStore;
 }
 
 /**
@@ -105,6 +108,7 @@ export function createStores(db: DatabaseSync, { chainId, isHome }: { chainId: n
     keyChannels: createKeyChannelStore(db, chainId),
     purchases: createPurchaseStore(db),
     purchaseChannels: createPurchaseChannelStore(db),
+    webhooks: createWebhookStore(db),
   };
 }
 
@@ -130,6 +134,7 @@ export function createOperations(stores: Stores) {
     lastBlock: () => log.lastBlock(),
     addBlock: createAddBlock(stores),
     anchoredSize: (): number => log.lastAnchor()?.size ?? 0,
+    findSentAnchor: () => log.findSentAnchor(),
     recordAnchor: createRecordAnchor(stores),
     findAnchorOf: (index: number) => log.findAnchorOf(index),
     findBlockOf: (index: number) => log.findBlockOf(index),
@@ -185,6 +190,7 @@ export function createOperations(stores: Stores) {
     setState: ({ key, value }: { key: string; value: string }) => state.set(key, value),
     ...createKeyOperations(stores),
     ...createPurchaseOperations(stores),
+    ...createWebhookOperations(stores),
   };
 }
 

@@ -13,8 +13,8 @@ export interface PurchaseStores {
 const dayMs = 86_400_000;
 
 /**
- * Gives leave to pay a seller once for one attempt, within the day's limit and the channel's deposit. What a voucher may then say is
- * decided here, because only here calls that run at the same time see each other.
+ * Gives leave to pay a seller once for one attempt, within the limits of the call and the day, and the channel's deposit. What a voucher
+ * may then say is decided here, because only here attempts and calls that run at the same time see each other.
  */
 export function createOpenPurchase({ purchases, purchaseChannels }: PurchaseStores) {
   return function openPurchase(request: PurchaseRequest): PurchaseDecision {
@@ -27,6 +27,8 @@ export function createOpenPurchase({ purchases, purchaseChannels }: PurchaseStor
     ) {
       return refuse('nonce_used');
     }
+    // A seller that takes a payment and then fails is asked again, by repetitions and other deployments: the limit is the call's.
+    if (purchases.spentOnCall(callId, provider) + maximum > request.maxPerCall) return refuse('call_limit');
     const day = { provider, chainId, token, day: Math.floor(request.nowMs / dayMs) };
     const spent = purchases.spentOn(day) + maximum;
     if (spent > request.maxPerDay) return refuse('day_limit');

@@ -23,7 +23,8 @@ afterEach(() => books.close());
 function request(changes: Partial<PurchaseRequest> = {}): PurchaseRequest {
   return {
     ...{ callId: createCallId(), attempt: 1, provider: 'seller', method: 'x402', chainId: 31337, maximum: 40n },
-    ...{ token: key.token, payer: key.payer, payee: address('b1'), maxPerDay: 100n, nowMs: 10 * dayMs },
+    ...{ token: key.token, payer: key.payer, payee: address('b1'), nowMs: 10 * dayMs },
+    ...{ maxPerCall: 100n, maxPerDay: 100n },
     authority: { kind: 'authorization', nonce: toHex(randomBytes(32)), validBefore: 2_000 },
     ...changes,
   };
@@ -68,6 +69,22 @@ describe('purchases by authorizations', () => {
     expect(open({ callId: once.callId })).toEqual({ ok: false, reason: 'attempt_paid' });
     expect(open({ authority })).toEqual({ ok: false, reason: 'nonce_used' });
     expect(open({ callId: once.callId, attempt: 2 })).toMatchObject({ ok: true });
+  });
+
+  it('of one call cost no more together than one call may, whichever attempts they are for', () => {
+    const { callId } = request();
+    const attempt = (number: number, changes: Partial<PurchaseRequest> = {}) =>
+      open({ callId, attempt: number, maxPerCall: 100n, maxPerDay: 1_000n, ...changes });
+    const [first, second] = [attempt(1), attempt(2)];
+    expect([first.ok, second.ok]).toEqual([true, true]);
+    // Nobody knows what became of the two: they may have been taken.
+    if (!first.ok || !second.ok) throw new Error('refused');
+    books.run('closePurchase', { purchaseId: first.purchaseId, state: 'unknown' });
+    expect(attempt(3)).toEqual({ ok: false, reason: 'call_limit' });
+    expect(attempt(3, { provider: 'another' })).toMatchObject({ ok: true });
+    expect(attempt(4, { callId: createCallId() })).toMatchObject({ ok: true });
+    books.run('closePurchase', { purchaseId: first.purchaseId, state: 'void' });
+    expect(attempt(5)).toMatchObject({ ok: true });
   });
 
   it('cannot cost more than was signed', () => {
@@ -141,16 +158,32 @@ describe('purchases on a channel', () => {
   it('of unknown cost are reconciled by what the seller says, if that can be and nothing is under way', () => {
     const bought = [buyOn(30n), buyOn(30n), buyOn(30n)];
     for (const { purchaseId } of bought.slice(0, 2)) books.run('closePurchase', { purchaseId, state: 'unknown' });
-    expect(books.run('reconcileChannel', { channelId, spent: 40n })).toBeNull();
+    const told = { channelId, spent: 40n, sequence: 0, upTo: bought[1]?.purchaseId ?? 0 };
+    expect(books.run('reconcileChannel', told)).toBeNull();
     expect(channel()).toMatchObject({ spent: 0n, reserved: 90n });
     books.run('closePurchase', { purchaseId: bought[2]?.purchaseId ?? 0, state: 'void' });
-    expect(books.run('reconcileChannel', { channelId, spent: 40n })).toBeNull();
+    expect(books.run('reconcileChannel', told)).toBeNull();
     expect(channel()).toMatchObject({ spent: 40n, reserved: 0n });
     expect(spent(10)).toBe(40n);
     expect(books.run('listPurchases', { after: 0, limit: 10 }).map(({ cost }) => cost)).toEqual([30n, 10n, 0n]);
-    expect(books.run('reconcileChannel', { channelId, spent: 41n })).toContain('it can be 40 to 40');
+    expect(books.run('reconcileChannel', { ...told, spent: 41n })).toContain('it can be 40 to 40');
     expect(channel()?.stopped).not.toBeNull();
   });
+
+  it.each(['paid', 'unknown'] as const)(
+    'are not reconciled by what a seller said before a call of that time ended (%s): the channel is not stopped for it',
+    (state) => {
+      const [lost, running] = [buyOn(30n), buyOn(30n)];
+      books.run('closePurchase', { purchaseId: lost.purchaseId, state: 'unknown' });
+      const told = { channelId, spent: 0n, sequence: 0, upTo: lost.purchaseId };
+      const end = state === 'paid' ? { state, cost: 20n, receipt: receipt(1, 20n) } : { state };
+      books.run('closePurchase', { purchaseId: running.purchaseId, ...end });
+      const before = channel();
+      expect(books.run('reconcileChannel', told)).toBeNull();
+      expect(channel()).toEqual(before);
+      expect(before).toMatchObject({ stopped: null });
+    },
+  );
 
   it('refill one deposit at a time, each counted once', () => {
     expect(books.run('beginRefill', { channelId, amount: 50n })).toMatchObject({ refills: 2, refillAmount: 50n });
