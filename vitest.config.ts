@@ -4,7 +4,8 @@ export default defineConfig({
   test: {
     include: ['**/*.test.ts'],
     exclude: ['node_modules/**', 'artifacts/**', 'cache/**'],
-    testTimeout: 20_000,
-    hookTimeout: 120_000,
+    // A bound for what hangs, not a measure: two busy cores are ten times slower than idle ones.
+    testTimeout: 60_000,
+    hookTimeout: 180_000,
   },
 });

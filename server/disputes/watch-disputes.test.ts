@@ -72,7 +72,7 @@ async function charge(amounts: readonly bigint[]): Promise<{ channel: TestChanne
 const structOf = ({ receipt, signed }: ChargeResult) =>
   toSignedReceiptStruct({
     ...{ callId: receipt.callId, receipt: encodeSignedReceipt(signed), channelId: receipt.channelId },
-  } as Parameters<typeof toSignedReceiptStruct>[0]);
+  });
 
 /** The payer puts up its bond, and opens a dispute. */
 async function dispute(evidence: Evidence): Promise<bigint> {
