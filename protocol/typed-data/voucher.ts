@@ -30,6 +30,21 @@ export function voucherDomainSeparator(scope: TypedDataScope): Buffer {
   return domainSeparator(voucherDomain(scope));
 }
 
+/**
+ * The digest of vouchers that are bytes already, for those who check many: the parts that do not change are laid out once.
+ *
+ * @returns takes channelId 32 ‖ cumulativeAmount 16 (big-endian), gives what `voucherDigest` does
+ */
+export function createVoucherDigester(separator: Uint8Array): (packed: Uint8Array) => Buffer {
+  const struct = Buffer.concat([voucherTypeHash, Buffer.alloc(64)]);
+  return (packed) => {
+    struct.set(packed.subarray(0, 32), 32);
+    // A uint128 stands in the lower half of its word.
+    struct.set(packed.subarray(32, 48), 80);
+    return typedDataDigest(separator, keccak256(struct));
+  };
+}
+
 /** The digest that the channel's signer signs. */
 export function voucherDigest(separator: Uint8Array, voucher: Voucher): Buffer {
   const structHash = keccak256(

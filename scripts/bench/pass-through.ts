@@ -9,7 +9,7 @@ import { Pool } from 'undici';
 
 const [kind, upstream = ''] = process.argv.slice(2);
 const target = new URL(upstream);
-const pool = new Pool(target.origin, { connections: 64 });
+const pool = new Pool(target.origin, { connections: 1_024 });
 
 async function pass(request: IncomingMessage, response: ServerResponse): Promise<void> {
   const chunks: Buffer[] = [];

@@ -10,6 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Worker } from 'node:worker_threads';
+import secp256k1 from 'secp256k1';
 import { recoverTypedDataAddress } from 'viem';
 import { voucherDomain, voucherTypes } from '../../protocol/typed-data/voucher.ts';
 import { testKey } from '../../server/ledger/ledger-fixtures.ts';
@@ -90,6 +91,7 @@ async function measureVouchers(): Promise<Figure[]> {
   const { mainUs, workersUs } = await measureSubject(subject);
   const [signatureUs = NaN, ledgerUs = NaN] = workersUs;
   const viemUs = await measureViem(subject.vouchers.slice(0, slow));
+  const nativeUs = await measureNative();
   const states = await Promise.all(subject.channelIds.map((channelId) => ledger.getChannel(channelId)));
   const reserved = states.reduce((sum, state) => sum + (state?.reserved ?? 0n), 0n);
   return [
@@ -97,6 +99,8 @@ async function measureVouchers(): Promise<Figure[]> {
     figure('voucher: signature thread', signatureUs, 'µs per call', { atMost: 70 }),
     figure('voucher: ledger thread', ledgerUs, 'µs per call', { atMost: 70 }),
     figure('viem recoverTypedDataAddress: main thread', viemUs, 'µs per call'),
+    figure('native recovery alone: main thread', nativeUs, 'µs per call'),
+    figure('voucher: signature thread / native recovery', signatureUs / nativeUs, 'ratio'),
     figure('voucher: main thread / viem', mainUs / viemUs, 'ratio'),
     figure('voucher: signature thread / viem', signatureUs / viemUs, 'ratio'),
     figure('voucher: all threads / viem', (mainUs + signatureUs + ledgerUs) / viemUs, 'ratio'),
@@ -114,4 +118,14 @@ async function measureViem(signed: Awaited<ReturnType<typeof createVoucherSubjec
   const [warmUp, counted] = split(signed);
   await measureThreads(warmUp, { workers: [], call: recover });
   return (await measureThreads(counted, { workers: [], call: recover })).mainUs;
+}
+
+/** What no thread that recovers signers natively can go below. */
+async function measureNative(): Promise<number> {
+  const digest = Buffer.alloc(32, 2);
+  const { recid, signature } = secp256k1.ecdsaSign(digest, Buffer.alloc(32, 1));
+  const call = () => Promise.resolve(secp256k1.ecdsaRecover(signature, recid, digest, false));
+  const [warmUp, counted] = split(Array.from({ length: vouchers }, () => digest));
+  await measureThreads(warmUp, { workers: [], call });
+  return (await measureThreads(counted, { workers: [], call })).mainUs;
 }

@@ -9,7 +9,7 @@ import {ERC3009} from "@openzeppelin/contracts/token/ERC20/extensions/draft-ERC3
 import {AGPT} from "../../contracts/governance/AGPT.sol";
 import {IAGPT} from "../../contracts/interfaces/IAGPT.sol";
 import {TestBase} from "./helpers/TestBase.sol";
-import {Erc1271Wallet} from "./mocks/Erc1271Wallets.sol";
+import {Erc1271Wallet} from "../../contracts/mocks/Erc1271Wallets.sol";
 
 /// @dev One authorization, and what it says.
 struct Authorization {

@@ -10,7 +10,7 @@ import {IPaymentChannels} from "../../contracts/interfaces/IPaymentChannels.sol"
 import {ChannelId} from "../../contracts/types/ChannelId.sol";
 import {ReceiptBatch} from "../../contracts/types/ReceiptBatch.sol";
 import {BusinessFixture} from "./helpers/BusinessFixture.sol";
-import {Erc1271Wallet} from "./mocks/Erc1271Wallets.sol";
+import {Erc1271Wallet} from "../../contracts/mocks/Erc1271Wallets.sol";
 import {TestToken} from "./mocks/TestToken.sol";
 import {FeeOnTransferToken, ReentrantToken} from "./mocks/WeirdTokens.sol";
 

@@ -7,7 +7,7 @@ import {PaymentChannels} from "../../contracts/PaymentChannels.sol";
 import {Channel, IPaymentChannels} from "../../contracts/interfaces/IPaymentChannels.sol";
 import {ChannelId} from "../../contracts/types/ChannelId.sol";
 import {ChannelFixture} from "./helpers/ChannelFixture.sol";
-import {Erc1271Wallet} from "./mocks/Erc1271Wallets.sol";
+import {Erc1271Wallet} from "../../contracts/mocks/Erc1271Wallets.sol";
 import {TestToken} from "./mocks/TestToken.sol";
 import {
     FeeOnTransferToken,

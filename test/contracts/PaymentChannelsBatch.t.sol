@@ -7,7 +7,7 @@ import {IPaymentChannels} from "../../contracts/interfaces/IPaymentChannels.sol"
 import {ChannelId} from "../../contracts/types/ChannelId.sol";
 import {ClaimFault} from "../../contracts/types/Claim.sol";
 import {ChannelFixture} from "./helpers/ChannelFixture.sol";
-import {Erc1271Wallet} from "./mocks/Erc1271Wallets.sol";
+import {Erc1271Wallet} from "../../contracts/mocks/Erc1271Wallets.sol";
 import {OverchargingToken, ReentrantToken} from "./mocks/WeirdTokens.sol";
 
 contract PaymentChannelsBatchTest is ChannelFixture {

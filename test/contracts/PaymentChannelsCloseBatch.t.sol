@@ -7,7 +7,7 @@ import {BoundedTransfer} from "../../contracts/libraries/BoundedTransfer.sol";
 import {ChannelId} from "../../contracts/types/ChannelId.sol";
 import {ClaimFault} from "../../contracts/types/Claim.sol";
 import {ChannelFixture} from "./helpers/ChannelFixture.sol";
-import {Erc1271Wallet} from "./mocks/Erc1271Wallets.sol";
+import {Erc1271Wallet} from "../../contracts/mocks/Erc1271Wallets.sol";
 import {MoodyToken, NoReturnToken, OverchargingToken, ReentrantToken} from "./mocks/WeirdTokens.sol";
 
 contract PaymentChannelsCloseBatchTest is ChannelFixture {

@@ -15,7 +15,7 @@ import {
     AuthorizedToken,
     GullibleToken
 } from "./mocks/AuthorizedTokens.sol";
-import {Erc1271Wallet} from "./mocks/Erc1271Wallets.sol";
+import {Erc1271Wallet} from "../../contracts/mocks/Erc1271Wallets.sol";
 
 contract PaymentChannelsOpenWithAuthorizationTest is RelayedFixture {
     function test_OpenWithAuthorization_MakesTheSignerThePayer() external {

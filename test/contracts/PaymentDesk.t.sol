@@ -7,7 +7,7 @@ import {IAutoPayLLM, Refund} from "../../contracts/interfaces/IAutoPayLLM.sol";
 import {IPaymentDesk, SignedPayment} from "../../contracts/interfaces/IPaymentDesk.sol";
 import {PaymentDesk} from "../../contracts/PaymentDesk.sol";
 import {DeskFixture} from "./helpers/DeskFixture.sol";
-import {Erc1271Wallet} from "./mocks/Erc1271Wallets.sol";
+import {Erc1271Wallet} from "../../contracts/mocks/Erc1271Wallets.sol";
 
 contract PaymentDeskTest is DeskFixture {
     function test_RevertWhen_AContractIsTheZeroAddress() external {

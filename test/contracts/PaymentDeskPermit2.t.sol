@@ -6,7 +6,7 @@ import {UptoWitness} from "../../contracts/interfaces/IX402UptoPermit2Proxy.sol"
 import {X402Permit2Proxy} from "../../contracts/mocks/X402Permit2Proxy.sol";
 import {X402UptoPermit2Proxy} from "../../contracts/mocks/X402UptoPermit2Proxy.sol";
 import {DeskFixture} from "./helpers/DeskFixture.sol";
-import {Erc1271Wallet} from "./mocks/Erc1271Wallets.sol";
+import {Erc1271Wallet} from "../../contracts/mocks/Erc1271Wallets.sol";
 
 /// @notice Errors and the one more function of Permit2 that these tests meet.
 interface IPermit2Part {

@@ -5,7 +5,7 @@ import type { Hex } from '../../protocol/bytes/hex.ts';
 import { openAccount } from '../../scripts/stack/open-account.ts';
 import { LOCAL_DEPLOYER_KEY } from '../../scripts/stack/start-local-chain.ts';
 
-const mocks = join(import.meta.dirname, '../../artifacts/test/contracts/mocks');
+const mocks = join(import.meta.dirname, '../../artifacts/contracts/mocks');
 
 /** A contract of a local chain, which its deployer may call. */
 export interface DeployedContract {
@@ -14,7 +14,7 @@ export interface DeployedContract {
   call(functionName: string, args: readonly unknown[]): Promise<void>;
 }
 
-/** Deploys a compiled contract of `test/contracts/mocks` on a local chain. */
+/** Deploys a compiled contract of `contracts/mocks` on a local chain. */
 export async function deployContract(options: {
   rpcUrl: string;
   file: string;
