@@ -47,6 +47,15 @@ describe('the quote', () => {
     expect(call.quote - call.minimum).toBe(2n * (1_000n - 256n));
   });
 
+  it('has no more than 32,768 output tokens where the client set no limit, whatever the relay says its default is', () => {
+    const greedy = { ...model, maxOutputTokens: 9e15, defaultMaxOutputTokens: 9e15 };
+    const bounds = { bodyBytes: 0, hasOnlyText: true, choices: 1 };
+    const none = estimateQuote({ ...bounds, outputLimit: undefined }, { model: greedy, tariff });
+    expect(none.quote).toBe(estimateQuote({ ...bounds, outputLimit: 32_768 }, { model: greedy, tariff }).quote);
+    const more = estimateQuote({ ...bounds, outputLimit: 32_769 }, { model: greedy, tariff });
+    expect(more.quote).toBeGreaterThan(none.quote);
+  });
+
   it('is the whole context for what tokens do not bound', () => {
     const image = [{ role: 'user', content: [{ type: 'image_url', image_url: { url: 'https://x.example/y.png' } }] }];
     expect(quoteOf({ messages: image, max_tokens: 1 })!.quote).toBe(30_000n + 2n + 7n);

@@ -3,7 +3,7 @@ import type { CatalogueModel } from './fetch-catalogue.ts';
 
 /** The most that a call can cost, in atomic units. */
 export interface QuoteEstimate {
-  /** With the client's output limit, or the relay's default. */
+  /** With the client's output limit, or the relay's default, of which 32,768 tokens at most. */
   quote: bigint;
   /**
    * The least that the relay admits the call for. Below `quote` only where the client set no output limit: the relay
@@ -14,6 +14,9 @@ export interface QuoteEstimate {
 
 /** The smallest output limit to which a relay shrinks a call (docs/PROTOCOL.md, "Quote"). */
 const smallestOutputTokens = 256;
+
+/** A relay's default beyond this is not signed for: it then shrinks the limit to what was signed. */
+const mostDefaultTokens = 32_768;
 
 /** What of a chat request bounds its cost. */
 interface ChatBounds {
@@ -91,7 +94,10 @@ export function estimateQuote(
   const promptTokens = call.hasOnlyText
     ? Math.min(call.bodyBytes + promptOverheadTokens, contextTokens)
     : contextTokens;
-  const outputTokens = Math.min(call.outputLimit ?? model.defaultMaxOutputTokens, model.maxOutputTokens);
+  const outputTokens = Math.min(
+    call.outputLimit ?? Math.min(model.defaultMaxOutputTokens, mostDefaultTokens),
+    model.maxOutputTokens,
+  );
   const quoteFor = (tokens: number) =>
     quoteOfBounds({ promptTokens, outputTokens: tokens, choices: call.choices }, tariff);
   const minimum = call.outputLimit === undefined ? Math.min(smallestOutputTokens, outputTokens) : outputTokens;

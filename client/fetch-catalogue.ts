@@ -35,7 +35,12 @@ export interface Catalogue {
   usdPrices: ReadonlyMap<Hex, ClaimedPrice>;
 }
 
-const count = z.number().int().positive();
+/**
+ * More than any model has. No price root covers these numbers, and a quote is made of them: without a bound a relay could have a whole
+ * deposit signed for one call.
+ */
+const mostTokens = 16_777_216;
+const count = z.number().int().positive().max(mostTokens);
 const decimals = z.number().int().min(0).max(36);
 
 const rowSchema = z.object({

@@ -41,6 +41,9 @@ it('what no relay would take is none', () => {
   expect(read('/responses', { model: 7, input: 'a' })).toBeUndefined();
   expect(read('/responses', { input: 'a', max_output_tokens: -1 })).toBeUndefined();
   expect(read('/messages', { input: 'a' })).toBeUndefined();
+  for (const n of [0, -3, 1.5, 129, 1e300, '2'])
+    expect(read('/completions', { prompt: 'a', n }), String(n)).toBeUndefined();
+  expect(read('/completions', { prompt: 'a', n: null })).toMatchObject({ choices: 1 });
   expect(read('/images/generations', { prompt: 'a' })).toBeUndefined();
 });
 

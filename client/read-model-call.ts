@@ -2,6 +2,7 @@ import { readChatCall, type ChatCall } from './estimate-quote.ts';
 
 /** OpenAI's default where a completion sets no limit. */
 const completionTokens = 16;
+const maxChoices = 128;
 /** What Anthropic's own prompt for tools takes at most, as the relay counts it (docs/ENDPOINTS.md). */
 const toolPromptTokens = 1_024;
 
@@ -81,9 +82,11 @@ function readResponse({ input, instructions, max_output_tokens: limit }: Body): 
   return { outputLimit: limit ?? undefined, hasOnlyText: isText(input) && isText(instructions) };
 }
 
-function readCompletion({ max_tokens: limit, n, prompt }: Body): ReadBounds {
+function readCompletion({ max_tokens: limit, n, prompt }: Body): ReadBounds | undefined {
   const inputs = countInputs(prompt);
-  const choices = inputs * (typeof n === 'number' ? n : 1);
+  const each = n ?? 1;
+  if (typeof each !== 'number' || !Number.isSafeInteger(each) || each < 1 || each > maxChoices) return undefined;
+  const choices = inputs * each;
   return { outputLimit: limit ?? completionTokens, hasOnlyText: true, inputs, choices };
 }
 

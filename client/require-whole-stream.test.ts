@@ -69,10 +69,44 @@ describe('a stream of chat completions', () => {
     expect(await read(requireWholeStream(url, streamOf(pieces)))).toMatchObject({ isWhole: true });
   });
 
+  it.each<[string, string, string]>([
+    ['/v1/completions', 'data: {"choices":[{"text":"a"}]}\n\n', 'data: [DONE]\n\n'],
+    ['/v1/responses', 'event: response.output_text.delta\ndata: {}\n\n', 'event: response.completed\ndata: {}\n\n'],
+    ['/v1/responses', 'event: response.created\ndata: {}\n\n', 'event: response.incomplete\r\ndata: {}\r\n\r\n'],
+    ['/v1/responses', 'data: {"type":"ping"}\n\n', 'data: {"type":"response.completed"}\n\n'],
+    ['/v1/messages', 'event: message_start\ndata: {}\n\n', 'event:message_stop\ndata: {}\n\n'],
+  ])('of %s is whole with its last event, and only then', async (path, first, last) => {
+    const there = `https://relay.example${path}`;
+    const after = ': autopay-receipt QUJD\n\n';
+    for (const size of [1, 7, 1_000]) {
+      const pieces = `${first}${last}${after}`.match(new RegExp(`[^]{1,${size}}`, 'g')) ?? [];
+      expect(await read(requireWholeStream(there, streamOf(pieces)))).toEqual({
+        text: `${first}${last}${after}`,
+        isWhole: true,
+      });
+    }
+    const cut = await read(requireWholeStream(there, streamOf([first, new TypeError('terminated')])));
+    expect([cut.text.startsWith(first), cut.isWhole]).toEqual([true, false]);
+    expect(cut.text).toContain('"code":"upstream_truncated"');
+    // Half of the last event is no end.
+    const half = !last.includes('[DONE]') ? last.slice(0, last.indexOf('{')) : 'data: [DON';
+    expect(await read(requireWholeStream(there, streamOf([first, half])))).toMatchObject({ isWhole: false });
+  });
+
+  it.each(['/v1/responses', '/v1/messages'])('of %s gets the error that its clients raise, once', async (path) => {
+    const there = `https://relay.example${path}`;
+    const { text } = await read(requireWholeStream(there, streamOf(['event: ping\ndata: {}\n\n'])));
+    expect(text).toMatch(
+      /\n\nevent: error\ndata: \{"type":"error",.*"error":\{.*"code":"upstream_truncated".*\}\}\n\n$/,
+    );
+    const told = 'event: error\ndata: {"type":"error","error":{"message":"x"}}\n\n';
+    expect(await read(requireWholeStream(there, streamOf([told])))).toEqual({ text: told, isWhole: false });
+  });
+
   it('is all that is watched', () => {
     const others = [streamOf([event], 'application/json'), new Response(null), streamOf([event])];
     expect(others.slice(0, 2).map((answer) => requireWholeStream(url, answer))).toEqual(others.slice(0, 2));
     const [, , stream = new Response()] = others;
-    expect(requireWholeStream('https://relay.example/v1/messages', stream)).toBe(stream);
+    expect(requireWholeStream('https://relay.example/v1/audio', stream)).toBe(stream);
   });
 });

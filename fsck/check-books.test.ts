@@ -6,6 +6,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createCallId } from '../protocol/receipt/call-id.ts';
+import { keepPriceTable } from '../server/audit/keep-price-table.ts';
 import { runAnchoring } from '../server/audit/run-anchoring.ts';
 import { runCollection } from '../server/collection/run-collection.ts';
 import { chargeCall, localBudget } from '../test/support/charge-calls.ts';
@@ -249,28 +250,35 @@ describe('checkBooks', () => {
     expect(await failuresAfter({ files: backdate })).toEqual(['signers_are_relay']);
   });
 
-  it('finds a price table that was never published', async () => {
-    await chargeCall({
-      ...{ ledger: relay.ledger, channel, amount: 1n, cumulativeAmount: 2_500n, token: stack.contracts.usdc },
-      priceRoot: `0x${'77'.repeat(32)}`,
-    });
-    expect(await failuresAfter({})).toEqual(['tables_in_force']);
-  });
-
-  it('finds amounts that are not price times usage, but only under the table that the receipts name', async () => {
-    // Another table has another root: nothing can be said of older receipts.
-    expect(await failuresAfter({ files: (folder) => writeCheckerConfig(stack, folder, '2') }, true)).toEqual([]);
-    const wrong = rootOfPrices((await readSettings(relay.dataDir)).rows);
+  it('finds amounts that are not price times usage under the table that they name, which has to be there', async () => {
+    const { rows } = await readSettings(relay.dataDir);
+    const changed = (folder: string) => writeCheckerConfig(stack, folder, '2');
+    const kept = async (folder: string) => {
+      await changed(folder);
+      await keepPriceTable(join(folder, 'prices'), rows);
+    };
+    // Another table has another root: without the one that the receipts name, nothing could be said of them.
+    expect(await failuresAfter({ files: changed }, true)).toEqual(['prices_recomputed']);
+    expect(await failuresAfter({ files: kept }, true)).toEqual([]);
     await chargeCall({
       ledger: relay.ledger,
       channel,
       amount: 9n,
       tokens: 8,
-      cumulativeAmount: 3_000n,
+      cumulativeAmount: 2_500n,
       token: stack.contracts.usdc,
-      priceRoot: wrong,
+      priceRoot: rootOfPrices(rows),
     });
-    expect(await failuresAfter({}, true)).toEqual(['prices_recomputed']);
+    expect(await failuresAfter({ files: kept }, true)).toEqual(['prices_recomputed']);
+    expect(await failuresAfter({})).toEqual(['prices_recomputed']);
+  });
+
+  it('finds a price table that was never published', async () => {
+    await chargeCall({
+      ...{ ledger: relay.ledger, channel, amount: 1n, cumulativeAmount: 3_000n, token: stack.contracts.usdc },
+      priceRoot: `0x${'77'.repeat(32)}`,
+    });
+    expect(await failuresAfter({})).toEqual(['prices_recomputed', 'tables_in_force']);
   });
 
   it('says it on the command line, with an exit code', async () => {

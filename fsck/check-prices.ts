@@ -35,7 +35,10 @@ export interface PriceCheck {
   toClaim(): Claim;
 }
 
-/** Recomputes prices of receipts that name the table of the present configuration, or one that the relay kept. */
+/**
+ * Recomputes prices of receipts that name the table of the present configuration, or one that the relay kept. What was charged under
+ * any other cannot be recomputed, and is a difference: a relay keeps each table that it sells under.
+ */
 export function createPriceCheck({
   rows,
   tables: kept,
@@ -55,6 +58,12 @@ export function createPriceCheck({
     check({ index, receipt, quote }) {
       if (receipt.amount > 0n) noteTable(tables, { index, receipt });
       const table = known.get(receipt.priceRoot);
+      if (table === undefined && receipt.amount > 0n) {
+        const { amount, priceRoot } = receipt;
+        return differences.add(
+          `entry ${index} charges ${amount} under the price table ${priceRoot}, which is not here: put it back as prices/${priceRoot}.json`,
+        );
+      }
       if (table === undefined) {
         others += 1;
         return;
@@ -77,7 +86,7 @@ export function createPriceCheck({
     toClaim: () =>
       differences.toClaim(
         'prices_recomputed',
-        `${checked} amounts are price times usage under ${known.size} price table(s), in ${tokens.length} token(s)${others > 0 ? `; ${others} name tables that are not kept here and were not recomputed` : ''}`,
+        `${checked} amounts are price times usage under ${known.size} price table(s), in ${tokens.length} token(s)${others > 0 ? `; ${others} of nothing name tables that are not here` : ''}`,
       ),
   };
 

@@ -100,9 +100,16 @@ describe('the prices of all calls', () => {
     expect(check({ modelAsked: 'free', amount: 0n }).claim).toMatchObject({ ok: true });
     expect(check({ modelAsked: 'free', amount: 1n }).claim).toMatchObject({ ok: false });
     expect(check({ token: `0x${'00'.repeat(20)}`, amount: 0n }).claim).toMatchObject({ ok: false });
-    expect(check({ priceRoot: `0x${'00'.repeat(32)}`, amount: 21n }).claim.detail).toContain(
-      '1 name tables that are not kept here',
-    );
+  });
+
+  it('cannot be told without the table that the receipt names, so a charge under it does not pass', () => {
+    const priceRoot: Hex = `0x${'77'.repeat(32)}`;
+    expect(check({ priceRoot }).claim).toEqual({
+      ...{ name: 'prices_recomputed', ok: false },
+      detail: `entry 3 charges 20 under the price table ${priceRoot}, which is not here: put it back as prices/${priceRoot}.json`,
+    });
+    const nothing = check({ priceRoot, amount: 0n }).claim;
+    expect(nothing).toMatchObject({ ok: true, detail: expect.stringContaining('1 of nothing name tables') });
   });
 
   it('are recomputed under any table that the relay kept', () => {

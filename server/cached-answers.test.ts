@@ -236,24 +236,46 @@ describe('the money of an answer from the cache', () => {
     expect(spentBy(payer)).toBe(fullPrice);
   });
 
-  test('of 60 calls at once exactly as many are answered as its own budget covers, each for its price', async () => {
+  /** Budgets of the day, AGPT wei, by model; as good as none for others. */
+  const limitedTo = (limits: Record<string, bigint>): CallDeps['budgets'] => ({
+    terms(about) {
+      const limitAgpt = limits[about.model];
+      return { ...wideBudgets.terms(about), ...(limitAgpt !== undefined && { limitAgpt }) };
+    },
+  });
+
+  test('of 60 calls at once exactly as many are hits as its own budget covers; the others are new calls', async () => {
     const covered = 10n;
-    const limitAgpt = covered * cachePrice + cachePrice - 1n;
-    await start(
-      {},
-      { terms: (about) => ({ ...wideBudgets.terms(about), ...(about.model === 'small@cache' && { limitAgpt }) }) },
-    );
+    const calls = 60;
+    await start({}, limitedTo({ 'small@cache': covered * cachePrice + cachePrice - 1n }));
     const payer = somePayer();
     await call({ payer });
-    const ended = await Promise.all(Array.from({ length: 60 }, () => call({ payer })));
-    const answered = ended.filter(({ status }) => status === 200);
-    expect(answered).toHaveLength(Number(covered));
-    expect(answered.every(({ receipt }) => receipt?.amount === cachePrice)).toBe(true);
-    expect(new Set(ended.filter(({ status }) => status !== 200).map(({ receipt }) => receipt))).toEqual(
-      new Set([undefined]),
+    const ended = await Promise.all(Array.from({ length: calls }, () => call({ payer })));
+    const [hits, misses] = ['hit', 'miss'].map((kind) => ended.filter(({ cache }) => cache === kind));
+    expect(hits?.map(({ receipt }) => receipt?.amount)).toEqual(
+      Array.from({ length: Number(covered) }, () => cachePrice),
     );
-    expect(spentBy(payer)).toBe(fullPrice + covered * cachePrice);
-    expect(upstream.calls).toBe(1);
+    expect(misses).toHaveLength(calls - Number(covered));
+    for (const { status, receipt } of misses ?? []) {
+      expect([status, receipt?.modelAsked, receipt?.amount]).toEqual([200, 'small', fullPrice]);
+    }
+    expect(upstream.calls).toBe(1 + calls - Number(covered));
+    expect(spentBy(payer)).toBe(covered * cachePrice + BigInt(upstream.calls) * fullPrice);
+  });
+
+  test('where neither the budget of hits nor that of new calls covers it, nothing is sold or asked for', async () => {
+    await start({}, limitedTo({ small: 353n, 'small@cache': 0n }));
+    const payer = somePayer();
+    // All of the budget is its quote; what it has spent is missing for another.
+    expect((await call({ payer })).status).toBe(200);
+    const refused = await call({ payer });
+    expect([refused.status, JSON.parse(refused.text)]).toMatchObject([
+      429,
+      { error: { code: 'model_budget_exceeded' } },
+    ]);
+    expect(refused.text).toContain('"model":"small"');
+    expect(refused.receipt).toBeUndefined();
+    expect([upstream.calls, spentBy(payer)]).toEqual([1, fullPrice]);
   });
 
   test('a crash after the charge: the same payment gets its answer from the books, though the cache is gone', async () => {

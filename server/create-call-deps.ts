@@ -51,6 +51,7 @@ export function createCallDeps(options: {
   const byModel = new Map(routes.map((route) => [route.model, route]));
   return {
     deps: {
+      chainId: config.chain.id,
       ledger,
       routes: byModel,
       chooseRoutes: createRouteChooser({ routes: byModel, rules: config.routing.rules.map(compileRule) }),

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { CID } from 'multiformats/cid';
 import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
 import { cidOfBlock } from '../../protocol/log/batch-block.ts';
+import { syncFolder } from './sync-folder.ts';
 
 /** Content-addressed blocks on disk: raw bytes in files that are named by their CID. */
 export interface BlockStore {
@@ -57,15 +58,5 @@ async function writeSynced(path: string, bytes: Uint8Array): Promise<void> {
     await file.sync();
   } finally {
     await file.close();
-  }
-}
-
-/** A rename is durable only once its folder is. */
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
   }
 }

@@ -1,13 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir, open, rename, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { PriceRow } from '../../protocol/pricing/price-row.ts';
 import { rootOfPrices } from '../../protocol/pricing/price-tree.ts';
+import { syncFolder } from './sync-folder.ts';
 
 /**
  * Keeps a price table as `<root>.json`, a list of its rows with amounts as decimal strings. Receipts name only the root, and
  * autopay.yaml has only the present prices: without the tables before, nobody could recompute what calls were charged under them.
- * A relay MUST keep a table before it sells under it. Nothing is kept where nothing costs anything.
+ * A relay MUST keep a table before it sells under it: once this resolves, the table MUST survive a loss of power. Nothing is kept
+ * where nothing costs anything.
  *
  * @param folder `prices` of the data folder; created if it is missing
  */
@@ -30,4 +32,7 @@ export async function keepPriceTable(folder: string, rows: readonly PriceRow[]):
     await rm(temporary, { force: true });
     throw error;
   }
+  await syncFolder(folder);
+  // The folder may be new, and its own name not durable.
+  await syncFolder(dirname(folder));
 }

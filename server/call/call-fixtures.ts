@@ -388,6 +388,7 @@ export function makeCallDeps(
     prices: makePriceList(),
     maxUnsettled: () => 2n ** 128n - 1n,
     freeLimit: { take: () => undefined },
+    chainId: 31_337,
     running: new RunningCalls(),
     onFinish: (summary) => finished.push(summary),
     finished,

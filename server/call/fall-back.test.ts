@@ -203,6 +203,25 @@ describe('fallback_models of the request', () => {
     expect(error).toMatchObject({ status: 500 });
   });
 
+  test('are refused as the first, if a rule put one in place of the asked model; `auto` stands for what it picks', async () => {
+    const other = route('b', 7);
+    const listed = [route('a', 1), other];
+    const chosen = (rule: string | null, first = other): Partial<CallDeps> => ({
+      chooseRoutes: () => ({ routes: [{ route: first, deployments: first.deployments, after: null }], rule }),
+    });
+    const payment = { mayCall: (model: string) => model === 'a' };
+    const ruled = await run({ routes: listed, body, payment, answers: [answer()], deps: chosen('r') });
+    expect(ruled).toMatchObject({ error: { code: 'model_not_allowed', status: 403 }, sent: [] });
+    expect(ruled.ledger.reserved).toEqual([]);
+    const cached = await run({
+      ...{ routes: listed, body, answers: [answer()], deps: chosen('r', route('a@cache', 1)) },
+      payment,
+    });
+    expect(cached.ledger.charged).toMatchObject([{ receipt: { modelAsked: 'a@cache' } }]);
+    const picked = await run({ routes: listed, body, payment, answers: [answer()], deps: chosen(null) });
+    expect(picked.ledger.charged).toMatchObject([{ receipt: { modelAsked: 'b' } }]);
+  });
+
   test('may be free: then nothing is charged, in the token of the payment', async () => {
     const mixed = [route('a', 1), route('b', 0)];
     const { ledger } = await run({ routes: mixed, body, answers: [fail(), answer()] });

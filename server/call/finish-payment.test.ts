@@ -50,6 +50,21 @@ describe('a payment that cannot be finished', () => {
   });
 });
 
+it.each(['/v1/responses', '/v1/messages'])('no named event follows the last one of %s', async (path) => {
+  let finished = 0;
+  const events = 'event: payment-receipt\ndata: {}\n\n';
+  const { context, sink } = start(
+    () => {
+      finished += 1;
+      return Promise.resolve({ headers: {}, events });
+    },
+    { wantsPaymentEvents: true },
+  );
+  await endStream({ ...context, request: { ...context.request, path } }, charged);
+  expect(sink.text).toBe(': autopay-receipt QUJD\n\n');
+  expect([sink.ended, finished]).toEqual([true, 1]);
+});
+
 it('funds that a free call did not use are not finished', async () => {
   const { context } = start(() => Promise.reject(new Error('nothing was paid')));
   const free = { receipt: 'QUJD', result: someResult('a-call') };

@@ -36,7 +36,7 @@ export function finishLater({ deps, request }: FinishContext, result: ChargeResu
 /**
  * Ends a whole stream: its last event, if that was held, the receipt, what its API closes with (`[DONE]`), and, for those who asked for
  * named events, those of the payment. The receipt is a comment, since OpenAI's clients break on named events; the events follow
- * `[DONE]`, where those clients no longer read.
+ * `[DONE]`, where those clients no longer read. Where an event of the API ends the stream there are none: its clients read on.
  * @param ending the event that was held; null for none.
  */
 export async function endStream(
@@ -46,9 +46,10 @@ export async function endStream(
 ): Promise<void> {
   const { deps, request, sink } = context;
   const { result, receipt } = charged;
-  const comment = `: autopay-receipt ${receipt}\n\n${endpointOf(request.path).stream?.closing ?? ''}`;
+  const end = endpointOf(request.path).stream?.closing ?? '';
+  const comment = `: autopay-receipt ${receipt}\n\n${end}`;
   const closing = Buffer.concat([ending ?? Buffer.alloc(0), Buffer.from(comment)]);
-  if (!request.payment.wantsPaymentEvents) {
+  if (end === '' || !request.payment.wantsPaymentEvents) {
     sink.end(closing);
     return finishLater(context, result);
   }

@@ -2,6 +2,7 @@ import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
 import { costOfUsage, tokensPerPrice } from '../../protocol/pricing/token-prices.ts';
 import type { SaleTerms } from '../metering/price-list.ts';
 import { quoteCall, shrinkQuote, type Quote } from '../metering/quote-call.ts';
+import { uncachedModel } from './cache/cache-terms.ts';
 import type { CallOption, PreparedCall } from './prepare-call.ts';
 import type { CallDeps, CallRequest, Route } from './types.ts';
 
@@ -24,6 +25,7 @@ export function dearestOf(offers: Offers): bigint {
  * Quotes a call that is paid for at each of its routes, in the token that it is paid in. A fallback that cannot be sold in it, is above
  * the price ceiling of the first, or may not be bought by this payment is left out.
  * @param sale of the first
+ * @throws AutoPayError `model_not_allowed` if a rule put a route first that this payment may not buy
  */
 export function offerRoutes(
   deps: Pick<CallDeps, 'prices'>,
@@ -31,6 +33,7 @@ export function offerRoutes(
 ): Offers {
   const { atMs, call, payment, sale } = options;
   const [first, ...others] = call.options;
+  requireAllowed(call, payment);
   const offers: [Offer, ...Offer[]] = [offer(first, sale)];
   for (const option of others) {
     const { route } = option;
@@ -43,6 +46,15 @@ export function offerRoutes(
     }
   }
   return offers;
+}
+
+/** The name that was asked for was checked at admission. One that lists `auto` may use what `auto` picks; a rule puts another in its place. */
+function requireAllowed({ route, rule }: PreparedCall, { mayCall }: Pick<CallRequest['payment'], 'mayCall'>): void {
+  if (rule === null || mayCall === undefined) return;
+  // Whoever may buy a model may buy its cached answers.
+  if (mayCall(route.model) || mayCall(uncachedModel(route.model))) return;
+  const message = `This API key may not call "${route.model}", which rule "${rule}" chose for this request. Take another model or key.`;
+  throw new AutoPayError('model_not_allowed', message, { param: 'model', facts: { model: route.model, rule } });
 }
 
 /** The same for a call that nobody pays for. */

@@ -57,6 +57,8 @@ test('refuses wrong types by name', () => {
     [{ max_completion_tokens: 5, max_tokens: 5 }, 'max_tokens'],
     [{ n: 0 }, 'n'],
     [{ n: 129 }, 'n'],
+    [{ tools: { type: 'web_search' } }, 'tools'],
+    [{ modalities: 'image' }, 'modalities'],
     [{ logprobs: 5 }, 'logprobs'],
     [{ top_logprobs: -1 }, 'top_logprobs'],
     [{ top_logprobs: 21 }, 'top_logprobs'],
@@ -75,6 +77,13 @@ test('refuses by name what tokens do not bound', () => {
     [{ modalities: ['text', 'image'] }, 'modalities'],
     [{ tools: [{ type: 'function' }, { type: 'web_search' }] }, 'tools[1].type'],
     [{ tools: [null] }, 'tools[0].type'],
+    [{ max_output_tokens: 9 }, 'max_output_tokens'],
+    ...['access_programs', 'chat_template', 'content_policy_fallbacks', 'context_window_fallbacks', 'data_sources'].map(
+      (name): [object, string] => [{ [name]: 'x' }, name],
+    ),
+    ...['deferred', 'extra_body', 'fallbacks', 'num_retries', 'provider', 'route', 'search'].map(
+      (name): [object, string] => [{ [name]: 1 }, name],
+    ),
   ];
   for (const [changes, param] of cases) {
     expect(() => parse(changes)).toThrowError(expect.objectContaining({ code: 'unsupported_parameter', param }));
@@ -92,6 +101,8 @@ describe('keys that a reader which ignores case takes for others', () => {
       [{ 'max_completion_to\u212aens': 9 }, 'max_completion_to\u212aens'],
       [{ 'me\u017fsages': messages }, 'me\u017fsages'],
       [{ Prediction: {} }, 'Prediction'],
+      [{ Provider: {} }, 'Provider'],
+      [{ Max_Output_Tokens: 9 }, 'Max_Output_Tokens'],
       [{ stream_options: { Include_usage: false } }, 'stream_options.Include_usage'],
       [{ messages: [{ role: 'user', Content: [] }] }, 'messages[0].Content'],
       [{ tools: [{ type: 'function', Type: 'web_search' }] }, 'tools[0].Type'],

@@ -42,7 +42,8 @@ export function prepareCall(
   const options: PreparedCall['options'] = [boundTo(first), ...others.map(boundTo)];
   for (const { quoteInput } of options) {
     const { outputTokens } = boundCall(quoteInput);
-    refuseTooLong(asked, { outputTokens, maxResponseBytes: deps.limits.maxResponseBytes });
+    const { maxResponseBytes } = deps.limits;
+    refuseTooLong(asked, { outputTokens, maxResponseBytes, repeats: endpoint.stream?.repeats ?? 1 });
   }
   return { endpoint, asked, options, route: first.route, rule };
 }

@@ -1,9 +1,9 @@
 import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
-import { unboundedParameters } from './refuse-unbounded.ts';
+import { watchedParameters } from './refuse-unbounded.ts';
 
 /** Members of a chat request that OpenAI's API, or the relay, gives a meaning. */
 const requestKeys: ReadonlySet<string> = new Set([
-  ...unboundedParameters,
+  ...watchedParameters,
   ...[
     'audio',
     'extra_body',
@@ -24,8 +24,8 @@ const streamOptionKeys = new Set(['include_usage', 'include_obfuscation', 'conti
 
 /** Members of messages, of their parts and of tools that say what is not text, and so what is not bounded by its bytes. */
 const partKeys = new Set([
-  ...['audio', 'content', 'custom', 'file', 'function', 'image_url', 'input_audio', 'type'],
-  ...['encrypted_content', 'input', 'output', 'source', 'summary'],
+  ...['audio', 'content', 'custom', 'file', 'file_id', 'function', 'id', 'image_url', 'input_audio', 'type'],
+  ...['encrypted_content', 'input', 'output', 'role', 'source', 'summary'],
 ]);
 
 /** Whatever folding changes: the capitals, and the only other letters that fold into ASCII (ſ, and the sign for kelvin). */

@@ -6,22 +6,32 @@ const bytesPerLogprob = 96;
 const bytesPerChunk = 320;
 
 /**
- * Refuses log probabilities that would make the answer longer than the relay allows: they cost bytes, not tokens, and an
+ * Refuses log probabilities and embeddings that would make the answer longer than the relay allows: they cost bytes, not tokens, and an
  * answer that is too long is broken off and charged all the same.
- * @throws AutoPayError `unsupported_parameter`.
+ * @param bounds.repeats how often a stream has all of the answer in it
+ * @throws AutoPayError `unsupported_parameter`; `invalid_request` for too many inputs.
  */
 export function refuseTooLong(
-  asked: Pick<ModelRequest, 'choices' | 'logprobs' | 'stream'>,
-  { outputTokens, maxResponseBytes }: { outputTokens: number; maxResponseBytes: number },
+  asked: Pick<ModelRequest, 'answerBytes' | 'choices' | 'logprobs' | 'stream'>,
+  { outputTokens, maxResponseBytes, repeats }: { outputTokens: number; maxResponseBytes: number; repeats: number },
 ): void {
-  const { choices, logprobs, stream } = asked;
+  const { answerBytes = 0, choices, logprobs, stream } = asked;
+  if (answerBytes > maxResponseBytes) {
+    throw new AutoPayError(
+      'invalid_request',
+      `So many inputs would make an answer of up to ${answerBytes} bytes, and this relay takes ${maxResponseBytes}. ` +
+        'Send fewer inputs at once, name their dimensions, or ask for base64 by encoding_format.',
+      { param: 'input' },
+    );
+  }
   if (logprobs === 0) return;
-  const bytes = choices * outputTokens * (logprobs * bytesPerLogprob + (stream ? bytesPerChunk : 0));
+  const bytesPerToken = logprobs * bytesPerLogprob * (stream ? repeats : 1) + (stream ? bytesPerChunk : 0);
+  const bytes = choices * outputTokens * bytesPerToken;
   if (bytes <= maxResponseBytes) return;
   throw new AutoPayError(
     'unsupported_parameter',
     `Log probabilities would make an answer of up to ${bytes} bytes, and this relay takes ${maxResponseBytes}. ` +
-      'Lower top_logprobs, n or max_completion_tokens.',
+      'Lower top_logprobs, n or the output limit.',
     { param: logprobs > 1 ? 'top_logprobs' : 'logprobs' },
   );
 }

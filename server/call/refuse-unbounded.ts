@@ -1,12 +1,14 @@
 import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
+import { isObject } from '../../protocol/text/json-object.ts';
+import { invalid } from './read-request.ts';
 
 /**
  * Parameters whose cost the output limit and the prompt's length do not bound: built-in tools and searches that are
  * billed by the piece, predictions (rejected tokens are billed beyond the limit), other models, hidden extra answers, log
  * probabilities of the prompt (which lengthen the answer beyond any limit).
- * Some belong to providers that extend OpenAI's API (OpenRouter, xAI, Alibaba, vLLM).
+ * Some belong to providers that extend OpenAI's API (OpenRouter, xAI, Alibaba, vLLM, Azure), some to gateways before them (LiteLLM).
  */
-export const unboundedParameters = [
+const unboundedParameters = [
   'web_search_options',
   'prediction',
   'plugins',
@@ -16,6 +18,26 @@ export const unboundedParameters = [
   'enable_search',
   'best_of',
   'prompt_logprobs',
+  ...['access_programs', 'chat_template', 'content_policy_fallbacks', 'context_window_fallbacks', 'data_sources'],
+  ...['deferred', 'extra_body', 'fallbacks', 'num_retries', 'provider', 'route', 'search'],
+];
+
+/** The output limits of the several APIs. */
+const limitNames = ['max_completion_tokens', 'max_output_tokens', 'max_tokens', 'max_tokens_to_sample'];
+
+/** Members whose own members could do the same: what they must be where they are there, or null for nothing. */
+const watchedWithin: readonly { parent: string; member: string; allowed: string | null }[] = [
+  { parent: 'reasoning', member: 'mode', allowed: 'standard' },
+  { parent: 'prompt_cache_options', member: 'comparison_response_id', allowed: null },
+  { parent: 'diagnostics', member: 'previous_message_id', allowed: null },
+];
+
+/** Every member that `refuseUnbounded` looks at: another spelling of it must not pass. */
+export const watchedParameters: readonly string[] = [
+  ...unboundedParameters,
+  ...limitNames,
+  ...watchedWithin.map(({ parent }) => parent),
+  ...['modalities', 'n', 'service_tier', 'tools'],
 ];
 
 /** Tools that the client runs itself; every other type is run, and billed, by the provider. */
@@ -35,6 +57,10 @@ export interface BoundedNames {
   tiers?: readonly string[];
   /** Types of tools that the client runs itself; undefined among them where a tool may have none. */
   tools?: readonly (string | undefined)[];
+  /** Its output limits: what only other APIs call one is refused, since a provider may obey it. */
+  limits?: readonly string[];
+  /** Whether it has `n`; elsewhere it may only be 1. */
+  manyChoices?: boolean;
 }
 
 /**
@@ -43,28 +69,55 @@ export interface BoundedNames {
  */
 export function refuseUnbounded(
   value: Readonly<Record<string, unknown>>,
-  { also = [], tiers = listedTiers, tools = clientTools }: BoundedNames = {},
+  {
+    also = [],
+    tiers = listedTiers,
+    tools = clientTools,
+    limits = ['max_completion_tokens', 'max_tokens'],
+    manyChoices = true,
+  }: BoundedNames = {},
 ): void {
-  for (const param of [...unboundedParameters, ...also]) {
-    if (value[param] !== undefined && value[param] !== null) throw refuseMember(param);
+  const otherLimits = limitNames.filter((name) => !limits.includes(name));
+  for (const param of [...unboundedParameters, ...otherLimits, ...also]) {
+    if (isGiven(value[param])) throw refuseMember(param);
   }
+  if (!manyChoices && isGiven(value['n']) && value['n'] !== 1) throw refuseMember('n');
+  for (const { parent, member, allowed } of watchedWithin) refuseWithin(value[parent], { parent, member, allowed });
   const tier = value['service_tier'];
-  if (tier !== undefined && tier !== null && !tiers.some((listed) => listed === tier)) {
+  if (isGiven(tier) && !tiers.some((listed) => listed === tier)) {
     throw unsupported('service_tier', `Only the service tiers "${tiers.join('" and "')}" are supported.`);
   }
-  const { modalities } = value;
-  if (Array.isArray(modalities) && !modalities.every((one) => pricedModalities.some((priced) => priced === one))) {
+  const modalities = readList(value['modalities'], 'modalities');
+  if (!modalities.every((one) => pricedModalities.some((priced) => priced === one))) {
     throw unsupported('modalities', `Only the modalities "${pricedModalities.join('" and "')}" are supported.`);
   }
-  const { tools: listed } = value;
-  if (!Array.isArray(listed)) return;
-  listed.forEach((tool: unknown, index) => {
+  readList(value['tools'], 'tools').forEach((tool, index) => {
     const type = typeof tool === 'object' && tool !== null && 'type' in tool ? tool.type : undefined;
     if (!tools.some((name) => name === type)) {
       const named = tools.filter((name) => name !== undefined).join('" and "');
       throw unsupported(`tools[${index}].type`, `Only tools of the types "${named}" are supported.`);
     }
   });
+}
+
+function isGiven(value: unknown): boolean {
+  return value !== undefined && value !== null;
+}
+
+/** A list, since a provider may take something else for one. */
+function readList(value: unknown, param: string): readonly unknown[] {
+  if (!isGiven(value)) return [];
+  if (!Array.isArray(value)) throw invalid(param, 'an array');
+  return value;
+}
+
+/** Another spelling is as good as the member to a reader that ignores case. */
+function refuseWithin(value: unknown, of: { parent: string; member: string; allowed: string | null }): void {
+  if (!isObject(value)) return;
+  for (const [key, told] of Object.entries(value)) {
+    if (key.toLowerCase() !== of.member || !isGiven(told) || told === of.allowed) continue;
+    throw refuseMember(`${of.parent}.${key}`);
+  }
 }
 
 /** The refusal of a member whose cost nothing bounds. */

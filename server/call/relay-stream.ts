@@ -24,9 +24,11 @@ export async function relayStream(context: CallContext): Promise<void> {
   const wire = call.endpoint.stream;
   if (!wire) throw new CallFailure({ reason: 'internal_error', attempts: [] });
   const maxBytes = deps.limits.maxResponseBytes;
+  // An event that repeats the request, or the answer, is bounded by nothing else.
+  const maxEventBytes = wire.repeats > 1 ? maxBytes : undefined;
   const result = await deps.router.run(
     planAttempts(context, (response, { quirks }) =>
-      StreamAnswer.open(response, { maxBytes, meter: wire.createMeter(call.asked, quirks) }),
+      StreamAnswer.open(response, { maxBytes, maxEventBytes, meter: wire.createMeter(call.asked, quirks) }),
     ),
   );
   if (result.kind !== 'accepted') throw failAttempts(context, result);

@@ -21,11 +21,11 @@ export type StrategyName = (typeof strategyNames)[number];
 
 /** How long an attempt may take, milliseconds; what is undefined is as the transport has it. */
 export interface AttemptTimeouts {
-  /** Of a stream, until its first chunk; of JSON, until the headers of the answer. */
+  /** Of a stream, until its first chunk. */
   firstByteMs?: number | undefined;
   /** Between two pieces of the answer. */
   idleMs?: number | undefined;
-  /** Of JSON, the whole answer; of a stream, until its first chunk. */
+  /** Of JSON, the whole answer, its headers too; of a stream, until its first chunk. */
   attemptMs?: number | undefined;
 }
 

@@ -117,3 +117,14 @@ test('its connection serves the next stream', async () => {
   server.closeAllConnections();
   server.close();
 });
+
+test('an event may be as long as its API has them', async () => {
+  const long = `data: {"choices":[{"index":0,"delta":{"content":"${'x'.repeat(1_048_576)}"}}]}\n\n`;
+  const openLong = (bounds: { maxEventBytes?: number }) =>
+    StreamAnswer.open(makeStream([long, 'data: [DONE]\n\n']), {
+      ...{ maxBytes: 3_000_000, meter: new StreamMeter({ showUsage: false }) },
+      ...bounds,
+    });
+  await expect(openLong({}).then(readAll)).rejects.toMatchObject({ failure: 'too_long' });
+  expect(await readAll(await openLong({ maxEventBytes: 3_000_000 }))).toBe(long);
+});

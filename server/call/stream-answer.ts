@@ -7,11 +7,13 @@ import { TransportError, type UpstreamResponse } from './transport.ts';
 /** How a stream is read. */
 export interface StreamOptions {
   maxBytes: number;
+  /** Of one event; 1 MiB by default. */
+  maxEventBytes?: number | undefined;
   /** Reads its events; of one answer only. */
   meter: StreamMeter;
 }
 
-const maxEventBytes = 1_048_576;
+const defaultMaxEventBytes = 1_048_576;
 /** What may follow its end for the connection to be kept. */
 const maxTrailingBytes = 65_536;
 
@@ -20,7 +22,7 @@ export class StreamAnswer {
   readonly meter: StreamMeter;
   readonly #response: UpstreamResponse;
   readonly #iterator: AsyncIterator<Uint8Array>;
-  readonly #splitter = new SseSplitter({ maxEventBytes });
+  readonly #splitter: SseSplitter;
   readonly #options: StreamOptions;
   #bytes = 0;
   #opening: Buffer | null = null;
@@ -33,6 +35,7 @@ export class StreamAnswer {
   private constructor(response: UpstreamResponse, options: StreamOptions) {
     this.meter = options.meter;
     this.#options = options;
+    this.#splitter = new SseSplitter({ maxEventBytes: options.maxEventBytes ?? defaultMaxEventBytes });
     this.#response = response;
     this.#iterator = response.body[Symbol.asyncIterator]();
   }

@@ -49,6 +49,8 @@ test('the last usage holds, and whether it can be is judged later', () => {
 
 test('counts the choices that have finished', () => {
   const meter = new StreamMeter({ showUsage: false, choices: 2 });
+  take(meter, '{"choices":[{"index":1,"delta":{},"finish_reason":""}]}');
+  expect(meter.isFinished).toBe(false);
   take(meter, '{"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}');
   expect(meter.isFinished).toBe(false);
   for (const index of [0, 1, 0]) take(meter, `{"choices":[{"index":${index},"delta":{},"finish_reason":"stop"}]}`);

@@ -76,7 +76,9 @@ export class StreamMeter implements Meter {
   }
 
   #takeChoice(choice: JsonObject): void {
-    if (typeof choice['finish_reason'] === 'string') this.#finished.add(choice['index']);
+    const reason = choice['finish_reason'];
+    // Some servers send an empty one in every chunk.
+    if (typeof reason === 'string' && reason !== '') this.#finished.add(choice['index']);
     if (isObject(choice['delta'])) this.texts.push(...textsOfMessage(choice['delta']));
     // Of the older API.
     if (typeof choice['text'] === 'string') this.texts.push(choice['text']);

@@ -220,6 +220,8 @@ export interface RelayAuthority {
 
 /** What the life of a call works with. */
 export interface CallDeps {
+  /** The chain that its calls are paid on. */
+  chainId: number;
   ledger: Pick<Ledger, 'reserve' | 'moveCall' | 'charge' | 'release' | 'findAnswer' | 'findRepeat'>;
   /** By the name that clients ask for. */
   routes: ReadonlyMap<string, Route>;

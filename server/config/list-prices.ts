@@ -39,12 +39,13 @@ export function listCachePrices(options: {
   currency: PriceCurrency;
   issues: ConfigIssue[];
 }): PriceRow[] | null {
-  const { file, index, currency } = options;
+  const { file, index, currency, issues } = options;
   const route = file.routes[index];
   if (!route?.cache) return null;
   const path = ['routes', index, 'cache', 'price'];
   const none = { prompt: 0n, cachedPrompt: 0n, cacheWrite: 0n, audioPrompt: 0n, completion: 0n, audioCompletion: 0n };
   const prices = { ...none, request: currency.read(route.cache.price, path) };
+  if (prices.request === 0n) issues.push({ path, message: 'is zero; what is paid for has a price, so set one' });
   return rowsIn(file, { model: cachedModel(route.model), prices, currency, path });
 }
 

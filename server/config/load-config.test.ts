@@ -166,7 +166,7 @@ describe('a configuration', () => {
     ['a short address', address('2'), '0x22', 'line 2: contracts.autoPayLLM'],
     ['a missing key', ', decimals: 6', '', 'line 3: tokens.0.decimals is missing'],
     ['a key in a URL', 'http://127.0.0.1:4002', 'http://user:pw@127.0.0.1:4002', 'must not carry credentials'],
-    ['a duplicate key', '    free: true', '    free: true\n    free: true', 'Map keys must be unique'],
+    ['a duplicate key', '    free: true', '    free: true\n    free: true', 'is not valid YAML: duplicate key'],
     [
       'collections too far apart for the grace period of a close',
       'routes:',

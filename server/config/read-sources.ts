@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
+import { findProvider } from '../providers/catalogue.ts';
 import { detectKind, importFile, type FileKind } from './import/import-file.ts';
-import type { Imported, ImportedRoute } from './import/imported.ts';
+import type { Imported, ImportedProvider, ImportedRoute } from './import/imported.ts';
 import { paymentTokenOf } from './import/read-blueprint.ts';
 import type { ConfigIssue, ConfigPath } from './report-issues.ts';
 import { parseYaml, placeOf, type YamlSource } from './yaml-source.ts';
@@ -40,6 +41,10 @@ interface Merge {
   faults: string[];
   notices: string[];
   secrets: Record<string, string>;
+  /** Those of autopay.yaml itself. */
+  own: readonly ImportedProvider[];
+  /** Those of the imported files, and of the catalogue where autopay.yaml's routes name them. */
+  providers: readonly ImportedProvider[];
 }
 
 /**
@@ -51,7 +56,9 @@ interface Merge {
 export function readSources(text: string, label: string, options: ReadSourcesOptions): ConfigSources {
   const main = parseYaml(text, label);
   const { import: listed, ...value } = asRecord(main.value);
-  const merge: Merge = { main, value, origins: new Map(), faults: [], notices: [], secrets: {} };
+  const own = ownProviders(value['providers']);
+  const providers = catalogued(value['routes'], own);
+  const merge: Merge = { ...{ main, value, own, providers }, origins: new Map(), faults: [], notices: [], secrets: {} };
   const files = [label];
   for (const { file, ignored, at } of [...readImports(listed, merge), ...fromOutside(options)]) {
     const path = at === undefined ? file : resolve(dirname(label), file);
@@ -63,8 +70,12 @@ export function readSources(text: string, label: string, options: ReadSourcesOpt
       merge.faults.push(`${at === undefined ? path : placeOf(main, ['import', at])}: ${file} ${what}`);
       continue;
     }
-    takeIn(merge, { kind, source, ignored, env: options.env });
+    takeIn(merge, { kind, source, ignored, env: options.env, fileNumber: files.length - 1 });
   }
+  const added = merge.providers.filter(
+    (provider) => Object.keys(provider).length > 1 || !providers.some(({ name }) => name === provider.name),
+  );
+  if (added.length > 0) merge.value['providers'] = [...asList(value['providers']), ...added];
   return {
     ...{ value: merge.value, faults: merge.faults, notices: merge.notices, secrets: merge.secrets, files },
     locate: (path) => locate(merge, path),
@@ -112,9 +123,10 @@ interface TakeIn {
   source: YamlSource;
   ignored: readonly string[];
   env: ReadSourcesOptions['env'];
+  fileNumber: number;
 }
 
-function takeIn(merge: Merge, { kind, source, ignored, env }: TakeIn): void {
+function takeIn(merge: Merge, { kind, source, ignored, env, fileNumber }: TakeIn): void {
   const { value } = merge;
   const { imported, findings } = importFile(
     kind,
@@ -122,7 +134,7 @@ function takeIn(merge: Merge, { kind, source, ignored, env }: TakeIn): void {
       ...{ source, env },
       priced: new Set(Object.keys(asRecord(value['prices']))),
       priceCurrency: typeof value['priceCurrency'] === 'string' ? value['priceCurrency'] : undefined,
-      providers: namesOf(value['providers'], 'name'),
+      ...{ own: merge.own, earlier: merge.providers, taken: deploymentsOf(value['routes']), fileNumber },
     },
     ignored,
   );
@@ -143,9 +155,7 @@ function takeIn(merge: Merge, { kind, source, ignored, env }: TakeIn): void {
 
 function append(merge: Merge, source: YamlSource, imported: Imported): void {
   const { value, origins } = merge;
-  const own = namesOf(value['providers'], 'name');
-  const added = imported.providers.filter(({ name }) => !own.includes(name));
-  value['providers'] = [...asList(value['providers']), ...added];
+  merge.providers = imported.providers;
   const start = asList(value['routes']).length;
   value['routes'] = [...asList(value['routes']), ...imported.routes.map(({ route }) => route)];
   imported.routes.forEach((read, index) => addOrigins(origins, source, read, start + index));
@@ -188,6 +198,45 @@ function locate({ main, origins }: Merge, path: ConfigPath): string {
 
 function valueAt(value: unknown, path: ConfigPath): unknown {
   return path.reduce<unknown>((inner, key) => (asRecord(inner) as Record<string | number, unknown>)[key], value);
+}
+
+/** What is read of them; the schema says what is wrong with the rest. */
+function ownProviders(listed: unknown): ImportedProvider[] {
+  return asList(listed).flatMap((entry) => {
+    const { name, regions } = asRecord(entry);
+    if (typeof name !== 'string') return [];
+    const inner = Object.entries(asRecord(regions)).map(
+      ([region, endpoint]) => [region, endpointOf(endpoint)] as const,
+    );
+    return [{ name, ...endpointOf(entry), ...(inner.length > 0 && { regions: Object.fromEntries(inner) }) }];
+  });
+}
+
+function endpointOf(entry: unknown): Pick<ImportedProvider, 'apiKeyEnv' | 'baseUrl'> {
+  const { apiKeyEnv, baseUrl } = asRecord(entry);
+  return {
+    ...(typeof baseUrl === 'string' && { baseUrl }),
+    ...(typeof apiKeyEnv === 'string' && { apiKeyEnv }),
+  };
+}
+
+/** Providers that autopay.yaml's routes take from the catalogue: no imported file gives them another endpoint or key. */
+function catalogued(routes: unknown, own: readonly ImportedProvider[]): ImportedProvider[] {
+  const named = asList(routes).flatMap((route) => namesOf(asRecord(route)['deployments'], 'provider'));
+  const isOwn = (name: string) => own.some((provider) => provider.name === name);
+  return [...new Set(named)]
+    .filter((name) => !isOwn(name) && findProvider(name) !== undefined)
+    .map((name) => ({ name }));
+}
+
+function deploymentsOf(routes: unknown): Set<string> {
+  const deployments = asList(routes).flatMap((route) => asList(asRecord(route)['deployments']));
+  return new Set(
+    deployments.map((deployment) => {
+      const { provider, region = 'default' } = asRecord(deployment);
+      return `${String(provider)}@${String(region)}`;
+    }),
+  );
 }
 
 function asRecord(value: unknown): Record<string, unknown> {

@@ -56,6 +56,7 @@ test.each([
   ['which is the model of another route', file({ route: `${price}, ${cache}`, model: 'n' })],
   ['rename the provider of that name', file({ route: `${price}, ${cache}`, provider: 'cache' })],
   ['price', file({ route: `${price}, cache: { ttlSeconds: 60 }` })],
+  ['cache.price is zero', file({ route: `${price}, cache: { ttlSeconds: 60, price: "0.00" }` })],
 ])('it is refused: %s', (fault, text) => {
   expect(faultOf(text)).toContain(fault);
 });

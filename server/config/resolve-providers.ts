@@ -29,11 +29,9 @@ export function resolveProviders(
   const own = file.providers.flatMap((provider, index) => {
     const facts = findProvider(provider.name);
     const root = endpointOf(provider, facts, env);
-    const regions = Object.entries(provider.regions ?? {}).map(([region, endpoint]) => {
-      // Its own key opens its own endpoint; the provider's goes along only to the provider's.
-      const inherited = endpoint.baseUrl === undefined ? root : { baseUrl: endpoint.baseUrl };
-      const apiKeyEnv = endpoint.apiKeyEnv ?? inherited?.apiKeyEnv;
-      return { name: `${provider.name}@${region}`, baseUrl: endpoint.baseUrl ?? root?.baseUrl, apiKeyEnv };
+    const regions = Object.keys(provider.regions ?? {}).map((region) => {
+      const { apiKeyEnv, baseUrl } = endpointAt(provider, region, env);
+      return { name: `${provider.name}@${region}`, baseUrl, apiKeyEnv };
     });
     const endpoints = [{ name: provider.name, baseUrl: root?.baseUrl, apiKeyEnv: root?.apiKeyEnv }, ...regions];
     const isUsedBare = deploymentsOf(file, provider.name).some((region) => provider.regions?.[region] === undefined);
@@ -49,10 +47,24 @@ export function resolveProviders(
   const used = new Set(file.routes.flatMap((route) => (route.deployments ?? []).map(({ provider }) => provider)));
   const implied = [...used].flatMap((name): ProviderConfig[] => {
     if (listed.has(name)) return [];
-    const endpoint = endpointOf({ name }, findProvider(name), env);
+    const endpoint = endpointOf({}, findProvider(name), env);
     return endpoint ? [{ name, ...endpoint }] : [];
   });
   return [...own, ...implied];
+}
+
+/** Where the calls of one region of a provider go, and with which key. */
+export function endpointAt(
+  provider: Pick<ProviderFile, 'name' | 'apiKeyEnv' | 'baseUrl' | 'regions'>,
+  region: string,
+  env: Readonly<Record<string, string | undefined>>,
+): { baseUrl?: string | undefined; apiKeyEnv?: string | undefined } {
+  const root = endpointOf(provider, findProvider(provider.name), env);
+  const own = provider.regions?.[region];
+  if (own === undefined) return root ?? {};
+  // Its own key opens its own endpoint; the provider's goes along only to the provider's.
+  const inherited = own.baseUrl === undefined ? root : { baseUrl: own.baseUrl };
+  return { baseUrl: inherited?.baseUrl, apiKeyEnv: own.apiKeyEnv ?? inherited?.apiKeyEnv };
 }
 
 function deploymentsOf({ routes }: Pick<ConfigFile, 'routes'>, name: string): string[] {
@@ -62,7 +74,7 @@ function deploymentsOf({ routes }: Pick<ConfigFile, 'routes'>, name: string): st
 }
 
 function endpointOf(
-  { baseUrl, apiKeyEnv }: ProviderFile,
+  { baseUrl, apiKeyEnv }: Pick<ProviderFile, 'apiKeyEnv' | 'baseUrl'>,
   facts: ProviderFacts | undefined,
   env: Readonly<Record<string, string | undefined>>,
 ): { baseUrl: string; apiKeyEnv?: string } | undefined {

@@ -13,12 +13,12 @@ const retries = z.number().int().min(0).max(7);
 const timeouts = z.strictObject({
   firstByteMs: durationMs
     .optional()
-    .describe('Of a stream, until its first chunk; of JSON, until the headers. Default: `limits.headersTimeoutMs`.'),
+    .describe('Of a stream, until its first chunk. Default: `attemptMs`, or else `limits.headersTimeoutMs`.'),
   idleMs: durationMs.optional().describe('Between two pieces of an answer. Default: `limits.idleTimeoutMs`.'),
   attemptMs: durationMs
     .optional()
     .describe(
-      'Of JSON, the whole answer; of a stream, until its first chunk. The call is bounded by `limits.callTimeoutMs`.',
+      'Of JSON, the whole answer, its headers too; of a stream, until its first chunk. Default: `limits.headersTimeoutMs` for the headers, and `limits.callTimeoutMs`, which bounds the call.',
     ),
 });
 

@@ -1,4 +1,4 @@
-import { isNode, isPair, isScalar, LineCounter, parseDocument, visit, type Document } from 'yaml';
+import { isAlias, isMap, isNode, isScalar, isSeq, LineCounter, parseDocument, visit, type Document } from 'yaml';
 import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
 import type { ConfigPath } from './report-issues.ts';
 
@@ -16,7 +16,7 @@ export interface YamlSource {
 
 /**
  * Parses a file.
- * @throws AutoPayError `invalid_configuration` if it is too large, or no YAML; the message has line and column
+ * @throws AutoPayError `invalid_configuration` if it is too large, or no YAML; the message has line and column, and nothing of the text: keys may stand there
  */
 export function parseYaml(text: string, label: string): YamlSource {
   if (text.length > maxFileBytes) throw new AutoPayError('invalid_configuration', `${label} is larger than 4 MiB.`);
@@ -24,17 +24,25 @@ export function parseYaml(text: string, label: string): YamlSource {
   // Without the tag for hexadecimal integers an unquoted address stays the text that it is.
   const document = parseDocument(text, {
     lineCounter: lines,
+    // Neither messages nor warnings show lines of the file.
+    prettyErrors: false,
+    logLevel: 'error',
     // LiteLLM's files may have `<<: *defaults`.
     merge: true,
     customTags: (tags) => tags.filter((tag) => typeof tag === 'string' || tag.format !== 'HEX'),
   });
   const [fault] = document.errors;
-  if (fault) throw new AutoPayError('invalid_configuration', `${label} is not valid YAML: ${fault.message}`);
+  if (fault) {
+    const { line, col } = lines.linePos(fault.pos[0]);
+    // The parser's own message may quote the text; its code does not.
+    const what = fault.code.toLowerCase().replaceAll('_', ' ');
+    throw new AutoPayError('invalid_configuration', `${label}:${line}:${col} is not valid YAML: ${what}.`);
+  }
   try {
     return { label, value: document.toJS() ?? {}, document, lines };
-  } catch (cause) {
-    // Aliases that unfold without bound.
-    throw new AutoPayError('invalid_configuration', `${label} cannot be read: ${String(cause)}.`, { cause });
+  } catch {
+    const message = `${label} cannot be read: an alias has no anchor before it, or aliases unfold without bound.`;
+    throw new AutoPayError('invalid_configuration', message);
   }
 }
 
@@ -68,9 +76,38 @@ function offsetOf(document: Document, path: ConfigPath): number | undefined {
   return offset ?? node.range[0];
 }
 
-/** The characters of a scalar as they stand in the file: numbers lose nothing. Undefined if there is no scalar. */
+/**
+ * The characters of a scalar as they stand in the file, also behind aliases and merge keys: numbers lose nothing. Undefined if there is no
+ * scalar.
+ */
 export function scalarText({ document }: YamlSource, path: ConfigPath): string | undefined {
-  const node = document.getIn(path, true);
-  if (isPair(node) || !isScalar(node)) return undefined;
-  return node.source ?? String(node.value);
+  let node: unknown = resolveAlias(document, document.contents);
+  for (const key of path) node = memberOf(document, node, key);
+  return isScalar(node) ? (node.source ?? String(node.value)) : undefined;
+}
+
+/** As the parser merges: what a map says itself holds, then the first of what it merges. */
+function memberOf(document: Document, node: unknown, key: string | number): unknown {
+  if (isSeq(node)) return resolveAlias(document, node.get(key, true));
+  if (!isMap(node)) return undefined;
+  const own = node.items.find((pair) => isScalar(pair.key) && String(pair.key.value) === String(key));
+  if (own) return resolveAlias(document, own.value);
+  for (const pair of node.items) {
+    if (!isMergeKey(pair.key)) continue;
+    const merged = resolveAlias(document, pair.value);
+    for (const part of isSeq(merged) ? merged.items : [merged]) {
+      const found = memberOf(document, resolveAlias(document, part), key);
+      if (found !== undefined) return found;
+    }
+  }
+  return undefined;
+}
+
+function isMergeKey(key: unknown): boolean {
+  if (!isScalar(key)) return false;
+  return key.value === '<<' || (typeof key.value === 'symbol' && key.value.description === '<<');
+}
+
+function resolveAlias(document: Document, node: unknown): unknown {
+  return isAlias(node) ? node.resolve(document) : node;
 }

@@ -15,10 +15,10 @@ afterEach(() => {
 });
 
 /** What a client gets for an error. */
-async function answer(error: unknown, headers: Record<string, string> = {}): Promise<Response> {
+async function answer(error: unknown, headers: Record<string, string> = {}, path = '/'): Promise<Response> {
   server = createServer((request, response) => sendError({ request, response, error, payments: [], log }));
   await new Promise<void>((resolve) => server?.listen(0, '127.0.0.1', resolve));
-  return fetch(`http://127.0.0.1:${(server.address() as AddressInfo).port}`, { headers });
+  return fetch(`http://127.0.0.1:${(server.address() as AddressInfo).port}${path}`, { headers });
 }
 
 const words = { message: 'Slow down.', type: 'requests', param: null, code: 'rate_limit_exceeded' };
@@ -46,6 +46,12 @@ test('who paid by MPP gets it as a problem too', async () => {
     detail: 'Slow down.',
     error: words,
   });
+});
+
+test('the same of an API whose errors have a type keeps that', async () => {
+  const error = new CallError('upstream_error', words.message, { refusal });
+  const response = await answer(error, { authorization: 'Payment abc' }, '/v1/messages');
+  expect(await response.json()).toMatchObject({ type: 'error', status: 429, error: { message: 'Slow down.' } });
 });
 
 test('a call that was charged without a whole answer brings its receipt, and is not to be tried again', async () => {

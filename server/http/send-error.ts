@@ -39,7 +39,7 @@ const retryAfterSeconds: Partial<Record<AutoPayError['code'], string>> = {
 
 /**
  * The one place that turns an error into an HTTP answer: the endpoint's shape, else OpenAI's; for requests with a `Payment` credential the
- * members of a problem (RFC 9457) beside it; with 402 what each method of payment offers. An upstream's refusal keeps its status and words. What is not an AutoPayError
+ * members of a problem (RFC 9457) beside it, where the shape has none of that name; with 402 what each method of payment offers. An upstream's refusal keeps its status and words. What is not an AutoPayError
  * is logged and called `internal_error`.
  * After the first byte of an answer nothing can be said any more, so the connection is broken off.
  */
@@ -65,7 +65,7 @@ export function sendError(options: SendErrorOptions): void {
   const { writeError } = findEndpoint(pathOf(request)) ?? chatCompletions;
   const told = refusal?.error ?? { message, type, param, code };
   const written = writeError(told, { status, facts: { ...offer?.facts, ...error.facts } });
-  const body = Buffer.from(JSON.stringify({ ...offer?.body, ...written, ...(isPayment && problem) }));
+  const body = Buffer.from(JSON.stringify({ ...offer?.body, ...(isPayment && problem), ...written }));
   const retryAfter = waitOf(error) ?? retryAfterSeconds[code];
   response.writeHead(status, {
     ...offer?.headers,

@@ -62,3 +62,16 @@ test('reasoning that a provider counts beside is added, unless its total says th
   expect(readUsage(inside, { reasoningBeside: true })).toMatchObject({ completion: 250, reasoning: 200 });
   expect(readUsage(plain, { reasoningBeside: true })).toMatchObject({ completion: 50, reasoning: 0 });
 });
+
+test('a zero in the details does not hide what is told beside them', () => {
+  const counts = { prompt_tokens: 30, completion_tokens: 5 };
+  const beside = { cache_read_input_tokens: 20, cache_creation_input_tokens: 7 };
+  const details = { cached_tokens: 0, cache_write_tokens: 0 };
+  expect(readUsage({ ...counts, ...beside, prompt_tokens_details: details })).toMatchObject({
+    cachedPrompt: 20,
+    cacheWrite: 7,
+  });
+  expect(
+    readUsage({ ...counts, cached_tokens: 9, prompt_tokens_details: { cached_tokens: -1 } })?.cachedPrompt,
+  ).toBeNaN();
+});

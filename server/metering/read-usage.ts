@@ -55,9 +55,9 @@ function isMissing(value: unknown): boolean {
   return value === undefined || value === null;
 }
 
-/** The first that is told of a part: within its details, or beside them. */
+/** The largest that is told of a part, within its details or beside them: some servers fill in a zero where they do not count. */
 function readPart(details: unknown, names: readonly string[], others: readonly unknown[] = []): number {
   if (!isMissing(details) && !isObject(details)) return NaN;
   const values = [...names.map((name) => (isObject(details) ? details[name] : undefined)), ...others];
-  return readCount(values.find((value) => !isMissing(value)));
+  return Math.max(...values.map(readCount));
 }

@@ -36,6 +36,17 @@ test.each([
   expect(classifyRefusal(400, refusal(error))).toBe(expected);
 });
 
+test.each([
+  [{ code: 'content_filter' }, 'content_policy'],
+  [{ code: 'context_length_exceeded' }, 'context_window'],
+  [{ message: 'The chosen model requires moderation and your input was flagged.' }, 'content_policy'],
+  [{ message: 'Your account has been flagged.' }, 'refused_key'],
+  [{ message: 'This key may not use content filters of the organization.' }, 'refused_key'],
+  [{ message: 'Forbidden' }, 'refused_key'],
+] as const)('403 with %o is %s', (error, expected) => {
+  expect(classifyRefusal(403, refusal(error))).toBe(expected);
+});
+
 test('words of other statuses are not read', () => {
   expect(classifyRefusal(404, refusal({ message: 'no such context window' }))).toBe('request');
   expect(classifyRefusal(503, refusal({ code: 'content_filter' }))).toBe('transient');

@@ -5,6 +5,7 @@ const read = (
   { messages = [], ...value }: { messages?: unknown[]; [member: string]: unknown },
   headers: Record<string, string> = {},
 ) => readFeatures({ value, prompt: { messages } }, headers);
+const lengthOf = (...messages: unknown[]) => read({ messages }).promptCharacters;
 const user = (content: unknown) => ({ role: 'user', content });
 
 describe('features of a request', () => {
@@ -30,6 +31,24 @@ describe('features of a request', () => {
       { type: 'image_url', image_url: { url: 'data:' } },
     ];
     expect(read({ messages: [user(content)] })).toMatchObject({ text: 'what is\n', promptCharacters: 7, images: true });
+  });
+
+  test('what tools were asked, and what they said, counts too', () => {
+    const call = { id: 'call_1', type: 'function', function: { name: 'f', arguments: '{"a":1}' } };
+    expect(lengthOf({ role: 'assistant', content: null, tool_calls: [call] })).toBe(8);
+    expect(lengthOf({ type: 'function_call', call_id: 'c', name: 'f', arguments: '{"a":1}' })).toBe(8);
+    expect(lengthOf({ type: 'function_call_output', call_id: 'c', output: 'x'.repeat(100) })).toBe(100);
+    const result = { type: 'tool_result', tool_use_id: 't', content: [{ type: 'text', text: 'abc' }] };
+    expect(lengthOf(user([result, { type: 'tool_use', id: 't', name: 'f', input: { a: 'bc', d: [1, 'e'] } }]))).toBe(7);
+  });
+
+  test('what is no text has no length, and tokens have four letters', () => {
+    const image = { type: 'image', source: { type: 'base64', media_type: 'image/png', data: 'x'.repeat(1_000) } };
+    const letter = { type: 'document', source: { type: 'text', media_type: 'text/plain', data: 'abc' } };
+    expect(lengthOf(user([letter]))).toBe(3);
+    const file = { type: 'input_file', file_data: 'x'.repeat(1_000) };
+    expect(lengthOf(user([image, file, { type: 'input_audio', input_audio: { data: 'xxx' } }]))).toBe(0);
+    expect(readFeatures({ value: {}, prompt: { messages: [], tokens: 25 } }, {}).promptCharacters).toBe(100);
   });
 
   test('tools in the present and the older form', () => {

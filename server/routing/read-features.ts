@@ -5,7 +5,7 @@ import type { ModelRequest } from '../call/endpoints/endpoint.ts';
 export interface RequestFeatures {
   /** What the user said last, at most `maxSearchedCharacters` of it. */
   text: string;
-  /** Of all messages. */
+  /** Of all messages, calls of tools and their results; a token that the client sent as such counts four. */
   promptCharacters: number;
   tools: boolean;
   images: boolean;
@@ -15,6 +15,36 @@ export interface RequestFeatures {
 /** Longer texts are searched at their beginning only. */
 export const maxSearchedCharacters = 32_768;
 const maxTags = 16;
+const charactersPerToken = 4;
+
+/** Members of messages and of their parts that hold what is no text, or say what a part is. */
+const notText: ReadonlySet<string> = new Set([
+  ...[
+    'audio',
+    'cache_control',
+    'data',
+    'encrypted_content',
+    'file',
+    'file_data',
+    'file_url',
+    'image_url',
+    'input_audio',
+  ],
+  ...[
+    'call_id',
+    'detail',
+    'id',
+    'media_type',
+    'phase',
+    'role',
+    'signature',
+    'status',
+    'tool_call_id',
+    'tool_use_id',
+    'type',
+    'url',
+  ],
+]);
 
 /**
  * Reads the features of a request.
@@ -30,7 +60,7 @@ export function readFeatures(
   const parts = all.flatMap(partsOf);
   return {
     text: last ? partsOf(last).map(textOf).join('\n').slice(0, maxSearchedCharacters) : '',
-    promptCharacters: parts.reduce<number>((sum, part) => sum + textOf(part).length, 0),
+    promptCharacters: countCharacters(all) + (chat.prompt.tokens ?? 0) * charactersPerToken,
     tools: isFilled(tools) || isFilled(functions),
     images: parts.some((part) => isObject(part) && /^(?:input_)?image/.test(String(part['type']))),
     tags: readTags(headers, metadata),
@@ -48,6 +78,16 @@ function partsOf({ content }: JsonObject): unknown[] {
 function textOf(part: unknown): string {
   if (typeof part === 'string') return part;
   return isObject(part) && typeof part['text'] === 'string' ? part['text'] : '';
+}
+
+/** Of every text within, however an API nests it: its levels are bounded as those of every body (bound-json.ts). */
+function countCharacters(value: unknown): number {
+  if (typeof value === 'string') return value.length;
+  if (Array.isArray(value)) return value.reduce<number>((sum, part) => sum + countCharacters(part), 0);
+  if (!isObject(value)) return 0;
+  // Anthropic's documents of plain text have it where others have their bytes.
+  const isTextOf = (key: string) => !notText.has(key) || (key === 'data' && value['type'] === 'text');
+  return Object.entries(value).reduce((sum, [key, part]) => sum + (isTextOf(key) ? countCharacters(part) : 0), 0);
 }
 
 /** Tags as the relay's header, LiteLLM's header or LiteLLM's `metadata.tags` have them. */

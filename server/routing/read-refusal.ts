@@ -3,6 +3,7 @@ import { readUpstreamError } from '../call/read-upstream-error.ts';
 import type { UpstreamRefusal } from '../call/router.ts';
 import type { UpstreamResponse } from '../call/transport.ts';
 import type { ProviderQuirks } from '../call/types.ts';
+import { classifyRefusal } from './classify-refusal.ts';
 
 const maxErrorBytes = 65_536;
 const bodyTimeoutMs = 5_000;
@@ -12,6 +13,8 @@ const bodyTimeoutMs = 5_000;
  * (the client would try to pay), 3xx of another place. Their bodies may quote parts of the key.
  */
 const privateStatuses = [401, 402, 403, 407];
+/** What a 403 that speaks of the content becomes: OpenAI's own status for it. */
+const contentStatus = 400;
 
 /**
  * Reads an upstream's refusal as the client is to see it; null where it is none of the client's business.
@@ -23,13 +26,18 @@ export async function readRefusal(
 ): Promise<UpstreamRefusal | null> {
   const { status } = response;
   const value = await readJson(response);
+  const error = readUpstreamError(value, status, quirks?.errorMember);
+  if (status === 403) {
+    const refusal = { status: contentStatus, error, headers: {} };
+    return classifyRefusal(status, refusal) === 'refused_key' ? null : refusal;
+  }
   if (status < 400 || status > 599 || privateStatuses.includes(status)) return null;
   const headers: Record<string, string> = {};
   for (const name of ['retry-after', 'retry-after-ms']) {
     const text = response.headers[name];
     if (text !== undefined && /^[\x20-\x7e]{1,64}$/.test(text)) headers[name] = text;
   }
-  return { status, error: readUpstreamError(value, status, quirks?.errorMember), headers };
+  return { status, error, headers };
 }
 
 async function readJson(response: UpstreamResponse): Promise<unknown> {

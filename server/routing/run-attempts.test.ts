@@ -339,17 +339,22 @@ describe('time-outs of an attempt', () => {
   });
 
   test('go to the transport, those of the deployment before those of the route', async () => {
-    let seen: UpstreamRequest['timeouts'];
-    answers = {
-      a: [
-        ({ timeouts }) => {
-          seen = timeouts;
-          return Promise.resolve(makeResponse(['{}']));
-        },
-      ],
+    const seen: UpstreamRequest['timeouts'][] = [];
+    const note: Answer = ({ timeouts }) => {
+      seen.push(timeouts);
+      return Promise.resolve(makeResponse(['{}']));
     };
+    answers = { a: [note, note, note] };
     const own = deployment('a', { timeouts: { idleMs: 3_000 } });
-    await run([option([own], { timeouts: { firstByteMs: 7_000, idleMs: 9_000 } })]);
-    expect(seen).toEqual({ headersMs: 7_000, idleMs: 3_000 });
+    const routes = [option([own], { timeouts: { firstByteMs: 7_000, idleMs: 9_000, attemptMs: 300_000 } })];
+    await run(routes, { stream: true });
+    // Of JSON the headers come with the answer: all of the attempt's time is for them.
+    await run(routes);
+    await run([option([own], { timeouts: { attemptMs: 300_000 } })], { stream: true });
+    expect(seen).toEqual([
+      { headersMs: 7_000, idleMs: 3_000 },
+      { headersMs: 300_000, idleMs: 3_000 },
+      { headersMs: 300_000, idleMs: 3_000 },
+    ]);
   });
 });

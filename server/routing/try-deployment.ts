@@ -99,14 +99,15 @@ class Attempt<T> {
 
   async run(): Promise<AcceptedTry<T> | FailedTry> {
     const { deployment, plan, route } = this.#options;
-    const { firstByteMs, idleMs } = this.#timeouts;
+    const { attemptMs, firstByteMs, idleMs } = this.#timeouts;
     const mayGiveUp = Object.keys(this.#timeouts).length > 0 || route.terms.hedgeAfterMs !== null;
     const signal = mayGiveUp ? AbortSignal.any([plan.signal, this.#own.signal]) : plan.signal;
     const timer = this.#startTimer();
     let response: UpstreamResponse | undefined;
     try {
       const body = route.bodyFor(deployment);
-      const timeouts = { headersMs: firstByteMs, idleMs };
+      // The headers of JSON come with the answer, so the time of the whole attempt is theirs.
+      const timeouts = { headersMs: plan.stream ? (firstByteMs ?? attemptMs) : attemptMs, idleMs };
       const attempt = { callId: plan.callId, number: this.#options.number };
       response = await this.#deps.transport.send({
         deployment,

@@ -23,6 +23,16 @@ test('what was not asked for the longest goes first, and a newer answer takes th
   expect(['a', 'b', 'c', 'd'].filter((key) => cache.find(key, now))).toEqual(['a', 'c', 'd']);
 });
 
+test('an answer holds its own bytes, and not the memory that they were read in', () => {
+  const cache = new AnswerCache({ maxBytes: 10_000 });
+  const slab = new Uint8Array(65_536).fill(7);
+  const body = slab.subarray(10, 110);
+  cache.put('a', { ...answer(0), body });
+  slab.fill(8);
+  expect(cache.find('a', now)?.body).toEqual(new Uint8Array(100).fill(7));
+  expect(cache.find('a', now)?.body.buffer.byteLength).toBe(100);
+});
+
 test('many small answers are bounded too, and one that is too long is not stored', () => {
   const cache = new AnswerCache({ maxBytes: 512 * 10 });
   for (let key = 0; key < 100; key += 1) cache.put(String(key), answer(0));

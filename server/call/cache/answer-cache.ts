@@ -42,7 +42,8 @@ export class AnswerCache {
   put(key: string, answer: CachedAnswer): void {
     if (answer.body.length > maxCachedBytes) return;
     this.#remove(key);
-    this.#answers.set(key, answer);
+    // A copy: what came from Buffer's pool would keep all of that memory, uncounted.
+    this.#answers.set(key, { ...answer, body: new Uint8Array(answer.body) });
     this.#bytes += answer.body.length + entryBytes;
     for (const oldest of this.#answers.keys()) {
       if (this.#bytes <= this.#maxBytes) break;

@@ -8,7 +8,7 @@ const route = makeRoute();
 const chosen = { route, deployments: route.deployments };
 
 function keyOf(request: CallRequest, options: Partial<Parameters<typeof cacheKeyOf>[0]> = {}) {
-  return cacheKeyOf({ request, asked: { value: {} }, chosen, terms: { scope: 'payer' }, ...options });
+  return cacheKeyOf({ request, asked: { value: {} }, chosen, terms: { scope: 'payer' }, chainId: 31_337, ...options });
 }
 
 test('the same request of the same payer has the same key', () => {
@@ -19,6 +19,7 @@ const other = { id: 'other@x', provider: 'other', model: 'm' };
 test.each([
   ['another body', keyOf(makeRequest({ ...body, seed: 1 }))],
   ['another channel', keyOf(makeRequest(body, { idempotencyScope: 'other' }))],
+  ['the same payer on another chain', keyOf(makeRequest(body), { chainId: 8453 })],
   ['another way to pay', keyOf(makeRequest(body, directPayment()))],
   ['another endpoint', keyOf(makeRequest(body, {}, { path: '/v1/completions' }))],
   ['another beta', keyOf(makeRequest(body, {}, { headers: { 'anthropic-beta': 'x' } }))],
@@ -33,6 +34,7 @@ test.each([
 test('shared, payers have one key; by payer, nobody who is not known has any', () => {
   const terms = { scope: 'shared' } as const;
   expect(keyOf(makeRequest(body, directPayment()), { terms })).toBe(keyOf(makeRequest(body), { terms }));
+  expect(keyOf(makeRequest(body), { terms, chainId: 8453 })).toBe(keyOf(makeRequest(body), { terms }));
   expect(keyOf(makeRequest(body, { idempotencyScope: null }))).toBeNull();
   expect(keyOf(makeRequest(body, unpaid), { terms })).toBeNull();
   expect(keyOf(makeRequest(body), { asked: { value: { store: true } } })).toBeNull();

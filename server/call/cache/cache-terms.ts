@@ -15,7 +15,14 @@ export interface CacheTerms {
 /** The provider of receipts for answers from the cache. Bookings need a payout address for it. */
 export const cacheProvider = 'cache';
 
+const suffix = '@cache';
+
 /** The name that a route's cached answers are sold by. */
 export function cachedModel(model: string): string {
-  return `${model}@cache`;
+  return `${model}${suffix}`;
+}
+
+/** The route whose answers are sold by a name; of other names, the name itself. */
+export function uncachedModel(model: string): string {
+  return model.endsWith(suffix) ? model.slice(0, -suffix.length) : model;
 }

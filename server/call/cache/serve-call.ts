@@ -1,3 +1,4 @@
+import { AutoPayError } from '../../../protocol/errors/auto-pay-error.ts';
 import { handleCall } from '../handle-call.ts';
 import type { AttemptPlan, AttemptsResult, Router } from '../router.ts';
 import type { ChooseRoutes } from '../route-choice.ts';
@@ -10,17 +11,27 @@ import { recordAnswer, type RecordedAnswer } from './record-answer.ts';
 
 /**
  * The life of a call (see handleCall), answered from the cache where that has the answer. Such a call is quoted, reserved, metered,
- * charged and logged like any other: as one of the model `<route>@cache`, whose price is per call.
+ * charged and logged like any other: as one of the model `<route>@cache`, whose price is per call. Where today's budget of that model
+ * does not cover it, the call is a new one: of the route's own model, at its price, within its budget.
  *
- * An answer is stored once it was charged whole, with usage that can be: never an error, one that broke off, or one of a fallback.
+ * An answer is stored once it was charged whole, with usage that can be: never an error, one that broke off, one of a fallback, or one whose
+ * output limit was lowered to what its payer could pay.
  *
  * @throws AutoPayError as handleCall
  */
-export function serveCall(deps: CallDeps, request: CallRequest, sink: ResponseSink): Promise<void> {
+export async function serveCall(deps: CallDeps, request: CallRequest, sink: ResponseSink): Promise<void> {
   const { cache } = deps;
   if (cache === undefined) return handleCall(deps, request, sink);
   const call = new CacheableCall(deps, cache, request);
-  return handleCall({ ...deps, ...call.deps }, request, sink);
+  try {
+    await handleCall({ ...deps, ...call.deps }, request, sink);
+  } catch (error) {
+    const isOverBudget = error instanceof AutoPayError && error.code === 'model_budget_exceeded';
+    if (!isOverBudget || !call.isHit) throw error;
+    // Refused before anything was sent; and a refused reservation uses up neither the payment nor the Idempotency-Key.
+    const anew = new CacheableCall(deps, cache, request, { mayRead: false });
+    await handleCall({ ...deps, ...anew.deps }, request, sink);
+  }
 }
 
 /** One call on its way past the cache. */
@@ -28,17 +39,26 @@ class CacheableCall {
   readonly #deps: CallDeps;
   readonly #cache: AnswerCache;
   readonly #request: CallRequest;
+  readonly #mayRead: boolean;
   /** Set where the answer is found. It stays the same for this call, whatever becomes of the cache. */
   #found: CachedAnswer | undefined;
   /** Set where the answer may be stored. */
   #key: string | null = null;
+  /** The output limit of a payer who lacks nothing. */
+  #wholeOutputTokens = 0;
   #isPast = false;
   #recorded: (RecordedAnswer & Pick<CachedAnswer, 'origin'>) | undefined;
 
-  constructor(deps: CallDeps, cache: AnswerCache, request: CallRequest) {
+  constructor(deps: CallDeps, cache: AnswerCache, request: CallRequest, { mayRead = true } = {}) {
     this.#deps = deps;
     this.#cache = cache;
     this.#request = request;
+    this.#mayRead = mayRead;
+  }
+
+  /** Whether the cache has its answer. */
+  get isHit(): boolean {
+    return this.#found !== undefined;
   }
 
   /** What this call does otherwise than others. */
@@ -53,11 +73,17 @@ class CacheableCall {
     const { cache: terms, prices } = first.route;
     if (!terms || prices === null) return choice;
     this.#isPast = true;
-    const key = cacheKeyOf({ request: this.#request, asked: ask.chat, chosen: first, terms });
+    const { defaultMaxOutputTokens, maxOutputTokens } = first.route;
+    this.#wholeOutputTokens = Math.min(ask.chat.outputLimit?.tokens ?? defaultMaxOutputTokens, maxOutputTokens);
+    const { chainId } = this.#deps;
+    const key = cacheKeyOf({ request: this.#request, asked: ask.chat, chosen: first, terms, chainId });
     if (key === null) return choice;
     const { mayRead, mayStore, maxAgeMs } = readCacheControl(this.#request.headers['cache-control']);
     const nowMs = this.#deps.clock.nowMs();
-    const found = mayRead ? this.#cache.find(key, { nowMs, maxAgeMs: Math.min(maxAgeMs, terms.ttlMs) }) : undefined;
+    const found =
+      mayRead && this.#mayRead
+        ? this.#cache.find(key, { nowMs, maxAgeMs: Math.min(maxAgeMs, terms.ttlMs) })
+        : undefined;
     this.#found = found;
     if (!found) {
       this.#key = mayStore ? key : null;
@@ -71,8 +97,10 @@ class CacheableCall {
     const { clock, router } = this.#deps;
     if (this.#found) return playAnswer(plan, { answer: this.#found, clock });
     const recorded = new Map<T, RecordedAnswer>();
+    // An answer that is no longer than its payer's headroom allowed is not what others would pay for.
+    const isShrunk = (plan.options[0]?.outputTokens ?? 0) < this.#wholeOutputTokens;
     const accept: AttemptPlan<T>['accept'] = async (response, deployment) => {
-      if (this.#key === null) return plan.accept(response, deployment);
+      if (this.#key === null || isShrunk) return plan.accept(response, deployment);
       const answer = recordAnswer(response);
       const value = await plan.accept(answer.response, deployment);
       recorded.set(value, answer);

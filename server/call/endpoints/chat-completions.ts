@@ -19,6 +19,7 @@ export const chatCompletions: Endpoint = {
   textMembers: ['content', 'refusal', 'reasoning_content', 'arguments'],
   stream: {
     createMeter: ({ choices, includeUsage }, shape) => new StreamMeter({ showUsage: includeUsage, choices, shape }),
+    repeats: 1,
     closing: 'data: [DONE]\n\n',
     writeError: writeOpenAiErrorEvent,
   },

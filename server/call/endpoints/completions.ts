@@ -12,7 +12,7 @@ import {
   readModelName,
 } from '../read-request.ts';
 import { refuseFoldedKeys } from '../refuse-folded-keys.ts';
-import { refuseMember, refuseUnbounded, unboundedParameters } from '../refuse-unbounded.ts';
+import { refuseMember, refuseUnbounded, watchedParameters } from '../refuse-unbounded.ts';
 import { UnusableAnswer } from '../router.ts';
 import { scanTopLevel } from '../scan-top-level.ts';
 import { spliceTopLevel } from '../splice-top-level.ts';
@@ -23,7 +23,7 @@ import { modelOf, writeOpenAiError, writeOpenAiErrorEvent } from './openai-wire.
 import { readTextInputs } from './read-text-inputs.ts';
 
 const knownKeys: ReadonlySet<string> = new Set([
-  ...unboundedParameters,
+  ...watchedParameters,
   ...['echo', 'extra_body', 'fallback_models', 'frequency_penalty', 'logit_bias', 'logprobs', 'max_completion_tokens'],
   ...['max_tokens', 'metadata', 'model', 'n', 'presence_penalty', 'prompt', 'seed', 'service_tier', 'stop', 'stream'],
   ...['stream_options', 'suffix', 'temperature', 'tools', 'top_k', 'top_p', 'user'],
@@ -42,6 +42,7 @@ export const completions: Endpoint = {
   textMembers: ['text'],
   stream: {
     createMeter: ({ choices, includeUsage }, shape) => new StreamMeter({ showUsage: includeUsage, choices, shape }),
+    repeats: 1,
     closing: 'data: [DONE]\n\n',
     writeError: writeOpenAiErrorEvent,
   },
@@ -56,7 +57,7 @@ function parse(body: Buffer): ModelRequest {
     knownKeys,
   );
   const model = readModelName(value);
-  refuseUnbounded(value);
+  refuseUnbounded(value, { limits: ['max_tokens'] });
   // With log probabilities it would have those of the prompt, which lengthen the answer beyond any limit.
   if (value['echo'] === true) throw refuseMember('echo');
   const { inputs, prompt } = readTextInputs(value['prompt'], 'prompt');

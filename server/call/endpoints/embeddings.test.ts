@@ -28,6 +28,8 @@ test.each<[string, object, string]>([
   ['an object', { input: { text: 'a' } }, 'input'],
   ['an empty list', { input: [] }, 'input'],
   ['too many inputs', { input: Array(2_049).fill('a') }, 'input'],
+  ['several answers', { input: 'a', n: 2 }, 'n'],
+  ['an output limit', { input: 'a', max_tokens: 9 }, 'max_tokens'],
   ['a stream', { input: 'a', stream: true }, 'stream'],
 ])('%s is refused by name', (_, body, param) => {
   expect(() => parse(body)).toThrow(expect.objectContaining({ param }) as Error);

@@ -2,9 +2,9 @@ import type { JsonObject } from '../../../protocol/text/json-object.ts';
 import { isObject } from '../../../protocol/text/json-object.ts';
 import { readUsage, type UsageShape } from '../../metering/read-usage.ts';
 import { changesOfName } from '../build-upstream-body.ts';
-import { parseObject, readFallbackModels, readModelName } from '../read-request.ts';
+import { parseObject, readCount, readFallbackModels, readModelName } from '../read-request.ts';
 import { refuseFoldedKeys } from '../refuse-folded-keys.ts';
-import { refuseMember, refuseUnbounded, unboundedParameters } from '../refuse-unbounded.ts';
+import { refuseMember, refuseUnbounded, watchedParameters } from '../refuse-unbounded.ts';
 import { UnusableAnswer } from '../router.ts';
 import { scanTopLevel } from '../scan-top-level.ts';
 import { spliceTopLevel } from '../splice-top-level.ts';
@@ -14,10 +14,18 @@ import { modelOf, writeOpenAiError } from './openai-wire.ts';
 import { readTextInputs } from './read-text-inputs.ts';
 
 const knownKeys: ReadonlySet<string> = new Set([
-  ...unboundedParameters,
+  ...watchedParameters,
   ...['dimensions', 'encoding_format', 'extra_body', 'fallback_models', 'input', 'input_type', 'model'],
   ...['service_tier', 'stream', 'tools', 'user'],
 ]);
+
+/** Of the longest embedding there is, unless the client says how many. */
+const mostDimensions = 3_072;
+/** A number as JSON has it, with its comma; four bytes in base64. */
+const bytesPerNumber = 13;
+const bytesPerNumberInBase64 = 16 / 3;
+/** What stands around each. */
+const bytesPerEmbedding = 128;
 
 /** `POST /v1/embeddings` (OpenAI API reference, "Embeddings"): a prompt, and no output. */
 export const embeddings: Endpoint = {
@@ -39,7 +47,7 @@ function parse(body: Buffer): ModelRequest {
     knownKeys,
   );
   const model = readModelName(value);
-  refuseUnbounded(value);
+  refuseUnbounded(value, { limits: [], manyChoices: false });
   if (value['stream'] !== undefined && value['stream'] !== false && value['stream'] !== null)
     throw refuseMember('stream');
   const { inputs, prompt } = readTextInputs(value['input'], 'input');
@@ -56,8 +64,16 @@ function parse(body: Buffer): ModelRequest {
     fallbackModels: readFallbackModels(value['fallback_models']),
     textOnly: true,
     overheadTokens: 0,
+    answerBytes: answerBytesOf(value, inputs),
     prompt,
   };
+}
+
+function answerBytesOf({ dimensions, encoding_format: format }: JsonObject, inputs: number): number {
+  const numbers = inputs * (readCount(dimensions, 'dimensions') ?? mostDimensions);
+  return (
+    inputs * bytesPerEmbedding + Math.ceil(numbers * (format === 'base64' ? bytesPerNumberInBase64 : bytesPerNumber))
+  );
 }
 
 function readAnswer(value: JsonObject, shape: UsageShape | undefined): AnswerFacts {

@@ -29,6 +29,8 @@ export interface ModelRequest {
   textOnly: boolean;
   /** Prompt tokens that the provider adds and that no byte of the body bounds. */
   overheadTokens: number;
+  /** What the answer has in bytes at most, beside its output tokens. */
+  answerBytes?: number;
   /** The prompt, for rules and for an estimate where the provider gives no usage. */
   prompt: RequestPrompt;
 }
@@ -64,6 +66,8 @@ export interface ToldError {
 export interface StreamWire {
   /** Reads the provider's events on their way. */
   createMeter(asked: ModelRequest, shape: UsageShape | undefined): StreamMeter;
+  /** How often all of an answer is said at most; where that is more than once, single events have all of it, or of the request, in them. */
+  repeats: number;
   /** What follows the receipt comment of a whole stream; empty where the API's own last event stands before it. */
   closing: string;
   /** The event that ends a stream which is not whole. */

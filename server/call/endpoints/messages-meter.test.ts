@@ -24,7 +24,7 @@ test('counts go on from the first event to the last but one', () => {
   const meter = new MessagesMeter();
   const usage = { input_tokens: 3, cache_read_input_tokens: 20, cache_creation_input_tokens: 0, output_tokens: 1 };
   meter.takeEvent(event({ type: 'message_start', message: { model: 'claude', usage } }));
-  expect(meter).toMatchObject({ model: 'claude', usage: { prompt: 23, completion: 1 } });
+  expect(meter).toMatchObject({ model: 'claude', usage: null });
   meter.takeEvent(event({ type: 'content_block_start', content_block: { type: 'tool_use', name: 'f', input: {} } }));
   meter.takeEvent(event({ type: 'content_block_delta', delta: { type: 'input_json_delta', partial_json: '{"a"' } }));
   meter.takeEvent(event({ type: 'message_delta', delta: { stop_reason: 'tool_use' }, usage: { output_tokens: 9 } }));
@@ -33,6 +33,26 @@ test('counts go on from the first event to the last but one', () => {
   expect(meter.isFinished).toBe(false);
   const last = event({ type: 'message_stop' });
   expect(meter.takeEvent(last)).toEqual({ kind: 'end', bytes: last });
+});
+
+test('counts of a later event that are less hold nothing back', () => {
+  const meter = new MessagesMeter();
+  const usage = { input_tokens: 30, cache_read_input_tokens: 20, output_tokens: 1 };
+  meter.takeEvent(event({ type: 'message_start', message: { usage } }));
+  meter.takeEvent(event({ type: 'message_delta', delta: {}, usage: { input_tokens: 0, output_tokens: 9 } }));
+  const last = { cache_read_input_tokens: 0, output_tokens: 0 };
+  meter.takeEvent(event({ type: 'message_delta', delta: {}, usage: last }));
+  expect(meter.usage).toMatchObject({ prompt: 50, cachedPrompt: 20, completion: 9 });
+  meter.takeEvent(event({ type: 'message_delta', delta: {}, usage: { output_tokens: -1 } }));
+  expect(meter.usage?.completion).toBeNaN();
+});
+
+test('without a count of the output at the end there is no usage', () => {
+  const meter = new MessagesMeter();
+  meter.takeEvent(event({ type: 'message_start', message: { usage: { input_tokens: 3, output_tokens: 1 } } }));
+  meter.takeEvent(event({ type: 'message_delta', delta: { stop_reason: 'end_turn' }, usage: { input_tokens: 3 } }));
+  meter.takeEvent(event({ type: 'message_delta', delta: { stop_reason: 'end_turn' } }));
+  expect(meter.usage).toBeNull();
 });
 
 test('a ping passes, but is no piece of an answer', () => {

@@ -18,6 +18,8 @@ export class MessagesMeter implements StreamMeter {
   /** What comes before `message_stop` may be half an answer. */
   readonly isFinished = false;
   #counted: JsonObject = {};
+  /** Whether the output was counted after its beginning: `message_start` only says that there is some. */
+  #isOutputCounted = false;
 
   /** @inheritdoc */
   takeEvent(block: Buffer): StreamStep {
@@ -32,7 +34,10 @@ export class MessagesMeter implements StreamMeter {
       this.model ??= modelOf(message);
       this.#count(message['usage']);
     }
-    this.#count(usage);
+    if (isObject(usage)) {
+      this.#isOutputCounted ||= usage['output_tokens'] !== undefined && usage['output_tokens'] !== null;
+      this.#count(usage);
+    }
     if (isObject(begun) && typeof begun['name'] === 'string') this.texts.push(begun['name']);
     if (isObject(delta)) {
       for (const member of textMembers) if (typeof delta[member] === 'string') this.texts.push(delta[member]);
@@ -40,13 +45,18 @@ export class MessagesMeter implements StreamMeter {
     return { kind: 'chunk', bytes };
   }
 
-  /** Counts are of all that was so far: the last one holds. */
+  /** Counts are of all that was so far: none gets less again. What cannot be a count is kept, so that it shows. */
   #count(usage: unknown): void {
     if (!isObject(usage)) return;
     const told = Object.entries(usage).filter(([, count]) => count !== null);
-    this.#counted = { ...this.#counted, ...Object.fromEntries(told) };
-    this.usage = readMessageUsage(this.#counted) ?? this.usage;
+    const grown = told.map(([name, count]) => [name, largerOf(this.#counted[name], count)] as const);
+    this.#counted = { ...this.#counted, ...Object.fromEntries(grown) };
+    if (this.#isOutputCounted) this.usage = readMessageUsage(this.#counted) ?? this.usage;
   }
+}
+
+function largerOf(before: unknown, now: unknown): unknown {
+  return typeof before === 'number' && typeof now === 'number' && now >= 0 ? Math.max(before, now) : now;
 }
 
 /**

@@ -17,6 +17,7 @@ export const messages: Endpoint = {
   textMembers: ['text', 'thinking'],
   stream: {
     createMeter: () => new MessagesMeter(),
+    repeats: 1,
     // `message_stop`, which ends the stream, stands before the receipt.
     closing: '',
     writeError: (error) => `event: error\ndata: ${JSON.stringify(errorBody(error, 500, {}))}\n\n`,

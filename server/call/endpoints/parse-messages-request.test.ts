@@ -45,6 +45,9 @@ test.each<[string, object, string]>([
   ['a dearer place', { inference_geo: 'us' }, 'inference_geo'],
   ['a dearer speed', { speed: 'fast' }, 'speed'],
   ['another tier', { service_tier: 'priority' }, 'service_tier'],
+  ['several answers', { n: 2 }, 'n'],
+  ['another API’s limit', { max_completion_tokens: 9 }, 'max_completion_tokens'],
+  ['an earlier message', { diagnostics: { previous_message_id: 'm' } }, 'diagnostics.previous_message_id'],
   ['no messages', { messages: [] }, 'messages'],
   ['another spelling', { Mcp_Servers: [] }, 'Mcp_Servers'],
   [

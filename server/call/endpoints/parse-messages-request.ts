@@ -1,7 +1,7 @@
 import { isObject, type JsonObject } from '../../../protocol/text/json-object.ts';
 import { invalid, parseObject, readBoolean, readCount, readFallbackModels, readModelName } from '../read-request.ts';
 import { refuseFoldedKeys, refuseFoldedPart } from '../refuse-folded-keys.ts';
-import { refuseUnbounded, unboundedParameters } from '../refuse-unbounded.ts';
+import { refuseUnbounded, watchedParameters } from '../refuse-unbounded.ts';
 import { scanTopLevel } from '../scan-top-level.ts';
 import type { ModelRequest, RequestPrompt } from './endpoint.ts';
 
@@ -9,7 +9,7 @@ import type { ModelRequest, RequestPrompt } from './endpoint.ts';
 const unbounded = ['mcp_servers', 'container', 'context_management', 'inference_geo', 'speed', 'task_budget'];
 
 const knownKeys: ReadonlySet<string> = new Set([
-  ...unboundedParameters,
+  ...watchedParameters,
   ...unbounded,
   ...['cache_control', 'extra_body', 'fallback_models', 'max_tokens', 'messages', 'metadata', 'model'],
   ...['output_config', 'output_format', 'service_tier', 'stop_sequences', 'stream', 'system', 'temperature'],
@@ -43,7 +43,13 @@ export function parseMessagesRequest(body: Buffer): ModelRequest {
   refuseFoldedBlocks(system, 'system');
   refuseFoldedBlocks(tools, 'tools');
   // Of the other types, Anthropic's own, some run there, and all bring prompts of their own.
-  refuseUnbounded(value, { also: unbounded, tiers: ['auto', 'standard_only'], tools: [undefined, 'custom'] });
+  refuseUnbounded(value, {
+    also: unbounded,
+    tiers: ['auto', 'standard_only'],
+    tools: [undefined, 'custom'],
+    limits: ['max_tokens'],
+    manyChoices: false,
+  });
   const limit = readCount(value['max_tokens'], 'max_tokens');
   return {
     value,

@@ -35,8 +35,10 @@ describe('textOnly', () => {
     ['reasoning with its content', { type: 'reasoning', id: 'rs', summary: [], encrypted_content: 'x' }, true],
     ['reasoning by its id', { type: 'reasoning', id: 'rs', summary: [] }, false],
     ['an image', { role: 'user', content: [{ type: 'input_image', image_url: 'https://x' }] }, false],
-    ['a file', { role: 'user', content: [{ type: 'input_file', file_id: 'f' }] }, false],
-    ['a provider’s own item', { type: 'web_search_call', id: 'ws' }, false],
+    ['a file', { role: 'user', content: [{ type: 'input_file', file_id: null, file_url: 'https://x' }] }, false],
+    // The AI SDK repeats an answer without its type, openai's users with it.
+    ['an earlier answer', { id: 'msg_1', role: 'assistant', content: [{ type: 'output_text', text: 'a' }] }, true],
+    ['no type', { type: null, role: 'user', content: 'a' }, true],
   ])('%s', (_, item, expected) => {
     expect(parse({ input: [item] }).textOnly).toBe(expected);
   });
@@ -47,6 +49,33 @@ test.each<[string, object, string]>([
   ['a conversation', { conversation: 'conv_1' }, 'conversation'],
   ['a stored prompt', { prompt: { id: 'pmpt_1' } }, 'prompt'],
   ['a stored item', { input: [{ type: 'item_reference', id: 'msg_1' }] }, 'input[0].type'],
+  ['a stored item without its type', { input: [{ id: 'msg_1' }] }, 'input[0].role'],
+  ['a stored item of no type', { input: [{ type: null, id: 'msg_1', role: 'user' }] }, 'input[0].content'],
+  ['a stored message', { input: [{ type: 'message', id: 'msg_1', role: 'user', content: null }] }, 'input[0].content'],
+  [
+    'a stored file',
+    { input: [{ role: 'user', content: [{ type: 'input_file', file_id: 'f' }] }] },
+    'input[0].content[0].file_id',
+  ],
+  [
+    'a stored picture as output',
+    { input: [{ type: 'function_call_output', call_id: 'c', output: [{ type: 'input_image', file_id: 'f' }] }] },
+    'input[0].output[0].file_id',
+  ],
+  ['tools among the input', { input: [{ type: 'additional_tools', tools: [{ type: 'mcp' }] }] }, 'input[0].type'],
+  ['tools that were found', { input: [{ type: 'tool_search_output', tools: [{ type: 'mcp' }] }] }, 'input[0].type'],
+  ['compaction among the input', { input: [{ type: 'compaction_trigger' }] }, 'input[0].type'],
+  ['leave for a remote server', { input: [{ type: 'mcp_approval_response', approve: true }] }, 'input[0].type'],
+  ['a container', { input: [{ type: 'code_interpreter_call', container_id: 'c' }] }, 'input[0].type'],
+  ['a type that is none', { input: [{ type: 7, role: 'user', content: 'a' }] }, 'input[0].type'],
+  ['another mode of reasoning', { reasoning: { mode: 'pro' } }, 'reasoning.mode'],
+  [
+    'a comparison',
+    { prompt_cache_options: { comparison_response_id: 'r' } },
+    'prompt_cache_options.comparison_response_id',
+  ],
+  ['another API’s limit', { max_tokens: 9 }, 'max_tokens'],
+  ['several answers', { n: 2 }, 'n'],
   ['the background', { background: true }, 'background'],
   ['compaction', { context_management: [{ type: 'compaction' }] }, 'context_management'],
   ['a search by the provider', { tools: [{ type: 'web_search' }] }, 'tools[0].type'],
@@ -72,6 +101,7 @@ test.each<[string, object, string]>([
 
 test('what says nothing passes', () => {
   expect(() =>
-    parse({ previous_response_id: null, background: false, tools: null, service_tier: 'auto' }),
+    parse({ previous_response_id: null, background: false, tools: null, service_tier: 'auto', n: 1 }),
   ).not.toThrow();
+  expect(() => parse({ reasoning: { mode: 'standard', effort: 'low' }, prompt_cache_options: {} })).not.toThrow();
 });

@@ -10,7 +10,7 @@ import {
   readModelName,
 } from '../read-request.ts';
 import { refuseFoldedKeys, refuseFoldedPart } from '../refuse-folded-keys.ts';
-import { refuseMember, refuseUnbounded, unboundedParameters } from '../refuse-unbounded.ts';
+import { refuseMember, refuseUnbounded, watchedParameters } from '../refuse-unbounded.ts';
 import { scanTopLevel } from '../scan-top-level.ts';
 import type { ModelRequest, RequestPrompt } from './endpoint.ts';
 
@@ -21,7 +21,7 @@ import type { ModelRequest, RequestPrompt } from './endpoint.ts';
 const stored = ['previous_response_id', 'conversation', 'prompt', 'context_management'];
 
 const knownKeys: ReadonlySet<string> = new Set([
-  ...unboundedParameters,
+  ...watchedParameters,
   ...stored,
   ...['background', 'extra_body', 'fallback_models', 'include', 'input', 'instructions', 'max_output_tokens'],
   ...['max_tool_calls', 'metadata', 'model', 'parallel_tool_calls', 'prompt_cache_key', 'prompt_cache_retention'],
@@ -31,8 +31,8 @@ const knownKeys: ReadonlySet<string> = new Set([
 
 const logprobsInclude = 'message.output_text.logprobs';
 const textParts = ['input_text', 'output_text', 'text', 'refusal', 'reasoning_text', 'summary_text'];
-/** Items that are all in the request. */
-const textItems = [
+/** Items that are all in the request. All others are a hosted tool's, add tools, or stand for what is stored at the provider. */
+const itemTypes = [
   ...['message', 'function_call', 'function_call_output', 'custom_tool_call', 'custom_tool_call_output'],
   'reasoning',
 ];
@@ -49,7 +49,7 @@ export function parseResponsesRequest(body: Buffer): ModelRequest {
     knownKeys,
   );
   const model = readModelName(value);
-  refuseUnbounded(value, { also: stored });
+  refuseUnbounded(value, { also: stored, limits: ['max_output_tokens'], manyChoices: false });
   // Its answer would be fetched at the provider, later.
   if (readBoolean(value['background'], 'background')) throw refuseMember('background');
   const items = readItems(value['input']);
@@ -91,18 +91,39 @@ function readItems(input: unknown): readonly JsonObject[] {
         if (isObject(part)) refuseFoldedPart(part, `${path}.${list}[${at}]`);
       });
     }
-    if (item['type'] === 'item_reference') {
-      const message = 'Items that are stored at the provider are not supported. Send the item itself.';
-      throw new AutoPayError('unsupported_parameter', message, { param: `${path}.type` });
-    }
+    refuseStored(item, path);
     return item;
   });
 }
 
+/**
+ * Refuses items that are not all in the request. One without a type is a message, but a reference where it has only an id: its
+ * type may be left out.
+ */
+function refuseStored(item: JsonObject, path: string): void {
+  const type = item['type'] ?? 'message';
+  if (!itemTypes.some((known) => known === type)) {
+    const message = `Only items of the types "${itemTypes.join('", "')}" are supported. Send the item itself, and no other tool's.`;
+    throw new AutoPayError('unsupported_parameter', message, { param: `${path}.type` });
+  }
+  if (type === 'message') {
+    if (typeof item['role'] !== 'string') throw invalid(`${path}.role`, 'a text: items by their id are not supported');
+    if (typeof item['content'] !== 'string' && !Array.isArray(item['content']))
+      throw invalid(`${path}.content`, 'a text or an array: items by their id are not supported');
+  }
+  for (const list of ['content', 'output']) {
+    const parts: unknown = item[list];
+    if (!Array.isArray(parts)) continue;
+    parts.forEach((part: unknown, at) => {
+      if (isObject(part) && part['file_id'] !== undefined && part['file_id'] !== null)
+        throw refuseMember(`${path}.${list}[${at}].file_id`);
+    });
+  }
+}
+
 /** Text costs at most its bytes; an image, a file, or what an id stands for may cost any number of tokens. */
 function isTextItem(item: JsonObject): boolean {
-  const { content, encrypted_content: encrypted, output, type = 'message' } = item;
-  if (typeof type !== 'string' || !textItems.includes(type)) return false;
+  const { content, encrypted_content: encrypted, output, type } = item;
   // One without its content is looked up by its id.
   if (type === 'reasoning' && typeof encrypted !== 'string' && !Array.isArray(content)) return false;
   return isTextList(content) && isTextList(output);

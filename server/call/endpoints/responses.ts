@@ -18,6 +18,8 @@ export const responses: Endpoint = {
   textMembers: ['text', 'refusal', 'arguments', 'input'],
   stream: {
     createMeter: (_, shape) => new ResponsesMeter(shape),
+    // Its deltas, then whole with the text, the part, the item and the response. Three events have the request's instructions and tools.
+    repeats: 5,
     // `response.completed`, which ends the stream, stands before the receipt: it has the whole answer in it.
     closing: '',
     writeError: writeErrorEvent,

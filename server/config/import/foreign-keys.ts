@@ -13,7 +13,10 @@ export type KeyStatus = 'honoured' | 'warned' | 'refused';
 /** A rule for one key: what becomes of it, and how, or why not. */
 export type KeyRule = readonly [status: KeyStatus, note: string];
 
-/** Rules by path; `*` stands for any index or name. What stands below a path with a rule goes with it. */
+/**
+ * Rules by path; `*` stands for any index or name, `*word*` as the last part for any name with the word in it. A name of its own goes before
+ * a word, a word before `*`. What stands below a path with a rule goes with it.
+ */
 export type KeyRules = Readonly<Record<string, KeyRule>>;
 
 /** A key that was found. */
@@ -29,6 +32,7 @@ export interface KeyFinding {
  */
 export function judgeKeys(value: unknown, rules: KeyRules, ignored: readonly string[]): KeyFinding[] {
   const findings: KeyFinding[] = [];
+  const words = wordsOf(rules);
   const judge = (path: ConfigPath, patterns: readonly string[], inner: unknown): void => {
     const pattern = patterns.find((candidate) => candidate in rules);
     const rule = pattern === undefined ? undefined : rules[pattern];
@@ -48,13 +52,19 @@ export function judgeKeys(value: unknown, rules: KeyRules, ignored: readonly str
     if (typeof inner !== 'object' || inner === null) return;
     const isList = Array.isArray(inner);
     for (const [key, child] of Object.entries(inner)) {
-      const names = isList ? ['*'] : [key, '*'];
+      const worded = words.filter((word) => key.toLowerCase().includes(word)).map((word) => `*${word}*`);
+      const names = isList ? ['*'] : [key, ...worded, '*'];
       const next = patterns.flatMap((prefix) => names.map((name) => (prefix === '' ? name : `${prefix}.${name}`)));
       judge([...path, isList ? Number(key) : key], next, child);
     }
   };
   descend([], [''], value);
   return findings;
+}
+
+function wordsOf(rules: KeyRules): string[] {
+  const words = Object.keys(rules).map((path) => /\.\*([a-z]+)\*$/.exec(path)?.[1]);
+  return [...new Set(words)].filter((word) => word !== undefined);
 }
 
 function isOff(value: unknown): boolean {
@@ -73,6 +83,6 @@ function describeUnknown(path: ConfigPath, patterns: readonly string[], rules: K
   const siblings = Object.keys(rules)
     .filter((key) => parents.some((parent) => parent === '' || key.startsWith(`${parent}.`)))
     .map((key) => key.split('.')[depth - 1] ?? '')
-    .filter((name) => name !== '*' && name !== '');
+    .filter((name) => !name.startsWith('*') && name !== '');
   return `is not a known key; ${suggestKey(String(path.at(-1)), [...new Set(siblings)])}`;
 }

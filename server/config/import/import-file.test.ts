@@ -167,8 +167,8 @@ router_settings: { enable_tag_filtering: true }`,
       apiKeyEnv: 'AZURE_API_KEY',
     });
     expect(at('openai')).toMatchObject({ baseUrl: 'https://api.openai.com/v1', apiKeyEnv: 'OPENAI_API_KEY' });
-    expect(at('127.0.0.1-8000')).toMatchObject({ baseUrl: 'http://127.0.0.1:8000/v1', apiKeyEnv: 'IMPORTED_KEY_1' });
-    expect(secrets).toEqual({ IMPORTED_KEY_1: 'dummy' });
+    expect(at('127.0.0.1-8000')).toMatchObject({ baseUrl: 'http://127.0.0.1:8000/v1', apiKeyEnv: 'IMPORTED_KEY_1_1' });
+    expect(secrets).toEqual({ IMPORTED_KEY_1_1: 'dummy' });
   });
 
   test('says by name what has no effect, with its place, and never a key', () => {
@@ -263,12 +263,43 @@ router_settings: { enable_tag_filtering: true }`,
     ]);
   });
 
-  test('a key of autopay.yaml’s own provider holds', () => {
-    const text = entry('model: groq/x, api_key: os.environ/SOMETHING');
-    const { providers } = loadLiteLlm(
-      text,
-      'priceCurrency: USD\nproviders: [{ name: groq, baseUrl: "http://127.0.0.1:1/v1" }]',
-    );
-    expect(providers).toEqual([{ name: 'groq', baseUrl: 'http://127.0.0.1:1/v1' }]);
+  test('costs are found behind anchors and merge keys, and an entry’s parameters win', () => {
+    const text = `
+base: &costs { input_cost_per_token: &cost 1e-6, output_cost_per_token: 2e-6, input_cost_per_token_above_200k_tokens: 3e-6 }
+model_list:
+  - { model_name: m, litellm_params: { model: openai/m }, model_info: { <<: *costs, cache_read_input_token_cost: *cost } }
+  - model_name: n
+    litellm_params: { model: openai/n, input_cost_per_token: 8e-6 }
+    model_info: { <<: [*costs] }
+`;
+    const own = `import: [{ file: l.yaml, ignore: [base] }]\n${litellm('').split('\n# ---\n')[0] ?? ''}`;
+    const { routes } = parseConfig(own, 'autopay.yaml', { env: {}, readText: () => text });
+    expect(routes.map(({ prices }) => prices?.[0])).toMatchObject([
+      { prompt: 3_000_000n, completion: 2_000_000n, cachedPrompt: 1_000_000n },
+      { prompt: 8_000_000n, completion: 2_000_000n },
+    ]);
+  });
+
+  test.each([
+    ['input_cost_per_token: cheap', /model_info\.input_cost_per_token is no cost/],
+    ['cache_read_input_token_cost: [1]', /model_info\.cache_read_input_token_cost is no cost/],
+    ['cache_read_input_token_cost: -1e-6', /model_info\.cache_read_input_token_cost is no cost/],
+    ['input_cost_per_token_above_500k_tokens: 1', /above_500k_tokens cannot be honoured/],
+    ['search_context_cost_per_query: { low: 1 }', /search_context_cost_per_query cannot be honoured/],
+    ['custom_pricing: 7', /custom_pricing cannot be honoured/],
+  ])('a cost that is not understood is refused: %s', (cost, fault) => {
+    const more = 'input_cost_per_token: 1e-6, output_cost_per_token: 2e-6';
+    const others = more.split(', ').filter((one) => !one.startsWith(cost.split(':')[0] ?? '-'));
+    expect(faultOf(() => loadLiteLlm(entry('model: gpt-4o', [...others, cost].join(', '))))).toMatch(fault);
+  });
+
+  test('gives time-outs, the router’s before request_timeout', () => {
+    const text = `${entry('model: gpt-4o, stream_timeout: 20')}
+router_settings: { timeout: 300 }
+litellm_settings: { request_timeout: 900 }`;
+    const { limits, routes } = loadLiteLlm(text);
+    expect(routes[0]?.terms?.timeouts).toEqual({ attemptMs: 300_000 });
+    expect(routes[0]?.deployments[0]?.terms?.timeouts).toEqual({ firstByteMs: 20_000 });
+    expect(limits.callTimeoutMs).toBe(600_000);
   });
 });

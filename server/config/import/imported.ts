@@ -11,18 +11,25 @@ export interface ImportOptions {
   priced: ReadonlySet<string>;
   /** Currency of its prices; undefined if it does not say. */
   priceCurrency: string | undefined;
-  /** Names of its own providers. */
-  providers: readonly string[];
+  /** Its own providers, which hold. */
+  own: readonly ImportedProvider[];
+  /** Providers of the files before this one, and those of the catalogue that autopay.yaml's routes name. */
+  earlier: readonly ImportedProvider[];
+  /** Deployments of the routes before, `provider@region`. */
+  taken: ReadonlySet<string>;
+  /** Which of the imported files it is, from 1: no two files have secrets of one name. */
+  fileNumber: number;
 }
 
 /** A foreign file in the words of autopay.yaml, still to be checked by its schema. */
 export interface Imported {
+  /** Those of the files before, and of this one. */
   providers: ImportedProvider[];
   routes: ImportedRoute[];
   limits: Record<string, number>;
   /** Of `routing`, section by section. */
   routing: Record<string, unknown>;
-  /** Keys that were written into the file, by the names that stand for them. They MUST NOT be logged. */
+  /** Keys that were written into the file, by the names that stand for them; no other file has these names. They MUST NOT be logged. */
   secrets: Record<string, string>;
   /** Top-level members that mean the same in autopay.yaml. */
   passedOn: Record<string, unknown>;
@@ -49,6 +56,7 @@ export interface ImportedRoute {
 }
 
 /** An import to which nothing was added yet. */
-export function emptyImport(): Imported {
-  return { providers: [], routes: [], limits: {}, routing: {}, secrets: {}, passedOn: {}, issues: [], warnings: [] };
+export function emptyImport({ earlier }: Pick<ImportOptions, 'earlier'>): Imported {
+  const providers = earlier.map((provider) => ({ ...provider }));
+  return { providers, routes: [], limits: {}, routing: {}, secrets: {}, passedOn: {}, issues: [], warnings: [] };
 }

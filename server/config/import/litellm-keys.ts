@@ -5,6 +5,8 @@ const noCallbacks = 'every call has a signed receipt, which `webhooks` of autopa
 const ownKeys = 'API keys are made by wallets, which pay for them';
 const notOffered = 'the relay has no such function';
 const noSuchPrice = 'images are priced by their tokens';
+const noBatches = 'batches are not sold here';
+const unknownCost = 'calls could be sold below such a cost; raise the price, then remove it, or list it under `ignore`';
 const otherTier = 'requests for another `service_tier` than `default` are refused';
 
 /**
@@ -37,8 +39,8 @@ export const litellmKeys: KeyRules = {
   'model_list.*.litellm_params.use_in_pass_through': ['warned', notOffered],
   'model_list.*.model_info.id': ['honoured', 'the deployment’s region, where it may be one'],
   'model_list.*.model_info.mode': ['honoured', '`chat`; other modes are refused'],
-  'model_list.*.model_info.input_cost_per_token': ['honoured', 'as in `litellm_params`'],
-  'model_list.*.model_info.output_cost_per_token': ['honoured', 'as in `litellm_params`'],
+  'model_list.*.model_info.input_cost_per_token': ['honoured', 'as in `litellm_params`, which goes before'],
+  'model_list.*.model_info.output_cost_per_token': ['honoured', 'as in `litellm_params`, which goes before'],
   'model_list.*.model_info.cache_read_input_token_cost': ['honoured', 'US dollars; `cachedPrompt`'],
   'model_list.*.model_info.cache_creation_input_token_cost': ['honoured', 'US dollars; `cacheWrite`'],
   ...Object.fromEntries(
@@ -50,6 +52,12 @@ export const litellmKeys: KeyRules = {
   'model_list.*.model_info.output_cost_per_token_priority': ['warned', otherTier],
   'model_list.*.model_info.input_cost_per_token_flex': ['warned', otherTier],
   'model_list.*.model_info.output_cost_per_token_flex': ['warned', otherTier],
+  'model_list.*.model_info.cache_read_input_token_cost_priority': ['warned', otherTier],
+  'model_list.*.model_info.cache_read_input_token_cost_flex': ['warned', otherTier],
+  'model_list.*.model_info.input_cost_per_token_batches': ['warned', noBatches],
+  'model_list.*.model_info.output_cost_per_token_batches': ['warned', noBatches],
+  'model_list.*.model_info.*cost*': ['refused', unknownCost],
+  'model_list.*.model_info.*pricing*': ['refused', unknownCost],
   'model_list.*.model_info.max_input_tokens': ['honoured', '`contextTokens`, the least of the entries'],
   'model_list.*.model_info.max_output_tokens': ['honoured', '`maxOutputTokens`, the least of the entries'],
   'model_list.*.model_info.max_tokens': ['honoured', 'as `max_output_tokens`, where that is missing'],
@@ -71,7 +79,7 @@ export const litellmKeys: KeyRules = {
   'router_settings.allowed_fails_policy': ['warned', '`routing.cooldown` is the same for all failures'],
   'router_settings.cooldown_time': ['honoured', 'seconds; `routing.cooldown.seconds`'],
   'router_settings.disable_cooldowns': ['honoured', '`routing.cooldown.allowedFails: 10000`'],
-  'router_settings.timeout': ['honoured', 'as `litellm_settings.request_timeout`'],
+  'router_settings.timeout': ['honoured', 'as `litellm_settings.request_timeout`, which it goes before'],
   'router_settings.stream_timeout': ['honoured', 'seconds; `timeouts.firstByteMs` of each route'],
   'router_settings.fallbacks': ['honoured', '`fallbacks` of the route'],
   'router_settings.default_fallbacks': ['honoured', '`fallbacks` of every route that has none'],
@@ -155,7 +163,7 @@ export const litellmKeys: KeyRules = {
   'general_settings.pass_through_endpoints': ['refused', notOffered],
   'general_settings.key_management_system': ['refused', 'keys of providers come from the environment'],
 
-  'environment_variables.*': ['honoured', 'for `os.environ/NAME` of this file'],
+  'environment_variables.*': ['honoured', 'for `os.environ/NAME` of this file only'],
   include: ['refused', 'list those files under `import` of autopay.yaml'],
   guardrails: ['refused', 'requests would pass that these hold back'],
   mcp_servers: ['warned', notOffered],

@@ -39,14 +39,27 @@ export const dearerCosts: readonly (readonly [key: string, note: string])[] = Ob
       .map((key) => [key, `US dollars; \`${kind}\` is the highest of its costs`] as const),
 );
 
-/** The costs that an entry states; undefined if it states none, or not both of prompt and completion. */
-export function readCost(entry: LiteLlmEntry, from: ConfigPath, { source }: ImportOptions): LiteLlmCost | undefined {
+/**
+ * The costs that an entry states; undefined if it states none, or not both of prompt and completion. What is no cost is reported, never
+ * passed over: the model would be sold below it.
+ * @param from path of the entry
+ */
+export function readCost(
+  entry: LiteLlmEntry,
+  { from, imported, options }: { from: ConfigPath; imported: Imported; options: ImportOptions },
+): LiteLlmCost | undefined {
   const readKey = (key: string): string | undefined => {
-    for (const section of ['model_info', 'litellm_params'] as const) {
-      if (entry[section]?.[key] === undefined) continue;
+    // Whose costs LiteLLM puts over those of `model_info`.
+    for (const section of ['litellm_params', 'model_info'] as const) {
+      const stated = entry[section]?.[key];
+      if (stated === undefined || stated === null) continue;
       // As it is written: a number would have passed through floating point.
-      const text = scalarText(source, [...from, section, key]);
-      if (text !== undefined) return perMillion(text);
+      const path = [...from, section, key];
+      const text = scalarText(options.source, path);
+      const cost = text === undefined ? undefined : perMillion(text);
+      if (cost === undefined)
+        imported.issues.push({ path, message: 'is no cost; it is dollars per token, as 2.5e-06' });
+      return cost;
     }
     return undefined;
   };
@@ -56,8 +69,9 @@ export function readCost(entry: LiteLlmEntry, from: ConfigPath, { source }: Impo
       .filter((text) => text !== undefined)
       .reduce<string | undefined>((most, text) => (most === undefined ? text : highest(most, text)), undefined);
   // Without its plain cost nothing is known of a kind.
-  const prompt = readKey('input_cost_per_token') && read(costKeys.prompt);
-  const completion = readKey('output_cost_per_token') && read(costKeys.completion);
+  const states = (key: string) => (entry.litellm_params[key] ?? entry.model_info?.[key] ?? undefined) !== undefined;
+  const prompt = states('input_cost_per_token') ? read(costKeys.prompt) : undefined;
+  const completion = states('output_cost_per_token') ? read(costKeys.completion) : undefined;
   if (prompt === undefined || completion === undefined) return undefined;
   const parts = ['cachedPrompt', 'cacheWrite', 'audioPrompt', 'audioCompletion'] as const;
   const told = parts.map((part) => [part, read(costKeys[part])] as const).filter(([, cost]) => cost !== undefined);

@@ -43,7 +43,7 @@ export function routeRoutingOf(
     router?.num_retries ?? settings?.num_retries ?? 0,
     ...entries.map(({ litellm_params: params }) => params.num_retries ?? 0),
   );
-  const attempt = settings?.request_timeout ?? router?.timeout;
+  const attempt = router?.timeout ?? settings?.request_timeout;
   const stream = router?.stream_timeout;
   const timeouts = {
     ...(attempt && { attemptMs: toMs(attempt) }),
@@ -102,22 +102,14 @@ export function addRouting(file: LiteLlmFile, imported: Imported): void {
 
 /** LiteLLM's own default is 6,000 s; the escrow leaves an hour to collect, so no call here takes more than 20 minutes. */
 function addCallLimits(file: LiteLlmFile, imported: Imported): void {
-  const asked: { path: ConfigPath; seconds: number | null | undefined }[] = [
-    { path: ['litellm_settings', 'request_timeout'], seconds: file.litellm_settings?.request_timeout },
-    { path: ['router_settings', 'timeout'], seconds: file.router_settings?.timeout },
-  ];
-  for (const { path, seconds } of asked) {
-    const timeoutMs = (seconds ?? 0) * 1_000;
-    if (timeoutMs > maxCallMs) {
-      imported.warnings.push({
-        path,
-        status: 'warned',
-        message: 'is above 1200 seconds, the most that a call may take',
-      });
-    }
-    const isLonger = timeoutMs > (imported.limits['callTimeoutMs'] ?? plainCallMs);
-    if (isLonger) imported.limits['callTimeoutMs'] = Math.round(Math.min(timeoutMs, maxCallMs));
+  const ofRouter = file.router_settings?.timeout;
+  const path: ConfigPath = ofRouter ? ['router_settings', 'timeout'] : ['litellm_settings', 'request_timeout'];
+  const timeoutMs = (ofRouter ?? file.litellm_settings?.request_timeout ?? 0) * 1_000;
+  if (timeoutMs > maxCallMs) {
+    const message = 'is above 1200 seconds, the most that a call may take';
+    imported.warnings.push({ path, status: 'warned', message });
   }
+  if (timeoutMs > plainCallMs) imported.limits['callTimeoutMs'] = Math.round(Math.min(timeoutMs, maxCallMs));
   const calls = file.general_settings?.global_max_parallel_requests;
   if (calls !== undefined && calls !== null) imported.limits['maxConcurrentCalls'] = calls;
 }

@@ -1,9 +1,16 @@
 import { z } from 'zod';
 import { findProvider } from '../../providers/catalogue.ts';
 import { describeIssues } from '../describe-issues.ts';
+import { endpointAt } from '../resolve-providers.ts';
 import { idPartSchema, nameSchema } from '../schema/words.ts';
 import { passedOnKeys } from './blueprint-keys.ts';
-import { emptyImport, type Imported, type ImportedRoute, type ImportOptions } from './imported.ts';
+import {
+  emptyImport,
+  type Imported,
+  type ImportedProvider,
+  type ImportedRoute,
+  type ImportOptions,
+} from './imported.ts';
 
 const label = z
   .string()
@@ -38,7 +45,7 @@ const fallbackLabel = 'fallback';
 /** Reads the blueprint's litellm-router.yaml. */
 export function readBlueprint(options: ImportOptions): Imported {
   const { source } = options;
-  const imported = emptyImport();
+  const imported = emptyImport(options);
   const parsed = blueprintSchema.safeParse(source.value);
   if (!parsed.success) {
     imported.issues.push(...describeIssues(blueprintSchema, parsed.error.issues));
@@ -85,15 +92,26 @@ function readLabel(
   }: { at: number; from: (string | number)[]; options: ImportOptions; imported: Imported },
 ) {
   const [name = '', region] = text.split('@');
-  const isOwn = options.providers.includes(name);
+  const isOwn = options.own.some((one) => one.name === name);
   const provider = isOwn ? name : findProvider(name)?.name;
   if (provider === undefined) {
     const message = `is no provider that is known; add ${name} to providers of autopay.yaml, with its baseUrl`;
     imported.issues.push({ path: [...from, 'providers', at], message });
   }
   const known = provider ?? idPartSchema.parse(name);
-  if (!isOwn && provider !== undefined && !imported.providers.some((one) => one.name === provider)) {
-    if (!options.providers.includes(provider)) imported.providers.push({ name: provider });
+  if (!isOwn && provider !== undefined && !options.own.some((one) => one.name === provider)) {
+    const earlier = imported.providers.find((one) => one.name === provider);
+    if (!earlier) imported.providers.push({ name: provider });
+    else if (!isUsual(earlier, region ?? 'default', options.env)) {
+      const message = `has another endpoint or key in a file before this one; say in providers.${provider} of autopay.yaml which holds`;
+      imported.issues.push({ path: [...from, 'providers', at], message });
+    }
   }
   return { provider: known, region, at, isFallback: region === fallbackLabel };
+}
+
+/** Whether the calls of a region go where the catalogue says, with the key that it says. */
+function isUsual(provider: ImportedProvider, region: string, env: ImportOptions['env']): boolean {
+  const [there, usual] = [endpointAt(provider, region, env), endpointAt({ name: provider.name }, region, env)];
+  return there.baseUrl === usual.baseUrl && there.apiKeyEnv === usual.apiKeyEnv;
 }

@@ -2,14 +2,13 @@ import { describeIssues } from '../describe-issues.ts';
 import type { ConfigPath } from '../report-issues.ts';
 import { emptyImport, type Imported, type ImportedRoute, type ImportOptions } from './imported.ts';
 import { priceOfCosts, readCost, takesDollars } from './litellm-prices.ts';
-import { readPlace, type LiteLlmPlace } from './litellm-provider.ts';
+import { readPlace, readVariables, type PlaceContext } from './litellm-provider.ts';
+import { chooseRegion } from './litellm-region.ts';
 import { addRouting, deploymentRoutingOf, routeRoutingOf } from './litellm-routing.ts';
 import { litellmSchema, type LiteLlmEntry, type LiteLlmFile } from './litellm-schema.ts';
 
-interface Context {
+interface Context extends PlaceContext {
   file: LiteLlmFile;
-  imported: Imported;
-  options: ImportOptions;
 }
 
 interface Entry {
@@ -19,20 +18,19 @@ interface Entry {
 
 /** Reads LiteLLM's config.yaml. */
 export function readLiteLlm(options: ImportOptions): Imported {
-  const imported = emptyImport();
+  const imported = emptyImport(options);
   const parsed = litellmSchema.safeParse(options.source.value);
   if (!parsed.success) {
     imported.issues.push(...describeIssues(litellmSchema, parsed.error.issues));
     return imported;
   }
   const file = parsed.data;
-  Object.assign(imported.secrets, file.environment_variables ?? {});
   const groups = new Map<string, Entry[]>();
   file.model_list.forEach((entry, index) => {
     const group = groups.get(entry.model_name) ?? [];
     groups.set(entry.model_name, [...group, { entry, from: ['model_list', index] }]);
   });
-  const context = { imported, options, file };
+  const context = { imported, options, file, variables: readVariables(file.environment_variables ?? {}) };
   for (const [model, entries] of groups) readGroup(model, entries, context);
   addAliases(file, context);
   addRouting(file, imported);
@@ -46,7 +44,7 @@ function readGroup(model: string, entries: readonly Entry[], context: Context): 
   if (first === undefined) return;
   const isPriced = options.priced.has(model);
   const inDollars = options.priceCurrency === 'USD';
-  const costs = entries.map(({ entry, from }) => readCost(entry, from, options));
+  const costs = entries.map(({ entry, from }) => readCost(entry, { from, ...context }));
   const used = new Set<string>();
   const read: ImportedRoute = { from: first.from, deploymentsFrom: [], route: { model, deployments: [] } };
   entries.forEach(({ entry, from }, at) => {
@@ -56,7 +54,8 @@ function readGroup(model: string, entries: readonly Entry[], context: Context): 
     }
     const place = readPlace(entry, { from, ...context });
     if (place === undefined) return;
-    const region = chooseRegion(place, { id: entry.model_info?.id, used, imported, options });
+    const region = chooseRegion(place, { id: entry.model_info?.id, from, used, imported, options });
+    if (region === undefined) return;
     const { prompt, completion } = costs[at] ?? {};
     const cost = inDollars && prompt !== undefined && { cost: { prompt, completion } };
     const routing = deploymentRoutingOf(entry, file);
@@ -89,44 +88,7 @@ function boundsOf(entries: readonly LiteLlmEntry[]): Record<string, number> {
   };
 }
 
-/** The label of an endpoint at its provider: the entry's id, or the next that is free or means the same endpoint. */
-function chooseRegion(
-  place: LiteLlmPlace,
-  options: { id: string | undefined; used: Set<string>; imported: Imported; options: ImportOptions },
-): string {
-  const { imported, used } = options;
-  const endpoint = {
-    ...(place.baseUrl !== undefined && { baseUrl: place.baseUrl }),
-    ...(place.apiKeyEnv !== undefined && { apiKeyEnv: place.apiKeyEnv }),
-  };
-  const isOwn = options.options.providers.includes(place.provider);
-  let provider = imported.providers.find((one) => one.name === place.provider);
-  if (!provider) {
-    provider = { name: place.provider, ...endpoint };
-    // Where autopay.yaml has a provider of this name, that one holds.
-    if (!isOwn) imported.providers.push(provider);
-  }
-  const { id } = options;
-  const candidates = id !== undefined && /^[A-Za-z0-9._-]{1,64}$/.test(id) ? [id] : [];
-  for (let number = 1; ; number += 1) {
-    const region = candidates.shift() ?? (number === 1 ? 'default' : String(number));
-    const known = provider.regions?.[region] ?? (region === 'default' ? rootOf(provider) : undefined);
-    const isSame = known === undefined || JSON.stringify(known) === JSON.stringify(endpoint);
-    const deployment = `${place.provider}@${region}`;
-    if (used.has(deployment) || (!isSame && !isOwn)) continue;
-    used.add(deployment);
-    if (!isOwn && JSON.stringify(endpoint) !== JSON.stringify(rootOf(provider))) {
-      provider.regions = { ...provider.regions, [region]: endpoint };
-    }
-    return region;
-  }
-}
-
-function rootOf({ baseUrl, apiKeyEnv }: { baseUrl?: string; apiKeyEnv?: string }): object {
-  return { ...(baseUrl !== undefined && { baseUrl }), ...(apiKeyEnv !== undefined && { apiKeyEnv }) };
-}
-
-function addAliases(file: LiteLlmFile, { imported, options }: Omit<Context, 'file'>): void {
+function addAliases(file: LiteLlmFile, { imported, options }: Pick<Context, 'imported' | 'options'>): void {
   for (const [alias, target] of Object.entries(file.router_settings?.model_group_alias ?? {})) {
     const path = ['router_settings', 'model_group_alias', alias];
     const model = typeof target === 'string' ? target : target.model;

@@ -1,3 +1,5 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Hex } from '../../../protocol/bytes/hex.ts';
 import { startVoucherRecoverer, type VoucherRecoverer } from './recover-vouchers.ts';
@@ -40,5 +42,29 @@ describe('recovering vouchers in a thread', () => {
     const pending = recoverer.recover(voucher);
     await Promise.all([expect(pending).rejects.toMatchObject({ code: 'overloaded' }), recoverer.close()]);
     await expect(recoverer.recover(voucher)).rejects.toMatchObject({ code: 'overloaded' });
+  });
+
+  it('stops while a group is under way without taking the process along', async () => {
+    // A process of its own: what native code does where its thread is ended under it is an abort.
+    const module = new URL('recover-vouchers.ts', import.meta.url).href;
+    const voucher = { channelId, signature: wallets[0]?.sign(channelId, 1n) };
+    const script = `(async () => {
+      const { startVoucherRecoverer } = await import(${JSON.stringify(module)});
+      for (let round = 0; round < 15; round += 1) {
+        const onFatal = (error) => { throw error; };
+        const recoverer = startVoucherRecoverer({ scope: ${JSON.stringify(scope)}, onFatal });
+        const recover = () => recoverer.recover({ ...${JSON.stringify(voucher)}, cumulativeAmount: 1n });
+        await recover();
+        const ended = Promise.allSettled(Array.from({ length: 1_000 }, recover));
+        await new Promise((resolve) => setImmediate(resolve));
+        const until = performance.now() + round % 5;
+        while (performance.now() < until);
+        await recoverer.close();
+        await ended;
+      }
+      process.stdout.write('whole');
+    })()`;
+    const child = await promisify(execFile)(process.execPath, ['--eval', script]);
+    expect(child.stdout).toBe('whole');
   });
 });

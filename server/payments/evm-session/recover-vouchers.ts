@@ -4,7 +4,7 @@ import { AutoPayError } from '../../../protocol/errors/auto-pay-error.ts';
 import { voucherDomainSeparator } from '../../../protocol/typed-data/voucher.ts';
 import type { TypedDataScope } from '../../../protocol/typed-data/domain-separator.ts';
 import type { VerifiedVoucher } from '../../ledger/ledger.ts';
-import { packedSignerBytes, packVouchers } from './voucher-packing.ts';
+import { closing, packedSignerBytes, packVouchers } from './voucher-packing.ts';
 
 /** Recovers who signed a voucher. */
 export interface VoucherRecoverer {
@@ -13,7 +13,7 @@ export interface VoucherRecoverer {
    * @throws AutoPayError `invalid_signature`, or `overloaded` if too many wait
    */
   recover(voucher: VerifiedVoucher): Promise<Hex>;
-  /** Stops the thread; what waits is rejected. */
+  /** Stops the thread, after the group that it is at; what waits is rejected. */
   close(): Promise<void>;
 }
 
@@ -42,6 +42,7 @@ export function startVoucherRecoverer(options: {
   const separator = Uint8Array.from(voucherDomainSeparator(options.scope));
   const script = new URL('./recover-worker.ts', import.meta.url);
   const worker = new Worker(script, { name: 'signatures', workerData: { separator } });
+  const exited = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
   let waiting: Waiting[] = [];
   let underWay: Waiting[] = [];
   let stopped: AutoPayError | undefined;
@@ -92,7 +93,9 @@ export function startVoucherRecoverer(options: {
       }),
     close: async () => {
       stop(new AutoPayError('overloaded', 'The relay is stopping. Try again in a moment.'));
-      await worker.terminate();
+      // Ended from outside within a native call, the thread would abort the whole process.
+      worker.postMessage(closing);
+      await exited;
     },
   };
 }

@@ -1,7 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { recoverSignerBytes } from '../../../protocol/bytes/secp256k1.ts';
 import { createVoucherDigester } from '../../../protocol/typed-data/voucher.ts';
-import { packedSignerBytes, packedVoucherBytes, unpackVoucher } from './voucher-packing.ts';
+import { closing, packedSignerBytes, packedVoucherBytes, unpackVoucher } from './voucher-packing.ts';
 
 const { separator } = workerData as { separator: Uint8Array };
 const digestOf = createVoucherDigester(separator);
@@ -22,7 +22,8 @@ function recoverGroup(packed: Uint8Array): Uint8Array<ArrayBuffer> {
   return signers;
 }
 
-parentPort?.on('message', (packed: Uint8Array) => {
+parentPort?.on('message', (packed: Uint8Array | typeof closing) => {
+  if (packed === closing) return parentPort?.close();
   const signers = recoverGroup(packed);
   parentPort?.postMessage(signers, [signers.buffer]);
 });

@@ -7,6 +7,9 @@ const messageBytes = 48;
 /** status 1 (0 no signer, 1 signer) ‖ address 20. */
 export const packedSignerBytes = 21;
 
+/** Sent to the thread in place of a group: it ends by itself. */
+export const closing = 'close';
+
 /** Vouchers as one buffer, which crosses to a thread without being cloned. */
 export function packVouchers(vouchers: readonly VerifiedVoucher[]): Uint8Array<ArrayBuffer> {
   const packed = Buffer.from(new ArrayBuffer(vouchers.length * packedVoucherBytes));
