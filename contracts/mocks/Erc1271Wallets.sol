@@ -24,7 +24,10 @@ contract Erc1271Wallet {
 
     function isValidSignature(bytes32, bytes calldata) external view returns (bytes4) {
         if (mode == Mode.Refuses) return 0xffffffff;
+        // Foreign wallets revert with strings, and loop.
+        // solhint-disable-next-line gas-custom-errors
         if (mode == Mode.Reverts) revert("no");
+        // solhint-disable-next-line no-empty-blocks
         if (mode == Mode.BurnsGas) while (true) {}
         if (mode == Mode.ReturnBomb) {
             assembly ("memory-safe") {
