@@ -98,12 +98,16 @@ describe('endpoints of one provider', () => {
     expect(read({ 'a.yaml': usual, 'b.yaml': blueprint }).faults).toEqual([]);
   });
 
-  test('that autopay.yaml says otherwise are refused, by key and by address', () => {
+  test('that autopay.yaml says otherwise are autopay.yaml’s, with a warning, by key and by address', () => {
     const own = 'providers: [{ name: groq, baseUrl: "http://own.test/v1", apiKeyEnv: OWN }]';
     const otherKey = entry('a', 'model: groq/m, api_key: os.environ/OTHER');
     const otherBase = entry('b', 'model: groq/m, api_base: "http://other.test/v1"');
-    const { faults } = read({ 'a.yaml': otherKey, 'b.yaml': otherBase, 'c.yaml': entry('c', 'model: groq/m') }, own);
-    expect(faults).toEqual([
+    const { faults, notices } = read(
+      { 'a.yaml': otherKey, 'b.yaml': otherBase, 'c.yaml': entry('c', 'model: groq/m') },
+      own,
+    );
+    expect(faults).toEqual([]);
+    expect(notices).toEqual([
       expect.stringMatching(
         /^a\.yaml:1:\d+: model_list\.0\.litellm_params\.api_key .*say it in providers\.groq\.regions/,
       ),

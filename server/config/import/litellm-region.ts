@@ -16,8 +16,8 @@ export interface RegionOptions {
 }
 
 /**
- * The label of an endpoint at its provider: the entry's id, or the first that is free or means the same endpoint. Undefined, and reported,
- * where autopay.yaml has the provider and says otherwise.
+ * The label of an endpoint at its provider: the entry's id, or the first that is free or means the same endpoint. Where autopay.yaml
+ * has the provider and says otherwise, that holds, and it is warned of.
  */
 export function chooseRegion(place: LiteLlmPlace, region: RegionOptions): string | undefined {
   const { imported, options, used } = region;
@@ -72,9 +72,11 @@ function chooseOwnRegion(
   }
   const isElsewhere = ['default', ...regions].every((label) => !agrees(label).isThere);
   const key = place.baseFrom !== undefined && (isElsewhere || !place.saysKey) ? place.baseFrom : 'api_key';
-  const message = `is not what providers.${own.name} of autopay.yaml says, which holds; say it in providers.${own.name}.regions, or remove it`;
-  imported.issues.push({ path: [...from, 'litellm_params', key], message });
-  return undefined;
+  const message = `is not what providers.${own.name} of autopay.yaml says, which holds; say it in providers.${own.name}.regions if it should count`;
+  imported.warnings.push({ path: [...from, 'litellm_params', key], status: 'warned', message });
+  const free = ['default', ...regions].find((label) => !used.has(`${own.name}@${label}`));
+  if (free !== undefined) used.add(`${own.name}@${free}`);
+  return free;
 }
 
 function labelOf({ provider, region }: Record<string, unknown>): string {
