@@ -99,16 +99,19 @@ function readTold(told: unknown, options: { isBeside: boolean; bounds: Bounds; t
   const { bounds, isBeside, texts } = options;
   if (!isThere(dig(told, 'prompt_tokens')) || !isThere(dig(told, 'completion_tokens'))) return null;
   let impossible = false;
+  // The largest: some servers fill in a zero where they do not count.
   const numberAt = (...paths: string[]): number | undefined => {
+    let largest = 0;
     for (const path of paths) {
       const [first = '', second] = path.split('.');
       const outer = dig(told, first);
       if (second !== undefined && isThere(outer) && typeof outer !== 'object') return refuse();
       const value = second === undefined ? outer : dig(outer, second);
       if (!isThere(value)) continue;
-      return typeof value === 'number' && value >= 0 && value < 2 ** 53 && value % 1 === 0 ? value : refuse();
+      if (typeof value !== 'number' || value < 0 || value >= 2 ** 53 || value % 1 !== 0) return refuse();
+      if (value > largest) largest = value;
     }
-    return 0;
+    return largest;
   };
   const refuse = (): undefined => {
     impossible = true;

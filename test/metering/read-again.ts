@@ -58,12 +58,17 @@ function readResponses(asked: unknown, replies: readonly unknown[]): ReadAgain {
 function readMessages(asked: unknown, replies: readonly unknown[]): ReadAgain {
   const system = dig(asked, 'system');
   const usages = replies.flatMap((reply) => [dig(dig(reply, 'message'), 'usage'), dig(reply, 'usage')]).filter(isThere);
-  const last = (name: string) => usages.map((usage) => dig(usage, name)).findLast(isThere);
-  const cached = last('cache_read_input_tokens') ?? 0;
-  const written = last('cache_creation_input_tokens') ?? 0;
-  const parts = [last('input_tokens'), cached, written];
+  const isCount = (count: unknown) => typeof count === 'number' && count >= 0 && count % 1 === 0;
+  // None gets less in a stream; what is no count stays one that is none.
+  const most = (name: string) => {
+    const counts = usages.map((usage) => dig(usage, name)).filter(isThere);
+    return counts.find((count) => !isCount(count)) ?? counts.sort((a, b) => Number(a) - Number(b)).at(-1);
+  };
+  const cached = most('cache_read_input_tokens') ?? 0;
+  const written = most('cache_creation_input_tokens') ?? 0;
+  const parts = [most('input_tokens'), cached, written];
   // A sum with a part that is no count is none.
-  const isSum = parts.every((part) => typeof part === 'number' && part >= 0 && part % 1 === 0);
+  const isSum = parts.every(isCount);
   const blocks = replies.flatMap((reply) => [
     ...list(reply, 'content'),
     dig(reply, 'content_block'),
@@ -80,7 +85,7 @@ function readMessages(asked: unknown, replies: readonly unknown[]): ReadAgain {
     told: usages.length > 0 && {
       prompt_tokens: isSum ? parts.reduce<number>((sum, part) => sum + Number(part), 0) : NaN,
       prompt_tokens_details: { cached_tokens: cached, cache_write_tokens: written },
-      completion_tokens: last('output_tokens'),
+      completion_tokens: most('output_tokens'),
     },
     texts: joined(said),
   };

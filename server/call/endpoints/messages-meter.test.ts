@@ -47,6 +47,15 @@ test('counts of a later event that are less hold nothing back', () => {
   expect(meter.usage?.completion).toBeNaN();
 });
 
+test('a fraction is no count, before or after one', () => {
+  const meter = new MessagesMeter();
+  meter.takeEvent(event({ type: 'message_start', message: { usage: { input_tokens: 30, output_tokens: 1 } } }));
+  meter.takeEvent(event({ type: 'message_delta', delta: {}, usage: { output_tokens: 0.5 } }));
+  expect(meter.usage?.completion).toBeNaN();
+  meter.takeEvent(event({ type: 'message_delta', delta: {}, usage: { output_tokens: 9 } }));
+  expect(meter.usage?.completion).toBeNaN();
+});
+
 test('without a count of the output at the end there is no usage', () => {
   const meter = new MessagesMeter();
   meter.takeEvent(event({ type: 'message_start', message: { usage: { input_tokens: 3, output_tokens: 1 } } }));

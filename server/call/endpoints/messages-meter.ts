@@ -56,7 +56,12 @@ export class MessagesMeter implements StreamMeter {
 }
 
 function largerOf(before: unknown, now: unknown): unknown {
-  return typeof before === 'number' && typeof now === 'number' && now >= 0 ? Math.max(before, now) : now;
+  if (before === undefined || !isCount(now)) return now;
+  return isCount(before) ? Math.max(before, now) : before;
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && Number(value) >= 0;
 }
 
 /**
