@@ -19,7 +19,7 @@ module.exports = {
       'protocol-stands-alone',
       'protocol/ is what all others agree on; it depends on none of them.',
       { path: '^protocol/', pathNot: test },
-      { path: '^(server|client|cli|fsck|simulator|dashboard|scripts|test|contracts|ignition)/' },
+      { path: '^(server|client|cli|fsck|witness|simulator|dashboard|scripts|test|contracts|ignition)/' },
     ),
     forbid('protocol-no-io', 'protocol/ does no I/O.', { path: '^protocol/', pathNot: test }, { path: nodeIo }),
     forbid(
@@ -58,30 +58,36 @@ module.exports = {
       'server-not-to-client',
       'The relay never runs wallet code.',
       { path: '^server/', pathNot: test },
-      { path: '^(client|cli|fsck)/' },
+      { path: '^(client|cli|fsck|witness)/' },
     ),
     forbid(
       'client-not-to-server',
       'A wallet never runs relay code.',
       { path: '^client/', pathNot: test },
-      { path: '^(server|cli|fsck)/' },
+      { path: '^(server|cli|fsck|witness)/' },
     ),
     forbid(
       'fsck-only-protocol',
       'The checker is independent: of ours it imports protocol/ and nothing else.',
       { path: '^fsck/', pathNot: test },
-      { path: '^(server|client|cli|simulator|dashboard|scripts|test)/' },
+      { path: '^(server|client|cli|witness|simulator|dashboard|scripts|test)/' },
+    ),
+    forbid(
+      'witness-only-protocol',
+      'A witness is independent of the logs that it watches: of ours it imports protocol/ and nothing else.',
+      { path: '^witness/', pathNot: test },
+      { path: '^(server|client|cli|fsck|simulator|dashboard|scripts|test)/' },
     ),
     forbid(
       'simulator-stands-alone',
       'The simulated provider is a stranger to the system, as any provider is.',
       { path: '^simulator/', pathNot: test },
-      { path: '^(protocol|server|client|cli|fsck|dashboard|scripts|test)/' },
+      { path: '^(protocol|server|client|cli|fsck|witness|dashboard|scripts|test)/' },
     ),
     forbid(
       'product-not-to-tooling',
       'What ships does not import scripts and tests (the CLI finds its Node by scripts/resolve-node.js).',
-      { path: '^(server|client|cli|fsck)/', pathNot: test },
+      { path: '^(server|client|cli|fsck|witness)/', pathNot: test },
       { path: '^(scripts|test)/', pathNot: '^scripts/resolve-node\\.js$' },
     ),
     forbid(
@@ -106,7 +112,7 @@ module.exports = {
     forbid(
       'no-development-dependencies',
       'What ships needs only what `dependencies` lists.',
-      { path: '^(protocol|server|client|cli|fsck|simulator)/', pathNot: test },
+      { path: '^(protocol|server|client|cli|fsck|witness|simulator)/', pathNot: test },
       { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only'] },
     ),
     forbid(

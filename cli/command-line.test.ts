@@ -75,6 +75,7 @@ describe('autopay', () => {
       'keys',
       'login',
       'audit',
+      'witness',
       'fsck',
       'relay',
       'gov',

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { addCommonOptions, readContext } from './command-context.ts';
+import { addAuditCommands } from './program/audit-commands.ts';
 import { addBudgetCommands } from './program/budget-commands.ts';
 import { addChannelCommands } from './program/channel-commands.ts';
 import { addConfigCommands } from './program/config-commands.ts';
@@ -15,6 +16,7 @@ import type { Action } from './program/run-command.ts';
 import { addSidecarCommand } from './program/sidecar-command.ts';
 import { addWalletCommands } from './program/wallet-commands.ts';
 import { addWalletFileCommands } from './program/wallet-file-commands.ts';
+import { addWitnessCommands } from './program/witness-commands.ts';
 
 const examples = `
 Examples:
@@ -28,7 +30,9 @@ Examples:
   npx --no autopay -- spend --by model                   what calls have cost, by the wallet's own receipts
   npx --no autopay -- sidecar --port 5001                pay for the calls of any OpenAI client
   npx --no autopay -- wallet new                         a wallet of your own, in an encrypted keystore
+  npx --no autopay -- audit list                         calls as the relay's log has them
   npx --no autopay -- audit verify last                  prove a call from the chain and the log's blocks alone
+  npx --no autopay -- witness --log <relay>/log          watch a relay's log, and cosign it as long as it only grows
   npx --no autopay -- fsck                               recompute the relay's books from the raw data
   npx --no autopay -- budget status                      what each model may spend today, by vote
   npx --no autopay -- gov propose set-budget gpt-4o 5    put a budget to the vote; shows the effect before it signs
@@ -39,7 +43,8 @@ Examples:
 Without the "--", npm would take options such as --help for itself.
 The stack is found by its data folder (npm start writes stack.json there when it is ready). The wallet's key comes from
 AUTOPAY_WALLET_KEY, or from the key file or keystore that AUTOPAY_WALLET_FILE names, or from the stack's key file; such files
-have mode 0600. A keystore's password is asked for, or comes from AUTOPAY_WALLET_PASSWORD. Neither is ever an argument.
+have mode 0600. A keystore's password is asked for, or comes from AUTOPAY_WALLET_PASSWORD. Neither is ever an argument. With
+AUTOPAY_OPERATOR_TOKEN, audit list, show, watch and export are about all payers.
 The result goes to stdout; questions, warnings and errors go to stderr. With --json, stdout is one JSON object: the result, or
 {"error": {"code", "message"}}.
 Exit codes: 0 done; 1 failed, refused or not verified; 2 not called as it has to be (arguments, key, password, --yes), and
@@ -64,11 +69,13 @@ export function createProgram(options: { onFailedVerdict: () => void }): Command
   addChannelCommands(program, run);
   addKeyCommands(program, run);
   addRecordCommands(program, run);
+  addAuditCommands(program, run);
   addWalletFileCommands(program, run);
   addSidecarCommand(program, run);
   addBudgetCommands(program, run);
   addGovernanceCommands(program, run);
   addDisputeCommands(program, run);
+  addWitnessCommands(program, run);
   addOperatorCommands(program, run);
   addConfigCommands(program, run);
   addExamples(program);

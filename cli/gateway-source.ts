@@ -29,21 +29,25 @@ export function createGatewaySource(gatewayUrl: string): BlockSource {
           `The gateway answered ${response.status} for block ${cid.toString()}. Try another.`,
         );
       }
-      return readBounded(response.body);
+      const what = `The gateway sent more than ${maxBlockBytes} bytes for a block. Try another.`;
+      return readBounded(response.body, { maxBytes: maxBlockBytes, what });
     },
   };
 }
 
-async function readBounded(body: ReadableStream<Uint8Array>): Promise<Uint8Array> {
+/**
+ * Reads a body that may not be longer than it should be.
+ * @throws AutoPayError `upstream_error` with `what` if it is
+ */
+export async function readBounded(
+  body: ReadableStream<Uint8Array>,
+  { maxBytes, what }: { maxBytes: number; what: string },
+): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let bytes = 0;
   for await (const chunk of body) {
     bytes += chunk.length;
-    if (bytes > maxBlockBytes)
-      throw new AutoPayError(
-        'upstream_error',
-        `The gateway sent more than ${maxBlockBytes} bytes for a block. Try another.`,
-      );
+    if (bytes > maxBytes) throw new AutoPayError('upstream_error', what);
     chunks.push(chunk);
   }
   return Buffer.concat(chunks);

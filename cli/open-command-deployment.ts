@@ -10,7 +10,7 @@ import type { CommandContext } from './command-context.ts';
 import { readWalletKey } from './read-wallet-key.ts';
 
 /** Where `autopay deploy` writes what is deployed on which chain. */
-const addressesDir = join(import.meta.dirname, '..', 'addresses');
+export const addressesDir = join(import.meta.dirname, '..', 'addresses');
 
 /** How a command finds its chain. */
 export interface ChainOptions {

@@ -1,14 +1,12 @@
 import { withoutRetry } from './error-response.ts';
 import type { StoredPayment } from './payment-store.ts';
 import { AutoPayError } from '../protocol/errors/auto-pay-error.ts';
+import { readErrorBody } from './read-error-body.ts';
 import { readOffers, type Offer } from './read-offers.ts';
 import { readSettlement } from './read-settlement.ts';
 import type { SellerAsset } from './seller-assets.ts';
 import { formatAmount } from './token-amount.ts';
 import type { SellerPayment } from './unanswered-payments.ts';
-
-/** Error bodies are short; of what is longer, the headers are read only. */
-const maxErrorBytes = 262_144;
 
 /** A 402 of a seller. */
 interface Asked {
@@ -20,10 +18,8 @@ interface Asked {
 
 /** Reads a 402: what it offers, and why. */
 export async function readAsked(response: Response): Promise<Asked> {
-  const { status, statusText, headers } = response;
-  const bytes = (await response.bytes()) as Uint8Array<ArrayBuffer>;
-  const { offers, reason } = readOffers(headers, bytes.length > maxErrorBytes ? new Uint8Array() : bytes);
-  return { offers, reason, response: new Response(bytes, { status, statusText, headers }) };
+  const { bytes, response: unread } = await readErrorBody(response);
+  return { ...readOffers(response.headers, bytes), response: unread };
 }
 
 /** What became of a payment: a change of its record, and the answer or an error in its place. */

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import type { Hex } from '../protocol/bytes/hex.ts';
 import { addressOfPrivateKey, parsePrivateKey } from '../protocol/bytes/secp256k1.ts';
 import { AutoPayError } from '../protocol/errors/auto-pay-error.ts';
+import { parseJson } from '../protocol/text/parse-json.ts';
 import { createFileDurably } from './create-file-durably.ts';
 
 /** What is read without the password. */
@@ -54,14 +55,6 @@ export function readKeystoreAddress(text: string, file: string): Hex | undefined
     'invalid_argument',
     `${file} is no keystore of version 3 (Web3 Secret Storage) with an address.`,
   );
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 /**

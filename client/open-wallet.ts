@@ -3,6 +3,8 @@ import type { Hex } from '../protocol/bytes/hex.ts';
 import { addressOfPrivateKey, parsePrivateKey } from '../protocol/bytes/secp256k1.ts';
 import { AutoPayError } from '../protocol/errors/auto-pay-error.ts';
 import { escapeLine } from '../protocol/text/escape-text.ts';
+import { bodyBoundsSchema, type BodyBounds } from './audit/body-store.ts';
+import { createBodyKeeper, type BodyKeeper } from './audit/keep-bodies.ts';
 import { createAbandonedCalls, type AbandonedCalls } from './abandoned-calls.ts';
 import { createChannelManager, type ChannelManager } from './channel-manager.ts';
 import { chooseToken } from './choose-token.ts';
@@ -12,6 +14,7 @@ import { fetchRelayTerms, pinTerms, type PayToken, type RelayOffer, type RelayTe
 import { createTariffFinder, type TariffFinder } from './find-tariff.ts';
 import { connectWalletChain, type WalletChain } from './open-channel.ts';
 import type { PaymentMethod } from './choose-method.ts';
+import { createReceiptWatch, type ReceiptWatch } from './disputes/watch-receipts.ts';
 import { openPaymentStore, type PaymentStore, type StoredPayment } from './payment-store.ts';
 import type { SellerPolicy } from './pay-seller.ts';
 import { relayBaseOf } from './relay-base.ts';
@@ -65,6 +68,11 @@ export interface WalletOptions {
    * `relayUrl` pass too, and are paid where they cost something.
    */
   sellers?: SellerPolicy;
+  /**
+   * Keeps prompts and answers in `bodies/` of the state folder, so that receipts can be opened to others (`autopay audit open`). Default:
+   * `keepBodies` of `settings.json` there, or else nothing is kept.
+   */
+  keepBodies?: Partial<BodyBounds>;
   /** How long a call waits for its channel's deposit to have the relay's confirmations, milliseconds. Default: five minutes. */
   confirmationWaitMs?: number;
   /** Told of what the owner should know, such as a receipt that does not fit. Default: a line on stderr. */
@@ -93,6 +101,8 @@ export interface Connection {
 export interface Wallet {
   relayUrl: string;
   receipts: ReceiptStore;
+  /** Finds what receipts prove against the relay, as they come. */
+  watch: ReceiptWatch;
   payments: PaymentStore;
   /** The wallet's durable memory. */
   state: WalletStateFile;
@@ -101,6 +111,8 @@ export interface Wallet {
   /** Paid calls that their callers did not wait for. */
   abandoned: AbandonedCalls;
   warn: (message: string) => void;
+  /** Keeps the bytes that a receipt commits to, where the owner wants that. */
+  keepBodies: BodyKeeper;
   fetch: typeof fetch;
   /** The terms, checked against what is pinned, the channels and the prices in the wallet's token; asked for once. */
   connect(): Promise<Connection>;
@@ -112,7 +124,7 @@ export interface Wallet {
 
 /**
  * Opens a wallet. Nothing is asked or written before it is used.
- * @throws AutoPayError `invalid_argument` if `limits` is not understood.
+ * @throws AutoPayError `invalid_argument` if `limits` or `keepBodies` is not understood.
  */
 export function openWallet(options: WalletOptions): Wallet {
   if (!limitsSchema.optional().safeParse(options.limits).success) {
@@ -164,15 +176,19 @@ export function openWallet(options: WalletOptions): Wallet {
     return { terms, channels, tariffs: createTariffFinder({ token, chain }), confirmReceipt, chain, balance };
   }
 
+  const receipts = openReceiptStore(stateDir);
+
   return {
     relayUrl,
-    receipts: openReceiptStore(stateDir),
+    receipts,
+    watch: createReceiptWatch({ receipts, stateDir, onWarning: warn }),
     payments: openPaymentStore(stateDir),
     state,
     stateDir,
     options,
     abandoned: createAbandonedCalls(),
     warn,
+    keepBodies: createBodyKeeper({ stateDir, bounds: boundsOf(options), onWarning: warn }),
     fetch: send,
     connect() {
       connection ??= connect().catch((error: unknown) => {
@@ -188,6 +204,13 @@ export function openWallet(options: WalletOptions): Wallet {
       return suggested !== undefined && suggested < most && suggested > 0n ? suggested : most;
     },
   };
+}
+
+function boundsOf({ keepBodies }: WalletOptions): BodyBounds | undefined {
+  if (keepBodies === undefined) return undefined;
+  const bounds = bodyBoundsSchema.safeParse(keepBodies);
+  if (bounds.success) return bounds.data;
+  throw new AutoPayError('invalid_argument', 'Give keepBodies as { days: 1 to 3650, mebibytes: 1 or more }.');
 }
 
 /** Prices are asked for again after a while, or when they are wanted fresh; a failed answer is not kept. */

@@ -1,11 +1,12 @@
 import { EVM_NETWORK_CHAIN_ID_MAP } from '@x402/evm/v1';
 import { z } from 'zod';
 import type { Hex } from '../protocol/bytes/hex.ts';
-import { AutoPayError } from '../protocol/errors/auto-pay-error.ts';
+import { orUndefined } from '../protocol/errors/or-undefined.ts';
 import { decodeBase64UrlJson } from '../protocol/mpp/base64url-json.ts';
 import { parseChallenges } from '../protocol/mpp/challenge.ts';
 import { chargeRequestSchema, type ChallengeEcho } from '../protocol/mpp/session-schemas.ts';
 import { addressSchema, amountSchema } from '../protocol/payments/value-schemas.ts';
+import { parseJson } from '../protocol/text/parse-json.ts';
 import { decodeHeaderJson } from '../protocol/x402/header-json.ts';
 import { chainIdOf } from './seller-assets.ts';
 
@@ -141,21 +142,4 @@ function readCharge(challenge: ChallengeEcho): Offer | undefined {
     validSeconds,
     source: { version: 'mpp', challenge },
   };
-}
-
-function orUndefined<T>(read: () => T): T | undefined {
-  try {
-    return read();
-  } catch (error) {
-    if (error instanceof AutoPayError) return undefined;
-    throw error;
-  }
-}
-
-function parseJson(bytes: Uint8Array): unknown {
-  try {
-    return JSON.parse(Buffer.from(bytes).toString('utf8'));
-  } catch {
-    return undefined;
-  }
 }

@@ -4,11 +4,10 @@ import { decodeBase64UrlJson } from '../protocol/mpp/base64url-json.ts';
 import { sessionRequestSchema, type ChallengeEcho } from '../protocol/mpp/session-schemas.ts';
 import { amountSchema } from '../protocol/payments/value-schemas.ts';
 import { parseChallenges } from '../protocol/mpp/challenge.ts';
-import { AutoPayError } from '../protocol/errors/auto-pay-error.ts';
+import { orUndefined } from '../protocol/errors/or-undefined.ts';
+import { parseJson } from '../protocol/text/parse-json.ts';
+import { readErrorBody } from './read-error-body.ts';
 import { readOffers, type Offer } from './read-offers.ts';
-
-/** Error bodies are short; what is longer is not read as one. */
-const maxErrorBytes = 262_144;
 
 const amountFact = amountSchema.optional().catch(undefined);
 const errorSchema = z.object({
@@ -42,43 +41,27 @@ export interface Refusal {
  * @param token the one that the wallet pays in: of several challenges the one that asks for it is taken
  */
 export async function readRefusal(response: Response, token: Hex): Promise<Refusal> {
-  const bytes = await response.bytes();
-  const parsed = bytes.length > maxErrorBytes ? undefined : errorSchema.safeParse(parseJson(bytes));
-  const facts = parsed?.data?.error;
+  const { bytes, response: unread } = await readErrorBody(response);
+  const facts = errorSchema.safeParse(parseJson(bytes)).data?.error;
   return {
     code: facts?.code,
     challenge: readChallenge(response.headers.get('www-authenticate'), token),
-    offers: readOffers(response.headers, bytes.length > maxErrorBytes ? new Uint8Array() : bytes).offers,
+    offers: readOffers(response.headers, bytes).offers,
     quote: facts?.quote,
     requiredCumulative: facts?.requiredCumulative,
     acceptedCumulative: facts?.acceptedCumulative,
     spent: facts?.spent,
-    response: new Response(bytes as Uint8Array<ArrayBuffer>, {
-      status: response.status,
-      statusText: response.statusText,
-      headers: response.headers,
-    }),
+    response: unread,
   };
-}
-
-function parseJson(bytes: Uint8Array): unknown {
-  try {
-    return JSON.parse(Buffer.from(bytes).toString('utf8'));
-  } catch {
-    return undefined;
-  }
 }
 
 function readChallenge(header: string | null, token: Hex): ChallengeEcho | undefined {
   if (header === null) return undefined;
-  try {
+  return orUndefined(() => {
     const sessions = parseChallenges(header).filter(({ method, intent }) => method === 'evm' && intent === 'session');
     // One in another token is taken too if there is no other: it is refused with the reason when it is held to the terms.
     return sessions.find(({ request }) => currencyOf(request) === token) ?? sessions[0];
-  } catch (error) {
-    if (error instanceof AutoPayError) return undefined;
-    throw error;
-  }
+  });
 }
 
 function currencyOf(request: string): Hex | undefined {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { AutoPayError } from '../protocol/errors/auto-pay-error.ts';
+import { orUndefined } from '../protocol/errors/or-undefined.ts';
 import { decodeBase64UrlJson } from '../protocol/mpp/base64url-json.ts';
 import { amountSchema } from '../protocol/payments/value-schemas.ts';
 import { decodeHeaderJson } from '../protocol/x402/header-json.ts';
@@ -41,13 +41,4 @@ export function readSettlement(headers: Headers): Settlement | undefined {
 
 function describe(isSuccess: boolean, hash: string, amount: bigint | undefined, reason: string): Settlement {
   return { isSuccess, transaction: hash === '' ? null : hash, amount, reason };
-}
-
-function orUndefined<T>(read: () => T): T | undefined {
-  try {
-    return read();
-  } catch (error) {
-    if (error instanceof AutoPayError) return undefined;
-    throw error;
-  }
 }

@@ -39,3 +39,25 @@ it('lists each call once, with the receipt that came last, and passes over a lin
   ]);
   expect((await stat(join(stateDir, 'receipts.jsonl'))).mode & 0o777).toBe(0o600);
 });
+
+it('reads on from where it stopped, each line once, and leaves what is being written for the next time', async () => {
+  const store = openReceiptStore(stateDir);
+  expect(await store.readFrom(-100)).toEqual({ receipts: [], end: 0 });
+  const callsFrom = async (from: number) => {
+    const { receipts, end } = await store.readFrom(from);
+    return { calls: receipts.map(({ callId }) => callId), end };
+  };
+  await store.append(receiptOf('one', 'first'));
+  await store.append(receiptOf('one', 'second'));
+  const first = await callsFrom(0);
+  expect(first.calls).toEqual(['one', 'one']);
+  expect(await callsFrom(first.end)).toEqual({ calls: [], end: first.end });
+  const line = `${JSON.stringify(receiptOf('two', 'm'))}\n`;
+  await appendFile(join(stateDir, 'receipts.jsonl'), line.slice(0, 40));
+  expect(await callsFrom(first.end)).toEqual({ calls: [], end: first.end });
+  await appendFile(join(stateDir, 'receipts.jsonl'), line.slice(40));
+  expect((await callsFrom(first.end)).calls).toEqual(['two']);
+  // From the end: whole lines only.
+  expect((await callsFrom(-line.length - 10)).calls).toEqual(['two']);
+  expect((await callsFrom(-1_000_000)).calls).toEqual(['one', 'one', 'two']);
+});

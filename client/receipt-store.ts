@@ -1,10 +1,11 @@
-import { readFile } from 'node:fs/promises';
+import { open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { AutoPayError } from '../protocol/errors/auto-pay-error.ts';
 import { appendLine } from './append-line.ts';
 
 const fileName = 'receipts.jsonl';
+const newline = 0x0a;
 
 const storedReceiptSchema = z.object({
   callId: z.string(),
@@ -48,6 +49,12 @@ export interface ReceiptStore {
    * last. Receipts that did not fit do not count: what they say of the channel is only the relay's word.
    */
   findNewestOfChannel(channelId?: string): Promise<StoredReceipt | undefined>;
+  /**
+   * Every line from a byte offset on, in order: also where a call has several receipts, since that proves something. What another
+   * process is writing just now is left for the next time.
+   * @param from an offset that this function gave before; negative: so many bytes before the end, from the next line on.
+   */
+  readFrom(from: number): Promise<{ receipts: StoredReceipt[]; end: number }>;
 }
 
 /** Opens the receipts in `stateDir`; the folder is created (0700) with the first receipt. */
@@ -86,7 +93,30 @@ export function openReceiptStore(stateDir: string): ReceiptStore {
         .toSorted((one, other) => other.sequence - one.sequence);
       return newest;
     },
+    readFrom: (from) => readFrom(file, from),
   };
+}
+
+async function readFrom(file: string, from: number): Promise<{ receipts: StoredReceipt[]; end: number }> {
+  const handle = await open(file, 'r').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined;
+    throw error;
+  });
+  if (!handle) return { receipts: [], end: 0 };
+  try {
+    const { size } = await handle.stat();
+    const start = from < 0 ? Math.max(0, size + from) : Math.min(from, size);
+    const bytes = Buffer.alloc(size - start);
+    const { bytesRead } = await handle.read(bytes, 0, bytes.length, start);
+    const read = bytes.subarray(0, bytesRead);
+    // Begun in the middle of a line, that line is not this reader's.
+    const first = from < 0 && start > 0 ? read.indexOf(newline) + 1 : 0;
+    const whole = read.subarray(first, read.lastIndexOf(newline) + 1);
+    const receipts = whole.toString('utf8').split('\n');
+    return { receipts: receipts.flatMap((line) => parseLine(line) ?? []), end: start + first + whole.length };
+  } finally {
+    await handle.close();
+  }
 }
 
 /** A crash may have cut a line short: such a line is no receipt, and does not hide the others. */

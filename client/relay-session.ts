@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { addressSchema } from '../protocol/payments/value-schemas.ts';
 import { AutoPayError } from '../protocol/errors/auto-pay-error.ts';
 import { errorCodes, type ErrorCode } from '../protocol/errors/error-codes.ts';
+import { parseJson } from '../protocol/text/parse-json.ts';
 import type { Wallet } from './open-wallet.ts';
 import { writeFileDurably } from './write-file-durably.ts';
 
@@ -42,6 +43,11 @@ export interface RelaySession {
    * @throws AutoPayError the relay's refusal, by its code; `upstream_error` for an answer that is not understood.
    */
   ask<T extends z.ZodType>(request: RelayRequest<T>): Promise<z.output<T>>;
+  /**
+   * The same for an answer that is read as it comes, such as an export.
+   * @throws AutoPayError the relay's refusal, by its code
+   */
+  open(request: Pick<RelayRequest<z.ZodType>, 'path'>): Promise<Response>;
 }
 
 /** A request to a route of the relay that answers JSON. */
@@ -90,27 +96,60 @@ export function openRelaySession(wallet: Wallet): RelaySession {
     return Date.parse(data.expiresAt) - marginMs > Date.now() ? data : undefined;
   }
 
+  /** With the saved session, or a new one where the relay does not know that any more. */
+  async function withToken<T>(work: (token: string) => Promise<T>): Promise<T> {
+    const saved = await readSaved();
+    if (!saved) return work((await logIn()).token);
+    try {
+      return await work(saved.token);
+    } catch (error) {
+      // The relay has another secret than then.
+      if (!(error instanceof AutoPayError) || error.code !== 'login_required') throw error;
+      return work((await logIn()).token);
+    }
+  }
+
   return {
     logIn,
-    async ask(request) {
-      const saved = await readSaved();
-      if (!saved) return send(wallet, { ...request, token: (await logIn()).token });
-      try {
-        return await send(wallet, { ...request, token: saved.token });
-      } catch (error) {
-        // The relay has another secret than then.
-        if (!(error instanceof AutoPayError) || error.code !== 'login_required') throw error;
-        return send(wallet, { ...request, token: (await logIn()).token });
-      }
-    },
+    ask: (request) => withToken((token) => send(wallet, { ...request, token })),
+    open: ({ path }) => withToken((token) => openAnswer(wallet, { method: 'GET', path, token })),
   };
 }
 
+/**
+ * Asks a relay as the bearer of a token that is there already, such as the operator's; `ask` and `open` are as a session's.
+ * @param relay its base URL, and what sends the requests
+ */
+export function openBearerSession(relay: RelayPlace, token: string): Pick<RelaySession, 'ask' | 'open'> {
+  return {
+    ask: (request) => send(relay, { ...request, token }),
+    open: ({ path }) => openAnswer(relay, { method: 'GET', path, token }),
+  };
+}
+
+/** Where a relay is, and what sends the requests. */
+type RelayPlace = Pick<Wallet, 'relayUrl' | 'fetch'>;
+
 async function send<T extends z.ZodType>(
-  wallet: Wallet,
-  { method, path, body, schema, token }: RelayRequest<T> & { token?: string },
+  relay: RelayPlace,
+  { schema, ...request }: RelayRequest<T> & { token?: string },
 ): Promise<z.output<T>> {
-  const response = await wallet.fetch(`${wallet.relayUrl}${path}`, {
+  const response = await openAnswer(relay, request);
+  const parsed = schema.safeParse(parseJson(await response.text()));
+  if (parsed.success) return parsed.data;
+  throw new AutoPayError(
+    'upstream_error',
+    `The answer to ${request.method} ${request.path} is not understood. Is this a relay of ours?`,
+    { cause: parsed.error },
+  );
+}
+
+/** An answer that is no refusal, unread. */
+async function openAnswer(
+  relay: RelayPlace,
+  { method, path, body, token }: Omit<RelayRequest<z.ZodType>, 'schema'> & { token?: string },
+): Promise<Response> {
+  const response = await relay.fetch(`${relay.relayUrl}${path}`, {
     method,
     headers: {
       ...(body && { 'content-type': 'application/json' }),
@@ -119,19 +158,8 @@ async function send<T extends z.ZodType>(
     ...(body && { body: JSON.stringify(body) }),
     redirect: 'error',
   });
-  const answer = parseJson(await response.text());
-  if (response.ok) {
-    const parsed = schema.safeParse(answer);
-    if (parsed.success) return parsed.data;
-    throw new AutoPayError(
-      'upstream_error',
-      `The answer to ${method} ${path} is not understood. Is this a relay of ours?`,
-      {
-        cause: parsed.error,
-      },
-    );
-  }
-  const { data } = errorSchema.safeParse(answer);
+  if (response.ok) return response;
+  const { data } = errorSchema.safeParse(parseJson(await response.text()));
   if (data && isErrorCode(data.error.code)) throw new AutoPayError(data.error.code, data.error.message);
   throw new AutoPayError(
     'upstream_error',
@@ -141,12 +169,4 @@ async function send<T extends z.ZodType>(
 
 function isErrorCode(code: string): code is ErrorCode {
   return Object.hasOwn(errorCodes, code);
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

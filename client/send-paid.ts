@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { AutoPayError } from '../protocol/errors/auto-pay-error.ts';
 import { withoutRetry } from './error-response.ts';
 import type { Wallet, WalletOptions } from './open-wallet.ts';
+import { maxErrorBytes } from './read-error-body.ts';
 import { sendRequest, type PreparedRequest } from './send-request.ts';
 
 /** Sent once, and so often again. */
@@ -10,8 +11,6 @@ const maxAttempts = 5;
 const firstPauseMs = 200;
 /** No relay makes the wallet wait longer between two attempts. */
 const maxPauseMs = 10_000;
-/** Error bodies are short; what is longer is handed on as it is. */
-const maxErrorBytes = 262_144;
 
 /** For so long a call waits for its channel's deposit to count. */
 const defaultConfirmationWaitMs = 300_000;

@@ -6,6 +6,7 @@ import type { SpendTicket } from './authorize-call.ts';
 import type { ChannelManager } from './channel-manager.ts';
 import { checkReceipt, type ChannelPayment, type CheckedReceipt, type ReceiptExpectation } from './check-receipt.ts';
 import type { Answer } from './deliver-answer.ts';
+import { judgePrice, type PriceFacts } from './disputes/find-wrong-price.ts';
 import type { StoredReceipt } from './receipt-store.ts';
 
 /** A relay keeps answers for so long (docs/PROTOCOL.md, "Idempotency-Key"). */
@@ -37,8 +38,18 @@ export async function settleReceipt(answer: Answer, evidence: Evidence): Promise
     checked.problems.push(...(await answer.confirmReceipt(checked)));
     for (const problem of checked.problems) wallet.warn(`The receipt of call ${callId} does not fit: ${problem}.`);
     const stored = describeReceipt(answer, { checked, encoded: evidence.receipt });
-    const isKnown = isReplay(answer) && (await wallet.receipts.find(stored.callId)) !== undefined;
-    if (!isKnown) await wallet.receipts.append(stored);
+    await wallet.keepBodies(stored.callId, {
+      request: answer.requestBytes,
+      ...(evidence.responseBytes && { response: evidence.responseBytes }),
+    });
+    const isKnown = isReplay(answer) && (await isInRecord(answer, stored));
+    if (!isKnown) {
+      await wallet.receipts.append(stored);
+      await wallet.watch.judge(stored, async (held) => {
+        const judgement = await judgePrice(held, priceFactsOf(answer));
+        return typeof judgement === 'object' && 'finding' in judgement ? [judgement.finding] : [];
+      });
+    }
     // A receipt that does not fit must not move the wallet's books; the quote then stays counted as spent today.
     const { ticket, channels } = answer;
     const fits = checked.problems.length === 0;
@@ -65,6 +76,30 @@ export async function freeHold({ channels, ticket }: Pick<Answer, 'channels' | '
 /** Whether this may be the answer to an earlier request of the caller's, whose receipt the wallet then has. */
 function isReplay({ mayBeReplay, response }: Answer): boolean {
   return mayBeReplay && response.headers.get('idempotent-replayed') === 'true';
+}
+
+/** Whether this very receipt was stored before: another one of the same call is evidence. */
+async function isInRecord({ wallet }: Answer, { callId, receipt }: StoredReceipt): Promise<boolean> {
+  const known = await wallet.receipts.find(callId);
+  const entryOf = (encoded: string) => decodeSignedReceipt(encoded).entry;
+  return known !== undefined && Buffer.compare(entryOf(known.receipt), entryOf(receipt)) === 0;
+}
+
+/** What the wallet knows of prices at a call. Without a chain nothing is found that only the chain can tell. */
+function priceFactsOf({ wallet, chain, terms }: Answer): PriceFacts {
+  return {
+    isInForce: async (priceRoot, atSeconds) => chain?.isInForce(priceRoot, atSeconds),
+    async rowsOf() {
+      const { models } = await wallet.catalogue();
+      return [...models.values()].flatMap(({ rows }) => rows);
+    },
+    async readConversion(token, round) {
+      const { address, decimals } = terms.token;
+      if (!chain || token !== address) return null;
+      const price = await chain.readRound(token, round);
+      return price && { ...price, tokenDecimals: decimals };
+    },
+  };
 }
 
 async function expectationOf(

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { AutoPayError } from '../protocol/errors/auto-pay-error.ts';
 import { formatAmount, parseAmount, type TokenUnit } from './token-amount.ts';
+import { bodyBoundsSchema } from './audit/body-store.ts';
 import { withLockFile } from './with-lock-file.ts';
 import { writeFileDurably } from './write-file-durably.ts';
 
@@ -21,10 +22,16 @@ export const limitsSchema = z.strictObject({
   perDeposit: decimalSchema.optional(),
 });
 
-const settingsSchema = z.strictObject({ limits: limitsSchema.default({}) });
+const settingsSchema = z.strictObject({
+  limits: limitsSchema.default({}),
+  /** Where it is set, prompts and answers are kept, so that receipts can be opened to others. */
+  keepBodies: bodyBoundsSchema.optional(),
+});
 
 /** Limits as the owner writes them. */
 export type WalletLimits = z.output<typeof limitsSchema>;
+/** What the owner has set in `settings.json`. */
+export type WalletSettings = z.output<typeof settingsSchema>;
 /** Which of the limits. */
 export type LimitName = keyof WalletLimits;
 /** Limits in atomic units of one token. */
@@ -39,16 +46,24 @@ const flags = { perCall: '--per-call', perDay: '--per-day', perDeposit: '--per-d
  * @throws AutoPayError `invalid_configuration` if it is not understood: a limit that is misspelt must not be no limit.
  */
 export async function readLimits(stateDir: string): Promise<WalletLimits> {
+  return (await readSettings(stateDir)).limits;
+}
+
+/**
+ * All that is in `settings.json` of a wallet's folder; nothing is set if there is no such file.
+ * @throws AutoPayError `invalid_configuration` as `readLimits`.
+ */
+export async function readSettings(stateDir: string): Promise<WalletSettings> {
   const file = join(stateDir, settingsFileName);
   let text: string;
   try {
     text = await readFile(file, 'utf8');
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return {};
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { limits: {} };
     throw error;
   }
   try {
-    return settingsSchema.parse(JSON.parse(text)).limits;
+    return settingsSchema.parse(JSON.parse(text));
   } catch (cause) {
     const reason = cause instanceof z.ZodError ? z.prettifyError(cause) : 'it is no JSON';
     throw new AutoPayError(
@@ -71,7 +86,7 @@ export async function changeLimits(
   await mkdir(stateDir, { recursive: true, mode: 0o700 });
   const file = join(stateDir, settingsFileName);
   return withLockFile({ file: `${file}.lock`, waitMs: lockWaitMs }, async () => {
-    const limits: WalletLimits = await readLimits(stateDir);
+    const { limits, ...others } = await readSettings(stateDir);
     for (const name of names) {
       const value = change[name];
       if (value === null) delete limits[name];
@@ -81,7 +96,7 @@ export async function changeLimits(
     if (!parsed.success) {
       throw new AutoPayError('invalid_argument', 'Write a limit as a decimal number of whole tokens, such as 2.5.');
     }
-    await writeFileDurably(file, `${JSON.stringify({ limits: parsed.data }, undefined, 2)}\n`);
+    await writeFileDurably(file, `${JSON.stringify({ limits: parsed.data, ...others }, undefined, 2)}\n`);
     return parsed.data;
   });
 }

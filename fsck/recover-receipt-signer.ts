@@ -1,4 +1,4 @@
-import type { Hex } from '../protocol/bytes/hex.ts';
+import { toHex, type Hex } from '../protocol/bytes/hex.ts';
 import { recoverSigner } from '../protocol/bytes/secp256k1.ts';
 import { hashLeaf, hashNode } from '../protocol/merkle/hashes.ts';
 import type { SignedReceipt } from '../protocol/receipt/signed-receipt.ts';
@@ -11,11 +11,28 @@ import { receiptBatchDigest, receiptDomainSeparator } from '../protocol/typed-da
  * @throws AutoPayError `invalid_signature`, RangeError if the path does not fit the index and size.
  */
 export function recoverReceiptSigner(signed: SignedReceipt, scope: TypedDataScope): Hex {
-  const { index, size, path, signedAtMs } = signed;
-  if (!Number.isSafeInteger(size) || index < 0 || index >= size)
-    throw new RangeError(`no receipt ${index} in a batch of ${size}`);
-  const root = rootOfPath(hashLeaf(signed.entry), { index, size, path });
-  return recoverSigner(receiptBatchDigest(receiptDomainSeparator(scope), { root, size, signedAtMs }), signed.signature);
+  return createSignerCache(scope)(signed);
+}
+
+/**
+ * The same for many receipts: one signature is for all receipts of a commit, and is recovered once.
+ * @param scope chain and AutoPayLLM contract of the relay.
+ * @returns a function that throws as `recoverReceiptSigner`.
+ */
+export function createSignerCache(scope: TypedDataScope): (signed: SignedReceipt) => Hex {
+  const separator = receiptDomainSeparator(scope);
+  const signers = new Map<string, Hex>();
+  return (signed) => {
+    const { index, size, path, signedAtMs, signature } = signed;
+    if (!Number.isSafeInteger(size) || index < 0 || index >= size)
+      throw new RangeError(`no receipt ${index} in a batch of ${size}`);
+    const root = rootOfPath(hashLeaf(signed.entry), { index, size, path });
+    const digest = receiptBatchDigest(separator, { root, size, signedAtMs });
+    const key = `${toHex(digest)}${toHex(signature)}`;
+    const signer = signers.get(key) ?? recoverSigner(digest, signature);
+    signers.set(key, signer);
+    return signer;
+  };
 }
 
 /**

@@ -3,7 +3,9 @@ import { CID } from 'multiformats/cid';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createCallId } from '../protocol/receipt/call-id.ts';
 import { encodeReceipt } from '../protocol/receipt/encode-receipt.ts';
+import { toHex } from '../protocol/bytes/hex.ts';
 import { hashLeaf } from '../protocol/merkle/hashes.ts';
+import { merkleRoot } from '../protocol/merkle/inclusion.ts';
 import { signDigest } from '../protocol/bytes/secp256k1.ts';
 import { receiptBatchDigest, receiptDomainSeparator } from '../protocol/typed-data/receipt-batch.ts';
 import type { SignedReceipt } from '../protocol/receipt/signed-receipt.ts';
@@ -13,6 +15,7 @@ import { chargeCall } from '../test/support/charge-calls.ts';
 import { deployStack, type ChainStack } from '../test/support/deploy-stack.ts';
 import { openTestRelay, type TestRelay } from '../test/support/open-test-relay.ts';
 import { verifyCall, type VerifyCallOptions } from './verify-call.ts';
+import type { SeenLog } from './verify-consistency.ts';
 import type { BlockSource } from './walk-log.ts';
 
 let stack: ChainStack;
@@ -49,12 +52,12 @@ async function anchor(): Promise<void> {
 }
 
 function verify(call: ChargeResult, overrides: Partial<VerifyCallOptions> = {}) {
-  const { auditLog, autoPayLLM, priceBook, priceOracle, keyRegistry, deployedAtBlock } = stack.contracts;
+  const { contracts, chain } = stack;
   return verifyCall({
     callId: call.receipt.callId,
     signedReceipt: call.signed,
-    rpcUrl: stack.chain.rpcUrl,
-    ...{ auditLog, autoPayLLM, priceBook, priceOracle, keyRegistry, deployedAtBlock, blockSource: source },
+    ...{ rpcUrl: chain.rpcUrl, chainId: chain.chainId, contracts, deployedAtBlock: contracts.deployedAtBlock },
+    blockSource: source,
     ...overrides,
   });
 }
@@ -65,57 +68,101 @@ function at(index: number): ChargeResult {
   return call;
 }
 
-/** The name and detail of the one claim that fails. */
-async function failureOf(verification: ReturnType<typeof verify>): Promise<string> {
+/** The name and detail of the one claim that keeps a verification from being one. */
+async function failureOf(verification: ReturnType<typeof verify>, verdict: false | null = false): Promise<string> {
   const { ok, claims } = await verification;
   expect(ok).toBe(false);
-  const failed = claims.filter((claim) => !claim.ok);
+  const failed = claims.filter((claim) => claim.ok === verdict && !usuallyOpen.includes(claim.name));
   expect(failed).toHaveLength(1);
   return `${failed[0]?.name}: ${failed[0]?.detail}`;
 }
+
+/** What these verifications leave open: no relay is asked, nothing was seen before, and no channel pays. */
+const usuallyOpen = ['checkpoint_signed', 'consistent', 'sequence_gap_free'];
 
 describe('verifyCall', () => {
   it('proves every call of the log from chain and blocks alone', async () => {
     expect(blocks.size).toBe(3);
     for (const [index, call] of calls.entries()) {
       const { ok, claims, call: logged } = await verify(call);
-      expect(claims.filter((claim) => !claim.ok)).toEqual([]);
+      expect(claims.filter((claim) => claim.ok === false)).toEqual([]);
       expect(ok).toBe(true);
       expect(logged).toMatchObject({ index, receipt: call.receipt, anchor: { size: 8n } });
-      expect(claims.map((claim) => claim.name)).toEqual([
-        'anchored',
-        'blocks_content_addressed',
-        'included',
-        'included_by_contract',
-        'receipt_logged',
-        'relay_signed',
+      expect(claims.map((claim) => `${claim.name} ${claim.ok}`)).toEqual([
+        ...[
+          'anchored true',
+          'blocks_content_addressed true',
+          'checkpoint_signed null',
+          'consistent null',
+          'codec true',
+        ],
+        ...['included true', 'included_by_contract true', 'receipt_logged true', 'relay_signed true'],
+        ...['sequence_gap_free null', 'total_collected true', 'price true', 'budget_kept true'],
       ]);
     }
   });
 
-  it('says less without the client’s receipt', async () => {
-    const { auditLog, autoPayLLM, priceBook, priceOracle, keyRegistry, deployedAtBlock } = stack.contracts;
-    const { rpcUrl } = stack.chain;
-    const { callId } = at(2).receipt;
+  it('says less without the client’s receipt, and says so', async () => {
+    const { contracts, chain } = stack;
     const verification = await verifyCall({
-      callId,
-      rpcUrl,
-      ...{ auditLog, autoPayLLM, priceBook, priceOracle, keyRegistry, deployedAtBlock },
+      callId: at(2).receipt.callId,
+      ...{ rpcUrl: chain.rpcUrl, chainId: chain.chainId, contracts, deployedAtBlock: contracts.deployedAtBlock },
       blockSource: source,
     });
     expect(verification).toMatchObject({ ok: true, call: { index: 2 } });
-    expect(verification.claims.map((claim) => claim.name)).not.toContain('relay_signed');
+    expect(verification.claims).toContainEqual({
+      ...{ name: 'relay_signed', ok: null },
+      detail: expect.stringMatching(/^not checked: the wallet has no receipt/),
+    });
+  });
+
+  it('holds the log against what was seen of it: forks and rollbacks are named, with what shows them', async () => {
+    const first = await verify(at(7));
+    const { anchor } = first.remember ?? {};
+    expect(anchor).toMatchObject({ size: 8, root: first.call?.anchor.root });
+    const consistent = async (seen: SeenLog) => {
+      const verification = await verify(at(7), { seen });
+      const claim = verification.claims.find(({ name }) => name === 'consistent');
+      return { verification, text: `${claim?.ok}: ${claim?.detail}` };
+    };
+    if (!anchor) throw new Error('there is no anchor');
+    const again = await consistent({ anchor });
+    expect(again.text).toMatch(/^true: the log of 8 entries begins with the anchor of 8 entries that this machine saw/);
+    expect(again.verification.ok).toBe(true);
+    // Sizes that are no block's end are within reach too, and such as lie before the call's block.
+    for (const size of [1, 2, 3, 4, 6]) {
+      const root = toHex(merkleRoot(calls.slice(0, size).map(({ signed }) => hashLeaf(signed.entry))));
+      expect((await consistent({ checkpoint: { ...anchor, size, root } })).text).toMatch(/^true: /);
+      const forked = await consistent({ anchor: { ...anchor, size, root: anchor.root } });
+      expect(forked.text).toMatch(
+        new RegExp(`^false: fork: the first ${size} entries of the log have the root ${root}`),
+      );
+      expect(forked.verification).toMatchObject({
+        ok: false,
+        conflict: { kind: 'fork', rootFound: root, earlier: { size } },
+      });
+      expect(forked.verification.remember).toBeUndefined();
+    }
+    const rolledBack = await consistent({ anchor: { ...anchor, size: 9 } });
+    expect(rolledBack.text).toMatch(/^false: rollback: the newest anchor is of 8 entries, fewer than the anchor of 9/);
+    expect(rolledBack.verification.conflict).toMatchObject({ kind: 'rollback', rootFound: null });
+    // A checkpoint may be ahead of the anchors: then there is nothing to hold it against, and it is not forgotten.
+    const ahead = await consistent({ checkpoint: { ...anchor, size: 9 } });
+    expect(ahead.text).toMatch(/^null: not checked: the checkpoint .* is ahead/);
+    expect(ahead.verification.remember).toMatchObject({ anchor: { size: 8 }, checkpoint: { size: 9 } });
   });
 
   it('does not find a call that was never made', async () => {
-    expect(await failureOf(verify(at(0), { callId: createCallId() }))).toMatch(/^blocks_content_addressed: no entry/);
+    expect(await failureOf(verify(at(0), { callId: createCallId() }))).toMatch(/^included: no entry/);
   });
 
   it('fails on a block that is missing or has other bytes', async () => {
     const withoutFirst: BlockSource = {
       get: async (cid) => (cid.toString() === [...blocks.keys()][0] ? undefined : blocks.get(cid.toString())),
     };
-    expect(await failureOf(verify(at(0), { blockSource: withoutFirst }))).toMatch(/is not at the source/);
+    expect(await failureOf(verify(at(0), { blockSource: withoutFirst }), null)).toMatch(
+      /^blocks_content_addressed: not checked: .*is not at the source/,
+    );
     // What lies in later blocks does not need it.
     expect(await verify(at(5), { blockSource: withoutFirst })).toMatchObject({ ok: true });
     const flipped: BlockSource = {
@@ -131,9 +178,12 @@ describe('verifyCall', () => {
   it('fails on a receipt that differs from the log, or was signed by someone else', async () => {
     const { signed, receipt } = at(1);
     const altered = { ...signed, entry: encodeReceipt({ ...receipt, modelServed: 'something-better' }) };
-    expect(await failureOf(verify(at(1), { signedReceipt: altered }))).toMatch(
-      /^relay_signed: .*differs from the logged entry/,
-    );
+    const { claims } = await verify(at(1), { signedReceipt: altered });
+    const failed = claims.filter(({ ok }) => ok === false).map(({ name, detail }) => `${name}: ${detail}`);
+    expect(failed).toEqual([
+      'receipt_logged: the receipt that the client was given differs from the logged entry',
+      expect.stringMatching(/^relay_signed: .*was not a receipt key/),
+    ]);
     const scope = { chainId: stack.chain.chainId, verifyingContract: stack.contracts.autoPayLLM };
     const digest = receiptBatchDigest(receiptDomainSeparator(scope), {
       root: hashLeaf(signed.entry),
@@ -156,10 +206,11 @@ describe('verifyCall', () => {
     expect(await failureOf(verify(at(1), { signedReceipt: pathless }))).toMatch(/^relay_signed: the path/);
   });
 
-  it('fails before the first anchor, and without a chain', async () => {
-    const noLog = await failureOf(verify(at(0), { auditLog: stack.contracts.usdc }));
-    expect(noLog).toMatch(/^anchored: /);
-    expect(await failureOf(verify(at(0), { rpcUrl: 'http://127.0.0.1:1' }))).toMatch(/^anchored: /);
+  it('checks nothing without a chain, on another one, or before the first anchor', async () => {
+    const elsewhere = { ...stack.contracts, auditLog: stack.contracts.usdc };
+    expect(await failureOf(verify(at(0), { contracts: elsewhere }), null)).toMatch(/^anchored: not checked: /);
+    expect(await failureOf(verify(at(0), { rpcUrl: 'http://127.0.0.1:1' }), null)).toMatch(/^anchored: not checked: /);
+    expect(await failureOf(verify(at(0), { chainId: 1 }), null)).toMatch(/^anchored: .*the endpoint is on chain/);
     await expect(verify(at(0), { callId: 'call-1' })).rejects.toMatchObject({ code: 'invalid_encoding' });
   });
 });

@@ -1,8 +1,5 @@
-import type { PublicClient } from 'viem';
-import { auditLogAbi } from '../protocol/abi/audit-log.ts';
-import { keyRegistryAbi } from '../protocol/abi/key-registry.ts';
 import { fromHex, toHex, type Hex } from '../protocol/bytes/hex.ts';
-import { cidOfDigest } from '../protocol/log/batch-block.ts';
+import { originOf } from '../protocol/log/checkpoint.ts';
 import { verifyInclusion } from '../protocol/merkle/inclusion.ts';
 import type { PriceRow } from '../protocol/pricing/price-row.ts';
 import type { ProvenPriceRow } from '../protocol/pricing/price-tree.ts';
@@ -10,37 +7,39 @@ import { parseCallId } from '../protocol/receipt/call-id.ts';
 import type { CallReceipt } from '../protocol/receipt/call-receipt.ts';
 import { decodeReceipt } from '../protocol/receipt/decode-receipt.ts';
 import type { SignedReceipt } from '../protocol/receipt/signed-receipt.ts';
-import { connect, readNewestAnchor, toAnchorStruct, type ChainAnchor } from './chain-reader.ts';
-import { failedClaim, type Claim } from './claims.ts';
-import { proveInclusion } from './prove-inclusion.ts';
+import { openAuditChain, type AuditChain, type AuditDeployment } from './audit-chain.ts';
+import type { ChainAnchor } from './chain-reader.ts';
+import { findAnchor, headOf } from './find-anchor.ts';
+import { findCall, type CallPlace } from './find-call.ts';
+import { ClaimList, type CheckedClaim, type ClaimName } from './verification.ts';
+import { createChannelView, verifyChannel, type ChannelView } from './verify-channel.ts';
+import { verifyLogState, type LogMemory, type LogVerdict } from './verify-log-state.ts';
 import { verifyPrice } from './verify-price.ts';
-import { recoverReceiptSigner } from './recover-receipt-signer.ts';
-import { continues, readBlock, type BlockSource, type WalkedBlock } from './walk-log.ts';
+import { verifySigner } from './verify-signer.ts';
+import { verifySpending } from './verify-spending.ts';
+import type { LogSource } from './verify-checkpoint.ts';
+import { LogWalk, type BlockSource } from './walk-log.ts';
 
 /** What a verification starts from: the chain, and any source of blocks. */
-export interface VerifyCallOptions {
+export interface VerifyCallOptions extends AuditDeployment, LogMemory {
   /** The call, as in x-autopay-call-id. */
   callId: string;
   /** The receipt that the client got; with it, its signature is checked too. */
   signedReceipt?: SignedReceipt;
-  rpcUrl: string;
-  auditLog: Hex;
-  autoPayLLM: Hex;
-  priceBook: Hex;
-  priceOracle: Hex;
-  keyRegistry: Hex;
-  /** The price table, from anywhere; with it, the amount of the charge is checked too. */
-  priceRows?: readonly PriceRow[];
+  /** All receipts of the same wallet: the neighbours of this one are among them. */
+  receipts?: readonly SignedReceipt[];
+  /** Price tables, from anywhere; with the one that the receipt names, the amount of the charge is checked too. */
+  priceTables?: readonly (readonly PriceRow[])[];
   blockSource: BlockSource;
-  /** First block that may hold an event of the contracts. */
-  deployedAtBlock: number | bigint;
+  /** The relay's own log; with it, what the relay signs now is held against what is anchored. */
+  logSource?: LogSource;
 }
 
 /** What was found out, claim by claim. */
-export interface CallVerification {
-  /** Every claim holds, and there is one for each step. */
+export interface CallVerification extends LogVerdict {
+  /** No claim fails, and those that a verification is about were checked: see `mandatoryClaims`. */
   ok: boolean;
-  claims: Claim[];
+  claims: CheckedClaim[];
   /** The logged call; absent if it was not found. */
   call?: LoggedCall;
 }
@@ -59,190 +58,129 @@ export interface LoggedCall {
   price?: ProvenPriceRow;
 }
 
-/** Bounds the walk back through the log. */
-const maxBlocks = 100_000;
+/** Without these nothing is verified. */
+const mandatoryClaims: readonly ClaimName[] = [
+  'anchored',
+  'blocks_content_addressed',
+  'codec',
+  'included',
+  'included_by_contract',
+];
 
 /**
- * Verifies that a call stands in the anchored log, from the chain and content-addressed blocks alone: it asks neither
- * the relay nor its database. It never throws for what it finds; a step that fails is a claim that fails, and ends it.
+ * Verifies a call, from the chain and content-addressed blocks alone: it asks neither the relay nor its database, and believes the
+ * relay's own log, where it is given, in nothing. It never throws for what it finds: what does not hold is a claim that fails, and what
+ * could not be checked says so.
  * @throws AutoPayError `invalid_encoding` if the call id is none.
  */
 export async function verifyCall(options: VerifyCallOptions): Promise<CallVerification> {
   parseCallId(options.callId);
-  const claims: Claim[] = [];
-  const client = connect(options.rpcUrl);
-  let call: LoggedCall | undefined;
-  let step = 'anchored';
-  try {
-    const anchor = await findAnchor(client, options, claims);
-    step = 'blocks_content_addressed';
-    const walk = await walkToCall(options, anchor, claims);
-    step = 'included';
-    call = await proveCall(client, { ...options, anchor, walk }, claims);
-    step = 'price';
-    if (call.receipt.amount > 0n) {
-      const { priceBook, priceOracle, priceRows: rows } = options;
-      const { claims: found, price } = await verifyPrice(call.receipt, {
-        client,
-        contracts: { priceBook, priceOracle },
-        rows,
-      });
-      claims.push(...found);
-      if (price) call = { ...call, price };
-    }
-    step = 'relay_signed';
-    if (options.signedReceipt !== undefined) {
-      await checkSignature(client, { ...options, signedReceipt: options.signedReceipt, entry: walk.entry }, claims);
-    }
-  } catch (error) {
-    claims.push(failedClaim(step, error));
-  }
-  return { ok: claims.every((claim) => claim.ok), claims, ...(call === undefined ? {} : { call }) };
-}
-
-/** A claim that must hold for the next step to mean anything. */
-function demand(claims: Claim[], claim: Claim & { otherwise: string }): void {
-  const { name, ok, detail, otherwise } = claim;
-  if (!ok) throw new Error(otherwise);
-  claims.push({ name, ok, detail });
-}
-
-async function findAnchor(client: PublicClient, options: VerifyCallOptions, claims: Claim[]): Promise<ChainAnchor> {
-  const { auditLog } = options;
-  const anchor = await readNewestAnchor({ client, auditLog, deployedAtBlock: BigInt(options.deployedAtBlock) });
-  if (anchor === undefined)
-    throw new Error(`AuditLog ${auditLog} has no anchor yet; wait for the relay to anchor, and try again`);
-  const stored = await client.readContract({
-    address: auditLog,
-    abi: auditLogAbi,
-    functionName: 'isAnchored',
-    args: [toAnchorStruct(anchor)],
+  const claims = new ClaimList();
+  const chain = openAuditChain(options);
+  const found: { call?: LoggedCall; verdict?: LogVerdict } = {};
+  const mandatory = [...mandatoryClaims];
+  let anchor: ChainAnchor | undefined;
+  await claims.run('anchored', async () => {
+    anchor = await findAnchor(chain, claims);
   });
-  demand(claims, {
-    name: 'anchored',
-    ok: stored,
-    detail: `AuditLog ${auditLog} stores the newest anchor: ${anchor.size} entries, root ${anchor.root}, transaction ${anchor.transactionHash}`,
-    otherwise: `AuditLog ${auditLog} denies the anchor of its own event (size ${anchor.size})`,
+  if (anchor !== undefined) {
+    const walk = new LogWalk(options.blockSource, headOf(anchor));
+    const view = await createChannelView(chain, options);
+    const place = await findCall(claims, { walk, view, anchor, ...options });
+    const origin = originOf({ chainId: options.chainId, autoPayLLM: options.contracts.autoPayLLM });
+    found.verdict = await verifyLogState(claims, { ...options, chain, origin, anchor, walk });
+    const call = place && (await checkCall(claims, { chain, options, anchor, place, view, mandatory }));
+    if (call) found.call = call;
+  }
+  return {
+    ok: claims.isVerified(mandatory),
+    claims: claims.all,
+    ...found.verdict,
+    ...(found.call && { call: found.call }),
+  };
+}
+
+interface FoundCall {
+  chain: AuditChain;
+  options: VerifyCallOptions;
+  anchor: ChainAnchor;
+  place: CallPlace;
+  view: ChannelView | undefined;
+  /** Grows by what this call has to be checked for. */
+  mandatory: ClaimName[];
+}
+
+async function checkCall(claims: ClaimList, found: FoundCall): Promise<LoggedCall | undefined> {
+  const { chain, options, anchor, place, view, mandatory } = found;
+  let receipt: CallReceipt | undefined;
+  await claims.run('codec', () => {
+    receipt = decodeReceipt(place.entry);
+    claims.add(
+      'codec',
+      true,
+      'the entry is the one canonical encoding of a CallReceipt: it encodes to the same bytes again',
+    );
   });
-  return anchor;
-}
-
-/** What the walk found. */
-interface Walk {
-  block: WalkedBlock;
-  /** Leaf hashes from the block's start to the end of the log. */
-  leafHashes: Uint8Array[];
-  entry: Uint8Array;
-  index: number;
-  receipt: CallReceipt;
-}
-
-/** Walks from the anchored block back to the one that holds the call; each block is checked against its CID as it is read. */
-async function walkToCall(options: VerifyCallOptions, anchor: ChainAnchor, claims: Claim[]): Promise<Walk> {
-  const tails: Uint8Array[][] = [];
-  let later: WalkedBlock | undefined;
-  let cid = cidOfDigest(fromHex(anchor.cid, 32));
-  for (let walked = 1; walked <= maxBlocks; walked += 1) {
-    const block = await readBlock(options.blockSource, cid);
-    if (later === undefined) requireAnchored(block, anchor);
-    else if (!continues(block, later))
-      throw new Error(`block ${later.cid.toString()} does not continue block ${cid.toString()}`);
-    tails.unshift(block.leafHashes);
-    const found = findCall(block, options.callId);
-    if (found !== undefined) {
-      claims.push({
-        name: 'blocks_content_addressed',
-        ok: true,
-        detail: `${walked} block(s) from ${cidOfDigest(fromHex(anchor.cid, 32)).toString()} back have the bytes that their CIDs name, continue one another and lead to the anchored root`,
-      });
-      return { block, leafHashes: tails.flat(), ...found };
-    }
-    if (block.previous === null) break;
-    later = block;
-    cid = block.previous;
+  if (receipt === undefined) return undefined;
+  await checkInclusion(claims, found);
+  const { signedReceipt } = options;
+  if (signedReceipt === undefined) {
+    claims.leave('relay_signed', 'the wallet has no receipt of the call; the log alone carries no signature');
+  } else {
+    mandatory.push('receipt_logged', 'relay_signed');
+    await claims.run('receipt_logged', () =>
+      claims.demand('receipt_logged', Buffer.compare(signedReceipt.entry, place.entry) === 0, {
+        detail: 'the receipt that the client was given is the logged entry, byte for byte',
+        otherwise: 'the receipt that the client was given differs from the logged entry',
+      }),
+    );
+    await verifySigner(claims, chain, signedReceipt);
   }
-  throw new Error(
-    `no entry of the anchored log is call ${options.callId}; if it was made just now, wait for the next anchor`,
-  );
+  const { index, block, path } = place;
+  const call: LoggedCall = { receipt, index, cid: block.cid.toString(), anchor, path: path.map(toHex) };
+  const settled = await verifyChannel(claims, { chain, receipt, view, anchor });
+  const price = await checkPrice(claims, { chain, receipt, tables: options.priceTables ?? [], mandatory });
+  await verifySpending(claims, { chain, receipt, index, settled });
+  return price ? { ...call, price } : call;
 }
 
-function requireAnchored(block: WalkedBlock, anchor: ChainAnchor): void {
-  if (BigInt(block.tree.size) === anchor.size && toHex(block.tree.root()) === anchor.root) return;
-  throw new Error(
-    `block ${block.cid.toString()} leads to root ${toHex(block.tree.root())} of size ${block.tree.size}, not to the anchored one`,
-  );
-}
-
-function findCall(
-  block: WalkedBlock,
-  callId: string,
-): { entry: Uint8Array; index: number; receipt: CallReceipt } | undefined {
-  for (const [position, entry] of block.entries.entries()) {
-    const receipt = decodeReceipt(entry);
-    if (receipt.callId === callId) return { entry, index: block.start + position, receipt };
-  }
-  return undefined;
-}
-
-async function proveCall(
-  client: PublicClient,
-  facts: VerifyCallOptions & { anchor: ChainAnchor; walk: Walk },
-  claims: Claim[],
-): Promise<LoggedCall> {
-  const { anchor, walk, auditLog } = facts;
-  const { block, leafHashes, index, receipt } = walk;
-  const leafHash = leafHashes[index - block.start] ?? new Uint8Array();
-  const path = proveInclusion({ start: block.start, frontier: block.frontier, leafHashes }, index);
+async function checkInclusion(claims: ClaimList, { chain, anchor, place }: FoundCall): Promise<void> {
+  const { index, leafHash, path } = place;
   const size = Number(anchor.size);
-  demand(claims, {
-    name: 'included',
-    ok: verifyInclusion({ leafHash, index, size, path, root: fromHex(anchor.root, 32) }),
-    detail: `the receipt is entry ${index} of ${size}: its path of ${path.length} hash(es) leads to the anchored root`,
-    otherwise: `the path of entry ${index} does not lead to the anchored root`,
-  });
-  const hexPath = path.map(toHex);
-  const confirmed = await client.readContract({
-    address: auditLog,
-    abi: auditLogAbi,
-    functionName: 'verifyInclusion',
-    args: [toAnchorStruct(anchor), BigInt(index), toHex(leafHash), hexPath],
-  });
-  demand(claims, {
-    name: 'included_by_contract',
-    ok: confirmed,
-    detail: `AuditLog.verifyInclusion on the chain says the same`,
-    otherwise: `AuditLog.verifyInclusion on the chain refuses the path of entry ${index}`,
-  });
-  return { receipt, index, cid: block.cid.toString(), anchor, path: hexPath };
+  await claims.run('included', () =>
+    claims.demand('included', verifyInclusion({ leafHash, index, size, path, root: fromHex(anchor.root, 32) }), {
+      detail: `the receipt is entry ${index} of ${size}: its path of ${path.length} hash(es) leads to the anchored root`,
+      otherwise: `the path of entry ${index} does not lead to the anchored root`,
+    }),
+  );
+  await claims.run('included_by_contract', async () =>
+    claims.demand('included_by_contract', await chain.includes(anchor, { index, leafHash, path: path.map(toHex) }), {
+      detail: 'AuditLog.verifyInclusion on the chain says the same',
+      otherwise: `AuditLog.verifyInclusion on the chain refuses the path of entry ${index}`,
+    }),
+  );
 }
 
-async function checkSignature(
-  client: PublicClient,
-  facts: VerifyCallOptions & { signedReceipt: SignedReceipt; entry: Uint8Array },
-  claims: Claim[],
-): Promise<void> {
-  const { signedReceipt, entry, autoPayLLM, keyRegistry } = facts;
-  demand(claims, {
-    name: 'receipt_logged',
-    ok: Buffer.compare(signedReceipt.entry, entry) === 0,
-    detail: 'the receipt that the client was given is the logged entry, byte for byte',
-    otherwise: 'the receipt that the client was given differs from the logged entry',
+async function checkPrice(
+  claims: ClaimList,
+  parts: {
+    chain: AuditChain;
+    receipt: CallReceipt;
+    tables: readonly (readonly PriceRow[])[];
+    mandatory: ClaimName[];
+  },
+): Promise<ProvenPriceRow | undefined> {
+  const { chain, receipt, tables, mandatory } = parts;
+  if (receipt.amount === 0n) {
+    claims.add('price', true, 'nothing was charged');
+    return undefined;
+  }
+  mandatory.push('prices_published');
+  let price: ProvenPriceRow | undefined;
+  await claims.run('prices_published', async () => {
+    const found = await verifyPrice(receipt, { client: chain.client, contracts: chain.deployment.contracts, tables });
+    claims.all.push(...found.claims);
+    price = found.price;
   });
-  const chainId = await client.getChainId();
-  const signer = recoverReceiptSigner(signedReceipt, { chainId, verifyingContract: autoPayLLM });
-  // As BillingDisputes judges: by the key of the signature's time, whoever the relay is today.
-  const { signedAtMs } = signedReceipt;
-  const isKey = await client.readContract({
-    address: keyRegistry,
-    abi: keyRegistryAbi,
-    functionName: 'isValidAt',
-    args: [signer, BigInt(Math.floor(signedAtMs / 1_000))],
-  });
-  const what = `a receipt key of KeyRegistry ${keyRegistry} at the time of the signature, ${signedAtMs} ms`;
-  demand(claims, {
-    name: 'relay_signed',
-    ok: isKey,
-    detail: `the receipt is signed by ${signer}, ${what}`,
-    otherwise: `the receipt is signed by ${signer}, which was not ${what}`,
-  });
+  return price;
 }

@@ -53,8 +53,8 @@ function chainWith(changes: { isInForce?: boolean } = {}): PublicClient {
 }
 
 describe('the price of one call', () => {
-  const verify = (changed: Partial<typeof receipt>, isInForce = true, table: PriceRow[] | undefined = rows) =>
-    verifyPrice({ ...receipt, ...changed }, { client: chainWith({ isInForce }), contracts, rows: table });
+  const verify = (changed: Partial<typeof receipt>, isInForce = true, table: PriceRow[] = rows) =>
+    verifyPrice({ ...receipt, ...changed }, { client: chainWith({ isInForce }), contracts, tables: [[], table] });
   const verdicts = async (...args: Parameters<typeof verify>) =>
     (await verify(...args)).claims.map(({ name, ok }) => `${name} ${ok}`);
 
@@ -79,8 +79,8 @@ describe('the price of one call', () => {
   });
 
   it('says nothing of the amount without the table that the receipt names', async () => {
-    expect(await verdicts({}, true, rows.slice(1))).toEqual(['prices_published true']);
-    expect(await verdicts({ priceRoot: `0x${'00'.repeat(32)}` })).toEqual(['prices_published true']);
+    expect(await verdicts({}, true, rows.slice(1))).toEqual(['prices_published true', 'price null']);
+    expect(await verdicts({ priceRoot: `0x${'00'.repeat(32)}` })).toEqual(['prices_published true', 'price null']);
   });
 });
 

@@ -7,19 +7,19 @@ import { provePriceRow, rootOfPrices, type ProvenPriceRow } from '../protocol/pr
 import { costOfUsage, type UsdConversion } from '../protocol/pricing/token-prices.ts';
 import type { CallReceipt } from '../protocol/receipt/call-receipt.ts';
 import { createRoundReader } from './check-prices.ts';
-import type { Claim } from './claims.ts';
+import type { CheckedClaim } from './verification.ts';
 
 /** What prices are verified against. */
 export interface VerifyPriceOptions {
   client: PublicClient;
   contracts: { priceBook: Hex; priceOracle: Hex };
-  /** The price table, from anywhere: it is believed only if it has the root that the receipt names. */
-  rows: readonly PriceRow[] | undefined;
+  /** Price tables, from anywhere: one is believed if it has the root that the receipt names. */
+  tables: readonly (readonly PriceRow[])[];
 }
 
 /** What was found out. */
 export interface PriceVerification {
-  claims: Claim[];
+  claims: CheckedClaim[];
   /** The row that the charge goes by, with its proof; absent if the table was not at hand. */
   price?: ProvenPriceRow;
 }
@@ -29,7 +29,7 @@ export interface PriceVerification {
  * above price times usage.
  */
 export async function verifyPrice(receipt: CallReceipt, options: VerifyPriceOptions): Promise<PriceVerification> {
-  const { client, contracts, rows } = options;
+  const { client, contracts, tables } = options;
   const admittedAt = BigInt(Math.floor(receipt.admittedAtMs / 1_000));
   const isPublished = await client.readContract({
     address: contracts.priceBook,
@@ -37,14 +37,18 @@ export async function verifyPrice(receipt: CallReceipt, options: VerifyPriceOpti
     functionName: 'isInForce',
     args: [receipt.priceRoot, admittedAt],
   });
-  const published: Claim = {
+  const published: CheckedClaim = {
     name: 'prices_published',
     ok: isPublished,
     detail: isPublished
       ? `PriceBook ${contracts.priceBook} had the price table ${receipt.priceRoot} in force when the call was admitted`
       : `PriceBook ${contracts.priceBook} did not have the price table ${receipt.priceRoot} in force when the call was admitted`,
   };
-  if (rows === undefined || rootOfPrices(rows) !== receipt.priceRoot) return { claims: [published] };
+  const rows = tables.find((table) => rootOfPrices(table) === receipt.priceRoot);
+  if (rows === undefined) {
+    const detail = `not checked: the price table ${receipt.priceRoot} is not at hand; give it with --prices`;
+    return { claims: [published, { name: 'price', ok: null, detail }] };
+  }
 
   const price = provePriceRow(rows, { model: receipt.modelAsked, token: receipt.token });
   const failed = (detail: string): PriceVerification => ({ claims: [published, { name: 'price', ok: false, detail }] });

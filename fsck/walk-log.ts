@@ -1,7 +1,9 @@
 import { type CID } from 'multiformats/cid';
+import { toHex } from '../protocol/bytes/hex.ts';
 import { decodeBatchBlock, type BatchBlock } from '../protocol/log/batch-block.ts';
 import { Frontier } from '../protocol/merkle/frontier.ts';
 import { hashLeaf } from '../protocol/merkle/hashes.ts';
+import { Refuted } from './verification.ts';
 
 /** Where blocks come from: a folder, a gateway. It need not be trusted. */
 export interface BlockSource {
@@ -37,5 +39,107 @@ export function continues(earlier: WalkedBlock, later: WalkedBlock): boolean {
     later.previous?.toString() === earlier.cid.toString() &&
     later.start === earlier.tree.size &&
     Buffer.compare(Buffer.concat(later.frontier), Buffer.concat(earlier.tree.roots)) === 0
+  );
+}
+
+/** The end of a log: the newest block, and what it has to lead to. */
+export interface LogHead {
+  /** CID of the newest block. */
+  cid: CID;
+  /** Number of entries. */
+  size: number;
+  /** RFC 6962 root over them. */
+  root: Uint8Array;
+}
+
+/** Bounds a walk, where a source would make up ever more blocks: more than a log of 100 million entries has. */
+const maxBlocks = 1_000_000;
+
+/** Where a block that was read ends, and the tree there. */
+interface BlockEnd {
+  cid: CID;
+  start: number;
+  end: number;
+  /** Roots of the maximal perfect subtrees over [0, end). */
+  roots: readonly Uint8Array[];
+}
+
+/**
+ * Walks a log backwards, from a head that something vouches for. Each block is checked as it is read: against its CID, against the one
+ * behind it, and so against the head's root. It remembers where blocks end, not what they hold.
+ */
+export class LogWalk {
+  readonly #source: BlockSource;
+  readonly #head: LogHead;
+  /** Newest first. */
+  readonly #ends: BlockEnd[] = [];
+  #next: CID | null;
+  #later: WalkedBlock | undefined;
+
+  constructor(source: BlockSource, head: LogHead) {
+    this.#source = source;
+    this.#head = head;
+    this.#next = head.cid;
+  }
+
+  /** Number of entries of the log. */
+  get size(): number {
+    return this.#head.size;
+  }
+
+  /** Number of blocks that were read. */
+  get blockCount(): number {
+    return this.#ends.length;
+  }
+
+  /** Log index from which on it was read. */
+  get start(): number {
+    return this.#ends.at(-1)?.start ?? this.#head.size;
+  }
+
+  /**
+   * The next older block; undefined where the log begins.
+   * @throws Refuted, or AutoPayError `verification_failed` or `invalid_encoding`, if it is not what the log says that it is; Error if
+   *   the source does not have it.
+   */
+  async back(): Promise<WalkedBlock | undefined> {
+    if (this.#next === null) return undefined;
+    if (this.#ends.length === maxBlocks) throw new Refuted(`the log has more than ${maxBlocks} blocks`);
+    const block = await readBlock(this.#source, this.#next);
+    const { cid, tree, start } = block;
+    if (this.#later === undefined) requireHead(block, this.#head);
+    else if (!continues(block, this.#later)) {
+      throw new Refuted(`block ${this.#later.cid.toString()} does not continue block ${cid.toString()}`);
+    }
+    if (block.previous === null && start !== 0) throw new Refuted(`block ${cid.toString()} begins the log at ${start}`);
+    if (block.entries.length === 0) throw new Refuted(`block ${cid.toString()} has no entry`);
+    this.#ends.push({ cid, start, end: tree.size, roots: tree.roots });
+    this.#later = block;
+    this.#next = block.previous;
+    return block;
+  }
+
+  /**
+   * The root that the log has at a size, for which it may walk on.
+   * @throws as `back`; RangeError for a size that it does not have.
+   */
+  async rootAt(size: number): Promise<Uint8Array> {
+    if (size < 1 || size > this.size) throw new RangeError(`a log of ${this.size} entries has no root at ${size}`);
+    while (this.start >= size && (await this.back()) !== undefined);
+    const found = this.#ends.findLast(({ start, end }) => start < size && size <= end);
+    if (found === undefined) throw new Refuted(`no block of the log holds entry ${size - 1}`);
+    if (found.end === size) return new Frontier(size, found.roots).root();
+    const { start, frontier, leafHashes } = await readBlock(this.#source, found.cid);
+    const tree = new Frontier(start, frontier);
+    for (const leafHash of leafHashes.slice(0, size - start)) tree.append(leafHash);
+    return tree.root();
+  }
+}
+
+function requireHead(block: WalkedBlock, { size, root }: LogHead): void {
+  const { tree, cid } = block;
+  if (tree.size === size && Buffer.compare(tree.root(), root) === 0) return;
+  throw new Refuted(
+    `block ${cid.toString()} leads to root ${toHex(tree.root())} of size ${tree.size}, not to the anchored one, ${toHex(root)} of size ${size}`,
   );
 }

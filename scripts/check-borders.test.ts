@@ -28,6 +28,7 @@ const breaches: Record<string, Record<string, string>> = {
     'server/p.ts': 'export type P = 1;',
   },
   'fsck-only-protocol': { 'fsck/q.ts': `import '../server/r.ts';`, 'server/r.ts': '' },
+  'witness-only-protocol': { 'witness/gg.ts': `import '../fsck/hh.ts';`, 'fsck/hh.ts': '' },
   'simulator-stands-alone': { 'simulator/s.ts': `import '../protocol/t.ts';`, 'protocol/t.ts': '' },
   'product-not-to-tooling': { 'server/u.ts': `import '../scripts/v.ts';`, 'scripts/v.ts': '' },
   'nothing-imports-the-cli': { 'scripts/w.ts': `import '../cli/x.ts';`, 'cli/x.ts': '' },
@@ -64,7 +65,7 @@ beforeAll(async () => {
   await writeFile(join(folder, 'tsconfig.json'), '{"compilerOptions":{"module":"nodenext","noEmit":true}}');
   const { tsConfig: _ours, ...options } = config.options;
   const ruleSet = { forbidden: config.forbidden } as IFlattenedRuleSet;
-  const folders = ['protocol', 'server', 'client', 'fsck', 'simulator', 'scripts', 'cli'];
+  const folders = ['protocol', 'server', 'client', 'fsck', 'witness', 'simulator', 'scripts', 'cli'];
   const result = await cruise(folders, { ...options, baseDir: folder, validate: true, ruleSet });
   const { summary } = result.output as ICruiseResult;
   broken = summary.violations.map((violation) => ({ rule: violation.rule.name, from: violation.from }));

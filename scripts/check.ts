@@ -7,7 +7,7 @@ interface Check {
   args: () => string[];
 }
 
-const FOLDERS = ['protocol', 'server', 'client', 'cli', 'fsck', 'simulator', 'scripts', 'ignition', 'test'];
+const FOLDERS = ['protocol', 'server', 'client', 'cli', 'fsck', 'witness', 'simulator', 'scripts', 'ignition', 'test'];
 
 const CHECKS: Readonly<Record<string, Check>> = {
   format: {
@@ -39,6 +39,14 @@ const CHECKS: Readonly<Record<string, Check>> = {
   faults: {
     about: 'docs/FAULTS.md names tests that exist, and every fault that is tested',
     args: () => [join(root, 'scripts/check-faults.ts')],
+  },
+  lies: {
+    about: 'docs/LIES.md names tests that exist',
+    args: () => [join(root, 'scripts/check-lies.ts')],
+  },
+  gateway: {
+    about: 'docs/GATEWAY.md names tests that exist',
+    args: () => [join(root, 'scripts/check-gateway.ts')],
   },
   unused: { about: 'files, exports and dependencies that nothing uses (knip)', args: () => [binOf('knip', 'knip')] },
   generated: {

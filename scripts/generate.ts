@@ -13,6 +13,7 @@ const scripts = [
   'generate-vectors',
   'generate-error-table',
   'generate-configuration',
+  'generate-lies',
 ];
 const commands = scripts.map((name) => [join(root, `scripts/${name}.ts`), ...(isCheck ? ['--check'] : [])]);
 if (!isCheck) {

@@ -29,6 +29,10 @@ const TASKS = {
     file: 'scripts/bench/payments.ts',
     about: 'CPU time of admitting a payment: voucher, API key, x402',
   },
+  'bench:audit': {
+    file: 'scripts/bench/audit.ts',
+    about: 'the audit log: hashing, appending, proving, verifying, and what anchoring costs a call',
+  },
   'bench:relay': { file: 'scripts/bench/relay.ts', about: 'throughput and added latency of the relay' },
   coverage: { file: 'scripts/check-coverage.ts', about: 'lines of the contracts that their tests reach' },
   invariants: {

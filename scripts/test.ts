@@ -4,6 +4,8 @@ import { binOf, runCommand } from './tooling/run-command.ts';
 
 interface Suite {
   about: string;
+  /** An environment variable without which there is nothing to test. */
+  needs?: string;
   args: () => string[];
   count: (output: string) => TestCount;
 }
@@ -14,6 +16,8 @@ const hardhat =
 const vitest =
   (...args: string[]) =>
   () => [binOf('vitest', 'vitest'), 'run', ...args];
+
+const kuboTest = 'test/interop/kubo.test.ts';
 
 const SUITES: Readonly<Record<string, Suite>> = {
   contracts: {
@@ -30,7 +34,13 @@ const SUITES: Readonly<Record<string, Suite>> = {
   // These start whole stacks: one at a time, or small machines run into their time limits.
   system: {
     about: 'end to end, and faults',
-    args: vitest('--dir', 'test', '--exclude', 'test/fuzz/**', '--no-file-parallelism'),
+    args: vitest('--dir', 'test', '--exclude', 'test/fuzz/**', '--exclude', kuboTest, '--no-file-parallelism'),
+    count: countVitestTests,
+  },
+  kubo: {
+    about: 'the log at a real IPFS node; KUBO_BIN names its program',
+    needs: 'KUBO_BIN',
+    args: vitest(kuboTest),
     count: countVitestTests,
   },
   // Few inputs, unless AUTOPAY_FUZZ_RUNS says how many.
@@ -53,6 +63,11 @@ const total: TestCount = { passed: 0, failed: 0, skipped: 0 };
 const lines: string[] = [];
 for (const [name, suite] of Object.entries(SUITES)) {
   if (wanted.length > 0 && !wanted.includes(name)) continue;
+  const { needs } = suite;
+  if (needs !== undefined && !process.env[needs] && !wanted.includes(name)) {
+    lines.push(`  ${name.padEnd(10)} skipped: ${needs} is not set (${suite.about})`);
+    continue;
+  }
   process.stdout.write(`\n── ${name}: ${suite.about}\n`);
   const result = await runCommand(suite.args(), { isShown: true });
   const count = suite.count(result.output);

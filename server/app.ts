@@ -4,20 +4,20 @@ import { createCallId } from '../protocol/receipt/call-id.ts';
 import type { BlockStore } from './audit/block-store.ts';
 import { endpoints } from './call/endpoints/list-endpoints.ts';
 import { allowOrigins, answerPreflight } from './http/allow-origins.ts';
-import { createBlockHandler } from './http/answer-block.ts';
 import { createCallHandler, type AnswerCallDeps } from './http/answer-call.ts';
 import { createForgiveHandler, createLossesHandler, type LossesDeps } from './http/answer-losses.ts';
 import { createPaymentHandler } from './http/answer-payment.ts';
 import { createHeadHandler } from './http/answer-head.ts';
+import { createLogRouter, type LogRoutesDeps } from './http/answer-log.ts';
 import { createPurchasesHandler, createResumeHandler, type PurchasesDeps } from './http/answer-purchases.ts';
-import { createReceiptHandler } from './http/answer-receipt.ts';
 import { createRetryWebhooksHandler, createWebhooksHandler, type WebhooksDeps } from './http/answer-webhooks.ts';
+import { createAuditRouter, type AuditRouterDeps } from './http/audit/create-audit-router.ts';
 import type { ModelsAnswer } from './http/describe-models.ts';
+import { createIpfsHandler } from './http/ipfs/answer-ipfs.ts';
 import { createKeyRouter, type KeyRouterDeps } from './http/keys/create-key-router.ts';
 import { refuseMethod } from './http/refuse-method.ts';
 import { requireOperator } from './http/require-operator.ts';
 import { sendError } from './http/send-error.ts';
-import type { Ledger } from './ledger/ledger.ts';
 
 /** The jobs that the operator may ask for. */
 const operatorJobs = ['collect', 'anchor', 'release'] as const;
@@ -28,11 +28,15 @@ export interface AppDeps extends AnswerCallDeps {
   models: () => ModelsAnswer;
   /** Added to `{status}` by `GET /healthz`. JSON. */
   health: () => Readonly<Record<string, unknown>>;
-  ledger: Pick<Ledger, 'getSignedReceipt'> & LossesDeps['ledger'];
+  ledger: LossesDeps['ledger'];
   blocks: Pick<BlockStore, 'get'>;
   /** Runs a background job to its end. */
   runJob(name: OperatorJob): Promise<object>;
   operatorToken: string;
+  /** The log of all calls. */
+  auditLog?: LogRoutesDeps | undefined;
+  /** What can be asked about it. */
+  audit?: Omit<AuditRouterDeps, 'operatorToken' | 'principals'> | undefined;
   /** What the relay buys from providers that sell calls. */
   purchases?: PurchasesDeps | undefined;
   /** Who is told of receipts. */
@@ -41,10 +45,12 @@ export interface AppDeps extends AnswerCallDeps {
   keys?: KeyRouterDeps | undefined;
 }
 
+/** A block, or what its links lead to. */
+const ipfsPath = '/ipfs/:cid{/*path}';
 const postPaths = ['/v1/operator/jobs/:job', '/v1/operator/losses/:paymentId/forgive'];
 const getPaths = [
-  ...['/v1/models', '/healthz', '/ipfs/:cid', '/v1/audit/receipts/:callId', '/v1/payments/:paymentId'],
-  '/v1/operator/losses',
+  ...['/v1/models', '/healthz', ipfsPath, '/v1/payments/:paymentId'],
+  ...['/v1/operator/losses', '/log/checkpoint', '/log/key', '/log/tile/*place'],
 ];
 
 /**
@@ -69,8 +75,8 @@ export function createApp(deps: AppDeps): Express {
     const { stopping } = deps.gate;
     response.status(stopping ? 503 : 200).json({ status: stopping ? 'stopping' : 'ok', ...deps.health() });
   });
-  app.get('/ipfs/:cid', createBlockHandler(deps.blocks));
-  app.get('/v1/audit/receipts/:callId', createReceiptHandler(deps));
+  app.get(ipfsPath, createIpfsHandler({ blocks: deps.blocks }));
+  if (deps.auditLog) app.use('/log', createLogRouter(deps.auditLog));
   app.get('/v1/payments/:paymentId', createPaymentHandler(deps));
   app.post('/v1/operator/jobs/:job', runOperatorJob(deps));
   app.get('/v1/operator/losses', createLossesHandler(deps));
@@ -85,6 +91,8 @@ export function createApp(deps: AppDeps): Express {
     app.get('/v1/operator/webhooks', createWebhooksHandler(webhooks));
     app.post('/v1/operator/webhooks/retry', createRetryWebhooksHandler(webhooks));
   }
+  if (deps.audit)
+    app.use(createAuditRouter({ ...deps.audit, operatorToken: deps.operatorToken, principals: deps.keys }));
   if (deps.keys) app.use(createKeyRouter(deps.keys));
 
   for (const { path } of endpoints) app.all(path, refuseMethod('HEAD, POST'));

@@ -10,6 +10,7 @@ import { chargeCall, localBudget } from '../test/support/charge-calls.ts';
 import { deployStack, type ChainStack } from '../test/support/deploy-stack.ts';
 import { openTestRelay, type TestRelay } from '../test/support/open-test-relay.ts';
 import { createBlockStore } from './audit/block-store.ts';
+import { auditSchema } from './config/schema/audit-section.ts';
 import { createBackground, type Background } from './background.ts';
 
 let stack: ChainStack;
@@ -47,12 +48,13 @@ function backgroundOf(rpcUrl: string): Background {
       routes: [],
       budgets: { maxStalenessSeconds: 60 },
       collection: { intervalSeconds: 3_600, maxClaims: 100 },
-      audit: { intervalSeconds: 3_600 },
+      audit: auditSchema.parse({ intervalSeconds: 3_600 }),
       disputes: { intervalSeconds: 3_600 },
     },
     ledger: relay.ledger,
     relayKey,
     blocks: createBlockStore(join(relay.dataDir, 'blocks')),
+    tree: relay.tree,
     log: {
       info: () => undefined,
       warn: () => undefined,

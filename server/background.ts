@@ -2,6 +2,7 @@ import { privateKeyToAccount } from 'viem/accounts';
 import { toHex, type Hex } from '../protocol/bytes/hex.ts';
 import type { ModelBudgets, RelayAuthority } from './call/types.ts';
 import type { BlockStore } from './audit/block-store.ts';
+import type { LogTree } from './audit/log-tree.ts';
 import { runAnchoring, type AnchoringDeps, type AnchoringResult } from './audit/run-anchoring.ts';
 import { createChainClient, type ChainClient } from './chain/create-chain-client.ts';
 import { createChannelReader, type ChannelReader } from './chain/create-channel-reader.ts';
@@ -44,6 +45,12 @@ export interface BackgroundOptions {
   submitter?: PaymentSubmitter | undefined;
   /** Where blocks of the log are kept; of all chains, because there is one log. */
   blocks: BlockStore;
+  /** The one log. */
+  tree: LogTree;
+  /** See AnchoringDeps. */
+  anchorableSize?: AnchoringDeps['anchorableSize'];
+  /** See AnchoringDeps. */
+  requirePinned?: AnchoringDeps['requirePinned'];
   /** What votes allow models to spend, where the home chain's background knows it. Without, this is the home chain. */
   budgets?: ModelBudgets;
   log: JobLog;
@@ -107,6 +114,10 @@ const minuteMs = 60_000;
 /** How often bookings whose dispute window is over are looked for. */
 const releaseIntervalMs = 600_000;
 
+/** How often the receipts without an anchor are counted, and at most after failures. */
+const anchorSizeIntervalMs = 2_000;
+const maxAnchorSizeRetryMs = 60_000;
+
 /** What a crash left unsent, or a reorganisation took back, must not wait for a job that happens to send something. */
 const resumeIntervalMs = 5_000;
 
@@ -134,24 +145,14 @@ export function createBackground(options: BackgroundOptions): Background {
   const escrow = { client, ...escrowOf(config) };
   const settlement = createSettlement({
     ...{ client, ledger, queue, log, submitter: options.submitter, maxBlocksPerQuery: chain.maxBlocksPerQuery },
-    contracts: {
-      autoPayLLM: contracts.autoPayLLM,
-      paymentDesk: contracts.paymentDesk,
-    },
+    contracts: { autoPayLLM: contracts.autoPayLLM, paymentDesk: contracts.paymentDesk },
   });
   const findSalt = async (channelId: Hex) => (await ledger.getChannel(channelId))?.salt;
   const channelReader = createChannelReader({ ...escrow, chainId: chain.id, findSalt });
 
-  const collection = {
-    ledger,
-    queue,
-    client,
-    relay: account.address,
-    contracts,
-    maxClaims: config.collection.maxClaims,
-    shortBonds: new Map<Hex, bigint>(),
-    toldBatches: new Set<string>(),
-    log,
+  const collection: CollectionDeps = {
+    ...{ ledger, queue, client, contracts, log, relay: account.address, maxClaims: config.collection.maxClaims },
+    ...{ shortBonds: new Map<Hex, bigint>(), toldBatches: new Set<string>() },
   };
   const { collect, collectClosing } = createCollectJobs({
     collection,
@@ -159,7 +160,11 @@ export function createBackground(options: BackgroundOptions): Background {
     intervalMs: config.collection.intervalSeconds * 1_000,
     closingIntervalMs: options.closingIntervalMs ?? 60_000,
   });
-  const anchor = createAnchorJob({ ledger, blocks, queue, auditLog: contracts.auditLog, log }, config.audit);
+  const { anchorableSize, requirePinned } = options;
+  const { anchor, anchorBySize } = createAnchorJobs(
+    { ledger, blocks, queue, auditLog: contracts.auditLog, log, anchorableSize, requirePinned },
+    config.audit,
+  );
   const release = createReleaseJob({ ledger, queue, client, contracts, ...chain, log });
   const watcher = createChannelWatcher({
     ...escrow,
@@ -172,11 +177,12 @@ export function createBackground(options: BackgroundOptions): Background {
   const watch = createJob({ name: 'watch', intervalMs: watchIntervalMs, work: () => watcher.poll(), log });
   const views = createContractViews({
     ...{ config, ledger, client, head, log, watchIntervalMs, queue, relay: account.address, budgets: options.budgets },
-    anchor: () => anchor.run(),
+    ...{ anchor: () => anchor.run(), tree: options.tree },
   });
   const sweep = createSweepJob({ ledger, log, intervalMs: sweepIntervalMs });
   const resume = createJob({ name: 'account', intervalMs: resumeIntervalMs, work: () => queue.resume(), log });
-  const jobs = [resume, watch, ...views.jobs, ...settlement.jobs, collect, collectClosing, anchor, release, sweep];
+  const money = [collect, collectClosing, release, ...settlement.jobs];
+  const jobs = [resume, watch, ...views.jobs, ...money, anchor, anchorBySize, sweep];
   const onDemand = { collect, anchor, release };
 
   return {
@@ -211,7 +217,7 @@ type ContractViews = Pick<Background, 'authority' | 'bond' | 'budgets' | 'disput
 function createContractViews(
   options: Pick<BackgroundOptions, 'config' | 'ledger' | 'log'> & { budgets: ModelBudgets | undefined } & Pick<
       DisputeWatcherOptions,
-      'anchor' | 'queue'
+      'anchor' | 'queue' | 'tree'
     > & {
       client: ChainClient;
       head: HeadReader;
@@ -219,14 +225,14 @@ function createContractViews(
       watchIntervalMs: number;
     },
 ): { known: ContractViews; jobs: readonly Job<void>[] } {
-  const { config, ledger, log, client, relay, queue, anchor } = options;
+  const { config, ledger, log, client, relay, queue, anchor, tree } = options;
   const { contracts, tokens } = config;
   const home = options.budgets
     ? { budgets: options.budgets, jobs: [], setModels: () => undefined }
     : createBudgetJobs(options);
   const { auditLog, billingDisputes } = contracts;
   const bond = createBondWatcher({ client, autoPayLLM: contracts.autoPayLLM, tokens, log });
-  const disputes = createDisputeWatcher({ client, ledger, queue, auditLog, billingDisputes, anchor, log });
+  const disputes = createDisputeWatcher({ client, ledger, queue, auditLog, billingDisputes, anchor, tree, log });
   const authority = createRoleWatcher({ client, contracts, relay, log });
   const slower = [
     { name: 'watch bond', watcher: bond, intervalMs: minuteMs },
@@ -291,9 +297,27 @@ function collectForClose(options: { channelId: Hex; collect: Job<CollectionResul
     .catch((error: unknown) => log.error({ channelId, error: describeError(error) }, 'the collection failed'));
 }
 
-function createAnchorJob(deps: AnchoringDeps, { intervalSeconds }: RelayConfig['audit']): Job<AnchoringResult> {
-  const { log } = deps;
-  return createJob({ name: 'anchor', intervalMs: intervalSeconds * 1_000, work: () => runAnchoring(deps), log });
+/** The log is anchored by age, and sooner where many receipts wait. */
+function createAnchorJobs(
+  deps: AnchoringDeps,
+  { intervalSeconds, maxUnanchoredEntries }: RelayConfig['audit'],
+): { anchor: Job<AnchoringResult>; anchorBySize: Job<void> } {
+  const { ledger, log } = deps;
+  const intervalMs = intervalSeconds * 1_000;
+  const anchor = createJob({ name: 'anchor', intervalMs, work: () => runAnchoring(deps), log });
+  const anchorBySize = createJob({
+    ...{
+      name: 'anchor by size',
+      intervalMs: anchorSizeIntervalMs,
+      maxRetryMs: Math.max(intervalMs, maxAnchorSizeRetryMs),
+      log,
+    },
+    async work() {
+      const [size, anchored] = await Promise.all([ledger.logSize(), ledger.anchoredSize()]);
+      if (size - anchored >= maxUnanchoredEntries) await anchor.run();
+    },
+  });
+  return { anchor, anchorBySize };
 }
 
 /** Bookings whose dispute window is over become the providers' credits, which frees the relay's bond. */

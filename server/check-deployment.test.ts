@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { encodeFunctionData } from 'viem';
+import { billingDisputesAbi } from '../protocol/abi/billing-disputes.ts';
 import { keyRegistryAbi } from '../protocol/abi/key-registry.ts';
 import { zeroAddress } from '../protocol/bytes/hex.ts';
 import { deployStack, type ChainStack } from '../test/support/deploy-stack.ts';
@@ -18,6 +19,7 @@ beforeAll(async () => {
     client: createChainClient({ rpcUrl: chain.rpcUrl, chainId: chain.chainId }),
     config: {
       chain: { id: chain.chainId },
+      audit: { maxMergeDelaySeconds: 5 },
       contracts,
       tokens: Object.entries(tokens).map(([symbol, token]) => ({ symbol, ...token })),
     },
@@ -71,6 +73,17 @@ describe('the check of a deployment', () => {
     const [first] = tokens;
     if (first === undefined) throw new Error('the deployment has no token');
     expect(await faultWith({ config: { tokens: [{ ...first, decimals: 7 }] } })).toContain('decimals, not 7');
+  });
+
+  it('finds that receipts would be in the log too late', async () => {
+    const allowed = await honest.client.readContract({
+      ...{ address: honest.config.contracts.billingDisputes, abi: billingDisputesAbi },
+      functionName: 'maxMergeDelay',
+    });
+    const late = { audit: { maxMergeDelaySeconds: Number(allowed) } };
+    expect(await faultWith({ config: late })).toContain(`billingDisputes allows ${allowed}: set less`);
+    const inTime = { audit: { maxMergeDelaySeconds: Number(allowed) - 1 } };
+    expect(await faultWith({ config: inTime })).toBe('none');
   });
 
   it('finds a key without the relay’s role, and one whose receipts are no evidence', async () => {

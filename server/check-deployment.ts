@@ -1,3 +1,4 @@
+import { billingDisputesAbi } from '../protocol/abi/billing-disputes.ts';
 import { fiatTokenAbi } from '../protocol/abi/fiat-token.ts';
 import type { Hex } from '../protocol/bytes/hex.ts';
 import type { ContractAddresses } from '../protocol/deployment/deployment-schema.ts';
@@ -11,6 +12,7 @@ import type { RelayConfig, TokenConfig } from './config/relay-config.ts';
 export interface CheckDeploymentOptions {
   client: ChainClient;
   config: Pick<RelayConfig, 'contracts'> & {
+    audit: Pick<RelayConfig['audit'], 'maxMergeDelaySeconds'>;
     chain: Pick<RelayConfig['chain'], 'id'>;
     tokens: readonly Pick<TokenConfig, 'symbol' | 'address' | 'decimals'>[];
   };
@@ -53,13 +55,14 @@ const roles: readonly [Setting, string, Setting | 'relay'][] = [
 
 /**
  * Checks at the start that the configuration fits the chain: its id, code at each address, contracts that belong
- * together, the tokens' decimals, the roles of the relay's account, and that its receipts count as evidence. A relay that
- * took payments and could not collect them, or signed receipts that nobody accepts, would only be noticed much later.
+ * together, the tokens' decimals, the roles of the relay's account, that its receipts count as evidence, and that they are in the log
+ * in time. A relay that took payments and could not collect them, or signed receipts that nobody accepts, would only be noticed much
+ * later.
  *
  * @throws AutoPayError `invalid_configuration`, naming the setting; `chain_unavailable`
  */
 export async function checkDeployment({ client, config, relay }: CheckDeploymentOptions): Promise<void> {
-  const { contracts, tokens } = config;
+  const { audit, contracts, tokens } = config;
   const chainId = await callChain('its id', () => client.getChainId());
   require(chainId === config.chain.id, `chain.id is ${config.chain.id}, but chain.rpcUrl is on chain ${chainId}.`);
   await Promise.all([
@@ -71,6 +74,7 @@ export async function checkDeployment({ client, config, relay }: CheckDeployment
     ...roles.map(([at, role, holder]) => requireRole(client, { contracts, relay, at, role, holder })),
     ...tokens.map((token) => requireDecimals(client, token)),
     requireReceiptKey(client, { keyRegistry: contracts.keyRegistry, relay }),
+    requireMergeDelay(client, { billingDisputes: contracts.billingDisputes, seconds: audit.maxMergeDelaySeconds }),
   ];
   // The first in this order, whatever came back first: one fault, one message.
   for (const result of await Promise.allSettled(checks)) if (result.status === 'rejected') throw result.reason;
@@ -123,6 +127,18 @@ async function requireDecimals(client: ChainClient, token: Pick<TokenConfig, 'sy
 async function requireReceiptKey(client: ChainClient, keys: { keyRegistry: Hex; relay: Hex }): Promise<void> {
   const isValid = await isReceiptKeyNow(client, keys);
   require(isValid, `${keys.relay} (keys/relay.key) is no receipt key of contracts.keyRegistry now. Add it there, or use the key that is.`);
+}
+
+/** A receipt that is in the log later than the contract allows is one that the payer may claim back. */
+async function requireMergeDelay(
+  client: ChainClient,
+  { billingDisputes, seconds }: { billingDisputes: Hex; seconds: number },
+): Promise<void> {
+  const allowed = await callChain('the merge delay that BillingDisputes allows', () =>
+    client.readContract({ address: billingDisputes, abi: billingDisputesAbi, functionName: 'maxMergeDelay' }),
+  );
+  require(BigInt(seconds) <
+    allowed, `audit.maxMergeDelaySeconds is ${seconds}, but contracts.billingDisputes allows ${allowed}: set less.`);
 }
 
 function require(condition: boolean, message: string): asserts condition {

@@ -6,6 +6,8 @@ import type { CallDeps, CallSummary, Clock, ModelBudgets, RelayAuthority } from 
 import type { RelayConfig } from './config/relay-config.ts';
 import type { ChannelLedger } from './ledger/channel-ledger.ts';
 import type { Ledger } from './ledger/ledger.ts';
+import { createEvidenceCollector } from './evidence/create-evidence-collector.ts';
+import type { EvidenceLedger } from './ledger/evidence-ledger.ts';
 import { describeError, type Log } from './log.ts';
 import type { PriceList } from './metering/price-list.ts';
 import { createAddressLimits } from './payments/free/address-limits.ts';
@@ -30,7 +32,7 @@ export interface CallSetup {
  */
 export function createCallDeps(options: {
   config: RelayConfig;
-  ledger: Ledger & Pick<ChannelLedger, 'extendCall'>;
+  ledger: Ledger & Pick<ChannelLedger, 'extendCall'> & Pick<EvidenceLedger, 'putAttestation'>;
   budgets: ModelBudgets;
   authority: RelayAuthority;
   prices: PriceList;
@@ -47,7 +49,7 @@ export function createCallDeps(options: {
   const { config, ledger, budgets, authority, prices, clock, log } = options;
   const { limits, routes } = config;
   const shared = options.home ? { ...options.home, close: () => Promise.resolve() } : createShared(options);
-  const { cache, router, freeLimit, running } = shared;
+  const { cache, evidence, router, freeLimit, running } = shared;
   const byModel = new Map(routes.map((route) => [route.model, route]));
   return {
     deps: {
@@ -66,6 +68,7 @@ export function createCallDeps(options: {
       slices: options.before?.slices ?? slicesOf(config, ledger),
       running,
       cache,
+      evidence,
       onFinish: (summary) => logCall(log, summary),
       onUnfinished: ({ callId, error }) => {
         log.warn({ callId, error: describeError(error) }, 'a payment could not be finished after its answer');
@@ -84,12 +87,18 @@ function createShared({
   config,
   clock,
   env,
+  ledger,
+  log,
   wrapTransport = (plain) => plain,
-}: Pick<Parameters<typeof createCallDeps>[0], 'before' | 'config' | 'clock' | 'env' | 'wrapTransport'>) {
+}: Pick<
+  Parameters<typeof createCallDeps>[0],
+  'before' | 'config' | 'clock' | 'env' | 'ledger' | 'log' | 'wrapTransport'
+>) {
   const { limits, routes, routing } = config;
+  const providers = config.providers.map((provider) => readProvider(provider, { ...env, ...config.secrets }));
   const { backoff, cooldown, healthChecks, warmUp } = routing;
   const transport = createTransport({
-    providers: config.providers.map((provider) => readProvider(provider, { ...env, ...config.secrets })),
+    providers,
     connectTimeoutMs: Math.min(limits.headersTimeoutMs, limits.connectTimeoutMs),
     headersTimeoutMs: limits.headersTimeoutMs,
     idleTimeoutMs: limits.idleTimeoutMs,
@@ -111,6 +120,7 @@ function createShared({
   });
   return {
     router: createRouter({ transport: wrapTransport(transport), clock, health, backoff }),
+    evidence: createEvidenceCollector({ evidence: config.evidence, providers, ledger, clock, log }),
     freeLimit: before?.freeLimit ?? createAddressLimits(config.free, () => clock.nowMs()),
     running: before?.running ?? new RunningCalls(),
     // Begun anew with each configuration: what was answered may be answered by others now.

@@ -1,17 +1,19 @@
 import type { RequestListener } from 'node:http';
 import type { Transport } from './call/transport.ts';
+import { AutoPayError } from '../protocol/errors/auto-pay-error.ts';
+import type { ConfigFiles } from './config/config-files.ts';
 import { createReloader } from './config/create-reloader.ts';
 import type { RelayConfig } from './config/relay-config.ts';
 import { watchFiles } from './config/watch-files.ts';
 import { createCalls, type SellingChains } from './create-calls.ts';
-import { rowsOf, type PriceTable } from './create-prices.ts';
+import { rowsOf } from './create-prices.ts';
 import { createRelayApp, type RelayAppOptions } from './create-relay-app.ts';
 import type { CallGate } from './http/call-gate.ts';
 import type { Log } from './log.ts';
 import { createOfferSwitch, type Offer } from './offer-switch.ts';
 import type { RelayChain } from './open-chain.ts';
 import type { RelayChains } from './open-chains.ts';
-import { rootOfPrices } from '../protocol/pricing/price-tree.ts';
+import { openTables, TablesInUse, type Tables } from './share-price-tables.ts';
 
 /** What a relay sells over time. */
 export interface Offers {
@@ -20,10 +22,10 @@ export interface Offers {
   reload(): Promise<void>;
   /**
    * Takes a chain in that could not be reached before: calls can be paid on it from the next request on.
-   * @throws AutoPayError as `createOffers`; nothing has changed then
+   * @throws AutoPayError as `createOffers`, and `overloaded` once the offers are closed; nothing has changed then
    */
   add(chain: RelayChain): Promise<void>;
-  /** Ends the connections to all providers, and the watch over files. */
+  /** Ends the connections to all providers, and the watch over files. Nothing is offered anew from then on. */
   close(): Promise<void>;
 }
 
@@ -31,8 +33,8 @@ export interface Offers {
 export interface OffersOptions {
   chains: RelayChains;
   config: RelayConfig;
-  /** Reads the configuration again. */
-  load: () => Promise<RelayConfig>;
+  /** Where it was read from, and is read again. */
+  files: ConfigFiles;
   /** Keeps the price tables of a configuration; see keepPriceTable. */
   keepPrices: (config: RelayConfig) => Promise<void>;
   gate: CallGate;
@@ -51,43 +53,49 @@ export interface OffersOptions {
  * @throws AutoPayError `invalid_configuration` if a provider's key is not set
  */
 export function createOffers(options: OffersOptions): Offers {
-  const { config, env, load, log, wrapTransport } = options;
+  const { config, env, log, wrapTransport } = options;
   const clock = { nowMs: options.app.nowMs };
   /** Those of the present offer. The first ones belong to their chains, which stop them. */
-  let tables: readonly PriceTable[] = options.chains.map(({ prices }) => ({
-    list: prices.list,
-    stop: async () => undefined,
-  }));
+  let tables: Tables = options.chains.map(({ prices }) => ({ list: prices.list, stop: async () => undefined }));
+  const used = new TablesInUse(tables);
   let selling: SellingChains | undefined;
   let { chains: reached, config: present } = options;
+  let isClosed = false;
 
-  const makeOffer = (gate: CallGate, chains: RelayChains, own: readonly PriceTable[]): Offer => {
+  const makeOffer = (gate: CallGate, chains: RelayChains, own: Tables): Offer => {
     const calls = createCalls(chains, { clock, log, env, wrapTransport, ...(selling && { before: selling }) });
+    const listener = createRelayApp(calls.chains, {
+      ...options.app,
+      ...{ gate, log, configuration: () => reloader.state() },
+    });
     selling = calls.chains;
     tables = own;
     return {
-      listener: createRelayApp(calls.chains, { ...options.app, gate, log, configuration: () => reloader.state() }),
+      listener,
       async close() {
         await calls.closeTransport();
-        await stopAll(own.filter((table) => !tables.includes(table)));
+        await used.release(own);
       },
     };
   };
 
   async function apply(next: RelayConfig, [home, ...others]: RelayChains): Promise<void> {
     const opened = await openTables([home, ...others], tables, next);
-    await options.keepPrices(next);
-    const configure = (chain: RelayChain, index: number) => configured(chain, next, opened[index]?.list);
-    const chains: RelayChains = [configure(home, 0), ...others.map((chain, index) => configure(chain, index + 1))];
+    used.take(opened);
     try {
+      await options.keepPrices(next);
+      // It would never be closed again.
+      if (isClosed) throw new AutoPayError('overloaded', 'The relay is stopping.');
+      const configure = (chain: RelayChain, index: number) => configured(chain, next, opened[index]?.list);
+      const chains: RelayChains = [configure(home, 0), ...others.map((chain, index) => configure(chain, index + 1))];
       offers.replace((gate) => makeOffer(gate, chains, opened));
     } catch (error) {
-      await stopAll(opened.filter((table) => !tables.includes(table)));
+      await used.release(opened);
       throw error;
     }
     present = next;
     const models = new Set(rowsOf(next.routes).map(({ model }) => model));
-    for (const { background } of chains) background.setModels([...models]);
+    for (const { background } of [home, ...others]) background.setModels([...models]);
   }
 
   /** One change after the other: each begins with what the one before has left. */
@@ -97,13 +105,14 @@ export function createOffers(options: OffersOptions): Offers {
     last = mine.catch(() => undefined);
     return mine;
   };
-  const files = watchFiles({ onChange: () => void reloader.reload() });
+  const { files } = options;
+  const watcher = watchFiles({ onChange: () => void reloader.reload() });
   const reloader = createReloader({
-    ...{ config, load, apply: (next: RelayConfig) => inTurn(() => apply(next, reached)), log, ...clock },
-    onRead: (read) => files.set(read.files),
+    ...{ config, load: () => files.load(), apply: (next: RelayConfig) => inTurn(() => apply(next, reached)) },
+    ...{ onRead: () => watcher.set(files.marks()), log, ...clock },
   });
   const offers = createOfferSwitch(options.gate, (gate) => makeOffer(gate, options.chains, tables));
-  files.set(config.files);
+  watcher.set(files.marks());
   return {
     listener: offers.listener,
     reload: () => reloader.reload(),
@@ -114,35 +123,12 @@ export function createOffers(options: OffersOptions): Offers {
         reached = chains;
       }),
     async close() {
-      files.close();
+      isClosed = true;
+      watcher.close();
+      reloader.close();
       await offers.close();
     },
   };
-}
-
-async function stopAll(tables: readonly PriceTable[]): Promise<void> {
-  await Promise.all(tables.map((table) => table.stop()));
-}
-
-/** The tables of the next configuration, chain by chain: those in use where nothing costs anything else than before. */
-async function openTables(
-  chains: readonly RelayChain[],
-  used: readonly PriceTable[],
-  next: RelayConfig,
-): Promise<PriceTable[]> {
-  const opened: PriceTable[] = [];
-  try {
-    for (const [index, { chainId, prices }] of chains.entries()) {
-      const own = next.chains.find((candidate) => candidate.chain.id === chainId);
-      const rows = rowsOf(own?.routes ?? []);
-      const present = used[index];
-      opened.push(present?.list.root === rootOfPrices(rows) ? present : await prices.openTable(rows));
-    }
-    return opened;
-  } catch (error) {
-    await stopAll(opened.filter((table) => !used.includes(table)));
-    throw error;
-  }
 }
 
 /** A chain as the next configuration has it. */

@@ -7,6 +7,7 @@ import { serveCall } from './call/cache/serve-call.ts';
 import type { ConfigState } from './config/create-reloader.ts';
 import type { RelayConfig } from './config/relay-config.ts';
 import type { SellingChain, SellingChains } from './create-calls.ts';
+import type { AuditRouterDeps } from './http/audit/create-audit-router.ts';
 import { describeModels } from './http/describe-models.ts';
 import type { Route } from './call/types.ts';
 import { listAnswering } from './routing/list-answering.ts';
@@ -15,14 +16,28 @@ import { payAcrossChains } from './payments/across-chains.ts';
 /** What the HTTP side of a relay has besides its chains. */
 export interface RelayAppOptions extends Pick<
   AppDeps,
-  'gate' | 'log' | 'blocks' | 'operatorToken' | 'maxBodyBytes' | 'trustedProxies' | 'purchases' | 'webhooks'
+  | 'auditLog'
+  | 'gate'
+  | 'log'
+  | 'blocks'
+  | 'operatorToken'
+  | 'maxBodyBytes'
+  | 'trustedProxies'
+  | 'purchases'
+  | 'webhooks'
 > {
+  /** What can be asked about the log, and about the calls of all chains. */
+  audit: Pick<AuditRouterDeps, 'ledger' | 'log' | 'queries'>;
   /** The relay's account. */
   relay: Hex;
   /** Unix milliseconds. */
   nowMs: () => number;
   /** What the relay buys, for its health. */
   purchasing: () => object;
+  /** Who keeps the blocks of its log, for its health. */
+  ipfs: () => object;
+  /** Who cosigns the log, for its health. */
+  witnesses: () => object;
   /** Of the files that say what is sold. */
   configuration: () => ConfigState;
 }
@@ -47,17 +62,18 @@ export function createRelayApp(chains: SellingChains, options: RelayAppOptions):
 /** A relay on one chain. */
 function appOfChain(chain: SellingChain, options: RelayAppOptions): AppDeps {
   const { background, config, deps, ledger, payments, prices, selling } = chain;
-  const { relay, nowMs, configuration, purchasing, ...rest } = options;
+  const { relay, nowMs, configuration, purchasing, ipfs, witnesses, ...rest } = options;
   return {
     ...rest,
     payments: payments.methods,
     handleCall: (request, sink) => serveCall(deps, request, sink),
     quotesOf: (request) => selling.quotesOf(request),
     keys: payments.keys,
+    audit: { ...options.audit, chainId: chain.chainId, showsAllChains: config.chains.length === 1 },
     models: describeModels({ routes: deps.routes, prices: prices.list, answeredBy: namesAnswering(chain), nowMs }),
     health: () => ({
       ...{ relay, ...describeTerms(config), ...describeState(background) },
-      ...{ configuration: configuration(), purchasing: purchasing() },
+      ...{ configuration: configuration(), purchasing: purchasing(), ipfs: ipfs(), witnesses: witnesses() },
     }),
     ledger,
     runJob: (name) => background.runJob(name),
@@ -73,17 +89,18 @@ function namesAnswering({ config, deps }: SellingChain): (route: Route) => reado
 /** What is different where payments of all chains come in. */
 function appAcrossChains(
   chains: SellingChains,
-  { relay, configuration, purchasing }: RelayAppOptions,
+  { audit, relay, configuration, purchasing, ipfs, witnesses }: RelayAppOptions,
 ): Partial<AppDeps> {
   const [home] = chains;
   const onChain = (chainId: number) => chains.find((chain) => chain.chainId === chainId);
   return {
+    audit: { ...audit, chainId: home.chainId, showsAllChains: true },
     payments: payAcrossChains([home.selling, ...chains.slice(1).map(({ selling }) => selling)]),
     handleCall: handleAcrossChains(chains),
     quotesOn: (chainId, request) => onChain(chainId)?.selling.quotesOf(request),
     health: () => ({
       ...{ relay, ...describeTerms(home.config), ...describeState(home.background) },
-      ...{ configuration: configuration(), purchasing: purchasing() },
+      ...{ configuration: configuration(), purchasing: purchasing(), ipfs: ipfs(), witnesses: witnesses() },
       chains: chains.map(({ config, background }) => ({ ...describeTerms(config), ...describeState(background) })),
     }),
     ledger: {

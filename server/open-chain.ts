@@ -1,5 +1,8 @@
 import type { Hex } from '../protocol/bytes/hex.ts';
 import type { BlockStore } from './audit/block-store.ts';
+import { checkAnchored } from './audit/check-anchored.ts';
+import type { LogTree } from './audit/log-tree.ts';
+import type { AnchoringDeps } from './audit/run-anchoring.ts';
 import { createBackground, type Background } from './background.ts';
 import type { Clock, ModelBudgets } from './call/types.ts';
 import { createChainClient } from './chain/create-chain-client.ts';
@@ -35,6 +38,11 @@ export interface OpenChainOptions {
   relay: Hex;
   /** Of the one log. */
   blocks: BlockStore;
+  tree: LogTree;
+  /** See AnchoringDeps. */
+  requirePinned?: AnchoringDeps['requirePinned'];
+  /** See AnchoringDeps. */
+  anchorableSize?: AnchoringDeps['anchorableSize'];
   /** What votes allow models to spend, told in the tokens of this chain; without, this is the home chain, whose votes they are. */
   budgets?: ModelBudgets;
   clock: Clock;
@@ -46,13 +54,16 @@ export interface OpenChainOptions {
  * Compares a chain with the configuration, reads what calls need to know of it, and wires the work there; nothing of that runs before
  * `background.start` and `prices.start`.
  *
- * @throws AutoPayError `invalid_configuration`, `chain_unavailable`, `price_table_unpublished`; nothing is left open then
+ * @throws AutoPayError `invalid_configuration`, `chain_unavailable`, `price_table_unpublished`, `log_rolled_back`; nothing is left
+ * open then
  */
 export async function openChain(options: OpenChainOptions): Promise<RelayChain> {
-  const { blocks, budgets, clock, config, keys, ledger, log, onFatal, relay } = options;
+  const { blocks, budgets, clock, config, keys, ledger, log, onFatal, relay, requirePinned, tree, anchorableSize } =
+    options;
   const { chain } = config;
   const client = createChainClient({ rpcUrl: chain.rpcUrl, chainId: chain.id });
   await checkDeployment({ client, config, relay });
+  await checkAnchored({ client, auditLog: config.contracts.auditLog, tree });
   const closers: (() => Promise<void>)[] = [];
   const close = async () => {
     for (const closeOne of closers.toReversed()) await closeOne();
@@ -60,7 +71,7 @@ export async function openChain(options: OpenChainOptions): Promise<RelayChain> 
   try {
     const x402 = await prepareX402({ config, client });
     const background = createBackground({
-      ...{ ...x402, blocks, config, ledger, relayKey: keys.relayKey, log },
+      ...{ ...x402, blocks, config, ledger, relayKey: keys.relayKey, log, requirePinned, tree, anchorableSize },
       ...(budgets && { budgets }),
     });
     closers.push(() => background.stop());

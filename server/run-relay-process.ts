@@ -15,7 +15,15 @@ import { startRelay } from './start-relay.ts';
  */
 export async function runRelayProcess(options: { dataDir: string; configFile?: string; port?: number }): Promise<void> {
   const log = createLog(process.env['AUTOPAY_LOG_LEVEL'] ?? 'info');
+  let isChanged = false;
+  let reload = () => {
+    isChanged = true;
+  };
+  // From the start: left to Node, the signal would end a process that does not listen yet.
+  process.on('SIGHUP', () => reload());
   const relay = await startRelay({ ...options, log, onFatal: () => process.exit(1) });
+  reload = () => void relay.reload();
+  if (isChanged) reload();
   let stopping = false;
   const stop = () => {
     if (stopping) process.exit(1);
@@ -30,6 +38,5 @@ export async function runRelayProcess(options: { dataDir: string; configFile?: s
   };
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
-  process.on('SIGHUP', () => void relay.reload());
   process.stdout.write(`${JSON.stringify({ listening: relay.url, relay: relay.address })}\n`);
 }

@@ -3,10 +3,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Hex } from '../protocol/bytes/hex.ts';
 import { addressOfPrivateKey } from '../protocol/bytes/secp256k1.ts';
 import { AutoPayError } from '../protocol/errors/auto-pay-error.ts';
-import { createBlockStore } from './audit/block-store.ts';
 import { keepPriceTable } from './audit/keep-price-table.ts';
+import { createConfigFiles } from './config/config-files.ts';
 import { findConfig } from './config/find-config.ts';
-import { loadConfig } from './config/load-config.ts';
 import { readKeys, type RelayKeys } from './config/read-keys.ts';
 import type { RelayConfig } from './config/relay-config.ts';
 import { createOffers } from './create-offers.ts';
@@ -17,6 +16,7 @@ import { listen, type Listening } from './http/listen.ts';
 import { openLedger, type RelayLedger } from './ledger/open-ledger.ts';
 import { createLog, describeError, type Log } from './log.ts';
 import type { RelayChain } from './open-chain.ts';
+import { openAuditTrail } from './open-audit-trail.ts';
 import { openChains } from './open-chains.ts';
 import { createWebhooks } from './webhooks/create-webhooks.ts';
 
@@ -62,7 +62,7 @@ const flushTimeoutMs = 1_000;
  * Starts a relay on a data folder: the same entry for `npm start`, tests, and production.
  *
  * @throws AutoPayError `invalid_configuration`, `key_file_unsafe`, `data_dir_locked`, `port_taken`, `chain_unavailable`,
- * `price_table_unpublished`
+ * `price_table_unpublished`, `log_rolled_back`, `log_forked`
  */
 export async function startRelay(options: StartRelayOptions): Promise<Relay> {
   const { env = process.env, onFatal = exitByException } = options;
@@ -70,8 +70,8 @@ export async function startRelay(options: StartRelayOptions): Promise<Relay> {
   const clock = { nowMs: () => Date.now() };
   const dataDir = resolve(options.dataDir);
   const source = await findConfig(dataDir, options.configFile);
-  const load = () => loadConfig(source.file, { env, imports: source.imports });
-  const config = await load();
+  const files = createConfigFiles(source.file, { env, imports: source.imports });
+  const config = await files.load();
   for (const notice of config.notices) log.warn({}, notice);
   const keys = await readKeys(dataDir, env);
   const { limits, listen: address } = config;
@@ -86,9 +86,15 @@ export async function startRelay(options: StartRelayOptions): Promise<Relay> {
   try {
     const ledger = await openBooks({ config, dataDir, keys, commitDelayMs: readCommitDelay(env), onFatal: fatal });
     closers.push(() => ledger.close());
-    const blocks = createBlockStore(join(dataDir, 'blocks'));
-    const opened = await openChains({ blocks, clock, config, keys, ledger, log, onFatal: fatal, relay });
+    const trail = await openAuditTrail({ config, dataDir, env, keys, ledger, log, ...clock });
+    closers.push(() => trail.close());
+    const opened = await openChains({
+      ...{ config, keys, relay, ledger, clock, log },
+      ...trail.anchoring,
+      onFatal: fatal,
+    });
     closers.push(() => opened.close());
+    closers.push(() => trail.interrupt());
     const { chains } = opened;
     const purchasing = createPurchasing({ config, chains, ledger, relayKey: keys.relayKey, env, clock, log });
     closers.push(() => purchasing.stop());
@@ -98,21 +104,13 @@ export async function startRelay(options: StartRelayOptions): Promise<Relay> {
     const { operatorToken } = keys;
     const { trustedProxies } = address;
     const app = {
-      ...{ blocks, operatorToken, maxBodyBytes: limits.maxBodyBytes, trustedProxies, relay, ...clock },
-      ...{ purchasing: () => purchasing.state(), purchases: { ...purchasing, ledger } },
-      webhooks: { webhooks, ledger },
+      ...{ ...trail.app, operatorToken, maxBodyBytes: limits.maxBodyBytes, trustedProxies, relay, ...clock },
+      ...{ purchasing: () => purchasing.state(), purchases: { ...purchasing, ledger }, webhooks: { webhooks, ledger } },
     };
     const keepPrices = (sold: RelayConfig) => keepAllPrices(join(dataDir, 'prices'), sold);
     await keepPrices(config);
     const offers = createOffers({
-      app,
-      chains,
-      config,
-      env,
-      gate,
-      keepPrices,
-      load,
-      log,
+      ...{ app, chains, config, env, gate, keepPrices, files, log },
       wrapTransport: (transport) => purchasing.wrap(transport),
     });
     closers.push(() => offers.close());
@@ -128,6 +126,7 @@ export async function startRelay(options: StartRelayOptions): Promise<Relay> {
       purchasing.addChain(chain);
       work(chain);
     });
+    trail.start();
     purchasing.start();
     webhooks.start();
     log.info({ url: listening.url, relay, chainIds: chains.map(({ chainId }) => chainId) }, 'the relay listens');

@@ -11,6 +11,8 @@ import { readBody } from './read-body.ts';
 import type { RequestLog } from './request-log.ts';
 import { createRequestLog } from './request-log.ts';
 import { createResponseCache } from './response-cache.ts';
+import type { AnswerSigner, SignerOptions } from './sign-answers.ts';
+import { createAnswerSigner } from './sign-answers.ts';
 import { WireError } from './wire-error.ts';
 import { wires } from './wires/list-wires.ts';
 import { messagesWire, writeMessagesError } from './wires/messages-wire.ts';
@@ -29,6 +31,8 @@ export interface SimulatorOptions {
   barrierTimeoutMs?: number;
   /** A response that lasts longer, hanging ones included, is dropped. Default 600,000. */
   maxResponseMs?: number;
+  /** Signs answers, which `/v1/signature/{id}` then tells. Default: none is signed. */
+  signer?: SignerOptions;
 }
 
 /** A simulated provider in this process. */
@@ -56,6 +60,7 @@ interface Context {
   maxBodyBytes: number;
   log: RequestLog;
   chat: ChatDeps;
+  signer: AnswerSigner | null;
   nextRequestId: () => string;
 }
 
@@ -63,8 +68,9 @@ interface Context {
 export function createSimulator(options: SimulatorOptions = {}): Simulator {
   const log = createRequestLog({ keep: options.keepRequests ?? 200, maxBodyBytes: LOGGED_BODY_BYTES });
   const barriers = createBarriers({ timeoutMs: options.barrierTimeoutMs ?? 30_000, maxNames: 256 });
+  const signer = options.signer ? createAnswerSigner(options.signer) : null;
   const chat: ChatDeps = {
-    log,
+    ...{ log, signer },
     cache: createResponseCache(CACHE_BYTES),
     barriers,
     flaps: createFlaps(),
@@ -75,8 +81,7 @@ export function createSimulator(options: SimulatorOptions = {}): Simulator {
   const context: Context = {
     apiKey: options.apiKey ?? null,
     maxBodyBytes: options.maxBodyBytes ?? 32 * 2 ** 20,
-    log,
-    chat,
+    ...{ log, chat, signer },
     nextRequestId: () => `req_${(served += 1).toString(16).padStart(32, '0')}`,
   };
   const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, (request, response) => {
@@ -121,13 +126,24 @@ async function route(
     context.log.clear();
     return sendJson(response, context.log.describe(), headers);
   }
-  const read = readable(context, path);
+  const evidence = context.signer && method === 'GET' ? readEvidence(context.signer, url) : undefined;
+  // It hangs until its client goes.
+  if (evidence === null) return;
+  const read = evidence ?? readable(context, path);
   if (read === null) {
     const message = `There is no ${method} ${path.slice(0, 200)}. See GET /sim/help.`;
     throw new WireError({ status: 404, message, code: 'unknown_url' });
   }
   if (method !== 'GET') throw notAllowed(method, path);
   sendJson(response, read, headers);
+}
+
+/** What a provider that signs tells; undefined for other paths, null where it is never to answer. */
+function readEvidence(signer: AnswerSigner, url: string): object | null | undefined {
+  const { pathname, searchParams } = new URL(url, 'http://simulator');
+  const signatures = '/v1/signature/';
+  if (pathname.startsWith(signatures)) return signer.signature(decodeModel(pathname.slice(signatures.length)));
+  return pathname === '/v1/attestation/report' ? signer.report(searchParams.get('nonce') ?? '') : undefined;
 }
 
 function readable(context: Context, path: string): object | null {

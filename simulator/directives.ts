@@ -54,6 +54,18 @@ export function faultRule(name: FaultName): FaultRule {
   return FAULTS[name];
 }
 
+/** What may be wrong with the evidence of an answer. */
+export const EVIDENCE_FAULTS = {
+  flip: 'sign another answer, one bit off (Verathos: the beacon)',
+  'other-key': 'sign with another key',
+  missing: 'have no signature',
+  late: 'have the signature at the second question only',
+  hang: 'never answer when asked for the signature',
+  gateway: 'say that a gateway signed',
+} as const;
+
+export type EvidenceFault = keyof typeof EVIDENCE_FAULTS;
+
 /** What the keys of a directive mean; `fault` values are listed by {@link FAULTS}. */
 export const DIRECTIVE_HELP = {
   latency: 'milliseconds until the response headers (also: latencyMs)',
@@ -68,6 +80,7 @@ export const DIRECTIVE_HELP = {
   retryAfterMs: 'milliseconds for its retry-after-ms header',
   code: 'code in the error body of fault=status:N, such as context_length_exceeded',
   flap: 'so many requests for this model meet status, refuse or hang-headers, and then one does not, again and again',
+  evidence: `what is wrong with the evidence of the answer: ${Object.keys(EVIDENCE_FAULTS).join(', ')}`,
   fault: 'one or more faults, joined by commas',
 } as const;
 
@@ -91,6 +104,8 @@ export interface Directives {
   errorCode: string | null;
   /** Null: the fault meets every request. */
   flap: number | null;
+  /** Null: nothing is wrong with it. */
+  evidence: EvidenceFault | null;
   /** Argument by fault; 0 for faults that take none. */
   faults: ReadonlyMap<FaultName, number>;
 }

@@ -9,6 +9,7 @@ import { prepareResponse } from './prepare-response.ts';
 import type { LoggedRequest, Outcome, RequestLog } from './request-log.ts';
 import type { ResponseCache } from './response-cache.ts';
 import { sendFrames, stall } from './send-frames.ts';
+import type { AnswerSigner } from './sign-answers.ts';
 import { WireError } from './wire-error.ts';
 import type { Wire } from './wires/wire.ts';
 
@@ -18,6 +19,8 @@ export interface ChatDeps {
   cache: ResponseCache<PreparedResponse>;
   barriers: Barriers;
   flaps: Flaps;
+  /** Null: answers have no signatures. */
+  signer: AnswerSigner | null;
   /** Clock for `created` in milliseconds; null derives it from the request. */
   nowMs: (() => number) | null;
   /** A response that lasts longer, hanging ones included, is dropped. */
@@ -44,6 +47,10 @@ export async function handleChat(deps: ChatDeps, exchange: ChatExchange): Promis
   const entry = deps.log.add({ headers: request.headers, body });
   try {
     const prepared = prepareCached(deps, exchange);
+    deps.signer?.note({
+      ...{ id: prepared.id, bodyHash: hash('sha256', body, 'hex'), fault: prepared.directives.evidence },
+      bytes: Buffer.concat(prepared.frames.map((frame) => frame.bytes)),
+    });
     const allHeaders = { ...headers, 'content-type': prepared.contentType };
     if (prepared.whole !== null) {
       const { length } = prepared.whole;

@@ -17,13 +17,14 @@ test('nothing asked for is a plain answer', () => {
     retryAfterMs: null,
     errorCode: null,
     flap: null,
+    evidence: null,
     faults: new Map(),
   });
 });
 
 test('reads every key, joined by & or ;', () => {
   const all =
-    'latency=50&tps=2.5;tokens=7&barrier=a.b-c:3;cached=4&reasoning=5&tool=f,g;retryAfter=9;retryAfterDate=8&retryAfterMs=7;code=a_b&flap=2&fault=no-done,cut-after:3';
+    'latency=50&tps=2.5;tokens=7&barrier=a.b-c:3;cached=4&reasoning=5&tool=f,g;retryAfter=9;retryAfterDate=8&retryAfterMs=7;code=a_b&flap=2&evidence=flip&fault=no-done,cut-after:3';
   expect(parse(all)).toEqual({
     latencyMs: 50,
     tokensPerSecond: 2.5,
@@ -37,6 +38,7 @@ test('reads every key, joined by & or ;', () => {
     retryAfterMs: 7,
     errorCode: 'a_b',
     flap: 2,
+    evidence: 'flip',
     faults: new Map([
       ['no-done', 0],
       ['cut-after', 3],

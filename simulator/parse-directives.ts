@@ -1,5 +1,5 @@
-import type { DirectiveKey, Directives, FaultName } from './directives.ts';
-import { DIRECTIVE_HELP, FAULTS, faultRule, MAX_TOKENS, MAX_WAIT_MS } from './directives.ts';
+import type { DirectiveKey, Directives, EvidenceFault, FaultName } from './directives.ts';
+import { DIRECTIVE_HELP, EVIDENCE_FAULTS, FAULTS, faultRule, MAX_TOKENS, MAX_WAIT_MS } from './directives.ts';
 import { WireError } from './wire-error.ts';
 
 /** Where directives came from. */
@@ -39,6 +39,7 @@ export function parseDirectives(sources: DirectiveSources): Directives {
     retryAfterMs: numberOf('retryAfterMs', 86_400_000),
     errorCode: toCode(values.get('code')),
     flap: numberOf('flap', 1_000),
+    evidence: toEvidenceFault(values.get('evidence')),
     faults: toFaults(values.get('fault') ?? ''),
   };
 }
@@ -70,6 +71,12 @@ function toCode(text: string | undefined): string | null {
   if (text === undefined) return null;
   if (!/^[a-z_]{1,64}$/.test(text)) throw invalid(`code must be a snake_case word, not '${text}'.`);
   return text;
+}
+
+function toEvidenceFault(text: string | undefined): EvidenceFault | null {
+  if (text === undefined) return null;
+  if (Object.hasOwn(EVIDENCE_FAULTS, text)) return text as EvidenceFault;
+  throw invalid(`evidence must be one of ${Object.keys(EVIDENCE_FAULTS).join(', ')}, not '${text}'.`);
 }
 
 function toRate(text: string): number {

@@ -20,6 +20,8 @@ export interface ChatRequest {
   messages: readonly JsonObject[];
   stream: boolean;
   includeUsage: boolean;
+  /** Verathos' `include_proof`. */
+  includeProof: boolean;
   n: number;
   /** From `max_completion_tokens` or `max_tokens`; includes reasoning tokens. */
   maxTokens: number | null;
@@ -57,6 +59,7 @@ export function parseRequest(body: Buffer): ChatRequest {
     stream,
     includeUsage:
       optional(streamOptions.include_usage, 'stream_options.include_usage', isBoolean, 'a boolean') ?? false,
+    includeProof: optional(root.include_proof, 'include_proof', isBoolean, 'a boolean') ?? false,
     n: readInteger(root.n, 'n', { min: 1, max: 128 }) ?? 1,
     maxTokens: readLimit(root),
     stop: readStop(root.stop),

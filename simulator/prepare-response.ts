@@ -1,4 +1,5 @@
 import { buildAnswer } from './build-answer.ts';
+import { addMembers, commitAnswer } from './commit-answer.ts';
 import { damageFrames } from './damage-frames.ts';
 import type { Directives } from './directives.ts';
 import { parseModelName } from './models.ts';
@@ -10,6 +11,8 @@ import type { Wire } from './wires/wire.ts';
 export interface PreparedResponse {
   /** As it was asked for, directives included. */
   model: string;
+  /** Of the answer. */
+  id: string;
   directives: Directives;
   stream: boolean;
   frames: readonly Frame[];
@@ -45,11 +48,14 @@ export function prepareResponse(options: PrepareOptions): PreparedResponse {
   const { faults } = directives;
   const { bodyHash, createdS } = options;
   const answer = buildAnswer({ request, directives, modelBase: base, bodyHash, createdS });
-  const written = wire.write(answer, { request, body, usage: !faults.has('no-usage') });
+  const plain = wire.write(answer, { request, body, usage: !faults.has('no-usage') });
+  const written = request.includeProof
+    ? addMembers(plain, commitAnswer(answer, directives.evidence), { stream: request.stream })
+    : plain;
   const frames = damageFrames(written, { faults, stream: request.stream, errorFrame: wire.errorFrame });
   const honest = request.stream ? 'text/event-stream; charset=utf-8' : 'application/json';
   return {
-    model: request.model,
+    ...{ model: request.model, id: answer.id },
     directives,
     stream: request.stream,
     frames,

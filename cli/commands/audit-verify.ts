@@ -1,111 +1,136 @@
-import { join } from 'node:path';
-import { fetchCatalogue } from '../../client/fetch-catalogue.ts';
-import { openReceiptStore } from '../../client/receipt-store.ts';
+import { openLogMemory } from '../../client/audit/log-memory.ts';
+import { openReceiptStore, type StoredReceipt } from '../../client/receipt-store.ts';
 import { formatAmount } from '../../client/token-amount.ts';
-import { createFolderSource } from '../../fsck/check-blocks.ts';
-import { verifyCall, type CallVerification } from '../../fsck/verify-call.ts';
-import type { PriceRow } from '../../protocol/pricing/price-row.ts';
+import { verifyCall, type CallVerification, type LoggedCall } from '../../fsck/verify-call.ts';
+import type { LogVerdict } from '../../fsck/verify-log-state.ts';
+import { originOf } from '../../protocol/log/checkpoint.ts';
 import { isCallId } from '../../protocol/receipt/call-id.ts';
 import { decodeSignedReceipt } from '../../protocol/receipt/signed-receipt.ts';
 import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
-import { createGatewaySource } from '../gateway-source.ts';
+import {
+  collectPriceTables,
+  findAuditPlace,
+  openBlocks,
+  openLogSource,
+  type AuditPlace,
+  type AuditSourceOptions,
+} from '../audit-place.ts';
+import { formatClaims } from '../format-claims.ts';
 import type { CommandContext } from '../command-context.ts';
 import { formatTable } from '../output.ts';
 import { showProgress } from '../show-progress.ts';
-import type { Stack } from '../read-stack.ts';
 
 /** What `autopay audit verify` was given. */
-export interface AuditVerifyOptions {
+export interface AuditVerifyOptions extends AuditSourceOptions {
   /** A call id, or `last` for the call whose receipt this wallet got last. */
   callId: string;
-  /** Folder with the blocks. */
-  blocks?: string;
-  /** URL of an IPFS gateway. */
-  ipfs?: string;
 }
 
-/** Verifies a call from the chain and content-addressed blocks alone; false if a claim fails. */
+/** Verifies a call, claim by claim, from the chain and content-addressed blocks; false if it could not be verified. */
 export async function runAuditVerify(context: CommandContext, options: AuditVerifyOptions): Promise<boolean> {
-  const stack = await context.stack();
-  const { rpcUrl, deployedAtBlock, contracts } = stack;
-  const receipts = openReceiptStore(join(stack.dataDir, 'client'));
-  const stored = options.callId === 'last' ? await receipts.findLast() : await receipts.find(options.callId);
+  const place = await findAuditPlace(context, options);
+  const { deployment, stateDir } = place;
+  const store = openReceiptStore(stateDir);
+  const stored = options.callId === 'last' ? await store.findLast() : await store.find(options.callId);
   const callId = stored?.callId ?? options.callId;
-  if (!isCallId(callId)) {
+  requireCallId(callId);
+  if (stored && stored.chainId !== deployment.chainId) {
     throw new AutoPayError(
       'invalid_argument',
-      callId === 'last'
-        ? 'This wallet has no receipt yet. Make a call first.'
-        : 'A call id is a lower-case UUIDv7: the x-autopay-call-id header, or what autopay call prints.',
+      `The call was paid on chain ${stored.chainId}, whose contracts its receipt goes by; this is chain ${deployment.chainId}. ` +
+        'Name a data folder of that chain with --data-dir, or its endpoint with --rpc.',
     );
   }
-  if (stored && stored.chainId !== stack.chainId) {
-    throw new AutoPayError(
-      'invalid_argument',
-      `The call was paid on chain ${stored.chainId}, whose contracts its receipt goes by; ${stack.dataDir} is about chain ${stack.chainId}. ` +
-        'Name a data folder of that chain with --data-dir.',
-    );
-  }
+  const memory = openLogMemory(stateDir);
+  const origin = originOf(originParts(deployment));
+  const logSource = openLogSource(options, place);
+  const blocks = await openBlocks(options, place);
   const verifying = verifyCall({
+    ...deployment,
     callId,
-    rpcUrl,
-    deployedAtBlock,
-    auditLog: contracts.auditLog,
-    autoPayLLM: contracts.autoPayLLM,
-    priceBook: contracts.priceBook,
-    priceOracle: contracts.priceOracle,
-    keyRegistry: contracts.keyRegistry,
-    ...(await findPriceRows(stack)),
-    blockSource:
-      options.ipfs === undefined
-        ? createFolderSource(options.blocks ?? stack.blocksDir)
-        : createGatewaySource(options.ipfs),
+    blockSource: blocks.source,
+    priceTables: await collectPriceTables(options, place),
+    seen: await memory.read(origin),
+    receipts: receiptsOf(await store.list(), deployment),
+    ...(logSource && { logSource }),
     ...(stored ? { signedReceipt: decodeSignedReceipt(stored.receipt) } : {}),
   });
-  const verification = await showProgress('Reading chain and blocks', verifying);
+  const verification = await showProgress('Reading chain and blocks', verifying).finally(blocks.close);
+  const evidenceFile = await noteLog(stateDir, origin, verification);
   context.print({
-    json: { callId, ...verification },
-    text: describeVerification(verification, { stack, hasReceipt: stored !== undefined }),
+    json: { callId, ...verification, ...(evidenceFile !== undefined && { evidenceFile }) },
+    text: describeVerification(verification, { place, hasReceipt: stored !== undefined, evidenceFile }),
   });
   return verification.ok;
 }
 
-/**
- * The rows of the price table, for the check of the amount. The relay lists them, but does not have to be believed: they have
- * the root that the receipt names, or are not used. Without a relay the rest is checked.
- */
-async function findPriceRows({ relayUrl }: Stack): Promise<{ priceRows?: PriceRow[] }> {
+function requireCallId(callId: string): void {
+  if (isCallId(callId)) return;
+  throw new AutoPayError(
+    'invalid_argument',
+    callId === 'last'
+      ? 'This wallet has no receipt yet. Make a call first.'
+      : 'A call id is a lower-case UUIDv7: the x-autopay-call-id header, or what autopay call prints.',
+  );
+}
+
+/** What names the log of a deployment. */
+export function originParts({ chainId, contracts }: AuditPlace['deployment']) {
+  return { chainId, autoPayLLM: contracts.autoPayLLM };
+}
+
+/** The wallet's receipts of a deployment: what was paid elsewhere, or before it, is not evidence here. */
+export function receiptsOf(receipts: readonly StoredReceipt[], { chainId, contracts }: AuditPlace['deployment']) {
+  return receipts
+    .filter((receipt) => receipt.chainId === chainId && receipt.payee === contracts.autoPayLLM)
+    .flatMap(({ receipt }) => tryDecode(receipt) ?? []);
+}
+
+function tryDecode(receipt: string) {
   try {
-    const { models } = await fetchCatalogue({ relayUrl, fetch });
-    return { priceRows: [...models.values()].flatMap(({ rows }) => rows) };
+    return decodeSignedReceipt(receipt);
   } catch {
-    return {};
+    return undefined;
   }
+}
+
+/** Remembers what was seen of the log, or writes down what contradicts it. @returns the file with the evidence */
+export async function noteLog(
+  stateDir: string,
+  origin: string,
+  { remember, conflict }: LogVerdict,
+): Promise<string | undefined> {
+  const memory = openLogMemory(stateDir);
+  if (remember) await memory.remember(origin, remember);
+  return conflict && memory.keepEvidence(conflict);
 }
 
 function describeVerification(
   verification: CallVerification,
-  { stack, hasReceipt }: { stack: Stack; hasReceipt: boolean },
+  parts: { place: AuditPlace; hasReceipt: boolean; evidenceFile: string | undefined },
 ): string {
-  const claims = verification.claims.map(({ name, ok, detail }) => [ok ? 'holds' : 'FAILS', name, detail]);
-  const { call } = verification;
-  let text = formatTable(claims);
-  if (call) {
-    const { receipt, index, cid, anchor } = call;
-    const token = Object.entries(stack.tokens).find(([, { address }]) => address === receipt.token);
-    const amount = token
-      ? formatAmount(receipt.amount, { symbol: token[0], decimals: token[1].decimals })
-      : `${receipt.amount} atomic units of ${receipt.token}`;
-    text += `\n${formatTable([
-      ['model', `${receipt.modelAsked}, served by ${receipt.provider} as ${receipt.modelServed}`],
-      ['tokens', `${receipt.usage.prompt} prompt + ${receipt.usage.completion} completion (${receipt.usageKind})`],
-      ['charge', receipt.amount === 0n ? 'free' : amount],
-      ['evidence', receipt.evidenceTier],
-      ['log entry', `${index} of ${anchor.size}`],
-      ['block', cid],
-      ['anchored by', anchor.transactionHash],
-    ])}`;
-  }
+  const { place, hasReceipt, evidenceFile } = parts;
+  const { call, claims, ok } = verification;
+  let text = formatClaims(claims);
+  if (call) text += `\n${describeCall(call, place)}`;
   if (!hasReceipt) text += '\nThis wallet has no receipt of the call, so only the log was checked, not a signature.\n';
-  return `${text}\n${verification.ok ? 'The call stands in the anchored log.' : 'The call could NOT be verified.'}\n`;
+  if (evidenceFile !== undefined)
+    text += `\nWhat contradicts itself is written to ${evidenceFile}: keep it, and show it to others.\n`;
+  return `${text}\n${ok ? 'The call stands in the anchored log.' : 'The call could NOT be verified.'}\n`;
+}
+
+function describeCall({ receipt, index, cid, anchor }: LoggedCall, { tokens }: AuditPlace): string {
+  const token = Object.entries(tokens).find(([, { address }]) => address === receipt.token);
+  const amount = token
+    ? formatAmount(receipt.amount, { symbol: token[0], decimals: token[1].decimals })
+    : `${receipt.amount} atomic units of ${receipt.token}`;
+  return formatTable([
+    ['model', `${receipt.modelAsked}, served by ${receipt.provider} as ${receipt.modelServed}`],
+    ['tokens', `${receipt.usage.prompt} prompt + ${receipt.usage.completion} completion (${receipt.usageKind})`],
+    ['charge', receipt.amount === 0n ? 'free' : amount],
+    ['evidence', receipt.evidenceTier],
+    ['log entry', `${index} of ${anchor.size}`],
+    ['block', cid],
+    ['anchored by', anchor.transactionHash],
+  ]);
 }

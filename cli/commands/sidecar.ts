@@ -34,6 +34,8 @@ export interface SidecarCommandOptions {
   /** With `apiUrl`: a JSON-RPC endpoint of that relay's chain. */
   rpcUrl?: string;
   logLevel: keyof typeof pinoLevels;
+  /** Days for which prompts and answers are kept; without it, `keepBodies` of settings.json decides. */
+  keepBodies?: number;
 }
 
 /**
@@ -57,6 +59,7 @@ export async function runSidecar(context: CommandContext, options: SidecarComman
     ...place,
     ...{ host, port, log },
     ...(proxyToken ? { proxyToken } : {}),
+    ...(options.keepBodies === undefined ? {} : { keepBodies: { days: options.keepBodies } }),
     onWarning: (message) => log.warn(message),
     onPayment: ({ url, chainId, token, amount, state }) => log.info({ url, chainId, token, amount, state }, 'payment'),
     onReceipt: ({ callId, model, amount, problems }) => log.info({ callId, model, amount, problems }, 'receipt'),

@@ -1,14 +1,26 @@
 import type { Command } from 'commander';
 import type { DisputeEnding } from '../../client/disputes/end-dispute.ts';
+import type { DisputeFindOptions } from '../commands/dispute-find.ts';
 import type { DisputeInput } from '../commands/dispute.ts';
 import type { ChainOptions, SigningOptions } from '../open-command-deployment.ts';
 import { addChainOptions, addSigningOptions } from './chain-options.ts';
 import type { Run } from './run-command.ts';
+import { addBlockOptions } from './verify-commands.ts';
 
 /** Commands of a payer that disputes a charge, and of whoever ends a dispute. */
 export function addDisputeCommands(program: Command, run: Run): void {
   const dispute = program.command('dispute').description("hold the relay to its receipts; the relay's bond answers");
   addOpenCommand(dispute, run);
+  addBlockOptions(addChainOptions(dispute.command('find')))
+    .description(
+      "look through the wallet's receipts for what the relay can be held to; writes the evidence, signs nothing",
+    )
+    .option('--prices <dir>', "folder with price tables, <root>.json (default: the stack's and what the relay lists)")
+    .action(async (given: DisputeFindOptions, command: Command) => {
+      await run(command, async (context) =>
+        (await import('../commands/dispute-find.ts')).runDisputeFind(context, given),
+      );
+    });
   addChainOptions(dispute.command('status'))
     .description('show the newest disputes, or one, with who may do what next')
     .argument('[dispute]', 'its number')

@@ -1,7 +1,7 @@
 import { Option, type Command } from 'commander';
 import { addCommonOptions } from '../command-context.ts';
 import type { SidecarCommandOptions } from '../commands/sidecar.ts';
-import { parsePort, type Run } from './run-command.ts';
+import { parseCount, parsePort, type Run } from './run-command.ts';
 
 /** As BlockRun's proxy and other uvicorn servers call them, so that a command line of theirs goes on working. */
 const levels = ['critical', 'error', 'warning', 'info', 'debug', 'trace'];
@@ -14,6 +14,11 @@ export function addSidecarCommand(program: Command, run: Run): void {
     .option('--port <n>', 'where to listen; 0 picks a free one', parsePort, 4001)
     .option('--api-url <url>', "the relay to pay (default: the stack's)")
     .option('--rpc-url <url>', "with --api-url: an endpoint of that relay's chain, with addresses/<chainId>.json")
+    .option(
+      '--keep-bodies <days>',
+      'keep prompts and answers for so long, for autopay audit open; in files of yours alone',
+      parseCount,
+    )
     .addOption(new Option('--log-level <level>', 'the least that is logged, to stderr').choices(levels).default('info'))
     .addHelpText(
       'after',

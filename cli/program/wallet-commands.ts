@@ -1,13 +1,12 @@
 import type { Command } from 'commander';
 import { addCommonOptions } from '../command-context.ts';
 import { parseCount, type Run } from './run-command.ts';
-import { addTokenOption, amountHelp, callIdArgument } from './wallet-options.ts';
+import { addTokenOption, amountHelp } from './wallet-options.ts';
 
-/** Commands of whoever pays: make calls, set limits, check charges. */
+/** Commands of whoever pays: make calls, set limits. */
 export function addWalletCommands(program: Command, run: Run): void {
   addCallCommands(program, run);
   addLimitsCommands(program, run);
-  addAuditCommands(program, run);
 }
 
 function addCallCommands(program: Command, run: Run): void {
@@ -55,21 +54,5 @@ function addLimitsCommands(program: Command, run: Run): void {
     )
     .action(async (given: { perCall?: string; perDay?: string; perDeposit?: string }, command: Command) => {
       await run(command, async (context) => (await import('../commands/limits.ts')).runLimitsSet(context, given));
-    });
-}
-
-function addAuditCommands(program: Command, run: Run): void {
-  const audit = program.command('audit').description('check calls against the anchored log');
-  addCommonOptions(audit.command('verify'))
-    .description(
-      'prove a call from the chain and content-addressed blocks alone; asks neither the relay nor its database',
-    )
-    .argument(...callIdArgument)
-    .option('--blocks <dir>', "folder with the log's blocks (default: the stack's)")
-    .option('--ipfs <url>', 'an IPFS gateway to get the blocks from, instead of a folder')
-    .action(async (callId: string, given: { blocks?: string; ipfs?: string }, command: Command) => {
-      await run(command, async (context) =>
-        (await import('../commands/audit-verify.ts')).runAuditVerify(context, { callId, ...given }),
-      );
     });
 }

@@ -4,9 +4,9 @@ import { fiatTokenAbi } from '../../protocol/abi/fiat-token.ts';
 import type { Hex } from '../../protocol/bytes/hex.ts';
 import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
 import { isRevertOf } from '../chain/explain-revert.ts';
-import { asChainError, type ContractCall, type Sender } from '../chain/send-transaction.ts';
+import { asChainError, type Sender } from '../chain/send-transaction.ts';
 import { unitOfToken, type OpenDeployment } from '../chain/open-deployment.ts';
-import { formatShort } from '../token-amount.ts';
+import { formatShort, type TokenUnit } from '../token-amount.ts';
 import { noReceipt, type Evidence } from './evidence-schema.ts';
 
 /** The kinds that a claimant puts up a bond for; the others are judged at once, and cost gas only. */
@@ -56,7 +56,11 @@ export async function openDispute(
   const { evidence, cost } = options;
   const disputes = deployment.contracts.billingDisputes;
   const call = { to: disputes, data: encodeDispute(evidence), unit: unitOfToken(deployment, cost.token) };
-  if (cost.bond > 0n) await requireHolding(deployment, { account: sender.address, ...call });
+  if (cost.bond > 0n) {
+    // Before a bond is approved for it.
+    const refusal = await refusalOf(deployment, { evidence, account: sender.address, unit: call.unit });
+    if (refusal !== undefined) throw new AutoPayError('transaction_failed', refusal);
+  }
   await approveBond(deployment, sender, cost);
   const receipt = await sender.send('The dispute', call);
   const [opened] = parseEventLogs({ abi: billingDisputesAbi, eventName: 'DisputeOpened', logs: receipt.logs });
@@ -100,20 +104,23 @@ export function encodeDispute(evidence: Evidence): Hex {
 }
 
 /**
- * Requires that evidence holds before a bond is approved for it. The bond is taken last: that it cannot be taken yet is the
- * token's refusal, and no fault of the evidence.
+ * Asks the contract whether it would take evidence in the next block, without sending anything.
+ * @param options.unit the dispute's token, in which refusals are told.
+ * @returns why not, in words; undefined if it would. The claimant's bond is taken last: that it cannot be taken yet is the token's
+ *   refusal, and no fault of the evidence.
+ * @throws AutoPayError `chain_unavailable`.
  */
-async function requireHolding(
-  { reader }: OpenDeployment,
-  { account, to, data, unit }: ContractCall & { account: Hex },
-): Promise<void> {
+export async function refusalOf(
+  { reader, contracts }: OpenDeployment,
+  { evidence, account, unit }: { evidence: Evidence; account: Hex; unit: TokenUnit },
+): Promise<string | undefined> {
   try {
-    await reader.call({ account, to, data, blockTag: 'pending' });
+    await reader.call({ account, to: contracts.billingDisputes, data: encodeDispute(evidence), blockTag: 'pending' });
+    return undefined;
   } catch (error) {
     const refusal = asChainError(error, 'The dispute', unit);
-    const isRevert = refusal instanceof AutoPayError && refusal.code === 'transaction_failed';
-    if (isRevert && error instanceof BaseError && !isRevertOf(error, 'BillingDisputes')) return;
-    throw refusal;
+    if (!(refusal instanceof AutoPayError) || refusal.code !== 'transaction_failed') throw refusal;
+    return error instanceof BaseError && !isRevertOf(error, 'BillingDisputes') ? undefined : refusal.message;
   }
 }
 

@@ -38,6 +38,7 @@ export function fakeDeployment(answers: FakeAnswers = {}): OpenDeployment {
     readContract: answer,
     getContractEvents: answer,
     getBlockNumber: () => Promise.resolve(1n),
+    getBlock: () => Promise.resolve(answers['getBlock'] ?? { timestamp: BigInt(fakeNow) }),
     call: () => Promise.resolve({ data: '0x' }),
   };
   return {

@@ -80,7 +80,11 @@ export class AbiWriter {
 
   /** `string`, UTF-8. */
   string(value: string): this {
-    return this.bytes(Buffer.from(value, 'utf8'));
+    const length = Buffer.byteLength(value, 'utf8');
+    const padded = Buffer.alloc(32 + Math.ceil(length / 32) * 32);
+    padded.writeUInt32BE(length, 28);
+    padded.write(value, 32, 'utf8');
+    return this.dynamic(padded);
   }
 
   /** `bytes32[]`. */

@@ -24,6 +24,11 @@ export function isHex(value: unknown, lengthBytes?: number): value is Hex {
  * @throws AutoPayError `invalid_encoding` if it is not hex, or not of `lengthBytes` bytes.
  */
 export function fromHex(value: string, lengthBytes?: number): Buffer {
+  if (lengthBytes !== undefined && value.length === 2 + 2 * lengthBytes && value.startsWith('0x')) {
+    const bytes = Buffer.from(value.slice(2), 'hex');
+    // It ends before the first character that is no digit.
+    if (bytes.length === lengthBytes) return bytes;
+  }
   if (!isHex(value, lengthBytes)) {
     const expected = lengthBytes === undefined ? '0x-hex' : `0x-hex of ${lengthBytes} bytes`;
     throw new AutoPayError('invalid_encoding', `Expected ${expected}, got ${JSON.stringify(value).slice(0, 80)}.`);

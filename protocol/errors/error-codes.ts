@@ -11,8 +11,11 @@ export const errorCodes = {
   model_not_found: { status: 404, type: 'invalid_request_error' },
   not_found: { status: 404, type: 'invalid_request_error' },
   method_not_allowed: { status: 405, type: 'invalid_request_error' },
+  not_acceptable: { status: 406, type: 'invalid_request_error' },
+  precondition_failed: { status: 412, type: 'invalid_request_error' },
   body_too_large: { status: 413, type: 'invalid_request_error' },
   unsupported_media_type: { status: 415, type: 'invalid_request_error' },
+  range_not_satisfiable: { status: 416, type: 'invalid_request_error' },
   forbidden: { status: 403, type: 'permission_error' },
 
   // API keys and logins
@@ -92,6 +95,7 @@ export const errorCodes = {
   upstream_timeout: { status: 504, type: 'upstream_error' },
   upstream_truncated: { status: 502, type: 'upstream_error' },
   no_deployment_available: { status: 503, type: 'upstream_error' },
+  evidence_too_low: { status: 502, type: 'upstream_error' },
   // The answer had begun and was charged, but it is not whole
   call_timeout: { status: 504, type: 'server_error' },
   answer_too_long: { status: 502, type: 'server_error' },
@@ -99,6 +103,7 @@ export const errorCodes = {
   voucher_missing: { status: 402, type: 'payment_required' },
   overloaded: { status: 503, type: 'server_error' },
   chain_unavailable: { status: 503, type: 'server_error' },
+  ipfs_unavailable: { status: 503, type: 'server_error' },
   internal_error: { status: 500, type: 'server_error' },
 
   // Configuration, command line and verification (never sent over HTTP; the status is for completeness)
@@ -111,6 +116,8 @@ export const errorCodes = {
   invalid_argument: { status: 400, type: 'invalid_request_error' },
   invalid_encoding: { status: 400, type: 'invalid_request_error' },
   verification_failed: { status: 500, type: 'verification_error' },
+  log_rolled_back: { status: 500, type: 'verification_error' },
+  log_forked: { status: 500, type: 'verification_error' },
   transaction_failed: { status: 500, type: 'chain_error' },
 } as const satisfies Record<string, { status: number; type: string }>;
 

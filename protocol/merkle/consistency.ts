@@ -7,16 +7,16 @@ import { splitPoint, type SubtreeRoot } from './inclusion.ts';
  * @param subtreeRoot where the roots of subtrees of the newer tree come from; it is asked only for whole halves.
  * @throws RangeError unless 0 < olderSize ≤ newerSize.
  */
-export function consistencyProof(options: {
+export function consistencyProof<Root>(options: {
   olderSize: number;
   newerSize: number;
-  subtreeRoot: SubtreeRoot;
-}): Uint8Array[] {
+  subtreeRoot: SubtreeRoot<Root>;
+}): Root[] {
   const { olderSize, newerSize, subtreeRoot } = options;
   if (!Number.isSafeInteger(olderSize) || olderSize < 1 || olderSize > newerSize) {
     throw new RangeError(`no tree of ${newerSize} leaves begins with one of ${olderSize}`);
   }
-  const proof: Uint8Array[] = [];
+  const proof: Root[] = [];
   let start = 0;
   let end = newerSize;
   while (end !== olderSize) {
@@ -50,7 +50,8 @@ export interface ConsistencyClaim {
 export function verifyConsistency(claim: ConsistencyClaim): boolean {
   const { olderRoot, olderSize, newerRoot, newerSize, proof } = claim;
   if (!Number.isSafeInteger(olderSize) || !Number.isSafeInteger(newerSize)) return false;
-  if (olderSize < 1 || olderSize > newerSize || proof.some((hash) => hash.length !== 32)) return false;
+  if (olderSize < 1 || olderSize > newerSize) return false;
+  if ([olderRoot, newerRoot, ...proof].some((hash) => hash.length !== 32)) return false;
   if (olderSize === newerSize) return proof.length === 0 && Buffer.compare(olderRoot, newerRoot) === 0;
 
   // Up to the largest perfect subtree that ends the older tree: its root is what both roots are computed from.

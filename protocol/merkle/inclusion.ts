@@ -15,19 +15,19 @@ export function splitPoint(size: number): number {
   return k;
 }
 
-/** Gives the root of the subtree over leaves [start, end). */
-export type SubtreeRoot = (start: number, end: number) => Uint8Array;
+/** Gives the root of the subtree over leaves [start, end), or the promise of it. */
+export type SubtreeRoot<Root> = (start: number, end: number) => Root;
 
 /**
  * RFC 6962 §2.1.1: the audit path of leaf `index` in the tree of `size` leaves, from the leaf upwards.
  * @param subtreeRoot where the roots of subtrees come from; it is asked only for whole left or right halves.
  */
-export function inclusionProof(options: { index: number; size: number; subtreeRoot: SubtreeRoot }): Uint8Array[] {
+export function inclusionProof<Root>(options: { index: number; size: number; subtreeRoot: SubtreeRoot<Root> }): Root[] {
   const { index, size, subtreeRoot } = options;
   if (!Number.isSafeInteger(index) || index < 0 || index >= size) {
     throw new RangeError(`no leaf ${index} in a tree of ${size}`);
   }
-  const path: Uint8Array[] = [];
+  const path: Root[] = [];
   let start = 0;
   let end = size;
   while (end - start > 1) {
@@ -67,6 +67,7 @@ export interface LeafWithPath {
  */
 export function rootOfPath({ leafHash, index, size, path }: LeafWithPath): Uint8Array | undefined {
   if (!Number.isSafeInteger(index) || !Number.isSafeInteger(size) || index < 0 || index >= size) return undefined;
+  if (leafHash.length !== 32) return undefined;
   let node = index;
   let lastNode = size - 1;
   let hash = leafHash;

@@ -25,6 +25,13 @@ describe('a history of receipts', () => {
     expect(history.add(receipt(0, 10n)).join()).toContain('no sequence number');
   });
 
+  it('notices a second receipt of the same call that says another amount', () => {
+    const history = new ReceiptHistory();
+    expect(history.add(receipt(2, 20n))).toEqual([]);
+    expect(history.add(receipt(2, 20n))).toEqual([]);
+    expect(history.add(receipt(2, 21n, 11n))).toEqual(['an earlier receipt of the same call is over 10']);
+  });
+
   it('forgets the oldest', () => {
     const history = new ReceiptHistory();
     for (let sequence = 1; sequence <= 3_000; sequence += 1) history.add(receipt(sequence, BigInt(sequence) * 10n));

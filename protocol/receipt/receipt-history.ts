@@ -20,6 +20,8 @@ export class ReceiptHistory {
     const same = this.#bySequence.get(receipt.sequence);
     if (same && same.callId !== receipt.callId)
       problems.push(`its sequence number ${receipt.sequence} is that of call ${same.callId}`);
+    else if (same && (same.amount !== receipt.amount || same.runningTotal !== receipt.runningTotal))
+      problems.push(`an earlier receipt of the same call is over ${same.amount}`);
     const totalBefore = receipt.runningTotal - receipt.amount;
     const before = this.#bySequence.get(receipt.sequence - 1);
     const isFirst = receipt.sequence === 1;

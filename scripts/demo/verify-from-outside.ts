@@ -35,16 +35,13 @@ export async function verifyFromOutside(
     callId: call.receipt.callId,
     signedReceipt: call.signed,
     rpcUrl: stack.rpcUrl,
-    auditLog: stack.contracts.auditLog,
-    autoPayLLM: stack.contracts.autoPayLLM,
-    priceBook: stack.contracts.priceBook,
-    priceOracle: stack.contracts.priceOracle,
-    keyRegistry: stack.contracts.keyRegistry,
-    priceRows: (await readSettings(stack.dataDir)).rows,
+    chainId: stack.chainId,
+    contracts: stack.contracts,
+    priceTables: [(await readSettings(stack.dataDir)).rows],
     deployedAtBlock: stack.deployedAtBlock,
     blockSource: { get: (cid: CID) => readFile(join(stack.blocksDir, cid.toString())) },
   });
-  const failed = found.claims.filter((claim) => !claim.ok);
+  const failed = found.claims.filter((claim) => claim.ok === false);
   if (failed.length > 0) throw new Error(failed.map((claim) => `${claim.name}: ${claim.detail}`).join('; '));
   if (!found.ok || found.call === undefined) throw new Error('the call was not found in the log');
   return { ...found, call: found.call };

@@ -146,4 +146,28 @@ describe('an anchoring run', () => {
     await expect(runAnchoring(relay.deps())).rejects.toMatchObject({ code: 'verification_failed' });
     expect(await anchorsOnChain()).toEqual([]);
   });
+
+  it('goes as far as the log may be anchored, and to the rest when it may', async () => {
+    for (let call = 0; call < 5; call += 1) await freeCall();
+    let most = 0;
+    const deps = () => ({ ...relay.deps(), anchorableSize: async () => most });
+    expect(await runAnchoring(deps())).toMatchObject({ size: 0, nothingToDo: true, waitingForWitnesses: 5 });
+    most = 3;
+    expect(await runAnchoring(deps())).toMatchObject({ size: 3, root: await rootOfLog(3), waitingForWitnesses: 2 });
+    expect(await runAnchoring(deps())).toMatchObject({ size: 3, transactionHash: null, waitingForWitnesses: 2 });
+    most = 5;
+    const last = await runAnchoring(deps());
+    expect(last).toMatchObject({ size: 5, root: await rootOfLog(5) });
+    expect(last).not.toHaveProperty('waitingForWitnesses');
+    expect((await anchorsOnChain()).map(({ size }) => Number(size))).toEqual([3, 5]);
+  });
+
+  it('does not anchor a block that was cut before cosignatures were required', async () => {
+    for (let call = 0; call < 4; call += 1) await freeCall();
+    const { ledger, blocks } = relay;
+    await writeBlocks({ ledger, blocks });
+    const deps = { ...relay.deps(), anchorableSize: async () => 3 };
+    expect(await runAnchoring(deps)).toMatchObject({ size: 0, root: null, nothingToDo: true, waitingForWitnesses: 1 });
+    expect(await runAnchoring({ ...deps, anchorableSize: async () => 4 })).toMatchObject({ size: 4 });
+  });
 });

@@ -14,43 +14,53 @@ export interface AnchoringDeps {
   queue: TransactionQueue;
   auditLog: Hex;
   log: JobLog;
+  /** How much of the log may be anchored: what enough witnesses have cosigned. All of it by default. */
+  anchorableSize?: (() => Promise<number>) | undefined;
+  /** Refuses a block that has to be kept elsewhere first, and is not yet; nothing has to be by default. */
+  requirePinned?: ((block: StoredBlock) => Promise<void>) | undefined;
 }
 
 /** The newest anchor after a run. */
 export interface AnchoringResult {
   /** Number of log entries that are anchored. */
   size: number;
-  /** RFC 6962 root at `size`; null as long as the log is empty. */
+  /** RFC 6962 root at `size`; null as long as the log is empty, or its newest block waits for witnesses. */
   root: Hex | null;
-  /** CID of the newest block; null as long as the log is empty. */
+  /** CID of the newest block; null as `root` is. */
   cid: string | null;
   /** The anchor's transaction; null if this run had none to send. */
   transactionHash: Hex | null;
   nothingToDo?: true;
+  /** Entries that wait because too few witnesses have cosigned them; absent if none does. */
+  waitingForWitnesses?: number;
 }
 
 /**
  * Puts new log entries into blocks and anchors the newest root. Resumable anywhere: anchors that were sent and not recorded
- * always come first, under the purpose `anchor:<size>`, though the run of another chain may have cut blocks since; then the block
- * that was cut last.
+ * always come first, under the purpose `anchor:<size>`, though the run of another chain may have cut blocks since. Where witnesses
+ * have to cosign first, blocks end where their cosignatures do; what lies beyond waits for the next run.
  * @throws AutoPayError of the step that failed.
  */
 export async function runAnchoring(deps: AnchoringDeps): Promise<AnchoringResult> {
-  const { ledger } = deps;
+  const { ledger, anchorableSize = async () => Infinity } = deps;
   for (let sent = await ledger.findSentAnchor(); sent !== undefined; sent = await ledger.findSentAnchor()) {
     await anchorBlock(deps, sent);
   }
-  const unfinished = await ledger.lastBlock();
-  const resumed = unfinished === undefined ? null : await anchorBlock(deps, unfinished);
-  const newest = await writeBlocks(deps);
-  if (newest === undefined) return { size: 0, root: null, cid: null, transactionHash: null, nothingToDo: true };
-  const transactionHash = (await anchorBlock(deps, newest)) ?? resumed;
+  const upTo = await anchorableSize();
+  const newest = await writeBlocks({ ...deps, upTo });
+  const waiting = Math.max(0, (await ledger.logSize()) - upTo);
+  const rest = waiting > 0 ? { waitingForWitnesses: waiting } : {};
+  // Blocks beyond the cosigned size are from before cosignatures were required.
+  const isAllowed = newest !== undefined && newest.size <= upTo;
+  if (isAllowed && newest.size > (await ledger.anchoredSize())) await deps.requirePinned?.(newest);
+  const transactionHash = isAllowed ? await anchorBlock(deps, newest) : null;
   return {
-    size: newest.size,
-    root: toHex(newest.root),
-    cid: newest.cid,
+    size: isAllowed ? newest.size : await ledger.anchoredSize(),
+    root: isAllowed ? toHex(newest.root) : null,
+    cid: isAllowed ? newest.cid : null,
     transactionHash,
     ...(transactionHash === null ? { nothingToDo: true as const } : {}),
+    ...rest,
   };
 }
 

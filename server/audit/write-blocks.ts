@@ -13,6 +13,8 @@ export interface WriteBlocksDeps {
   blocks: BlockStore;
   /** The most entries that are read for one block. */
   maxEntriesPerBlock?: number;
+  /** Entries from this position on are left for later; none by default. */
+  upTo?: number;
 }
 
 /** Bounds one run; what is left waits for the next. */
@@ -37,11 +39,13 @@ export function writeBlocks(deps: WriteBlocksDeps): Promise<StoredBlock | undefi
 const turns = new WeakMap<BlockStore, Promise<unknown>>();
 
 async function writeInTurn(deps: WriteBlocksDeps): Promise<StoredBlock | undefined> {
-  const { ledger, blocks, maxEntriesPerBlock = 1_000 } = deps;
+  const { ledger, blocks, maxEntriesPerBlock = 1_000, upTo = Infinity } = deps;
   let last = await ledger.lastBlock();
   for (let written = 0; written < maxBlocksPerRun; written += 1) {
     const head = headOf(last);
-    const entries = await ledger.listEntries({ from: head.frontier.size, limit: maxEntriesPerBlock });
+    const limit = Math.min(maxEntriesPerBlock, upTo - head.frontier.size);
+    if (limit <= 0) return last;
+    const entries = await ledger.listEntries({ from: head.frontier.size, limit });
     if (entries.length === 0) return last;
     entries.forEach((entry, position) => {
       if (entry.index !== head.frontier.size + position) {

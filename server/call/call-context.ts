@@ -4,6 +4,7 @@ import type { AttemptRecord } from '../ledger/ledger.ts';
 import type { UsageFault } from '../metering/judge-usage.ts';
 import { retryHeaders } from './answer-headers.ts';
 import { CallError } from './call-error.ts';
+import type { EvidenceWatch } from './evidence/watch-evidence.ts';
 import type { CallWatch, GiveUpReason } from './call-watch.ts';
 import type { Offer } from './offer-routes.ts';
 import type { PreparedCall } from './prepare-call.ts';
@@ -59,12 +60,19 @@ export class CallFailure extends Error {
   }
 }
 
-/** The attempts of a call, as the router is to make them. */
-export function planAttempts<T>(context: CallContext, accept: AttemptPlan<T>['accept']): AttemptPlan<T> {
+/**
+ * The attempts of a call, as the router is to make them.
+ * @param evidence hears what goes to providers
+ */
+export function planAttempts<T>(
+  context: CallContext,
+  accept: AttemptPlan<T>['accept'],
+  evidence: EvidenceWatch | null = null,
+): AttemptPlan<T> {
   const { call, deps, request, reserved, watch } = context;
   return {
     callId: request.callId,
-    options: reserved.offers.map((offer) => planOption(context, offer)),
+    options: reserved.offers.map((offer) => planOption(context, offer, evidence)),
     path: call.endpoint.path,
     stream: call.asked.stream,
     signal: watch.signal,
@@ -75,14 +83,17 @@ export function planAttempts<T>(context: CallContext, accept: AttemptPlan<T>['ac
   };
 }
 
-function planOption(context: CallContext, offer: Offer): RouteOption {
+function planOption(context: CallContext, offer: Offer, evidence: EvidenceWatch | null): RouteOption {
   const { call, request } = context;
   const { after, deployments, quote, route } = offer;
-  const { outputTokens, promptTokens } = quote;
+  const { outputTokens, promptTokens, shrunk } = quote;
   return {
-    ...{ after, deployments, outputTokens, promptTokens, terms: route.terms ?? plainRoute },
-    bodyFor: (deployment) =>
-      call.endpoint.buildBody({ body: request.body, asked: call.asked, route, deployment, outputTokens }),
+    ...{ after, deployments, outputTokens, promptTokens, shrunk, terms: route.terms ?? plainRoute },
+    bodyFor(deployment) {
+      const body = call.endpoint.buildBody({ body: request.body, asked: call.asked, route, deployment, outputTokens });
+      evidence?.noteRequest(deployment, body);
+      return body;
+    },
     enter: () => moveTo(context, route.model),
   };
 }
@@ -129,6 +140,7 @@ const failureCodes = {
 export function failAttempts<T>(
   context: CallContext,
   result: Exclude<AttemptsResult<T>, { kind: 'accepted' }>,
+  evidence: Pick<EvidenceWatch, 'isTooLow'> | null = null,
 ): CallFailure {
   const { clientGone, reason } = context.watch;
   const { failed: attempts, retries } = result;
@@ -140,6 +152,9 @@ export function failAttempts<T>(
   if (result.kind === 'unavailable') {
     const facts = { retryAfterSeconds: Math.ceil(result.retryAfterMs / 1_000) };
     return new CallFailure({ reason: 'no_deployment_available', attempts, headers, facts });
+  }
+  if (result.failure === 'unusable' && evidence?.isTooLow) {
+    return new CallFailure({ reason: 'evidence_too_low', attempts, headers });
   }
   const code = result.failure === 'aborted' ? codeOfGivingUp(reason) : failureCodes[result.failure];
   return new CallFailure({ reason: code, attempts, headers });
@@ -181,6 +196,8 @@ const messages: Partial<Record<ErrorCode, string>> & { internal_error: string } 
   no_deployment_available:
     'All providers of this model rest after failures, or are at their limits. Nothing was charged. Try again when Retry-After says, or use another model.',
   upstream_truncated: 'The provider broke off its answer. Nothing was charged. Try again.',
+  evidence_too_low:
+    'The answer came without the evidence that is demanded. Nothing was charged. Try again, or demand a lower tier.',
   answer_too_long: 'The answer is longer than this relay allows. Nothing was charged. Ask for less.',
   internal_error: 'The relay failed. Nothing was charged that was not receipted. Try again later.',
 };

@@ -71,6 +71,7 @@ export function makeRoute(changes: Partial<Route> = {}): Route {
     contextTokens: 128_000,
     maxOutputTokens: 16_384,
     defaultMaxOutputTokens: 4_096,
+    embeddingDimensions: 3_072,
     firstSlice: false,
     outputLimitParameter: 'max_completion_tokens',
     ...changes,
@@ -363,9 +364,9 @@ export const clock = { nowMs: (): number => Date.now() };
 
 /** The route that is asked for, and nothing in its place: what may answer instead is chosen in routing/. */
 function chooseNamed(routes: ReadonlyMap<string, Route>): ChooseRoutes {
-  return ({ chat }) => {
-    const route = routes.get(chat.model);
-    if (!route) throw new AutoPayError('model_not_found', `There is no model "${chat.model}".`, { param: 'model' });
+  return ({ asked }) => {
+    const route = routes.get(asked.model);
+    if (!route) throw new AutoPayError('model_not_found', `There is no model "${asked.model}".`, { param: 'model' });
     return { routes: [{ route, deployments: route.deployments, after: null }], rule: null };
   };
 }

@@ -22,6 +22,7 @@ export class CallWatch {
   #clientGone = false;
   #heldBack = false;
   #reason: GiveUpReason | null = null;
+  readonly #atEnd: (() => void)[] = [];
 
   constructor(options: { sink: ResponseSink; limits: CallLimits; durable: Promise<void> }) {
     this.#sink = options.sink;
@@ -58,10 +59,13 @@ export class CallWatch {
   /** Writes to the client, if it is there; gives it up when it takes nothing for too long. */
   async write(bytes: Uint8Array): Promise<void> {
     if (this.#clientGone) return;
+    const taken = this.#sink.write(bytes);
+    // Most writes: the client reads as fast as the provider sends.
+    if (taken === undefined) return;
     this.#writing = true;
     const startedAtMs = performance.now();
     const stall = setTimeout(() => this.#dropClient(), this.#limits.idleTimeoutMs);
-    await this.#sink.write(bytes);
+    await taken;
     clearTimeout(stall);
     if (performance.now() - startedAtMs >= heldBackAfterMs) this.#heldBack = true;
     this.#writing = false;
@@ -72,8 +76,14 @@ export class CallWatch {
     this.#controller.abort();
   }
 
+  /** Has something done when the call has ended, however it did. */
+  atEnd(work: () => void): void {
+    this.#atEnd.push(work);
+  }
+
   /** Stops all timers. */
   end(): void {
+    for (const work of this.#atEnd) work();
     clearTimeout(this.#callTimer);
     clearTimeout(this.#drainTimer);
   }

@@ -6,6 +6,7 @@ import { encodeSignedReceipt } from '../../protocol/receipt/signed-receipt.ts';
 import type { AttemptRecord, ChargeResult, StoredAnswer } from '../ledger/ledger.ts';
 import { digestAttempts } from './attempts-digest.ts';
 import { CallFailure, closeAttempt, type CallContext } from './call-context.ts';
+import type { CollectedEvidence } from './evidence/evidence-collector.ts';
 import type { BreakReason } from './judge-break.ts';
 import type { AnswerFacts } from './endpoints/answer-facts.ts';
 import { meterAnswer } from './meter-answer.ts';
@@ -24,6 +25,8 @@ export interface ChargeOptions {
   brokenOff: BreakReason | null;
   /** For repeated requests; null where nothing is kept. */
   answer: StoredAnswer | null;
+  /** What supports the answer; nothing but the relay's signature if null. */
+  evidence: CollectedEvidence | null;
 }
 
 /** A durable charge, as the client is told of it. */
@@ -41,7 +44,7 @@ const maxModelCharacters = 256;
  */
 export async function chargeCall(context: CallContext, options: ChargeOptions): Promise<Charged> {
   const { deps, request, reserved } = context;
-  const { attempt, brokenOff, facts } = options;
+  const { attempt, brokenOff, evidence, facts } = options;
   const offer = reserved.offers[attempt.option] ?? reserved.offers[0];
   const { route, sale } = offer;
   const { asked } = context.call;
@@ -64,7 +67,7 @@ export async function chargeCall(context: CallContext, options: ChargeOptions): 
       requestCommitment: toHex(commit({ subject: 'request', salt: requestSalt, bytes: request.body })),
       responseCommitment: toHex(options.responseCommitment),
       attemptsDigest: digestAttempts(attempts),
-      evidenceTier: 'relay-signed' as const,
+      evidenceTier: evidence?.tier ?? ('relay-signed' as const),
       usageKind,
       // The model that it is sold as: the price table's row, and the budget, are that one's.
       modelAsked: route.model,
@@ -76,6 +79,7 @@ export async function chargeCall(context: CallContext, options: ChargeOptions): 
     responseSalt: options.responseSalt,
     attempts,
     answer: options.answer,
+    evidence: evidence?.stored ?? null,
   };
   let result: ChargeResult;
   try {

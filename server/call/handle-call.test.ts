@@ -30,6 +30,7 @@ import {
 } from './call-fixtures.ts';
 import { digestAttempts } from './attempts-digest.ts';
 import { handleCall } from './handle-call.ts';
+import { lateFailureWindowMs, maxLateFailures } from './late-failures.ts';
 import { readQuotes } from './quote-tokens.ts';
 import type { OraclePrice, PriceList } from '../metering/price-list.ts';
 import { TransportError, type Transport } from './transport.ts';
@@ -419,6 +420,25 @@ describe('refusals', () => {
       status: 409,
       facts: { callId: 'the-call' },
     });
+  });
+
+  test('come when too many of a payer’s answers broke off at the provider, until they are forgotten', async () => {
+    let nowMs = clock.nowMs();
+    const broken = () => makeStream(streamEvents.slice(0, 2));
+    const transport = makeTransport(...Array.from({ length: maxLateFailures }, broken), makeResponse([answerText]));
+    const deps = { ...makeDeps({ transport }), clock: { nowMs: () => nowMs } };
+    for (let count = 0; count < maxLateFailures; count += 1) {
+      const sink = new MemorySink();
+      await handleCall(deps, makeRequest({ ...ask, stream: true }), sink);
+      expect(Buffer.concat(sink.writes).toString()).toContain('Hello');
+    }
+    const refused = handleCall(deps, makeRequest(ask), new MemorySink());
+    await expect(refused).rejects.toMatchObject({ code: 'rate_limit_exceeded', status: 429 });
+    expect(transport.sent).toHaveLength(maxLateFailures);
+    nowMs += lateFailureWindowMs;
+    const sink = new MemorySink();
+    await handleCall(deps, makeRequest(ask), sink);
+    expect(sink.status).toBe(200);
   });
 
   test('come without payment, and the quote of each token can be told', async () => {

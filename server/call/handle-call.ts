@@ -20,7 +20,8 @@ import type { CallDeps, CallRequest, CallSummary, ResponseSink } from './types.t
  * that has ended, and charged nothing.
  *
  * Once an answer has begun, only a failure of its provider (or of the relay itself) leaves it uncharged: where the client
- * goes or stalls, or one of the relay's limits ends it, what was read of it is charged.
+ * goes or stalls, or one of the relay's limits ends it, what was read of it is charged. How often a payer may meet such failures is
+ * bounded (LateFailures).
  *
  * @throws AutoPayError only while nothing has been sent: the caller answers with it, and with what a CallError carries.
  *   What fails later ends the stream with an error event and a broken connection.
@@ -29,6 +30,7 @@ export async function handleCall(deps: CallDeps, request: CallRequest, sink: Res
   const call = prepareCall(deps, request);
   // A free call is ordered anew each time: nobody pays twice.
   const idempotency = call.route.prices === null ? null : readIdempotency(request);
+  if (call.route.prices !== null) requireFewLateFailures(deps, request);
   const serve = async () => {
     for (let current = request; ; current = await renewPayment(current)) {
       const reserved = await reserveCall(deps, { request: current, call, idempotency });
@@ -54,10 +56,12 @@ async function runCall(options: Omit<CallContext, 'watch'>): Promise<void> {
   const context: CallContext = { ...options, watch };
   try {
     await (options.call.asked.stream ? relayStream(context) : relayJson(context));
+    noteEnd(context, { isLate: false });
   } catch (error) {
     watch.leaveUpstream();
     // Charged, and on its way to the client.
     if (error instanceof CallError) throw error;
+    noteEnd(context, { isLate: sink.started });
     const failure =
       error instanceof CallFailure ? error : new CallFailure({ reason: 'internal_error', attempts: [], cause: error });
     await release(context, failure);
@@ -65,6 +69,24 @@ async function runCall(options: Omit<CallContext, 'watch'>): Promise<void> {
   } finally {
     watch.end();
   }
+}
+
+/** Who pays: a wallet, whichever of its channels and keys it comes with. Null on a free route. */
+function payerOf({ channel, funds, idempotencyScope }: CallRequest['payment']): string | null {
+  if (funds === null) return null;
+  return channel?.payer ?? (funds.kind === 'direct' ? funds.payment.payer : idempotencyScope);
+}
+
+/** @throws AutoPayError `rate_limit_exceeded`, see LateFailures. */
+function requireFewLateFailures({ clock, running }: CallDeps, { payment }: CallRequest): void {
+  const payer = payerOf(payment);
+  if (payer !== null) running.lateFailures.require(payer, clock.nowMs());
+}
+
+function noteEnd({ deps, request, reserved }: CallContext, { isLate }: { isLate: boolean }): void {
+  const payer = payerOf(request.payment);
+  if (payer === null || reserved.token === null) return;
+  deps.running.lateFailures.note(payer, { isLate, nowMs: deps.clock.nowMs() });
 }
 
 async function release({ call, deps, request, reserved }: CallContext, failure: CallFailure): Promise<void> {

@@ -9,20 +9,59 @@ export function keepAnswer({ reserved }: Pick<CallContext, 'reserved'>, answer: 
   return reserved.keepsAnswer && answer.body.length <= maxKeptAnswerBytes ? answer : null;
 }
 
-/** The bytes of a stream as they pass; none any more once they are too many. */
+/** What all streams that are under way keep together, at most: a thousand of usual length, or 32 of the longest. */
+export const maxKeptBytes: number = 256 * 2 ** 20;
+
+/** Room in memory for streams that are kept as they pass. */
+export class KeptBytes {
+  #left: number;
+
+  constructor(room: number = maxKeptBytes) {
+    this.#left = room;
+  }
+
+  /** Takes room; false if there is not so much. */
+  take(bytes: number): boolean {
+    if (bytes > this.#left) return false;
+    this.#left -= bytes;
+    return true;
+  }
+
+  /** Gives back what was taken. */
+  give(bytes: number): void {
+    this.#left += bytes;
+  }
+}
+
+/** The bytes of a stream as they pass; none any more once they are too many, or have no room. */
 export class KeptStream {
+  readonly #room: KeptBytes;
   #pieces: Uint8Array[] = [];
   #bytes = 0;
+  #isLost = false;
+
+  constructor(room: KeptBytes) {
+    this.#room = room;
+  }
 
   /** Keeps bytes; they MUST not change any more. */
   add(bytes: Uint8Array): void {
+    if (this.#isLost) return;
+    if (this.#bytes + bytes.length > maxKeptAnswerBytes || !this.#room.take(bytes.length)) return this.end();
     this.#bytes += bytes.length;
-    if (this.#bytes <= maxKeptAnswerBytes) this.#pieces.push(bytes);
-    else this.#pieces = [];
+    this.#pieces.push(bytes);
   }
 
-  /** All of it; null if it was too long. */
+  /** All of it; null if it was too long, or there was no room. */
   take(): Buffer | null {
-    return this.#bytes > maxKeptAnswerBytes ? null : Buffer.concat(this.#pieces);
+    return this.#isLost ? null : Buffer.concat(this.#pieces);
+  }
+
+  /** Gives its room back. MUST be called at the end of the call. */
+  end(): void {
+    this.#room.give(this.#bytes);
+    this.#pieces = [];
+    this.#bytes = 0;
+    this.#isLost = true;
   }
 }

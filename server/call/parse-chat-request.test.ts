@@ -169,12 +169,21 @@ describe('textOnly', () => {
       false,
     ],
     [[{ type: 'input_audio', input_audio: {} }], false],
-    [[{ type: 'file', file: { file_id: 'x' } }], false],
+    [[{ type: 'file', file: { file_data: 'data:application/pdf;base64,AA==' } }], false],
     [['Hi'], false],
     [{}, false],
   ];
   test.each(cases)('%j → %s', (content, expected) => {
     expect(parse({ messages: [...messages, { role: 'user', content }] }).textOnly).toBe(expected);
+  });
+
+  test.each(['file_id', 'File_ID'])('a file at the provider is refused by name: %s', (member) => {
+    const content = [
+      { type: 'text', text: 'a' },
+      { type: 'file', file: { [member]: 'x' } },
+    ];
+    const error = { code: 'unsupported_parameter', param: `messages[0].content[1].file.${member}` };
+    expect(() => parse({ messages: [{ role: 'user', content }] })).toThrowError(expect.objectContaining(error));
   });
 
   test('earlier audio is referred to by its id', () => {

@@ -1,17 +1,10 @@
 import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
 import { isObject, type JsonObject } from '../../protocol/text/json-object.ts';
 import type { ModelRequest } from './endpoints/endpoint.ts';
-import {
-  invalid,
-  parseObject,
-  readBoolean,
-  readCount,
-  readFallbackModels,
-  readLogprobs,
-  readModelName,
-} from './read-request.ts';
-import { refuseFoldedKeys, refuseFoldedPart, refuseFoldedStreamOptions } from './refuse-folded-keys.ts';
-import { refuseUnbounded } from './refuse-unbounded.ts';
+import { readModelBody } from './read-model-body.ts';
+import { invalid, readBoolean, readCount, readFallbackModels, readLogprobs } from './read-request.ts';
+import { refuseFoldedPart, refuseFoldedStreamOptions } from './refuse-folded-keys.ts';
+import { refuseStoredFile, refuseUnbounded } from './refuse-unbounded.ts';
 import { scanTopLevel, type TopLevelMember } from './scan-top-level.ts';
 
 const maxChoices = 128;
@@ -21,15 +14,12 @@ const maxChoices = 128;
  * @throws AutoPayError `invalid_json`, `invalid_request`, `duplicate_key`, `unsupported_parameter`; with `param`.
  */
 export function parseChatRequest(body: Buffer): ModelRequest {
-  const value = parseObject(body);
-  const members = scanTopLevel(body);
-  refuseFoldedKeys(members.map(({ key }) => key));
-  const model = readModelName(value);
+  const { value, members, model } = readModelBody(body);
   const { messages, tools } = value;
   if (!Array.isArray(messages) || messages.length === 0) throw invalid('messages', 'a non-empty array');
   messages.forEach((message, index) => {
     if (!isObject(message)) throw invalid(`messages[${index}]`, 'an object');
-    refuseFoldedMessage(message, `messages[${index}]`);
+    refuseParts(message, `messages[${index}]`);
   });
   const listed: unknown[] = Array.isArray(tools) ? tools : [];
   listed.forEach((tool, index) => {
@@ -78,12 +68,14 @@ function readOutputLimit(value: JsonObject): ModelRequest['outputLimit'] {
   return older === null ? null : { parameter: 'max_tokens', tokens: older };
 }
 
-function refuseFoldedMessage(message: JsonObject, path: string): void {
+function refuseParts(message: JsonObject, path: string): void {
   refuseFoldedPart(message, path);
   const { content } = message;
   if (!Array.isArray(content)) return;
   content.forEach((part: unknown, index) => {
-    if (isObject(part)) refuseFoldedPart(part, `${path}.content[${index}]`);
+    if (!isObject(part)) return;
+    refuseFoldedPart(part, `${path}.content[${index}]`);
+    refuseStoredFile(part, `${path}.content[${index}]`);
   });
 }
 

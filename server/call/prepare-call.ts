@@ -36,14 +36,16 @@ export function prepareCall(
 ): PreparedCall {
   const endpoint = endpointOf(path);
   const asked = endpoint.parse(body);
-  const { routes, rule }: RouteChoice = deps.chooseRoutes({ chat: asked, headers, bodyBytes: body.length });
+  const { routes, rule }: RouteChoice = deps.chooseRoutes({ asked, headers, bodyBytes: body.length });
   const [first, ...others] = servingAt(path, routes);
   const boundTo = (chosen: ChosenRoute): CallOption => ({ ...chosen, quoteInput: inputOf(chosen.route, asked, body) });
   const options: PreparedCall['options'] = [boundTo(first), ...others.map(boundTo)];
-  for (const { quoteInput } of options) {
+  for (const { quoteInput, route } of options) {
     const { outputTokens } = boundCall(quoteInput);
     const { maxResponseBytes } = deps.limits;
-    refuseTooLong(asked, { outputTokens, maxResponseBytes, repeats: endpoint.stream?.repeats ?? 1 });
+    const { embeddingDimensions } = route;
+    const repeats = endpoint.stream?.repeats ?? 1;
+    refuseTooLong(asked, { outputTokens, maxResponseBytes, repeats, embeddingDimensions });
   }
   return { endpoint, asked, options, route: first.route, rule };
 }

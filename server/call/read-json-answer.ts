@@ -1,4 +1,5 @@
 import { isObject, type JsonObject } from '../../protocol/text/json-object.ts';
+import { parseJson } from '../../protocol/text/parse-json.ts';
 import type { UsageShape } from '../metering/read-usage.ts';
 import type { AnswerFacts } from './endpoints/answer-facts.ts';
 import type { Endpoint } from './endpoints/endpoint.ts';
@@ -35,6 +36,7 @@ export async function readJsonAnswer(
   try {
     const bytes = await readBytes(response.body, maxBytes, chunks);
     const value = parseJson(bytes);
+    if (value === undefined) throw new UnusableAnswer('the answer is not JSON');
     if (!isObject(value) || (value['error'] !== undefined && value['error'] !== null)) {
       throw new UnusableAnswer(readUpstreamError(value, response.status).message);
     }
@@ -83,12 +85,4 @@ export async function readBytes(
   const [only] = chunks;
   if (only && chunks.length === 1) return Buffer.from(only.buffer, only.byteOffset, only.byteLength);
   return Buffer.concat(chunks, length);
-}
-
-function parseJson(bytes: Buffer): unknown {
-  try {
-    return JSON.parse(bytes.toString('utf8'));
-  } catch (cause) {
-    throw new UnusableAnswer('the answer is not JSON', { cause });
-  }
 }

@@ -5,17 +5,27 @@ import type { ModelRequest } from './endpoints/endpoint.ts';
 const bytesPerLogprob = 96;
 const bytesPerChunk = 320;
 
+/** What bounds the length of an answer. */
+export interface LengthBounds {
+  outputTokens: number;
+  maxResponseBytes: number;
+  /** How often a stream has all of the answer in it. */
+  repeats: number;
+  /** Of the route's models; see `Route`. */
+  embeddingDimensions: number;
+}
+
 /**
  * Refuses log probabilities and embeddings that would make the answer longer than the relay allows: they cost bytes, not tokens, and an
  * answer that is too long is broken off and charged all the same.
- * @param bounds.repeats how often a stream has all of the answer in it
  * @throws AutoPayError `unsupported_parameter`; `invalid_request` for too many inputs.
  */
 export function refuseTooLong(
   asked: Pick<ModelRequest, 'answerBytes' | 'choices' | 'logprobs' | 'stream'>,
-  { outputTokens, maxResponseBytes, repeats }: { outputTokens: number; maxResponseBytes: number; repeats: number },
+  { embeddingDimensions, outputTokens, maxResponseBytes, repeats }: LengthBounds,
 ): void {
-  const { answerBytes = 0, choices, logprobs, stream } = asked;
+  const { choices, logprobs, stream } = asked;
+  const answerBytes = asked.answerBytes?.(embeddingDimensions) ?? 0;
   if (answerBytes > maxResponseBytes) {
     throw new AutoPayError(
       'invalid_request',

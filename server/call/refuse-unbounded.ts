@@ -1,5 +1,5 @@
 import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
-import { isObject } from '../../protocol/text/json-object.ts';
+import { isObject, type JsonObject } from '../../protocol/text/json-object.ts';
 import { invalid } from './read-request.ts';
 
 /**
@@ -117,6 +117,25 @@ function refuseWithin(value: unknown, of: { parent: string; member: string; allo
   for (const [key, told] of Object.entries(value)) {
     if (key.toLowerCase() !== of.member || !isGiven(told) || told === of.allowed) continue;
     throw refuseMember(`${of.parent}.${key}`);
+  }
+}
+
+/**
+ * Refuses a part that stands for a file at the provider: its length is not known, and it may be another payer's, since all of them come
+ * with the relay's key.
+ * @param path of the part
+ * @throws AutoPayError `unsupported_parameter`.
+ */
+export function refuseStoredFile(part: JsonObject, path: string): void {
+  for (const [name, holder] of [
+    ['', part],
+    ['file.', part['file']],
+    ['source.', part['source']],
+  ] as const) {
+    if (!isObject(holder)) continue;
+    for (const [key, value] of Object.entries(holder)) {
+      if (key.toLowerCase() === 'file_id' && isGiven(value)) throw refuseMember(`${path}.${name}${key}`);
+    }
   }
 }
 

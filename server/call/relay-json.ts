@@ -3,10 +3,13 @@ import { answerHeaders } from './answer-headers.ts';
 import { CallFailure, failAnswer, failAttempts, planAttempts, type CallContext } from './call-context.ts';
 import { chargeBrokenOff } from './charge-broken-off.ts';
 import { chargeCall } from './charge-call.ts';
+import type { CollectedEvidence } from './evidence/evidence-collector.ts';
+import { EvidenceWatch } from './evidence/watch-evidence.ts';
 import { finishPayment } from './finish-payment.ts';
 import { judgeBreak } from './judge-break.ts';
 import { keepAnswer } from './keep-answer.ts';
-import { readJsonAnswer } from './read-json-answer.ts';
+import { readJsonAnswer, type JsonAnswer } from './read-json-answer.ts';
+import type { AttemptPlan } from './router.ts';
 
 const contentType = 'application/json';
 
@@ -15,26 +18,25 @@ const contentType = 'application/json';
  * @throws CallFailure; CallError if it is charged; nothing has been sent then.
  */
 export async function relayJson(context: CallContext): Promise<void> {
-  const { call, deps, sink } = context;
-  const { endpoint } = call;
-  const { maxResponseBytes } = deps.limits;
-  const result = await deps.router.run(
-    planAttempts(context, (response, { quirks: shape }) =>
-      readJsonAnswer(response, { endpoint, maxBytes: maxResponseBytes, shape }),
-    ),
-  );
-  if (result.kind !== 'accepted') throw failAttempts(context, result);
+  const { deps, sink } = context;
+  const evidence = EvidenceWatch.of(context);
+  const result = await deps.router.run(planAttempts(context, acceptJson(context, evidence), evidence));
+  if (result.kind !== 'accepted') throw failAttempts(context, result, evidence);
   await awaitDurable(context);
   const { attempt, failed, retries, value } = result;
   const responseSalt = createSalt();
   const responseCommitment = commit({ subject: 'response', salt: responseSalt, bytes: value.bytes });
-  const charge = { facts: value, attempt, failed, responseSalt, responseCommitment };
+  const charge = { facts: value, attempt, failed, responseSalt, responseCommitment, evidence: value.evidence };
   if (value.cut) {
     const reason = judgeBreak(context.watch, value.cut);
     if (reason === null) throw failAnswer(context, { failed, attempt, cause: value.cut });
     return chargeBrokenOff(context, { reason, charge });
   }
-  const headers = { 'cache-control': 'private, no-store', ...answerHeaders(context, attempt, retries) };
+  const headers: Record<string, string> = {
+    'cache-control': 'private, no-store',
+    ...answerHeaders(context, attempt, retries),
+  };
+  if (value.evidence) headers['x-autopay-evidence-tier'] = value.evidence.tier;
   const answer = keepAnswer(context, { contentType, headers, body: value.bytes });
   const charged = await chargeCall(context, { ...charge, brokenOff: null, answer });
   const finished = await finishPayment(context, charged);
@@ -47,6 +49,27 @@ export async function relayJson(context: CallContext): Promise<void> {
     ...finished.headers,
   });
   sink.end(value.bytes);
+}
+
+/** A JSON answer, and what supports it; null where nobody looked. */
+type SupportedAnswer = JsonAnswer & { evidence: CollectedEvidence | null };
+
+/** Reads an answer, and its evidence: one that lacks what is demanded is no answer, and another deployment is asked. */
+function acceptJson(
+  { call: { endpoint }, deps }: CallContext,
+  evidence: EvidenceWatch | null,
+): AttemptPlan<SupportedAnswer>['accept'] {
+  const { maxResponseBytes: maxBytes } = deps.limits;
+  return async (response, deployment) => {
+    const watched = evidence?.open(response, deployment);
+    const shape = deployment.quirks;
+    const answer = await readJsonAnswer(watched?.response ?? response, { endpoint, maxBytes, shape });
+    // What is broken off is charged as what was read of it: nobody vouches for that.
+    if (!evidence || !watched || answer.cut) return { ...answer, evidence: null };
+    const collected = await evidence.collect(watched, answer.usage?.completion ?? null);
+    evidence.require(watched, collected.tier);
+    return { ...answer, evidence: watched.plan ? collected : null };
+  };
 }
 
 /**

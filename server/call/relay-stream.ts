@@ -1,14 +1,18 @@
 import type { Hash } from 'node:crypto';
 import { createSalt, startCommitment } from '../../protocol/receipt/commitments.ts';
+import type { AttemptRecord } from '../ledger/ledger.ts';
 import { answerHeaders } from './answer-headers.ts';
-import { CallFailure, failAnswer, failAttempts, planAttempts, type CallContext } from './call-context.ts';
+import { CallFailure, closeAttempt, failAnswer, failAttempts, planAttempts, type CallContext } from './call-context.ts';
 import { chargeBrokenOff } from './charge-broken-off.ts';
 import { chargeCall } from './charge-call.ts';
+import type { CollectedEvidence } from './evidence/evidence-collector.ts';
+import { EvidenceWatch, type WatchedAnswer } from './evidence/watch-evidence.ts';
 import { endStream } from './finish-payment.ts';
 import { judgeBreak } from './judge-break.ts';
 import { KeptStream } from './keep-answer.ts';
 import { PayAsYouStream, VoucherMissing } from './pay-as-you-stream.ts';
 import { awaitDurable } from './relay-json.ts';
+import type { OpenAttempt } from './router.ts';
 import { StreamAnswer } from './stream-answer.ts';
 
 /** An upstream that keeps its connection open after the end is cut off after this. */
@@ -26,20 +30,30 @@ export async function relayStream(context: CallContext): Promise<void> {
   const maxBytes = deps.limits.maxResponseBytes;
   // An event that repeats the request, or the answer, is bounded by nothing else.
   const maxEventBytes = wire.repeats > 1 ? maxBytes : undefined;
-  const result = await deps.router.run(
-    planAttempts(context, (response, { quirks }) =>
-      StreamAnswer.open(response, { maxBytes, maxEventBytes, meter: wire.createMeter(call.asked, quirks) }),
-    ),
+  const evidence = EvidenceWatch.of(context);
+  const plan = planAttempts(
+    context,
+    async (response, deployment) => {
+      const watched = evidence?.open(response, deployment) ?? null;
+      const meter = wire.createMeter(call.asked, deployment.quirks);
+      return {
+        answer: await StreamAnswer.open(watched?.response ?? response, { maxBytes, maxEventBytes, meter }),
+        watched,
+      };
+    },
+    evidence,
   );
+  const result = await deps.router.run(plan);
   if (result.kind !== 'accepted') throw failAttempts(context, result);
-  const { attempt, failed, retries, value: answer } = result;
+  const { attempt, failed, retries } = result;
+  const { answer, watched } = result.value;
   const responseSalt = createSalt();
   const commitment = startCommitment('response', responseSalt);
   const describeCharge = () => {
     return { facts: answer.meter, attempt, failed, responseSalt, responseCommitment: commitment.digest() };
   };
   const headers = { ...streamHeaders, ...answerHeaders(context, attempt, retries) };
-  const kept = context.reserved.keepsAnswer ? new KeptStream() : null;
+  const kept = keepStream(context);
   const paying = payAsYouStream(context);
   try {
     await awaitDurable(context);
@@ -51,9 +65,11 @@ export async function relayStream(context: CallContext): Promise<void> {
     if (cause instanceof CallFailure) throw cause;
     const reason = cause instanceof VoucherMissing ? 'voucher_missing' : judgeBreak(context.watch, cause);
     if (reason === null) throw failAnswer(context, { failed, attempt, cause });
-    return chargeBrokenOff(context, { reason, charge: describeCharge() });
+    return chargeBrokenOff(context, { reason, charge: { ...describeCharge(), evidence: null } });
   }
-  finishQuietly(answer);
+  const finished = finishQuietly(answer);
+  const collected = evidence && watched ? await supportStream(evidence, { answer, watched, finished }) : null;
+  if (evidence?.isTooLow) throw failForEvidence(context, { attempt, failed });
   const { ending } = answer;
   if (ending) {
     commitment.update(ending);
@@ -61,7 +77,8 @@ export async function relayStream(context: CallContext): Promise<void> {
   }
   const body = kept?.take() ?? null;
   const stored = body && { contentType, headers, body };
-  await endStream(context, await chargeCall(context, { ...describeCharge(), brokenOff: null, answer: stored }), ending);
+  const charge = { ...describeCharge(), brokenOff: null, answer: stored, evidence: collected };
+  await endStream(context, await chargeCall(context, charge), ending);
 }
 
 const contentType = 'text/event-stream; charset=utf-8';
@@ -70,6 +87,14 @@ const streamHeaders = {
   // nginx would buffer the stream.
   'x-accel-buffering': 'no',
 };
+
+/** Null where nobody may ask for the answer again. */
+function keepStream({ deps, reserved, watch }: CallContext): KeptStream | null {
+  if (!reserved.keepsAnswer) return null;
+  const kept = new KeptStream(deps.running.kept);
+  watch.atEnd(() => kept.end());
+  return kept;
+}
 
 /** What a stream passes through. */
 interface StreamParts {
@@ -101,7 +126,28 @@ async function pump({ watch }: CallContext, { answer, commitment, kept, paying }
   }
 }
 
-function finishQuietly(answer: StreamAnswer): void {
+/** Resolves when the answer's last byte is there, or no more are waited for. Never rejects. */
+function finishQuietly(answer: StreamAnswer): Promise<void> {
   const timer = setTimeout(() => answer.destroy(), trailingTimeoutMs);
-  void answer.finish().finally(() => clearTimeout(timer));
+  return answer.finish().finally(() => clearTimeout(timer));
+}
+
+/** The evidence of a whole stream, while its last event is held back: what signs it signs its last byte too. */
+async function supportStream(
+  evidence: EvidenceWatch,
+  { answer, finished, watched }: { answer: StreamAnswer; watched: WatchedAnswer; finished: Promise<void> },
+): Promise<CollectedEvidence | null> {
+  await finished;
+  const collected = await evidence.collect(watched, answer.meter.usage?.completion ?? null);
+  evidence.check(watched, collected.tier);
+  return watched.plan ? collected : null;
+}
+
+/** A stream that lacks what is demanded ends like one that its provider broke off: uncharged, and without its last event. */
+function failForEvidence(
+  context: CallContext,
+  { attempt, failed }: { attempt: OpenAttempt; failed: readonly AttemptRecord[] },
+): CallFailure {
+  const record = closeAttempt(context, attempt, { outcome: 'aborted', usage: null, usageKind: 'unknown' });
+  return new CallFailure({ reason: 'evidence_too_low', attempts: [...failed, record] });
 }

@@ -1,10 +1,11 @@
+import type { EvidenceTier } from '../../protocol/receipt/call-receipt.ts';
 import type { ModelRequest } from './endpoints/endpoint.ts';
 import type { FallbackReason } from './routing-terms.ts';
 import type { Deployment, Route } from './types.ts';
 
 /** A request, as far as it decides what answers it. */
 export interface RouteAsk {
-  chat: ModelRequest;
+  asked: ModelRequest;
   bodyBytes: number;
   /** Names in lower case. */
   headers: Readonly<Record<string, string | undefined>>;
@@ -17,6 +18,8 @@ export interface ChosenRoute {
   deployments: readonly Deployment[];
   /** After which failure of the first; null for the first itself. */
   after: FallbackReason | null;
+  /** Evidence that its answers must have, each of them; none if omitted. */
+  minimumTiers?: readonly EvidenceTier[];
 }
 
 /** Which routes may answer a request. */

@@ -14,6 +14,8 @@ export interface RouteOption {
   /** Upper bounds of what it would use, for strategies and limits. */
   promptTokens: number;
   outputTokens: number;
+  /** Whether `outputTokens` was lowered to what the payer's headroom buys. */
+  shrunk: boolean;
   bodyFor(deployment: Deployment): Uint8Array;
   /**
    * Called before the first attempt at another route than the first: sees to it that the call may be sold as that route's.
@@ -98,5 +100,10 @@ export interface Router {
 
 /** A 2xx answer that is none of its endpoint's: an error in disguise, a wrong content type, broken JSON. */
 export class UnusableAnswer extends Error {
-  override readonly name = 'UnusableAnswer';
+  override readonly name: string = 'UnusableAnswer';
+}
+
+/** An answer that came without the evidence that is demanded. It says nothing of how the provider answers other calls. */
+export class EvidenceTooLow extends UnusableAnswer {
+  override readonly name = 'EvidenceTooLow';
 }

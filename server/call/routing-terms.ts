@@ -71,6 +71,8 @@ export interface RouteTerms {
   priceCeiling: PriceCeiling | null;
   /** The route stands for the cheapest other one that has this and what the request needs; null for a route of its own. */
   auto: (RoutingNeeds & { among?: readonly string[] | undefined }) | null;
+  /** Evidence that every answer must have: one with less is a failed attempt. None if omitted. */
+  minimumEvidenceTier?: EvidenceTier | undefined;
 }
 
 /** What 1,000,000 tokens may cost at most, in one token that calls are paid in. */

@@ -1,4 +1,6 @@
 import type { CallAnswer } from '../ledger/ledger.ts';
+import { KeptBytes } from './keep-answer.ts';
+import { LateFailures } from './late-failures.ts';
 
 /** The most requests that wait for the answer of one call; each takes the place of a call, and was paid for once only. */
 export const maxWaitingPerCall = 64;
@@ -15,6 +17,10 @@ export class RunningCalls {
   readonly #line: (() => void)[] = [];
   #asking = 0;
   #replayedBytes = 0;
+  /** Room for the streams that are kept as they pass. */
+  readonly kept = new KeptBytes();
+  /** Answers that broke off at their provider's, by payer. */
+  readonly lateFailures = new LateFailures();
 
   /** Runs a call; until it has ended, `find` gives its end. */
   async run(callId: string, call: () => Promise<void>): Promise<void> {

@@ -1,6 +1,8 @@
 import type { TokenUsage } from '../../protocol/receipt/call-receipt.ts';
 import { readUsage, type UsageShape } from '../metering/read-usage.ts';
 import { isObject, type JsonObject } from '../../protocol/text/json-object.ts';
+import { parseJson } from '../../protocol/text/parse-json.ts';
+import { dropNullUsage } from './drop-null-usage.ts';
 import type { StreamMeter as Meter, StreamStep } from './endpoints/stream-step.ts';
 import { textsOfMessage } from './read-json-answer.ts';
 import { readStreamEvent, writeEvent } from './read-stream-event.ts';
@@ -61,7 +63,8 @@ export class StreamMeter implements Meter {
    * @throws BrokenStream
    */
   take(data: Buffer, event: Buffer): Buffer | null {
-    const value = parseChunk(data);
+    const text = data.toString('utf8');
+    const value = parseChunk(text);
     if (value['error'] !== undefined && value['error'] !== null) throw new BrokenStream(readUpstreamError(value, null));
     if (this.model === null && typeof value['model'] === 'string') this.model = value['model'];
     const choices: unknown[] = Array.isArray(value['choices']) ? value['choices'] : [];
@@ -72,7 +75,8 @@ export class StreamMeter implements Meter {
     if (usage) this.usage = usage;
     if (this.#showUsage) return event;
     if (value['usage'] !== null && choices.length === 0) return null;
-    return writeEvent(spliceTopLevel(data, scanTopLevel(data), withoutUsage).toString('utf8'));
+    const shown = value['usage'] === null ? dropNullUsage(text) : null;
+    return writeEvent(shown ?? spliceTopLevel(data, scanTopLevel(data), withoutUsage).toString('utf8'));
   }
 
   #takeChoice(choice: JsonObject): void {
@@ -86,13 +90,9 @@ export class StreamMeter implements Meter {
 }
 
 /** The object of a chunk. @throws BrokenStream */
-export function parseChunk(data: Buffer): JsonObject {
-  try {
-    const value: unknown = JSON.parse(data.toString('utf8'));
-    if (isObject(value)) return value;
-  } catch {
-    // Said below, for every chunk that is no object.
-  }
+export function parseChunk(text: string): JsonObject {
+  const value = parseJson(text);
+  if (isObject(value)) return value;
   throw brokenChunk('The provider sent a chunk that is not JSON.');
 }
 

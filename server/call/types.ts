@@ -14,6 +14,7 @@ import type { UsageFault } from '../metering/judge-usage.ts';
 import type { PriceList } from '../metering/price-list.ts';
 import type { SliceTerms } from './pay-as-you-stream.ts';
 import type { AnswerCache } from './cache/answer-cache.ts';
+import type { EvidenceCollector } from './evidence/evidence-collector.ts';
 import type { CacheTerms } from './cache/cache-terms.ts';
 import type { ChooseRoutes } from './route-choice.ts';
 import type { Router } from './router.ts';
@@ -73,6 +74,8 @@ export interface Route {
   maxOutputTokens: number;
   /** Output limit of a request that sets none. */
   defaultMaxOutputTokens: number;
+  /** Numbers of an embedding, where a request does not say how many. */
+  embeddingDimensions: number;
   /** Whether streams may begin for less than their quote. Only where all output is visible: hidden output is not counted as it runs. */
   firstSlice: boolean;
   /** The name under which all of its deployments take the output limit; null: as each one's provider does. */
@@ -162,8 +165,8 @@ export interface CallRequest {
 export interface ResponseSink {
   /** Status line and headers; once. They leave with the first bytes, or at once for an event stream. */
   start(status: number, headers: Readonly<Record<string, string>>): void;
-  /** Hands bytes over unbuffered. Resolves when more may be written, or when the client has gone; never rejects. */
-  write(bytes: Uint8Array): Promise<void>;
+  /** Hands bytes over unbuffered. Where no more may be written yet, resolves when it may, or when the client has gone; never rejects. */
+  write(bytes: Uint8Array): Promise<void> | undefined;
   /** The regular end, with optional last bytes. */
   end(bytes?: Uint8Array): void;
   /**
@@ -241,6 +244,8 @@ export interface CallDeps {
   slices?: SliceTerms | undefined;
   /** Answers that may be sold again; undefined where no route's are. */
   cache?: AnswerCache | undefined;
+  /** Says whose answers have evidence; undefined where no provider's have. */
+  evidence?: EvidenceCollector | undefined;
   /** Calls under way that a repeated request may wait for. */
   running: RunningCalls;
   /** Called once for each call that had a reservation, after its end. MUST NOT throw. */

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { routingSchema } from './routing-schema.ts';
+import { auditSchema } from './schema/audit-section.ts';
 import { chainEntrySchema, chainSchema, contractsSchema, tokensSchema } from './schema/chain-section.ts';
 import {
-  auditSchema,
   budgetsSchema,
   collectionSchema,
   disputesSchema,

@@ -54,16 +54,15 @@ describe('what a running relay takes over', () => {
 
 describe('a reloader', () => {
   function setup(load: () => Promise<RelayConfig>) {
-    const first = configOf();
     const options = {
-      config: first,
+      config: configOf(),
       load: vi.fn<() => Promise<RelayConfig>>(load),
       apply: vi.fn<(config: RelayConfig) => Promise<void>>(() => Promise.resolve()),
-      onRead: vi.fn<(config: RelayConfig) => void>(),
+      onRead: vi.fn<() => void>(),
       log: { info: vi.fn(), warn: vi.fn(), error: vi.fn<(facts: object, message: string) => void>() },
-      nowMs: () => 1_000,
+      ...{ nowMs: () => 1_000, retryMs: 5 },
     };
-    return { first, options, reloader: createReloader(options) };
+    return { options, reloader: createReloader(options) };
   }
 
   test('takes over a good file', async () => {
@@ -71,17 +70,15 @@ describe('a reloader', () => {
     const { options, reloader } = setup(() => Promise.resolve(next));
     await reloader.reload();
     expect(options.apply).toHaveBeenCalledWith(next);
-    expect(options.onRead).toHaveBeenCalledWith(next);
+    expect(options.onRead).toHaveBeenCalledTimes(1);
     expect(reloader.state()).toEqual({ loadedAt: '1970-01-01T00:00:01.000Z', refusedAt: null });
   });
 
   test('changes nothing for a bad one, and says so', async () => {
-    const { first, options, reloader } = setup(() =>
-      Promise.reject(new AutoPayError('invalid_configuration', 'line 3 …')),
-    );
+    const { options, reloader } = setup(() => Promise.reject(new AutoPayError('invalid_configuration', 'line 3 …')));
     await reloader.reload();
     expect(options.apply).not.toHaveBeenCalled();
-    expect(options.onRead).toHaveBeenCalledWith(first);
+    expect(options.onRead).toHaveBeenCalledTimes(1);
     expect(reloader.state().refusedAt).not.toBeNull();
     expect(options.log.error).toHaveBeenCalledWith(
       { code: 'invalid_configuration', reason: 'line 3 …' },
@@ -105,6 +102,26 @@ describe('a reloader', () => {
     expect(reloader.state().refusedAt).not.toBeNull();
     await reloader.reload();
     expect(reloader.state().refusedAt).toBeNull();
+  });
+
+  test('tries again what was refused for what no file says, until it is put to use, and complains once', async () => {
+    const { options, reloader } = setup(() => Promise.resolve(configOf()));
+    const unpublished = new AutoPayError('price_table_unpublished', 'publish it');
+    options.apply.mockRejectedValueOnce(unpublished).mockRejectedValueOnce(unpublished);
+    await reloader.reload();
+    await vi.waitFor(() => expect(reloader.state().refusedAt).toBeNull());
+    expect(options.apply).toHaveBeenCalledTimes(3);
+    expect(options.log.error).toHaveBeenCalledTimes(1);
+  });
+
+  test('reads nothing more once it is closed', async () => {
+    const { options, reloader } = setup(() => Promise.resolve(configOf()));
+    options.apply.mockRejectedValueOnce(new AutoPayError('chain_unavailable', 'later'));
+    const reading = reloader.reload();
+    reloader.close();
+    await reading;
+    await reloader.reload();
+    expect(options.load).toHaveBeenCalledTimes(1);
   });
 
   test('reads once more for what changed while it read, however often it is told', async () => {

@@ -14,9 +14,12 @@ export interface ConfigState {
 export interface Reloader {
   /**
    * Reads the files again, and takes over what they say. Never throws: a configuration that is refused changes nothing, and is logged.
-   * Calls at one time are one reading, or two if something may have changed in between.
+   * Calls at one time are one reading, or two if something may have changed in between. What was refused for what its files do not say,
+   * such as prices that no vote has put into force yet, is read again now and then.
    */
   reload(): Promise<void>;
+  /** Reads nothing again by itself. */
+  close(): void;
   state(): ConfigState;
 }
 
@@ -28,30 +31,41 @@ export interface ReloaderOptions {
   load: () => Promise<RelayConfig>;
   /** Puts a configuration to use, wholly or, if it throws, not at all. */
   apply: (config: RelayConfig) => Promise<void>;
-  /** Called with the configuration that is in use after each reading. */
-  onRead: (config: RelayConfig) => void;
+  /** Called after each reading, whatever came of it. */
+  onRead: () => void;
   log: Record<'info' | 'warn', (facts: object, message: string) => void> & {
     error(facts: object, message: string): void;
   };
   /** Unix milliseconds. */
   nowMs: () => number;
+  /** How often a configuration is tried again that was refused for what is not in its files. */
+  retryMs?: number;
 }
+
+/** A vote takes days to come into force, a chain minutes to be there again. */
+const defaultRetryMs = 60_000;
 
 /** Makes a reloader. */
 export function createReloader(options: ReloaderOptions): Reloader {
-  const { apply, load, log, nowMs, onRead } = options;
+  const { apply, load, log, nowMs, onRead, retryMs = defaultRetryMs } = options;
   let { config } = options;
   const now = () => new Date(nowMs()).toISOString();
   let state: ConfigState = { loadedAt: now(), refusedAt: null };
   let running: Promise<void> | undefined;
   let isStale = false;
+  let isClosed = false;
+  let retry: NodeJS.Timeout | undefined;
+  /** Why the last one was refused; null if it was not. */
+  let refusal: string | null = null;
 
   async function read(): Promise<void> {
+    clearTimeout(retry);
     try {
       const next = await load();
       refuseFixed(config, next);
       await apply(next);
       config = next;
+      refusal = null;
       state = { loadedAt: now(), refusedAt: null };
       for (const notice of next.notices) log.warn({}, notice);
       log.info({ files: next.files, routes: next.routes.length }, 'the configuration was read again');
@@ -59,21 +73,35 @@ export function createReloader(options: ReloaderOptions): Reloader {
       state = { ...state, refusedAt: now() };
       const known =
         error instanceof AutoPayError ? { code: error.code, reason: error.message } : { reason: String(error) };
-      log.error(known, 'the new configuration was refused; the old one stays in use');
+      // Said once, however often it is tried again.
+      if (known.reason !== refusal) log.error(known, 'the new configuration was refused; the old one stays in use');
+      refusal = known.reason;
+      const isOfFiles = error instanceof AutoPayError && error.code === 'invalid_configuration';
+      if (!isOfFiles && !isClosed) retry = setTimeout(() => void reload(), retryMs).unref();
     }
-    onRead(config);
+    onRead();
+  }
+
+  function reload(): Promise<void> {
+    isStale = true;
+    running ??= (async () => {
+      while (isStale && !isClosed) {
+        isStale = false;
+        await read();
+      }
+    })().finally(() => (running = undefined));
+    return running;
   }
 
   return {
     reload() {
-      isStale = true;
-      running ??= (async () => {
-        while (isStale) {
-          isStale = false;
-          await read();
-        }
-      })().finally(() => (running = undefined));
-      return running;
+      // Whoever asks is told why, again.
+      refusal = null;
+      return reload();
+    },
+    close() {
+      isClosed = true;
+      clearTimeout(retry);
     },
     state: () => state,
   };

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
+import { createCosigner } from '../../protocol/log/signed-note.ts';
 import { rootOfPrices } from '../../protocol/pricing/price-tree.ts';
 import { priceRootOf } from './list-prices.ts';
 import { loadConfig, parseConfig } from './load-config.ts';
@@ -68,10 +69,22 @@ describe('a configuration', () => {
     expect(config.routes.map(({ firstSlice }) => firstSlice)).toEqual(config.routes.map(() => false));
     expect(config.budgets).toEqual({ maxStalenessSeconds: 300 });
     expect(config.collection).toEqual({ intervalSeconds: 60, maxClaims: 100 });
-    expect(config.audit).toEqual({ intervalSeconds: 30 });
+    const audit = { intervalSeconds: 30, maxMergeDelaySeconds: 5, maxCheckpointAgeSeconds: 600 };
+    expect(config.audit).toMatchObject(audit);
     expect(config.disputes).toEqual({ intervalSeconds: 60 });
     expect(config.limits.maxBodyBytes).toBe(4_194_304);
     expect(config.limits.maxConcurrentCalls).toBe(1024);
+  });
+
+  it('requires no more cosignatures than there are witnesses, each with a key of its own', () => {
+    const keys = [1, 2].map((seed) => createCosigner({ name: 'w', seed: Buffer.alloc(32, seed) }).verifierKey);
+    const auditOf = (required: number, ...own: (string | undefined)[]) => {
+      const witnesses = own.map((key) => `{ url: http://127.0.0.1:4020, key: "${key}" }`);
+      return `${minimal}\naudit: { requiredCosignatures: ${required}, witnesses: [${witnesses.join(', ')}] }`;
+    };
+    expect(parseConfig(auditOf(2, ...keys), 'autopay.yaml').audit.requiredCosignatures).toBe(2);
+    expect(faultOf(auditOf(3, ...keys))).toMatch(/above the number of audit.witnesses, 2/);
+    expect(faultOf(auditOf(1, keys[0], keys[0]))).toMatch(/is the key of another witness already/);
   });
 
   it('takes no margin that one log query cannot hold', () => {

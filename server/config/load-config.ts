@@ -8,6 +8,7 @@ import { readSources, type ConfigSources } from './read-sources.ts';
 import type { RelayConfig } from './relay-config.ts';
 import type { ConfigIssue } from './report-issues.ts';
 import { resolveChains } from './resolve-chains.ts';
+import { resolveEvidence } from './resolve-evidence.ts';
 import { noticeStrangeKeys, resolveProviders } from './resolve-providers.ts';
 import { resolvePurchasing } from './resolve-purchasing.ts';
 
@@ -21,6 +22,8 @@ export interface LoadConfigOptions {
   env?: Readonly<Record<string, string | undefined>>;
   /** Files of LiteLLM or of the blueprint that are taken in besides those under `import`. */
   imports?: readonly string[];
+  /** Called with each file just before it is read, the configuration itself first. */
+  onFile?: (file: string) => void;
   /** How imported files are read. Default: from the file system. */
   readText?: (file: string) => string;
 }
@@ -33,6 +36,7 @@ export interface LoadConfigOptions {
  */
 export async function loadConfig(file: string, options: LoadConfigOptions = {}): Promise<RelayConfig> {
   let text: string;
+  options.onFile?.(file);
   try {
     text = await readFile(file, 'utf8');
   } catch (cause) {
@@ -64,7 +68,7 @@ export function parseConfig(text: string, label: string, options: LoadConfigOpti
     if (config !== undefined && sellers !== undefined && issues.length === 0 && sources.faults.length === 0) {
       const notices = [...sources.notices, ...noticeStrangeKeys(providers, env)];
       const { files, secrets } = sources;
-      return { ...config, providers, sellers, files, notices, secrets };
+      return { ...config, providers, sellers, evidence: resolveEvidence(file.providers), files, notices, secrets };
     }
   } else {
     issues.push(...describeIssues(configFileSchema, parsed.error.issues));

@@ -18,6 +18,7 @@ it('reads the relay’s key and makes the secrets that are missing, once, for th
   const keys = await readKeys(dataDir);
   expect(keys.relayKey.toString('hex')).toBe('11'.repeat(32));
   expect(keys.challengeKey).toHaveLength(32);
+  expect(keys.logKey).toHaveLength(32);
   expect(keys.operatorToken).toMatch(/^[0-9a-f]{64}$/);
   expect((await stat(join(dataDir, 'keys/operator.token'))).mode & 0o777).toBe(0o600);
   expect(await readKeys(dataDir)).toEqual(keys);
@@ -33,8 +34,10 @@ it('takes secrets with or without 0x', async () => {
   });
 });
 
-it.each(['relay.key', 'challenge.key', 'operator.token'])('refuses %s if others may read it', async (name) => {
-  for (const file of ['relay.key', 'challenge.key', 'operator.token']) await put(file, relayKey);
+const secrets = ['relay.key', 'challenge.key', 'log.key', 'operator.token'];
+
+it.each(secrets)('refuses %s if others may read it', async (name) => {
+  for (const file of secrets) await put(file, relayKey);
   for (const mode of [0o640, 0o604, 0o620]) {
     await chmod(join(dataDir, 'keys', name), mode);
     const message = expect.stringContaining(`chmod 600`) as string;
@@ -51,6 +54,9 @@ it('refuses what is missing or no key, without repeating it', async () => {
     if (bad.length > 8) expect(String(error)).not.toContain(bad.slice(0, 32));
   }
   await put('relay.key', relayKey);
+  await put('log.key', 'ab'.repeat(33));
+  await expect(readKeys(dataDir)).rejects.toThrow('log.key has to hold 64 hexadecimal digits');
+  await put('log.key', 'ab'.repeat(32));
   await put('operator.token', 'short');
   await expect(readKeys(dataDir)).rejects.toMatchObject({ code: 'invalid_configuration' });
   expect(await readFile(join(dataDir, 'keys/operator.token'), 'utf8')).toBe('short');

@@ -10,6 +10,8 @@ export interface RelayKeys {
   relayKey: Buffer;
   /** Makes the ids of challenges; at least 32 bytes. */
   challengeKey: Buffer;
+  /** Seed of the Ed25519 key that signs checkpoints of the log; 32 bytes. */
+  logKey: Buffer;
   /** What the operator sends as a bearer token; hexadecimal. */
   operatorToken: string;
   /** Opens LiteLLM's API of keys. */
@@ -17,8 +19,8 @@ export interface RelayKeys {
 }
 
 /**
- * Reads `keys/` of a data folder: `relay.key`, `challenge.key`, `operator.token`, `master.key`. The last three only have to be
- * secret and are made where they are missing; the first is an account with a role on the chain, so it has to be there.
+ * Reads `keys/` of a data folder: `relay.key`, `challenge.key`, `log.key`, `operator.token`, `master.key`. All but the first only have
+ * to be secret and are made where they are missing; the first is an account with a role on the chain, so it has to be there.
  *
  * @param env AUTOPAY_MASTER_KEY in it stands for `master.key`
  * @throws AutoPayError `key_file_unsafe` if others may read a file, `invalid_configuration` if one is missing or malformed
@@ -28,12 +30,12 @@ export async function readKeys(
   env: Readonly<Record<string, string | undefined>> = {},
 ): Promise<RelayKeys> {
   const file = (name: string) => join(dataDir, 'keys', name);
-  await createSecret(file('challenge.key'));
-  await createSecret(file('operator.token'));
+  for (const name of ['challenge.key', 'log.key', 'operator.token']) await createSecret(file(name));
   const relayText = await readSecretFile(file('relay.key'));
   return {
     relayKey: parseRelayKey(relayText, file('relay.key')),
     challengeKey: Buffer.from(parseSecret(await readSecretFile(file('challenge.key')), file('challenge.key')), 'hex'),
+    logKey: parseSeed(await readSecretFile(file('log.key')), file('log.key')),
     operatorToken: parseSecret(await readSecretFile(file('operator.token')), file('operator.token')),
     masterKey: await readMasterKey(env['AUTOPAY_MASTER_KEY']?.trim(), file('master.key')),
   };
@@ -91,6 +93,12 @@ function parseRelayKey(text: string, file: string): Buffer {
     const reason = error instanceof AutoPayError ? error.message : 'It is no private key.';
     throw new AutoPayError('invalid_configuration', `${file}: ${reason}`);
   }
+}
+
+function parseSeed(text: string, file: string): Buffer {
+  const seed = Buffer.from(parseSecret(text, file), 'hex');
+  if (seed.length === 32) return seed;
+  throw new AutoPayError('invalid_configuration', `${file} has to hold 64 hexadecimal digits: an Ed25519 seed.`);
 }
 
 function parseSecret(text: string, file: string): string {

@@ -107,7 +107,7 @@ describe('endpoints of one provider', () => {
       own,
     );
     expect(faults).toEqual([]);
-    expect(notices).toEqual([
+    expect(notices.filter((notice) => notice.includes('say it in'))).toEqual([
       expect.stringMatching(
         /^a\.yaml:1:\d+: model_list\.0\.litellm_params\.api_key .*say it in providers\.groq\.regions/,
       ),

@@ -6,6 +6,7 @@ import type { DeploymentTerms, RouteTerms } from '../call/routing-terms.ts';
 import type { ProviderQuirks } from '../call/types.ts';
 import type { ResolvedChain } from './resolve-chain.ts';
 import type { ResolvedDeployment } from './resolve-deployment.ts';
+import type { EvidenceConfig } from './resolve-evidence.ts';
 import type { ProviderConfig } from './resolve-providers.ts';
 import type { SellerConfig } from './resolve-purchasing.ts';
 
@@ -49,6 +50,8 @@ export interface RouteConfig {
   maxOutputTokens: number;
   /** What bounds a call whose client sets no limit; never above `maxOutputTokens`. */
   defaultMaxOutputTokens: number;
+  /** Numbers of an embedding, where a request does not say how many. */
+  embeddingDimensions: number;
   /** Whether its streams may begin with a first slice: its whole output is visible. */
   firstSlice: boolean;
   /** Null: as each deployment's provider takes it. */
@@ -86,6 +89,8 @@ export interface RelayConfig extends Omit<
   providers: readonly ProviderConfig[];
   /** Those of them that are paid for each call. */
   sellers: readonly SellerConfig[];
+  /** What is collected of whose answers. */
+  evidence: readonly EvidenceConfig[];
   payment: Omit<ConfigFile['payment'], 'suggestedDeposit'>;
   /** Every chain that calls are paid on, the home chain first: `chain`, `contracts`, `tokens` and the prices of `routes` are its. */
   chains: readonly ChainConfig[];

@@ -8,7 +8,7 @@ import { resolveConfig } from './resolve-config.ts';
 import { resolveDeployment } from './resolve-deployment.ts';
 
 /** A configuration as it is for one chain. */
-type OneChain = Omit<RelayConfig, 'chains' | 'files' | 'notices' | 'providers' | 'secrets' | 'sellers'>;
+type OneChain = Omit<RelayConfig, 'chains' | 'evidence' | 'files' | 'notices' | 'providers' | 'secrets' | 'sellers'>;
 
 /** A configuration on all of its chains. */
 export type ResolvedChains = OneChain & Pick<RelayConfig, 'chains'>;

@@ -12,7 +12,7 @@ import { resolveCurrency, type PriceCurrency } from './resolve-tokens.ts';
 /** What the file alone tells. */
 export type ResolvedConfig = Omit<
   RelayConfig,
-  'chain' | 'chains' | 'contracts' | 'files' | 'notices' | 'providers' | 'secrets' | 'sellers'
+  'chain' | 'chains' | 'contracts' | 'evidence' | 'files' | 'notices' | 'providers' | 'secrets' | 'sellers'
 >;
 
 /**
@@ -38,6 +38,7 @@ export function resolveConfig(file: ConfigFile, issues: ConfigIssue[]): Resolved
     (index) => ({ path: ['webhooks', index, 'url'], message: 'is the url of another webhook already' }),
     issues,
   );
+  checkWitnesses(file.audit, issues);
   if (file.chain.reorgMarginBlocks >= file.chain.maxBlocksPerQuery) {
     issues.push({ path: ['chain', 'reorgMarginBlocks'], message: 'has to be below chain.maxBlocksPerQuery' });
   }
@@ -61,6 +62,18 @@ export function resolveConfig(file: ConfigFile, issues: ConfigIssue[]): Resolved
     payment,
     routes: file.routes.map((route, index) => resolveRoute({ file, route, index, currency, issues })),
   };
+}
+
+function checkWitnesses({ witnesses, requiredCosignatures }: ConfigFile['audit'], issues: ConfigIssue[]): void {
+  requireUnique(
+    witnesses.map(({ key }) => key),
+    (index) => ({ path: ['audit', 'witnesses', index, 'key'], message: 'is the key of another witness already' }),
+    issues,
+  );
+  if (requiredCosignatures > witnesses.length) {
+    const message = `is above the number of audit.witnesses, ${witnesses.length}: nothing would ever be anchored`;
+    issues.push({ path: ['audit', 'requiredCosignatures'], message });
+  }
 }
 
 interface RouteToResolve {
@@ -91,7 +104,10 @@ function resolveRoute({ file, route, index, currency, issues }: RouteToResolve):
     provider: deployment.provider,
     region: deployment.region,
     ...describeDeployment(file, deployment),
-    terms: resolveDeploymentTerms(deployment, { currency, path: [...path, 'deployments', at] }),
+    terms: resolveDeploymentTerms(deployment, {
+      ...{ currency, issues, providers: file.providers },
+      path: [...path, 'deployments', at],
+    }),
   }));
   requireUnique(
     deployments.map((deployment) => deployment.id),
@@ -121,6 +137,7 @@ function resolveRoute({ file, route, index, currency, issues }: RouteToResolve):
     contextTokens: route.contextTokens,
     maxOutputTokens: route.maxOutputTokens,
     defaultMaxOutputTokens,
+    embeddingDimensions: route.embeddingDimensions,
     firstSlice: route.firstSlice,
     outputLimitParameter: route.outputLimitParameter ?? null,
   };

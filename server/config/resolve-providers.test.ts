@@ -63,3 +63,20 @@ test('a provider’s own name of a model is what is sent', () => {
   expect(describeDeployment({ providers }, { provider: 'groq', model: 'c' }).model).toBe('c');
   expect(describeDeployment({ providers }, { provider: 'nobody', model: 'c' })).toEqual({ model: 'c' });
 });
+
+test('how a provider is spoken to goes by what it speaks, not by what it is called', () => {
+  const listed = [
+    { name: 'claude-eu', baseUrl: 'https://api.anthropic.com/v1' },
+    { name: 'proxy', baseUrl: 'https://proxy.example.org/v1', dialect: 'anthropic' },
+    { name: 'other', baseUrl: 'https://other.example.org/v1' },
+    { name: 'anthropic', baseUrl: 'https://openai-like.example.org/v1', dialect: 'openai' },
+  ];
+  const { providers } = configFileSchema.parse({ providers: listed });
+  const native = listed.filter(
+    ({ name }) => describeDeployment({ providers }, { provider: name, model: 'm' }).quirks?.anthropicMessages,
+  );
+  expect(native.map(({ name }) => name)).toEqual(['claude-eu', 'proxy']);
+  expect(() => configFileSchema.parse({ providers: [{ name: 'x', dialect: 'nobody' }] })).toThrow(
+    'no name of the catalogue',
+  );
+});

@@ -1,4 +1,4 @@
-import { findProvider, quirksOf, type ProviderFacts } from '../providers/catalogue.ts';
+import { findProvider, findProviderOfUrl, quirksOf, type ProviderFacts } from '../providers/catalogue.ts';
 import type { ProviderQuirks } from '../call/types.ts';
 import type { ConfigFile } from './config-schema.ts';
 import type { ConfigIssue } from './report-issues.ts';
@@ -99,13 +99,19 @@ export function noticeStrangeKeys(
   });
 }
 
+/** How a provider departs from OpenAI's wire is known by what it speaks, whatever the operator calls it. */
+function dialectOf(name: string, own: ProviderFile | undefined): ProviderFacts | undefined {
+  if (own?.dialect !== undefined) return findProvider(own.dialect);
+  return findProvider(name) ?? (own?.baseUrl === undefined ? undefined : findProviderOfUrl(own.baseUrl));
+}
+
 /** What a deployment has to know of its provider: the model's name there, and how it departs from OpenAI's wire. */
 export function describeDeployment(
   { providers }: Pick<ConfigFile, 'providers'>,
   deployment: { provider: string; model: string },
 ): { model: string; quirks?: ProviderQuirks } {
   const own = providers.find(({ name }) => name === deployment.provider);
-  const facts = findProvider(deployment.provider);
+  const facts = dialectOf(deployment.provider, own);
   const model = own?.models?.[deployment.model] ?? deployment.model;
   return { model, ...(facts && { quirks: quirksOf(facts) }) };
 }

@@ -1,3 +1,4 @@
+import { meetsTier } from '../../protocol/evidence/meets-tier.ts';
 import {
   plainDeployment,
   type AttemptTimeouts,
@@ -8,6 +9,7 @@ import {
 import { compilePattern } from '../routing/compile-rules.ts';
 import type { ConfigFile } from './config-schema.ts';
 import { nearestName } from './nearest-name.ts';
+import { tierOfProvider } from './resolve-evidence.ts';
 import { parseDecimal } from './parse-decimal.ts';
 import { parsePriceCeiling } from './parse-price-ceiling.ts';
 import type { ConfigIssue, ConfigPath } from './report-issues.ts';
@@ -21,10 +23,21 @@ const usd = 'USD';
 /** What the file says of how a deployment is used. */
 export function resolveDeploymentTerms(
   deployment: DeploymentFile,
-  { currency, path }: { currency: PriceCurrency; path: ConfigPath },
+  options: {
+    currency: PriceCurrency;
+    path: ConfigPath;
+    providers: ConfigFile['providers'];
+    issues: ConfigIssue[];
+  },
 ): DeploymentTerms {
-  const { cost, evidenceTier, maxConcurrentCalls, order, region, rpm, tags, timeouts, tools, tpm, vision, weight } =
-    deployment;
+  const { currency, issues, path, providers } = options;
+  const { cost, maxConcurrentCalls, order, region, rpm, tags, timeouts, tools, tpm, vision, weight } = deployment;
+  const shown = tierOfProvider(providers.find(({ name }) => name === deployment.provider));
+  const evidenceTier = deployment.evidenceTier ?? shown;
+  if (!meetsTier(shown, evidenceTier)) {
+    const message = `is more than the evidence of "${deployment.provider}" can show, which is ${shown}`;
+    issues.push({ path: [...path, 'evidenceTier'], message });
+  }
   return {
     ...plainDeployment,
     ...{ order, region, tools, vision, evidenceTier },
@@ -72,6 +85,7 @@ export function resolveRouteTerms(
     priceCeiling:
       route.maxPrice === undefined ? null : resolveCeiling(route.maxPrice, { file, currency, path, issues }),
     auto: route.auto ?? null,
+    ...(route.minimumEvidenceTier !== undefined && { minimumEvidenceTier: route.minimumEvidenceTier }),
   };
 }
 

@@ -41,8 +41,10 @@ export const deploymentRouting = {
   vision: z.boolean().default(true).describe('Whether it takes images.'),
   evidenceTier: z
     .enum(evidenceTiers)
-    .default('relay-signed')
-    .describe('What it can prove of its answers. Receipts state what was checked, whatever stands here.'),
+    .optional()
+    .describe(
+      'What it can show of its answers. Default: what the `evidence` of its provider can; more is refused. Receipts state what was checked, whatever stands here.',
+    ),
   tags: tags
     .optional()
     .describe(
@@ -68,13 +70,22 @@ export const routeRouting = {
       'A second deployment is asked too where the first has not answered by then. The slower one is given up, uncharged.',
     ),
   timeouts: timeouts.optional().describe('How long an attempt may take.'),
+  minimumEvidenceTier: z
+    .enum(evidenceTiers)
+    .optional()
+    .describe(
+      'Evidence that each answer must have, those of fallbacks too. One with less is not charged: another deployment is asked, or, of a stream that has begun, it ends with an error.',
+    ),
   auto: z
     .strictObject({
       tools: z.boolean().optional().describe('Only what takes tools.'),
       vision: z.boolean().optional().describe('Only what takes images.'),
       contextTokens: countSchema(100_000_000).optional().describe('Only models with such a context.'),
       region: nameSchema.optional().describe('Only deployments of this region.'),
-      evidenceTier: z.enum(evidenceTiers).optional().describe('Only deployments that can prove as much.'),
+      evidenceTier: z
+        .enum(evidenceTiers)
+        .optional()
+        .describe('Only deployments that can show as much; what their answers show is held against it.'),
       among: z
         .array(nameSchema)
         .min(1)

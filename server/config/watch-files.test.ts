@@ -2,12 +2,13 @@ import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { watchFiles, type FileWatcher } from './watch-files.ts';
+import { markOf, watchFiles, type FileWatcher } from './watch-files.ts';
 
 let folder = '';
 let watcher: FileWatcher;
 const onChange = vi.fn<() => void>();
 const file = (name: string) => join(folder, name);
+const marked = (name: string) => new Map([[file(name), markOf(file(name))]]);
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'autopay-watch-'));
@@ -21,7 +22,7 @@ afterEach(async () => {
 
 test('tells of a file that is written, and of one that takes its place', async () => {
   await writeFile(file('a'), '1');
-  watcher.set([file('a')]);
+  watcher.set(marked('a'));
   await writeFile(file('a'), '22');
   await vi.waitFor(() => expect(onChange).toHaveBeenCalled(), 5_000);
   onChange.mockReset();
@@ -31,7 +32,7 @@ test('tells of a file that is written, and of one that takes its place', async (
 });
 
 test('tells of a file that comes to be', async () => {
-  watcher.set([file('late')]);
+  watcher.set(marked('late'));
   await writeFile(file('late'), '1');
   await vi.waitFor(() => expect(onChange).toHaveBeenCalled(), 5_000);
 });
@@ -39,10 +40,18 @@ test('tells of a file that comes to be', async () => {
 test('looks only at those that are set', async () => {
   await writeFile(file('a'), '1');
   await writeFile(file('b'), '1');
-  watcher.set([file('a')]);
-  watcher.set([file('b')]);
+  watcher.set(marked('a'));
+  watcher.set(marked('b'));
   await writeFile(file('a'), '22');
   await writeFile(file('b'), '22');
   await vi.waitFor(() => expect(onChange).toHaveBeenCalled(), 5_000);
   expect(onChange).toHaveBeenCalledTimes(1);
+});
+
+test('tells of what changed between the reading and the watch', async () => {
+  await writeFile(file('a'), '1');
+  const read = marked('a');
+  await writeFile(file('a'), '22');
+  watcher.set(read);
+  await vi.waitFor(() => expect(onChange).toHaveBeenCalledTimes(1), 5_000);
 });

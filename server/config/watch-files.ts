@@ -1,40 +1,54 @@
-import { unwatchFile, watchFile, type StatsListener } from 'node:fs';
+import { statSync } from 'node:fs';
+import { setInterval } from 'node:timers';
+
+/** Files, each with what it was known by (`markOf`) when it was read. */
+export type FileMarks = ReadonlyMap<string, string>;
 
 /** Watches files for changes. */
 export interface FileWatcher {
-  /** Watches these from now on, and no others. */
-  set(files: readonly string[]): void;
+  /** Watches these from now on, and no others. What has changed since they were marked is told of too. */
+  set(files: FileMarks): void;
   close(): void;
 }
 
 /** Long enough to cost nothing, short enough to be waited for. */
 const defaultIntervalMs = 1_000;
 
+/** Place, size and time of a file; empty if there is none. Other contents have another mark. */
+export function markOf(file: string): string {
+  try {
+    const { ino, mtimeNs, size } = statSync(file, { bigint: true });
+    return `${ino}:${size}:${mtimeNs}`;
+  } catch {
+    return '';
+  }
+}
+
 /**
  * Looks at files now and then. Notifications of the system would be quicker, but do not come from network and container mounts, nor
  * when a link above the file is exchanged, as Kubernetes does.
  *
- * @param options.onChange called when a file has another content, time or place than before, or is there again; perhaps for each file
+ * @param options.onChange called when files have another content, time or place than before, or are there again; once for all of them
  */
 export function watchFiles(options: { onChange: () => void; intervalMs?: number }): FileWatcher {
   const { onChange, intervalMs = defaultIntervalMs } = options;
-  const listener: StatsListener = (now, before) => {
-    const isSame = now.mtimeMs === before.mtimeMs && now.size === before.size && now.ino === before.ino;
-    // A file that has gone is about to be replaced, or is missed at the next reading.
-    if (!isSame && now.ino !== 0) onChange();
+  const known = new Map<string, string>();
+  const look = () => {
+    const changed = [...known].filter(([file, before]) => {
+      const now = markOf(file);
+      // A file that has gone is about to be replaced, or is missed at the next reading.
+      if (now === '' || now === before) return false;
+      known.set(file, now);
+      return true;
+    });
+    if (changed.length > 0) onChange();
   };
-  const watched = new Set<string>();
-  const set = (files: readonly string[]) => {
-    for (const file of watched) if (!files.includes(file)) stop(file);
-    for (const file of files) {
-      if (watched.has(file)) continue;
-      watched.add(file);
-      watchFile(file, { interval: intervalMs, persistent: false }, listener);
-    }
+  const timer = setInterval(look, intervalMs).unref();
+  return {
+    set(files) {
+      known.clear();
+      for (const [file, mark] of files) known.set(file, mark);
+    },
+    close: () => clearInterval(timer),
   };
-  const stop = (file: string) => {
-    watched.delete(file);
-    unwatchFile(file, listener);
-  };
-  return { set, close: () => set([]) };
 }

@@ -6,20 +6,19 @@ import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
 import { hashLeaf } from '../../protocol/merkle/hashes.ts';
 import { rootOfPath } from '../../protocol/merkle/inclusion.ts';
 import { decodeReceipt } from '../../protocol/receipt/decode-receipt.ts';
+import type { LogTree } from '../audit/log-tree.ts';
 import { callChain } from '../chain/call-chain.ts';
 import type { ChainClient } from '../chain/create-chain-client.ts';
 import type { TransactionQueue } from '../chain/send-queued-transactions.ts';
 import type { BackgroundLedger, LoggedCharge, StoredAnchor } from '../ledger/background-ledger.ts';
 import type { Ledger } from '../ledger/ledger.ts';
-import { buildInclusionPath } from './build-inclusion-path.ts';
 import { findAnswer, type Challenge, type FindAnswerDeps } from './find-answer.ts';
 
 /** What answering works with. */
 export interface AnswerChallengeDeps extends FindAnswerDeps {
   client: Pick<ChainClient, 'getTransactionReceipt'>;
-  ledger: FindAnswerDeps['ledger'] &
-    Pick<BackgroundLedger, 'findAnchorOf' | 'findBlockOf' | 'listLeafHashes'> &
-    Pick<Ledger, 'getSignedReceipt'>;
+  ledger: FindAnswerDeps['ledger'] & Pick<BackgroundLedger, 'findAnchorOf'> & Pick<Ledger, 'getSignedReceipt'>;
+  tree: Pick<LogTree, 'inclusionProof' | 'size' | 'update'>;
   queue: Pick<TransactionQueue, 'send'>;
   auditLog: Hex;
   billingDisputes: Hex;
@@ -104,12 +103,13 @@ async function readAnchor({ client, auditLog }: AnswerChallengeDeps, stored: Sto
 
 /** The path under the anchor, checked against it: an answer that the contract refuses would only cost time. */
 async function provePath(
-  { ledger }: AnswerChallengeDeps,
+  { tree }: AnswerChallengeDeps,
   { charge, anchor }: { charge: LoggedCharge; anchor: Anchor },
 ): Promise<Uint8Array[]> {
   const { index, leafHash } = charge;
   const size = Number(anchor.size);
-  const path = await buildInclusionPath(ledger, { index, size });
+  if (size > tree.size()) await tree.update();
+  const path = await tree.inclusionProof(index, size);
   const root = rootOfPath({ leafHash, index, size, path });
   if (root !== undefined && toHex(root) === anchor.root.toLowerCase()) return path;
   throw new AutoPayError(

@@ -45,7 +45,7 @@ function watch(): DisputeWatcher {
   const { auditLog, billingDisputes } = stack.contracts;
   const say = (level: string) => (facts: object, message: string) => void said.push({ level, message, facts });
   return createDisputeWatcher({
-    ...{ client, ledger, queue, auditLog, billingDisputes },
+    ...{ client, ledger, queue, auditLog, billingDisputes, tree: relay.tree },
     anchor: () => anchor(),
     log: { info: say('info'), warn: say('warn'), error: say('error') },
   });

@@ -8,7 +8,7 @@ import { createRetryWebhooksHandler, createWebhooksHandler } from './answer-webh
 
 const url = 'https://receiver.example/r';
 const failure: FailedDelivery = { url, index: 4, callId: 'c', attempts: 10, nextAtMs: null, reason: 'refused' };
-const progress = { url, behind: 3, waiting: 0, dead: 1 };
+const progress = { url, behind: 3, waiting: 0, dead: 1, gone: false };
 
 let server: Server;
 let base: string;

@@ -14,7 +14,7 @@ export interface WebhooksDeps {
 const pageSize = 1_000;
 
 /**
- * `GET /v1/operator/webhooks?url={url}&after={index}`: `{webhooks: [{url, behind, waiting, dead}], failed: […], next}`, how far each webhook
+ * `GET /v1/operator/webhooks?url={url}&after={index}`: `{webhooks: [{url, behind, waiting, dead, gone}], failed: […], next}`, how far each webhook
  * is, and the receipts that could not be delivered so far, by URL and position in the log, 1,000 at a time; `nextAtMs` is null where they
  * are not tried again. `next` is `{url, after}` of the next page, null at the end.
  *

@@ -28,7 +28,7 @@ export function createResponseSink(response: ServerResponse): ResponseSink {
       if (headers['content-type']?.startsWith('text/event-stream')) response.flushHeaders();
     },
     write(bytes) {
-      if (gone || response.write(bytes)) return Promise.resolve();
+      if (gone || response.write(bytes)) return undefined;
       return new Promise((resolve) => {
         const done = () => {
           response.off('drain', done);

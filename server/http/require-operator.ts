@@ -19,7 +19,12 @@ export function requireOperator(request: IncomingMessage, operatorToken: string)
  * @throws AutoPayError `forbidden`
  */
 export function requireSecret(request: Pick<IncomingMessage, 'headers'>, secret: string, where: string): void {
-  const [, sent = ''] = /^bearer +(\S+)\s*$/i.exec(request.headers.authorization ?? '') ?? [];
-  if (timingSafeEqual(sha256(sent), sha256(secret))) return;
+  if (hasSecret(request, secret)) return;
   throw new AutoPayError('forbidden', `This is for the operator. Send "Authorization: Bearer" with ${where}.`);
+}
+
+/** Whether a request carries a secret as its bearer token; compared in constant time. */
+export function hasSecret(request: Pick<IncomingMessage, 'headers'>, secret: string): boolean {
+  const [, sent = ''] = /^bearer +(\S+)\s*$/i.exec(request.headers.authorization ?? '') ?? [];
+  return timingSafeEqual(sha256(sent), sha256(secret));
 }

@@ -222,6 +222,17 @@ export interface StoredBlock {
   frontier: readonly Uint8Array[];
 }
 
+/** A checkpoint of the log that was signed. */
+export interface StoredCheckpoint {
+  size: number;
+  /** RFC 6962 root at `size`. */
+  root: Uint8Array;
+  /** Unix milliseconds. */
+  signedAtMs: number;
+  /** The signed note, cosignatures included. */
+  note: string;
+}
+
 /** A change that a vote made to what models may spend, as an event of `ModelBudgets` tells it. */
 export interface BudgetChange {
   block: number;
@@ -240,6 +251,15 @@ export interface BudgetChange {
 export interface BackgroundLedger {
   /** Entries from log index `from`, in order, at most 10,000 at a time. */
   listEntries(options: { from: number; limit: number }): Promise<LoggedEntry[]>;
+  /** How many entries the log has: one for each charge. */
+  logSize(): Promise<number>;
+  /** The newest checkpoint that was signed; undefined before the first. */
+  newestCheckpoint(): Promise<StoredCheckpoint | undefined>;
+  /**
+   * Records a signed checkpoint; of the same size and root, its note takes the place of the one before.
+   * @throws AutoPayError `log_rolled_back` if a larger one was recorded, `log_forked` if one of this size had another root
+   */
+  addCheckpoint(checkpoint: StoredCheckpoint): Promise<void>;
   lastBlock(): Promise<StoredBlock | undefined>;
   addBlock(block: StoredBlock): Promise<void>;
   /** The newest log size whose anchor succeeded; 0 before the first. */
@@ -249,8 +269,6 @@ export interface BackgroundLedger {
   recordAnchor(anchor: { size: number; transactionHash: Hex }): Promise<void>;
   /** The oldest anchor that covers a position of the log; undefined if none does yet. */
   findAnchorOf(index: number): Promise<StoredAnchor | undefined>;
-  /** The block that holds a position of the log; undefined if none does yet. */
-  findBlockOf(index: number): Promise<StoredBlock | undefined>;
   /** RFC 6962 leaf hashes from log index `from`, in order, at most 10,000 at a time. */
   listLeafHashes(options: { from: number; limit: number }): Promise<Uint8Array[]>;
   /** A channel's charge with this sequence number. */

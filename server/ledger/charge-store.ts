@@ -12,6 +12,7 @@ import type { PendingCharge } from './group-context.ts';
 import { amountOf, bytesOf, numberOf, type Row } from './rows.ts';
 
 const dayMs = 86_400_000;
+const hourMs = 3_600_000;
 
 /** The signature over the receipts of one commit and chain. */
 export interface ReceiptBatchRow {
@@ -26,6 +27,7 @@ export interface ReceiptBatchRow {
 export interface ChargeStore {
   nextBatchId(): number;
   insert(charge: PendingCharge, place: { batchId: number; batchIndex: number }): void;
+  /** The batch's charges MUST have been inserted. */
   insertBatch(batch: ReceiptBatchRow): void;
   /** A durable receipt with its path, rebuilt from the leaf hashes of its batch. */
   find(callId: string): { receipt: CallReceipt; signed: SignedReceipt } | undefined;
@@ -58,6 +60,11 @@ export function createChargeStore(db: DatabaseSync, chainId: number): ChargeStor
   );
   const insertBatch = db.prepare(
     `INSERT INTO receipt_batches (batch_id, root, size, signed_at_ms, signature, chain_id) VALUES (?, ?, ?, ?, ?, ${chainId})`,
+  );
+  // A group's first charge is the first of its first batch.
+  const markHour = db.prepare(
+    `INSERT INTO log_hours (first_index, hour) SELECT log_index, ?2 FROM charges WHERE batch_id = ?1 AND batch_index = 0
+       AND ?2 IS NOT (SELECT hour FROM log_hours ORDER BY first_index DESC LIMIT 1)`,
   );
   const select = db.prepare(
     `SELECT entry, batch_id, batch_index, request_salt, response_salt, signed_at_ms, signature
@@ -97,6 +104,7 @@ export function createChargeStore(db: DatabaseSync, chainId: number): ChargeStor
     },
     insertBatch({ batchId, root, size, signedAtMs, signature }) {
       insertBatch.run(batchId, root, size, signedAtMs, signature);
+      markHour.run(batchId, Math.floor(signedAtMs / hourMs));
     },
     find(callId) {
       const row = select.get(parseCallId(callId));

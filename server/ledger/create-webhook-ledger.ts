@@ -6,6 +6,7 @@ export function createWebhookLedger(worker: ChainWriter): WebhookLedger {
   return {
     openWebhook: (url) => worker.call('openWebhook', url),
     listDueDeliveries: (options) => worker.call('listDueDeliveries', options),
+    listWaitingDeliveries: (options) => worker.call('listWaitingDeliveries', options),
     recordDeliveries: (options) => worker.call('recordDeliveries', options),
     listFailedDeliveries: (page) => worker.call('listFailedDeliveries', page),
     readWebhookProgress: (urls) => worker.call('readWebhookProgress', urls),

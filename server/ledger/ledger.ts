@@ -250,6 +250,16 @@ export interface ChargeRequest {
   attempts: readonly AttemptRecord[];
   /** Kept for repetitions, in the same transaction, if the call has an idempotency key or a direct payment. */
   answer: StoredAnswer | null;
+  /** Kept beside the receipt, in the same transaction; none where nothing but the relay's signature supports it. */
+  evidence?: StoredEvidence | null;
+}
+
+/** What supports an answer, as it is kept. */
+export interface StoredEvidence {
+  /** An evidence document as JSON, without its attestation (protocol/evidence/evidence-document.ts). The caller bounds its size. */
+  body: string;
+  /** SHA-256 of the attestation's JSON, stored before; null without one. Many answers share one. */
+  attestation: Hex | null;
 }
 
 /** An answer as it can be given again. The caller bounds its size. */

@@ -12,8 +12,6 @@ export interface LogStore {
   listLeafHashes(from: number, limit: number): Uint8Array[];
   lastBlock(): StoredBlock | undefined;
   findBlockByStart(start: number): StoredBlock | undefined;
-  /** The block that holds this position. */
-  findBlockOf(index: number): StoredBlock | undefined;
   hasBlockOfSize(size: number): boolean;
   insertBlock(block: StoredBlock): void;
   lastAnchor(): StoredAnchor | undefined;
@@ -23,6 +21,7 @@ export interface LogStore {
   /** The oldest anchor that covers this position. */
   findAnchorOf(index: number): StoredAnchor | undefined;
   insertAnchor(anchor: StoredAnchor): void;
+  deleteAnchor(size: number): void;
 }
 
 function blockOf(row: Row): StoredBlock {
@@ -52,7 +51,6 @@ export function createLogStore(db: DatabaseSync, chainId: number): LogStore {
   const lastBlock = db.prepare('SELECT * FROM blocks ORDER BY start DESC LIMIT 1');
   const blockByStart = db.prepare('SELECT * FROM blocks WHERE start = ?');
   const blockBySize = db.prepare('SELECT 1 FROM blocks WHERE size = ?');
-  const blockAround = db.prepare('SELECT * FROM blocks WHERE start <= ?1 AND size > ?1 ORDER BY start DESC LIMIT 1');
   const insertBlock = db.prepare('INSERT INTO blocks (start, size, cid, root, frontier) VALUES (?, ?, ?, ?, ?)');
   const lastAnchor = db.prepare(`SELECT * FROM anchors WHERE ${here} ORDER BY size DESC LIMIT 1`);
   const sentAnchor = db.prepare(
@@ -61,6 +59,7 @@ export function createLogStore(db: DatabaseSync, chainId: number): LogStore {
   );
   const anchorBySize = db.prepare(`SELECT * FROM anchors WHERE ${here} AND size = ?`);
   const anchorAbove = db.prepare(`SELECT * FROM anchors WHERE ${here} AND size > ? ORDER BY size LIMIT 1`);
+  const deleteAnchor = db.prepare(`DELETE FROM anchors WHERE ${here} AND size = ?`);
   const insertAnchor = db.prepare(`INSERT INTO anchors (chain_id, size, transaction_hash) VALUES (${chainId}, ?, ?)`);
 
   function one<T>(row: Row | undefined, read: (row: Row) => T): T | undefined {
@@ -77,7 +76,6 @@ export function createLogStore(db: DatabaseSync, chainId: number): LogStore {
     listLeafHashes: (from, limit) => leafHashes.all(from, limit).map((row) => bytesOf(row, 'leaf_hash')),
     lastBlock: () => one(lastBlock.get(), blockOf),
     findBlockByStart: (start) => one(blockByStart.get(start), blockOf),
-    findBlockOf: (index) => one(blockAround.get(index), blockOf),
     hasBlockOfSize: (size) => blockBySize.get(size) !== undefined,
     insertBlock({ start, size, cid, root, frontier }) {
       insertBlock.run(start, size, cid, root, Buffer.concat(frontier));
@@ -89,5 +87,6 @@ export function createLogStore(db: DatabaseSync, chainId: number): LogStore {
     insertAnchor({ size, transactionHash }) {
       insertAnchor.run(size, fromHex(transactionHash, 32));
     },
+    deleteAnchor: (size) => void deleteAnchor.run(size),
   };
 }

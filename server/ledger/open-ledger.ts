@@ -4,8 +4,10 @@ import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
 import type { TypedDataScope } from '../../protocol/typed-data/domain-separator.ts';
 import { createChannelLedger } from './create-channel-ledger.ts';
 import { createKeyLedger } from './create-key-ledger.ts';
+import { createPinLedger } from './create-pin-ledger.ts';
 import { createPurchaseLedger } from './create-purchase-ledger.ts';
 import { createWebhookLedger } from './create-webhook-ledger.ts';
+import { createEvidenceLedger, type EvidenceLedger } from './evidence-ledger.ts';
 import { channelOf } from './call-store.ts';
 import { GroupWorker, type ChainWriter } from './group-worker.ts';
 import type { BackgroundLedger, SpendingSum } from './background-ledger.ts';
@@ -13,6 +15,7 @@ import type { ChannelLedger } from './channel-ledger.ts';
 import type { KeyLedger } from './key-ledger.ts';
 import type { Ledger, ReserveOutcome, ReserveRequest } from './ledger.ts';
 import { lockDataFolder } from './lock-data-folder.ts';
+import type { PinLedger } from './pin-ledger.ts';
 import type { PurchaseLedger } from './purchase-ledger.ts';
 import type { WebhookLedger } from './webhook-ledger.ts';
 import { RecalledChannels } from './recalled-channels.ts';
@@ -51,7 +54,14 @@ function exitByException(error: Error): void {
 }
 
 /** The books of a relay on one chain. */
-export type ChainLedger = Ledger & BackgroundLedger & ChannelLedger & KeyLedger & PurchaseLedger & WebhookLedger;
+export type ChainLedger = Ledger &
+  BackgroundLedger &
+  ChannelLedger &
+  KeyLedger &
+  PurchaseLedger &
+  WebhookLedger &
+  PinLedger &
+  EvidenceLedger;
 
 /** The books of a relay: those of its home chain, and the way to those of the others. */
 export interface RelayLedger extends ChainLedger {
@@ -85,13 +95,15 @@ function createReserve(worker: ChainWriter, recalled: RecalledChannels) {
 function createBackground(worker: ChainWriter): BackgroundLedger {
   return {
     listEntries: (options) => worker.call('listEntries', options),
+    logSize: () => worker.call('logSize', undefined),
+    newestCheckpoint: () => worker.call('newestCheckpoint', undefined),
+    addCheckpoint: (checkpoint) => worker.call('addCheckpoint', checkpoint),
     lastBlock: () => worker.call('lastBlock', undefined),
     addBlock: (block) => worker.call('addBlock', block),
     anchoredSize: () => worker.call('anchoredSize', undefined),
     findSentAnchor: () => worker.call('findSentAnchor', undefined),
     recordAnchor: (anchor) => worker.call('recordAnchor', anchor),
     findAnchorOf: (index) => worker.call('findAnchorOf', index),
-    findBlockOf: (index) => worker.call('findBlockOf', index),
     listLeafHashes: (options) => worker.call('listLeafHashes', options),
     findCharge: (place) => worker.call('findCharge', place),
     findLastCharge: (options) => worker.call('findLastCharge', options),
@@ -211,6 +223,8 @@ function createChainLedger(worker: ChainWriter, close: () => Promise<void>): Cha
     ...createKeyLedger(worker, recalled),
     ...createPurchaseLedger(worker),
     ...createWebhookLedger(worker),
+    ...createEvidenceLedger(worker),
+    ...createPinLedger(worker),
     async sweep(nowMs) {
       const freed = await worker.call('sweep', { leaseBeforeMs: nowMs, nowMs });
       if (freed > 0) recalled.clear();

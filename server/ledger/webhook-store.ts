@@ -3,7 +3,7 @@ import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
 import { formatCallId } from '../../protocol/receipt/call-id.ts';
 import { batchPaths } from './batch-paths.ts';
 import { bytesOf, numberOf, textOf, type Row } from './rows.ts';
-import type { FailedDelivery, WebhookDelivery, WebhookProgress } from './webhook-ledger.ts';
+import type { FailedDelivery, RetriedDeliveries, WebhookDelivery, WebhookProgress } from './webhook-ledger.ts';
 
 /** Reads and writes `webhooks` and `webhook_deliveries`. */
 export interface WebhookStore {
@@ -18,7 +18,7 @@ export interface WebhookStore {
   remove(url: string, index: number): void;
   listFailed(after: Pick<FailedDelivery, 'url' | 'index'>, limit: number): FailedDelivery[];
   progress(url: string): WebhookProgress;
-  retry(url: string, nowMs: number): number;
+  retry(options: { url: string; nowMs: number; after: number; limit: number }): RetriedDeliveries;
 }
 
 const noSalt = new Uint8Array(32);
@@ -62,7 +62,6 @@ export function createWebhookStore(db: DatabaseSync): WebhookStore {
        (SELECT count(*) FROM webhook_deliveries WHERE url = ?1 AND next_at_ms IS NULL) AS dead
      FROM webhooks w WHERE w.url = ?1`,
   );
-  const retry = db.prepare('UPDATE webhook_deliveries SET next_at_ms = ?2, attempts = 1 WHERE url = ?1');
 
   /** Neighbours are mostly of one batch: its paths are computed once. */
   function readDeliveries(rows: readonly Row[]): WebhookDelivery[] {
@@ -99,7 +98,23 @@ export function createWebhookStore(db: DatabaseSync): WebhookStore {
       const row = progress.get(url) ?? { behind: 0, waiting: 0, dead: 0 };
       return { url, behind: numberOf(row, 'behind'), waiting: numberOf(row, 'waiting'), dead: numberOf(row, 'dead') };
     },
-    retry: (url, nowMs) => Number(retry.run(url, nowMs).changes),
+    retry: prepareRetry(db),
+  };
+}
+
+/** Some at a time: the writer serves calls in between. */
+function prepareRetry(db: DatabaseSync): WebhookStore['retry'] {
+  const failedAfter = db.prepare(
+    `SELECT max(log_index) AS last FROM
+       (SELECT log_index FROM webhook_deliveries WHERE url = ? AND log_index > ? ORDER BY log_index LIMIT ?)`,
+  );
+  const retry = db.prepare(
+    `UPDATE webhook_deliveries SET next_at_ms = ?2, attempts = 1 WHERE url = ?1 AND log_index > ?3 AND log_index <= ?4`,
+  );
+  return ({ url, nowMs, after, limit }) => {
+    const { last } = failedAfter.get(url, after, limit) ?? {};
+    if (typeof last !== 'number') return { count: 0, last: null };
+    return { count: Number(retry.run(url, nowMs, after, last).changes), last };
   };
 }
 

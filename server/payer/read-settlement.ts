@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Hex } from '../../protocol/bytes/hex.ts';
+import { orUndefined } from '../../protocol/errors/or-undefined.ts';
 import { decodeBase64UrlJson } from '../../protocol/mpp/base64url-json.ts';
 import { bytes32Schema } from '../../protocol/payments/value-schemas.ts';
 import { decodeHeaderJson } from '../../protocol/x402/header-json.ts';
@@ -15,15 +16,7 @@ const mppSchema = z.object({ status: z.literal('success'), reference: bytes32Sch
 export function readSettlement(headers: UpstreamResponse['headers']): Hex | undefined {
   const response = headers['payment-response'] ?? headers['x-payment-response'];
   const receipt = headers['payment-receipt'];
-  const x402 = x402Schema.safeParse(readOrNull(() => response && decodeHeaderJson('PAYMENT-RESPONSE', response)));
+  const x402 = x402Schema.safeParse(orUndefined(() => response && decodeHeaderJson('PAYMENT-RESPONSE', response)));
   if (x402.success) return x402.data.transaction;
-  return mppSchema.safeParse(readOrNull(() => receipt && decodeBase64UrlJson(receipt))).data?.reference;
-}
-
-function readOrNull(read: () => unknown): unknown {
-  try {
-    return read();
-  } catch {
-    return null;
-  }
+  return mppSchema.safeParse(orUndefined(() => receipt && decodeBase64UrlJson(receipt))).data?.reference;
 }

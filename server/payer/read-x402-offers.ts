@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Hex } from '../../protocol/bytes/hex.ts';
+import { orUndefined } from '../../protocol/errors/or-undefined.ts';
 import { addressSchema, amountSchema } from '../../protocol/payments/value-schemas.ts';
 import { decodeHeaderJson, encodeHeaderJson } from '../../protocol/x402/header-json.ts';
 import type { PaymentRequired } from './upstream-payer.ts';
@@ -44,19 +45,12 @@ const requiredV1Schema = z.object({ x402Version: z.literal(1), accepts: offersSc
 
 /** The `exact` offers of a 402, of v2 (header, or body) or else v1 (body). Offers of other kinds, or malformed, are passed over. */
 export function readX402Offers({ headers, body }: PaymentRequired): ExactOffer[] {
-  const v2 = requiredV2Schema.safeParse(readHeader(headers['payment-required']) ?? body);
+  const header = headers['payment-required'];
+  const inHeader = header === undefined ? undefined : orUndefined(() => decodeHeaderJson('PAYMENT-REQUIRED', header));
+  const v2 = requiredV2Schema.safeParse(inHeader ?? body);
   if (v2.success) return v2.data.accepts.flatMap((offer) => readOfferV2(offer, v2.data.resource));
   const v1 = requiredV1Schema.safeParse(body);
   return v1.success ? v1.data.accepts.flatMap(readOfferV1) : [];
-}
-
-function readHeader(value: string | undefined): unknown {
-  if (value === undefined) return undefined;
-  try {
-    return decodeHeaderJson('PAYMENT-REQUIRED', value);
-  } catch {
-    return undefined;
-  }
 }
 
 function readOfferV2(accepted: unknown, resource: unknown): ExactOffer[] {

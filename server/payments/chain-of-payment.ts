@@ -1,5 +1,5 @@
 import { EVM_NETWORK_CHAIN_ID_MAP } from '@x402/evm/v1';
-import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
+import { orUndefined } from '../../protocol/errors/or-undefined.ts';
 import { decodeBase64UrlJson } from '../../protocol/mpp/base64url-json.ts';
 import { parseCredential, paymentAuthorization } from '../../protocol/mpp/credential.ts';
 import { decodePayment } from '../../protocol/x402/decode-payment.ts';
@@ -33,13 +33,4 @@ export function chainOfX402({ 'payment-signature': v2, 'x-payment': v1 }: Reques
     if (id !== undefined) return Number(id);
     return Object.entries(EVM_NETWORK_CHAIN_ID_MAP).find(([name]) => name === network)?.[1];
   });
-}
-
-function orUndefined<T>(read: () => T): T | undefined {
-  try {
-    return read();
-  } catch (error) {
-    if (error instanceof AutoPayError) return undefined;
-    throw error;
-  }
 }

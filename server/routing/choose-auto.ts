@@ -1,10 +1,11 @@
 import { quoteOfBounds } from '../../protocol/pricing/token-prices.ts';
+import type { EvidenceTier } from '../../protocol/receipt/call-receipt.ts';
 import { boundCall } from '../metering/quote-call.ts';
 import type { ModelRequest } from '../call/endpoints/endpoint.ts';
 import type { ChosenRoute } from '../call/route-choice.ts';
 import type { RouteTerms, RoutingNeeds } from '../call/routing-terms.ts';
 import type { Route } from '../call/types.ts';
-import { matchTags, meetNeeds } from './meet-needs.ts';
+import { demandedTiers, matchTags, meetNeeds, meetTiers } from './meet-needs.ts';
 import type { RequestFeatures } from './read-features.ts';
 
 /** The cheapest, and so many more for when it fails. */
@@ -16,9 +17,16 @@ export interface AutoAsk {
   /** What the operator says of the route that stands for others. */
   auto: NonNullable<RouteTerms['auto']>;
   needs: RoutingNeeds;
+  /** Evidence that every answer must have. */
+  tiers: readonly EvidenceTier[];
   features: Pick<RequestFeatures, 'tags'>;
-  chat: Pick<ModelRequest, 'choices' | 'outputLimit' | 'textOnly'>;
+  asked: Pick<ModelRequest, 'choices' | 'outputLimit' | 'textOnly'>;
   bodyBytes: number;
+}
+
+/** As a chosen route has it: nothing where nothing is demanded. */
+export function demanding(minimumTiers: readonly EvidenceTier[] = []): Pick<ChosenRoute, 'minimumTiers'> {
+  return minimumTiers.length === 0 ? {} : { minimumTiers };
 }
 
 /**
@@ -26,10 +34,10 @@ export interface AutoAsk {
  * cheapest first. Prices in US dollars and in tokens are compared by the first token of the price table, which every route is sold in.
  */
 export function chooseAuto(ask: AutoAsk): Omit<ChosenRoute, 'after'>[] {
-  const { auto, chat, features, routes } = ask;
-  const { among, ...fixed } = auto;
+  const { auto, asked, features, routes } = ask;
+  const { among, evidenceTier, ...fixed } = auto;
   const needs: RoutingNeeds = { ...fixed, ...ask.needs };
-  const found: { route: Route; deployments: ChosenRoute['deployments']; cost: bigint }[] = [];
+  const found: (Omit<ChosenRoute, 'after'> & { cost: bigint })[] = [];
   for (const route of routes.values()) {
     if (route.terms?.auto || (among && !among.includes(route.model))) continue;
     // Nobody who pays asks for what is free, and nobody who does not can buy what is not.
@@ -37,23 +45,26 @@ export function chooseAuto(ask: AutoAsk): Omit<ChosenRoute, 'after'>[] {
     const bounds = boundCall({
       bodyBytes: ask.bodyBytes,
       countedTokens: null,
-      textOnly: chat.textOnly,
-      choices: chat.choices,
-      requestedOutputTokens: chat.outputLimit?.tokens ?? null,
+      textOnly: asked.textOnly,
+      choices: asked.choices,
+      requestedOutputTokens: asked.outputLimit?.tokens ?? null,
       contextTokens: Number.MAX_SAFE_INTEGER,
       maxOutputTokens: route.maxOutputTokens,
       defaultMaxOutputTokens: route.defaultMaxOutputTokens,
     });
-    const promptTokens = chat.textOnly ? bounds.promptTokens : 0;
+    const promptTokens = asked.textOnly ? bounds.promptTokens : 0;
     if (route.contextTokens < Math.max(needs.contextTokens ?? 0, promptTokens)) continue;
-    if (chat.outputLimit && route.maxOutputTokens < chat.outputLimit.tokens) continue;
-    const deployments = meetNeeds(matchTags(route.deployments, features.tags), needs);
+    if (asked.outputLimit && route.maxOutputTokens < asked.outputLimit.tokens) continue;
+    const minimumTiers = demandedTiers(...ask.tiers, evidenceTier, route.terms?.minimumEvidenceTier);
+    const deployments = meetTiers(meetNeeds(matchTags(route.deployments, features.tags), needs), minimumTiers);
     if (deployments.length === 0) continue;
     const [row] = route.prices ?? [];
     const bound = { ...bounds, promptTokens: Math.min(bounds.promptTokens, route.contextTokens) };
     const cost = row ? quoteOfBounds(bound, { prices: row, conversion: null }) : 0n;
-    found.push({ route, deployments, cost });
+    found.push({ route, deployments, cost, minimumTiers });
   }
   found.sort((left, right) => (left.cost < right.cost ? -1 : left.cost > right.cost ? 1 : 0));
-  return found.slice(0, maxChosen).map(({ deployments, route }) => ({ route, deployments }));
+  return found
+    .slice(0, maxChosen)
+    .map(({ deployments, minimumTiers, route }) => ({ route, deployments, ...demanding(minimumTiers) }));
 }

@@ -37,7 +37,7 @@ function choose(
   const routes = new Map(Object.entries(specs).map(([model, spec]) => [model, route(model, spec)]));
   const body = Buffer.from(JSON.stringify({ model: 'a', messages: [{ role: 'user', content: 'Hi' }], ...ask.body }));
   const chooser = createRouteChooser({ routes, rules: (ask.rules ?? []).map(compileRule) });
-  const choice = chooser({ chat: parseChatRequest(body), headers: ask.headers ?? {}, bodyBytes: body.length });
+  const choice = chooser({ asked: parseChatRequest(body), headers: ask.headers ?? {}, bodyBytes: body.length });
   const names = choice.routes.map(({ after, route: chosen }) => `${chosen.model}${after === null ? '' : `:${after}`}`);
   return { ...choice, names };
 }
@@ -71,6 +71,50 @@ describe('a model that is asked for by name', () => {
     const noneIn = { 'x-autopay-region': 'mars' };
     expect(() => idsOf({ headers: noneIn })).toThrow(expect.objectContaining({ code: 'model_not_found' }));
     expect(() => idsOf({ headers: { 'x-autopay-evidence-tier': 'holy' } })).toThrow('no such evidence tier');
+  });
+});
+
+describe('evidence', () => {
+  const tiers = ['relay-signed', 'provider-signed', 'tee-attested', 'commitment-checked'] as const;
+  const deployments = tiers.map((evidenceTier) => ({ evidenceTier }));
+  const chosen = (...asked: Parameters<typeof choose>) =>
+    choose(...asked).routes.map(({ deployments: found, minimumTiers, route: { model } }) => [
+      ...[model, found.map(({ id }) => id.split('@')[1]).join(''), minimumTiers],
+    ]);
+
+  test('that the client demands, or the route, is had of those that can show it, and is demanded of their answers', () => {
+    const demand = (tier: string) => ({ headers: { 'x-autopay-evidence-tier': tier } });
+    expect(chosen({ a: { deployments } })).toEqual([['a', '0123', undefined]]);
+    expect(chosen({ a: { deployments } }, demand('relay-signed'))).toEqual([['a', '0123', undefined]]);
+    expect(chosen({ a: { deployments } }, demand('provider-signed'))).toEqual([['a', '12', ['provider-signed']]]);
+    expect(chosen({ a: { deployments } }, demand('commitment-checked'))).toEqual([['a', '3', ['commitment-checked']]]);
+    const strict = { deployments, terms: { minimumEvidenceTier: 'provider-signed' } } as const;
+    expect(chosen({ a: strict })).toEqual([['a', '12', ['provider-signed']]]);
+    expect(chosen({ a: strict }, demand('tee-attested'))).toEqual([['a', '2', ['tee-attested', 'provider-signed']]]);
+    expect(() => chosen({ a: strict }, demand('commitment-checked'))).toThrow(
+      expect.objectContaining({ code: 'model_not_found' }),
+    );
+  });
+
+  test('that the first route demands holds for what answers in its place, and that of a fallback too', () => {
+    const terms = {
+      minimumEvidenceTier: 'provider-signed',
+      fallbacks: { ...plainRoute.fallbacks, general: ['b', 'c'] },
+    } as const;
+    const specs = {
+      a: { deployments, terms },
+      b: { deployments: [{}] },
+      c: { deployments, terms: { minimumEvidenceTier: 'tee-attested' } },
+    } as const;
+    expect(chosen(structuredClone(specs) as unknown as Parameters<typeof choose>[0])).toEqual([
+      ...[
+        ['a', '12', ['provider-signed']],
+        ['c', '2', ['provider-signed', 'tee-attested']],
+      ],
+    ]);
+    expect(chosen({ a: auto({ evidenceTier: 'tee-attested' }), c: { deployments } })).toEqual([
+      ['c', '2', ['tee-attested']],
+    ]);
   });
 });
 

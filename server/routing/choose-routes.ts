@@ -4,9 +4,9 @@ import type { ModelRequest } from '../call/endpoints/endpoint.ts';
 import type { ChooseRoutes, ChosenRoute, RouteAsk } from '../call/route-choice.ts';
 import { fallbackReasons, plainRoute, type RoutingNeeds } from '../call/routing-terms.ts';
 import type { Route } from '../call/types.ts';
-import { chooseAuto } from './choose-auto.ts';
+import { chooseAuto, demanding } from './choose-auto.ts';
 import { findRule, type Rule } from './compile-rules.ts';
-import { matchTags, meetNeeds } from './meet-needs.ts';
+import { demandedTiers, matchTags, meetNeeds, meetTiers } from './meet-needs.ts';
 import { readFeatures, type RequestFeatures } from './read-features.ts';
 
 /** Every one is quoted, so that the dearest can be held. */
@@ -22,8 +22,10 @@ export interface RoutingTable {
 /** What is wanted of the routes of one request. */
 interface Wanted extends RoutingTable {
   needs: RoutingNeeds;
+  /** Evidence that every answer must have, whichever route gives it: what the client states, and what the route that it asks for demands. */
+  tiers: readonly EvidenceTier[];
   features: RequestFeatures;
-  chat: ModelRequest;
+  asked: ModelRequest;
   bodyBytes: number;
 }
 
@@ -33,32 +35,34 @@ interface Wanted extends RoutingTable {
  */
 export function createRouteChooser(table: RoutingTable): ChooseRoutes {
   return (ask) => {
-    const { chat, headers, bodyBytes } = ask;
+    const { asked, headers, bodyBytes } = ask;
     const { routes, rules } = table;
-    const asked = routes.get(chat.model);
-    if (!asked) throw unknownModel(chat.model, 'model');
+    const askedRoute = routes.get(asked.model);
+    if (!askedRoute) throw unknownModel(asked.model, 'model');
     // Most requests of most relays: nothing to choose from.
-    if (isPlain(asked, table, ask))
-      return { routes: [{ route: asked, deployments: asked.deployments, after: null }], rule: null };
+    if (isPlain(askedRoute, table, ask)) {
+      return { routes: [{ route: askedRoute, deployments: askedRoute.deployments, after: null }], rule: null };
+    }
 
-    const features = readFeatures(chat, headers);
-    const isAuto = asked.terms?.auto != null;
+    const features = readFeatures(asked, headers);
+    const isAuto = askedRoute.terms?.auto != null;
     const needs: RoutingNeeds = {
       ...(features.tools && { tools: true }),
       ...(features.images && { vision: true }),
-      ...readStatedNeeds(headers),
+      ...readRegion(headers),
     };
-    const wanted: Wanted = { ...table, needs, features, chat, bodyBytes };
-    const rule = findRule(rules, { ...features, model: chat.model, isAuto, headers });
-    const starts = rule ? rule.targets.map((name) => required(routes, name)) : [asked];
+    const tiers = demandedTiers(readStatedTier(headers), askedRoute.terms?.minimumEvidenceTier);
+    const wanted: Wanted = { ...table, needs, tiers, features, asked, bodyBytes };
+    const rule = findRule(rules, { ...features, model: asked.model, isAuto, headers });
+    const starts = rule ? rule.targets.map((name) => required(routes, name)) : [askedRoute];
     const chosen = starts.flatMap((route) =>
       route.terms?.auto ? chooseAuto({ ...wanted, auto: route.terms.auto }) : offered(wanted, route),
     );
     const [first, ...rest] = chosen;
-    if (!first) throw unmetNeeds(chat.model, needs);
+    if (!first) throw unmetNeeds(asked.model, { ...needs, ...(tiers.length > 0 && { evidence: tiers.join(' and ') }) });
     const more = [
       ...rest.map((one) => ({ ...one, after: 'general' as const })),
-      ...listFallbacks(wanted, first.route, asked),
+      ...listFallbacks({ ...wanted, tiers: first.minimumTiers ?? [] }, first.route, askedRoute),
     ];
     return {
       routes: [{ ...first, after: null }, ...withoutRepeats(more, first).slice(0, maxRoutes - 1)],
@@ -67,13 +71,16 @@ export function createRouteChooser(table: RoutingTable): ChooseRoutes {
   };
 }
 
-function isPlain(asked: Route, { rules }: RoutingTable, { chat, headers }: RouteAsk): boolean {
-  const { auto, fallbacks } = asked.terms ?? plainRoute;
-  const hasFallbacks = chat.fallbackModels.length > 0 || fallbackReasons.some((reason) => fallbacks[reason].length > 0);
-  const isRuled = rules.length > 0 || auto !== null || hasFallbacks;
+function isPlain(askedRoute: Route, { rules }: RoutingTable, { asked, headers }: RouteAsk): boolean {
+  const { auto, fallbacks, minimumEvidenceTier } = askedRoute.terms ?? plainRoute;
+  const hasFallbacks =
+    asked.fallbackModels.length > 0 || fallbackReasons.some((reason) => fallbacks[reason].length > 0);
+  const isRuled = rules.length > 0 || auto !== null || hasFallbacks || minimumEvidenceTier !== undefined;
   if (isRuled || headers['x-autopay-region'] !== undefined || headers['x-autopay-evidence-tier'] !== undefined)
     return false;
-  return asked.deployments.every(({ terms }) => !terms || (terms.tools && terms.vision && terms.tags.length === 0));
+  return askedRoute.deployments.every(
+    ({ terms }) => !terms || (terms.tools && terms.vision && terms.tags.length === 0),
+  );
 }
 
 function required(routes: ReadonlyMap<string, Route>, name: string): Route {
@@ -83,20 +90,21 @@ function required(routes: ReadonlyMap<string, Route>, name: string): Route {
 }
 
 /** The route with those of its deployments that meet the needs; none if none does. */
-function offered({ features, needs }: Wanted, route: Route): Omit<ChosenRoute, 'after'>[] {
-  const deployments = meetNeeds(matchTags(route.deployments, features.tags), needs);
-  return deployments.length === 0 ? [] : [{ route, deployments }];
+function offered({ features, needs, tiers }: Wanted, route: Route): Omit<ChosenRoute, 'after'>[] {
+  const minimumTiers = demandedTiers(...tiers, route.terms?.minimumEvidenceTier);
+  const deployments = meetTiers(meetNeeds(matchTags(route.deployments, features.tags), needs), minimumTiers);
+  return deployments.length === 0 ? [] : [{ route, deployments, ...demanding(minimumTiers) }];
 }
 
 /** What the request names first, then what the operator does. */
-function listFallbacks(wanted: Wanted, first: Route, asked: Route): ChosenRoute[] {
-  const { chat, routes } = wanted;
-  const named = chat.fallbackModels.map((name, index) => {
+function listFallbacks(wanted: Wanted, first: Route, askedRoute: Route): ChosenRoute[] {
+  const { asked, routes } = wanted;
+  const named = asked.fallbackModels.map((name, index) => {
     const param = `fallback_models[${index}]`;
     const route = routes.get(name);
     if (!route) throw unknownModel(name, param);
     if (first.prices === null && route.prices !== null) {
-      const message = `"${name.slice(0, 128)}" costs, and "${asked.model}" does not: a free call falls back to free models only.`;
+      const message = `"${name.slice(0, 128)}" costs, and "${askedRoute.model}" does not: a free call falls back to free models only.`;
       throw new AutoPayError('invalid_request', message, { param });
     }
     return { route, after: 'general' as const };
@@ -120,19 +128,21 @@ function withoutRepeats(more: readonly ChosenRoute[], first: Pick<ChosenRoute, '
   return more.filter((one, at) => !isRepeat(one, at));
 }
 
-/** `x-autopay-region` and `x-autopay-evidence-tier`. */
-function readStatedNeeds(headers: RouteAsk['headers']): RoutingNeeds {
+/** `x-autopay-region`. */
+function readRegion(headers: RouteAsk['headers']): RoutingNeeds {
   const region = headers['x-autopay-region'];
+  return region === undefined ? {} : { region: region.trim().slice(0, 64) };
+}
+
+/** `x-autopay-evidence-tier`. */
+function readStatedTier(headers: RouteAsk['headers']): EvidenceTier | undefined {
   const tier = headers['x-autopay-evidence-tier'];
   const evidenceTier = evidenceTiers.find((name) => name === tier);
   if (tier !== undefined && evidenceTier === undefined) {
     const message = `There is no such evidence tier. There are ${evidenceTiers.join(', ')}.`;
     throw new AutoPayError('invalid_request', message, { param: 'x-autopay-evidence-tier' });
   }
-  return {
-    ...(region !== undefined && { region: region.trim().slice(0, 64) }),
-    ...(evidenceTier !== undefined && { evidenceTier: evidenceTier satisfies EvidenceTier }),
-  };
+  return evidenceTier;
 }
 
 function unknownModel(name: string, param: string): AutoPayError {
@@ -140,7 +150,7 @@ function unknownModel(name: string, param: string): AutoPayError {
   return new AutoPayError('model_not_found', message, { param });
 }
 
-function unmetNeeds(model: string, needs: RoutingNeeds): AutoPayError {
+function unmetNeeds(model: string, needs: RoutingNeeds & { evidence?: string }): AutoPayError {
   const said = Object.entries(needs).map(([need, value]) => `${need}: ${String(value)}`);
   const message = `No deployment of "${model}" has what this request needs (${said.join(', ') || 'its tags'}). Ask for less, or for another model.`;
   return new AutoPayError('model_not_found', message, { param: 'model' });

@@ -10,7 +10,7 @@ const deployments = ['a', 'b', 'c'].map((name) => ({ id: `${name}@x`, provider: 
 
 function makeOption(given: readonly Deployment[], changes: Partial<RouteOption> = {}): RouteOption {
   return {
-    ...{ deployments: given, terms: plainRoute, after: null, promptTokens: 100, outputTokens: 10 },
+    ...{ deployments: given, terms: plainRoute, after: null, promptTokens: 100, outputTokens: 10, shrunk: false },
     bodyFor: ({ model }) => Buffer.from(model),
     enter: () => Promise.resolve(true),
     ...changes,

@@ -1,4 +1,5 @@
-import { evidenceTiers } from '../../protocol/receipt/call-receipt.ts';
+import { meetsTier } from '../../protocol/evidence/meets-tier.ts';
+import type { EvidenceTier } from '../../protocol/receipt/call-receipt.ts';
 import { plainDeployment, type DeploymentTerms, type RoutingNeeds } from '../call/routing-terms.ts';
 import type { Deployment } from '../call/types.ts';
 
@@ -13,8 +14,20 @@ export function meetNeeds(deployments: readonly Deployment[], needs: RoutingNeed
 function has(terms: DeploymentTerms, { evidenceTier, region, tools, vision }: RoutingNeeds): boolean {
   if ((tools === true && !terms.tools) || (vision === true && !terms.vision)) return false;
   if (region !== undefined && terms.region !== region) return false;
-  const rank = (tier: DeploymentTerms['evidenceTier']) => evidenceTiers.indexOf(tier);
-  return evidenceTier === undefined || rank(terms.evidenceTier) >= rank(evidenceTier);
+  return evidenceTier === undefined || meetsTier(terms.evidenceTier, evidenceTier);
+}
+
+/** Those of them that can show every tier that is demanded. */
+export function meetTiers(deployments: readonly Deployment[], tiers: readonly EvidenceTier[]): readonly Deployment[] {
+  if (tiers.length === 0) return deployments;
+  return deployments.filter(({ terms = plainDeployment }) =>
+    tiers.every((tier) => meetsTier(terms.evidenceTier, tier)),
+  );
+}
+
+/** What of the demanded tiers says anything, each once. */
+export function demandedTiers(...tiers: readonly (EvidenceTier | undefined)[]): EvidenceTier[] {
+  return [...new Set(tiers)].filter((tier) => tier !== undefined && tier !== 'relay-signed');
 }
 
 /**

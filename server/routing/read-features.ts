@@ -51,16 +51,16 @@ const notText: ReadonlySet<string> = new Set([
  * @param headers names in lower case
  */
 export function readFeatures(
-  chat: Pick<ModelRequest, 'prompt' | 'value'>,
+  asked: Pick<ModelRequest, 'prompt' | 'value'>,
   headers: Readonly<Record<string, string | undefined>>,
 ): RequestFeatures {
-  const { functions, metadata, tools } = chat.value;
-  const all = chat.prompt.messages.filter(isObject);
+  const { functions, metadata, tools } = asked.value;
+  const all = asked.prompt.messages.filter(isObject);
   const last = all.findLast(({ role }) => role === 'user');
   const parts = all.flatMap(partsOf);
   return {
     text: last ? partsOf(last).map(textOf).join('\n').slice(0, maxSearchedCharacters) : '',
-    promptCharacters: countCharacters(all) + (chat.prompt.tokens ?? 0) * charactersPerToken,
+    promptCharacters: countCharacters(all) + (asked.prompt.tokens ?? 0) * charactersPerToken,
     tools: isFilled(tools) || isFilled(functions),
     images: parts.some((part) => isObject(part) && /^(?:input_)?image/.test(String(part['type']))),
     tags: readTags(headers, metadata),

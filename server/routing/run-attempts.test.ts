@@ -38,7 +38,7 @@ function option(
 ): RouteOption {
   return {
     deployments: names.map((name) => (typeof name === 'string' ? deployment(name) : name)),
-    ...{ terms: { ...plainRoute, ...terms }, after: null, promptTokens: 40, outputTokens: 10 },
+    ...{ terms: { ...plainRoute, ...terms }, after: null, promptTokens: 40, outputTokens: 10, shrunk: false },
     bodyFor: ({ model }) => Buffer.from(model),
     enter: () => Promise.resolve(true),
     ...changes,

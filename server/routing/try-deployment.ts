@@ -1,4 +1,5 @@
 import {
+  EvidenceTooLow,
   UnusableAnswer,
   type AttemptPlan,
   type OpenAttempt,
@@ -185,7 +186,8 @@ class Attempt<T> {
     const failure = isTransport ? error.failure : 'unusable';
     // Elsewhere the answer would be as long.
     const isFinal = failure === 'aborted' || failure === 'too_long';
-    if (isFinal || isOurs) this.#lease.abandon();
+    // Whoever demands evidence that a provider cannot give must not take it from those who do not.
+    if (isFinal || isOurs || error instanceof EvidenceTooLow) this.#lease.abandon();
     else if (!this.#isGivenUp) this.#lease.fail();
     this.#lease.end();
     if (isOurs) throw error;

@@ -41,7 +41,7 @@ async function openWebhooks(options: Partial<CreateWebhooksOptions> = {}): Promi
 
 const idsOf = () => receiver.received.map(({ headers }) => headers['webhook-id']);
 const progressOf = async (webhooks: Webhooks) => (await webhooks.progress())[0];
-const done = { behind: 0, waiting: 0, dead: 0 };
+const done = { behind: 0, waiting: 0, dead: 0, gone: false };
 const eventually = (check: () => Promise<void>) => vi.waitFor(check, { timeout: 15_000, interval: 20 });
 
 test('a receipt is told with a signature that a library verifies, and without what opens it', async () => {
@@ -201,12 +201,52 @@ test('an answer without an end is cut, and counts by its status', async () => {
   await eventually(async () => expect(await progressOf(webhooks)).toMatchObject(done));
 });
 
-test('410 says that it is not wanted: it is not tried again', async () => {
+test('410 says that nothing is wanted: the receiver is told nothing until the operator says so', async () => {
   receiver.answer = (response) => response.writeHead(410).end();
   const webhooks = await openWebhooks();
-  await chargeOne(ledger);
+  const first = await chargeOne(ledger);
   webhooks.start();
-  await eventually(async () => expect(await progressOf(webhooks)).toMatchObject({ waiting: 0, dead: 1 }));
+  await eventually(async () => expect(await progressOf(webhooks)).toMatchObject({ waiting: 1, gone: true }));
+  const second = await chargeOne(ledger);
+  // The log is its queue; no row is written for what it is not told.
+  expect(await progressOf(webhooks)).toMatchObject({ behind: 1, waiting: 1, dead: 0 });
+  receiver.answer = (response) => response.writeHead(204).end();
+  expect(await webhooks.retry()).toBe(1);
+  await eventually(async () => expect(await progressOf(webhooks)).toMatchObject(done));
+  expect(idsOf()).toEqual([first, first, second].map((callId) => `receipt_${callId}`));
+});
+
+test('a queue that is full is tried each minute, and goes on as soon as its receiver answers', async () => {
+  const books = ledger;
+  // As if three were as many as may wait, and each for an hour.
+  const full: RelayLedger = {
+    ...books,
+    async listDueDeliveries(options) {
+      const { deliveries } = await books.listDueDeliveries(options);
+      const [progress] = await books.readWebhookProgress([options.url]);
+      const isFull = (progress?.waiting ?? 0) >= 3;
+      return { deliveries: isFull ? [] : deliveries, isFull };
+    },
+    recordDeliveries({ url, results }) {
+      const nextAtMs = nowMs + 3_600_000;
+      const later = results.map((one) => (one.failure ? { ...one, failure: { ...one.failure, nextAtMs } } : one));
+      return books.recordDeliveries({ url, results: later });
+    },
+  };
+  receiver.answer = (response) => response.writeHead(503).end();
+  const webhooks = await openWebhooks({ ledger: full });
+  for (let count = 0; count < 3; count += 1) await chargeOne(ledger);
+  webhooks.start();
+  await eventually(async () => expect(await progressOf(webhooks)).toMatchObject({ behind: 0, waiting: 3 }));
+  const late = await chargeOne(ledger);
+  // Tried once ahead of its time, in vain; that does not count as a try.
+  await receiver.sawAtLeast(4);
+  receiver.answer = (response) => response.writeHead(204).end();
+  expect((await ledger.listFailedDeliveries({ limit: 9 })).map(({ attempts }) => attempts)).toEqual([1, 1, 1]);
+  expect(await progressOf(webhooks)).toMatchObject({ behind: 1, waiting: 3 });
+  nowMs += 60_000;
+  await eventually(async () => expect(await progressOf(webhooks)).toMatchObject(done));
+  expect(idsOf().at(-1)).toBe(`receipt_${late}`);
 });
 
 test('a secret that is missing is refused by the name of its variable', async () => {

@@ -3,7 +3,7 @@ import { createJob } from '../chain/create-job.ts';
 import type { JobLog } from '../chain/job-log.ts';
 import type { RelayConfig } from '../config/relay-config.ts';
 import type { WebhookLedger, WebhookProgress } from '../ledger/webhook-ledger.ts';
-import { deliverReceipts } from './deliver-receipts.ts';
+import { deliverReceipts, type DeliveryState } from './deliver-receipts.ts';
 import { createMessagePoster } from './post-message.ts';
 import { readWebhookSecrets } from './sign-message.ts';
 
@@ -13,9 +13,9 @@ export interface Webhooks {
   start(): void;
   /** Ends what is under way; what it had not recorded is sent again after the next start. */
   stop(): Promise<void>;
-  /** How far each receiver is, in the order of the configuration. */
-  progress(): Promise<WebhookProgress[]>;
-  /** Makes everything due that failed; says how much that is. */
+  /** How far each receiver is, in the order of the configuration; `gone`: it answered 410, and is told nothing until `retry`. */
+  progress(): Promise<(WebhookProgress & { gone: boolean })[]>;
+  /** Makes everything due that failed, and receivers wanted again that were gone; says how much is due. */
   retry(): Promise<number>;
 }
 
@@ -33,6 +33,8 @@ export interface CreateWebhooksOptions {
   timeoutMs?: number;
 }
 
+/** Failed receipts that one transaction makes due. */
+const retriedAtOnce = 1_000;
 /** Tries at the same time, of each receiver. */
 const concurrency = 16;
 
@@ -49,8 +51,9 @@ export async function createWebhooks(options: CreateWebhooksOptions): Promise<We
     if (!secrets) throw refuseSecret(secretEnv);
     const poster = createMessagePoster({ url, secrets, connections: concurrency, timeoutMs, nowMs });
     const name = new URL(url).host;
-    const work = () => deliverReceipts({ url, name, ledger, poster, concurrency, nowMs, random, log, signal });
-    return { url, poster, job: createJob({ name: `webhook ${name}`, intervalMs, work, log }) };
+    const state: DeliveryState = { isGone: false, nextProbeAtMs: 0 };
+    const work = () => deliverReceipts({ url, name, ledger, poster, concurrency, nowMs, random, log, signal, state });
+    return { url, poster, state, job: createJob({ name: `webhook ${name}`, intervalMs, work, log }) };
   });
   const urls = receivers.map(({ url }) => url);
   for (const url of urls) await ledger.openWebhook(url);
@@ -61,12 +64,30 @@ export async function createWebhooks(options: CreateWebhooksOptions): Promise<We
       await Promise.all(receivers.map(({ poster }) => poster.close()));
       await Promise.all(receivers.map(({ job }) => job.stop()));
     },
-    progress: () => ledger.readWebhookProgress(urls),
+    async progress() {
+      const all = await ledger.readWebhookProgress(urls);
+      return all.map((one, index) => ({ ...one, gone: receivers[index]?.state.isGone === true }));
+    },
     async retry() {
-      const due = await Promise.all(urls.map((url) => ledger.retryDeliveries({ url, nowMs: nowMs() })));
-      return due.reduce((sum, count) => sum + count, 0);
+      let due = 0;
+      for (const { url, state } of receivers) {
+        due += await retryAll(ledger, { url, nowMs: nowMs() });
+        state.isGone = false;
+      }
+      return due;
     },
   };
+}
+
+/** Some at a time: calls are charged in between. */
+async function retryAll(ledger: WebhookLedger, { url, nowMs }: { url: string; nowMs: number }): Promise<number> {
+  let due = 0;
+  for (let after: number | null = -1; after !== null;) {
+    const { count, last } = await ledger.retryDeliveries({ url, nowMs, after, limit: retriedAtOnce });
+    due += count;
+    after = last;
+  }
+  return due;
 }
 
 function refuseSecret(secretEnv: string): AutoPayError {

@@ -4,11 +4,14 @@ import { join } from 'node:path';
 import { privateKeyToAccount } from 'viem/accounts';
 import { toHex, type Hex } from '../../protocol/bytes/hex.ts';
 import { createBlockStore, type BlockStore } from '../../server/audit/block-store.ts';
+import type { LogTree } from '../../server/audit/log-tree.ts';
 import type { AnchoringDeps } from '../../server/audit/run-anchoring.ts';
 import { createChainClient, type ChainClient } from '../../server/chain/create-chain-client.ts';
 import type { JobLog } from '../../server/chain/job-log.ts';
 import { createTransactionQueue, type TransactionQueue } from '../../server/chain/send-queued-transactions.ts';
 import type { CollectionDeps } from '../../server/collection/collection-deps.ts';
+import { auditSchema } from '../../server/config/schema/audit-section.ts';
+import { createLog } from '../../server/create-log.ts';
 import type { BackgroundLedger } from '../../server/ledger/background-ledger.ts';
 import type { ChannelLedger } from '../../server/ledger/channel-ledger.ts';
 import type { Ledger } from '../../server/ledger/ledger.ts';
@@ -24,6 +27,8 @@ export interface TestRelay {
   dataDir: string;
   ledger: Ledger & BackgroundLedger & ChannelLedger;
   blocks: BlockStore;
+  /** The log; it takes in what is charged when it is told to. */
+  tree: LogTree;
   client: ChainClient;
   queue: TransactionQueue;
   /** Everything that the jobs need; with an injector, every step outside of memory is one that can break. */
@@ -45,6 +50,12 @@ export async function openTestRelay(stack: ChainStack): Promise<TestRelay> {
   });
   const client = createChainClient({ rpcUrl: chain.rpcUrl, chainId: chain.chainId });
   const blocks = createBlockStore(join(dataDir, 'blocks'));
+  const auditLog = await createLog({
+    config: { audit: auditSchema.parse({}), chain: { id: chain.chainId }, contracts },
+    ...{ dataDir, ledger, log: silentLog, nowMs: () => Date.now() },
+    keys: { logKey: Buffer.alloc(32, 7), relayKey: Buffer.from(relayKey) },
+  });
+  const { tree } = auditLog;
   const account = privateKeyToAccount(toHex(relayKey));
   const queueOf = (parts: { ledger: BackgroundLedger; client: ChainClient }): TransactionQueue =>
     createTransactionQueue({ ...parts, account, chainId: chain.chainId, log: silentLog, pollingIntervalMs: 20 });
@@ -59,6 +70,7 @@ export async function openTestRelay(stack: ChainStack): Promise<TestRelay> {
     dataDir,
     ledger,
     blocks,
+    tree,
     client,
     queue,
     deps(injector) {
@@ -87,6 +99,7 @@ export async function openTestRelay(stack: ChainStack): Promise<TestRelay> {
       });
     },
     async close() {
+      await auditLog.stop();
       await ledger.close();
       await rm(dataDir, { recursive: true, force: true });
     },

@@ -178,7 +178,8 @@ async function measureBooking(system: GasSystem): Promise<Pick<Measurements, 'bo
   return step(2n);
 }
 
-async function measureAnchors(system: GasSystem): Promise<Pick<Measurements, 'anchorSmall' | 'anchorLarge'>> {
+/** Anchors of the log; each costs about as much, however many entries it adds. */
+export async function measureAnchors(system: GasSystem): Promise<Pick<Measurements, 'anchorSmall' | 'anchorLarge'>> {
   const log = { from: system.accounts.relay, ...targetsOf(system).log };
   const anchor = (size: bigint): Promise<TransactionCost> =>
     system.send({ ...log, functionName: 'anchor', args: [size, toHex(randomBytes(32)), toHex(randomBytes(32))] });

@@ -6,10 +6,10 @@ import { cacheProvider, type CacheTerms } from './cache-terms.ts';
 
 /** A route as its cached answer is sold: at its own price, by nobody but the relay. */
 export function cachedRoute(route: Route, terms: CacheTerms, { origin }: CachedAnswer): Route {
-  const { contextTokens, defaultMaxOutputTokens, maxOutputTokens } = route;
+  const { contextTokens, defaultMaxOutputTokens, embeddingDimensions, maxOutputTokens } = route;
   const deployment: Deployment = { ...origin, id: `${cacheProvider}@relay`, provider: cacheProvider };
   return {
-    ...{ contextTokens, defaultMaxOutputTokens, maxOutputTokens },
+    ...{ contextTokens, defaultMaxOutputTokens, embeddingDimensions, maxOutputTokens },
     ...{ model: terms.model, prices: terms.prices, deployments: [deployment] },
     ...{ firstSlice: false, outputLimitParameter: null },
   };

@@ -44,8 +44,6 @@ class CacheableCall {
   #found: CachedAnswer | undefined;
   /** Set where the answer may be stored. */
   #key: string | null = null;
-  /** The output limit of a payer who lacks nothing. */
-  #wholeOutputTokens = 0;
   #isPast = false;
   #recorded: (RecordedAnswer & Pick<CachedAnswer, 'origin'>) | undefined;
 
@@ -71,12 +69,11 @@ class CacheableCall {
     const choice = this.#deps.chooseRoutes(ask);
     const [first] = choice.routes;
     const { cache: terms, prices } = first.route;
-    if (!terms || prices === null) return choice;
+    // The evidence of an answer is about the call that it was made for: sold again, it is the relay's word.
+    if (!terms || prices === null || first.minimumTiers !== undefined) return choice;
     this.#isPast = true;
-    const { defaultMaxOutputTokens, maxOutputTokens } = first.route;
-    this.#wholeOutputTokens = Math.min(ask.chat.outputLimit?.tokens ?? defaultMaxOutputTokens, maxOutputTokens);
     const { chainId } = this.#deps;
-    const key = cacheKeyOf({ request: this.#request, asked: ask.chat, chosen: first, terms, chainId });
+    const key = cacheKeyOf({ request: this.#request, asked: ask.asked, chosen: first, terms, chainId });
     if (key === null) return choice;
     const { mayRead, mayStore, maxAgeMs } = readCacheControl(this.#request.headers['cache-control']);
     const nowMs = this.#deps.clock.nowMs();
@@ -98,7 +95,7 @@ class CacheableCall {
     if (this.#found) return playAnswer(plan, { answer: this.#found, clock });
     const recorded = new Map<T, RecordedAnswer>();
     // An answer that is no longer than its payer's headroom allowed is not what others would pay for.
-    const isShrunk = (plan.options[0]?.outputTokens ?? 0) < this.#wholeOutputTokens;
+    const isShrunk = plan.options[0]?.shrunk === true;
     const accept: AttemptPlan<T>['accept'] = async (response, deployment) => {
       if (this.#key === null || isShrunk) return plan.accept(response, deployment);
       const answer = recordAnswer(response);

@@ -2,19 +2,10 @@ import { isObject, type JsonObject } from '../../../protocol/text/json-object.ts
 import { readUsage, type UsageShape } from '../../metering/read-usage.ts';
 import { addStreamUsage, changesOfName } from '../build-upstream-body.ts';
 import { readIncludeUsage } from '../parse-chat-request.ts';
-import {
-  invalid,
-  parseObject,
-  readBoolean,
-  readCount,
-  readFallbackModels,
-  readLogprobs,
-  readModelName,
-} from '../read-request.ts';
-import { refuseFoldedKeys } from '../refuse-folded-keys.ts';
+import { readModelBody } from '../read-model-body.ts';
+import { invalid, readBoolean, readCount, readFallbackModels, readLogprobs } from '../read-request.ts';
 import { refuseMember, refuseUnbounded, watchedParameters } from '../refuse-unbounded.ts';
 import { UnusableAnswer } from '../router.ts';
-import { scanTopLevel } from '../scan-top-level.ts';
 import { spliceTopLevel } from '../splice-top-level.ts';
 import { StreamMeter } from '../stream-meter.ts';
 import type { AnswerFacts } from './answer-facts.ts';
@@ -50,13 +41,7 @@ export const completions: Endpoint = {
 };
 
 function parse(body: Buffer): ModelRequest {
-  const value = parseObject(body);
-  const members = scanTopLevel(body);
-  refuseFoldedKeys(
-    members.map(({ key }) => key),
-    knownKeys,
-  );
-  const model = readModelName(value);
+  const { value, members, model } = readModelBody(body, knownKeys);
   refuseUnbounded(value, { limits: ['max_tokens'] });
   // With log probabilities it would have those of the prompt, which lengthen the answer beyond any limit.
   if (value['echo'] === true) throw refuseMember('echo');

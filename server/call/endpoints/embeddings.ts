@@ -2,11 +2,10 @@ import type { JsonObject } from '../../../protocol/text/json-object.ts';
 import { isObject } from '../../../protocol/text/json-object.ts';
 import { readUsage, type UsageShape } from '../../metering/read-usage.ts';
 import { changesOfName } from '../build-upstream-body.ts';
-import { parseObject, readCount, readFallbackModels, readModelName } from '../read-request.ts';
-import { refuseFoldedKeys } from '../refuse-folded-keys.ts';
+import { readModelBody } from '../read-model-body.ts';
+import { readCount, readFallbackModels } from '../read-request.ts';
 import { refuseMember, refuseUnbounded, watchedParameters } from '../refuse-unbounded.ts';
 import { UnusableAnswer } from '../router.ts';
-import { scanTopLevel } from '../scan-top-level.ts';
 import { spliceTopLevel } from '../splice-top-level.ts';
 import type { AnswerFacts } from './answer-facts.ts';
 import type { Endpoint, ModelRequest, UpstreamBodyOptions } from './endpoint.ts';
@@ -19,8 +18,6 @@ const knownKeys: ReadonlySet<string> = new Set([
   ...['service_tier', 'stream', 'tools', 'user'],
 ]);
 
-/** Of the longest embedding there is, unless the client says how many. */
-const mostDimensions = 3_072;
 /** A number as JSON has it, with its comma; four bytes in base64. */
 const bytesPerNumber = 13;
 const bytesPerNumberInBase64 = 16 / 3;
@@ -40,13 +37,7 @@ export const embeddings: Endpoint = {
 };
 
 function parse(body: Buffer): ModelRequest {
-  const value = parseObject(body);
-  const members = scanTopLevel(body);
-  refuseFoldedKeys(
-    members.map(({ key }) => key),
-    knownKeys,
-  );
-  const model = readModelName(value);
+  const { value, members, model } = readModelBody(body, knownKeys);
   refuseUnbounded(value, { limits: [], manyChoices: false });
   if (value['stream'] !== undefined && value['stream'] !== false && value['stream'] !== null)
     throw refuseMember('stream');
@@ -64,16 +55,18 @@ function parse(body: Buffer): ModelRequest {
     fallbackModels: readFallbackModels(value['fallback_models']),
     textOnly: true,
     overheadTokens: 0,
-    answerBytes: answerBytesOf(value, inputs),
+    answerBytes: readAnswerBytes(value, inputs),
     prompt,
   };
 }
 
-function answerBytesOf({ dimensions, encoding_format: format }: JsonObject, inputs: number): number {
-  const numbers = inputs * (readCount(dimensions, 'dimensions') ?? mostDimensions);
-  return (
-    inputs * bytesPerEmbedding + Math.ceil(numbers * (format === 'base64' ? bytesPerNumberInBase64 : bytesPerNumber))
-  );
+function readAnswerBytes(
+  { dimensions, encoding_format: format }: JsonObject,
+  inputs: number,
+): NonNullable<ModelRequest['answerBytes']> {
+  const asked = readCount(dimensions, 'dimensions');
+  const bytesEach = format === 'base64' ? bytesPerNumberInBase64 : bytesPerNumber;
+  return (own) => inputs * (bytesPerEmbedding + Math.ceil((asked ?? own) * bytesEach));
 }
 
 function readAnswer(value: JsonObject, shape: UsageShape | undefined): AnswerFacts {

@@ -29,8 +29,8 @@ export interface ModelRequest {
   textOnly: boolean;
   /** Prompt tokens that the provider adds and that no byte of the body bounds. */
   overheadTokens: number;
-  /** What the answer has in bytes at most, beside its output tokens. */
-  answerBytes?: number;
+  /** What embeddings have in bytes at most, where the model's own have `dimensions` numbers each. */
+  answerBytes?: (dimensions: number) => number;
   /** The prompt, for rules and for an estimate where the provider gives no usage. */
   prompt: RequestPrompt;
 }

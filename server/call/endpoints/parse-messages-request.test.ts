@@ -55,6 +55,11 @@ test.each<[string, object, string]>([
     { messages: [{ role: 'user', content: [{ Type: 'image' }] }] },
     'messages[0].content[0].Type',
   ],
+  [
+    'a file at the provider',
+    { messages: [{ role: 'user', content: [{ type: 'document', source: { type: 'file', file_id: 'f' } }] }] },
+    'messages[0].content[0].source.file_id',
+  ],
   ['an impossible limit', { max_tokens: -1 }, 'max_tokens'],
 ])('%s is refused by name', (_, body, param) => {
   expect(() => parse(body)).toThrow(expect.objectContaining({ param }) as Error);

@@ -1,8 +1,8 @@
 import { isObject, type JsonObject } from '../../../protocol/text/json-object.ts';
-import { invalid, parseObject, readBoolean, readCount, readFallbackModels, readModelName } from '../read-request.ts';
-import { refuseFoldedKeys, refuseFoldedPart } from '../refuse-folded-keys.ts';
-import { refuseUnbounded, watchedParameters } from '../refuse-unbounded.ts';
-import { scanTopLevel } from '../scan-top-level.ts';
+import { readModelBody } from '../read-model-body.ts';
+import { invalid, readBoolean, readCount, readFallbackModels } from '../read-request.ts';
+import { refuseFoldedPart } from '../refuse-folded-keys.ts';
+import { refuseStoredFile, refuseUnbounded, watchedParameters } from '../refuse-unbounded.ts';
 import type { ModelRequest, RequestPrompt } from './endpoint.ts';
 
 /** Tools that run at the provider, places that cost more than listed, and what generates beyond the limit. */
@@ -26,22 +26,16 @@ const toolPromptTokens = 1_024;
  * @throws AutoPayError `invalid_json`, `invalid_request`, `duplicate_key`, `unsupported_parameter`; with `param`.
  */
 export function parseMessagesRequest(body: Buffer): ModelRequest {
-  const value = parseObject(body);
-  const members = scanTopLevel(body);
-  refuseFoldedKeys(
-    members.map(({ key }) => key),
-    knownKeys,
-  );
-  const model = readModelName(value);
+  const { value, members, model } = readModelBody(body, knownKeys);
   const { messages, system, tools } = value;
   if (!Array.isArray(messages) || messages.length === 0) throw invalid('messages', 'a non-empty array');
   messages.forEach((message, index) => {
     if (!isObject(message)) throw invalid(`messages[${index}]`, 'an object');
     refuseFoldedPart(message, `messages[${index}]`);
-    refuseFoldedBlocks(message['content'], `messages[${index}].content`);
+    refuseBlocks(message['content'], `messages[${index}].content`);
   });
-  refuseFoldedBlocks(system, 'system');
-  refuseFoldedBlocks(tools, 'tools');
+  refuseBlocks(system, 'system');
+  refuseBlocks(tools, 'tools');
   // Of the other types, Anthropic's own, some run there, and all bring prompts of their own.
   refuseUnbounded(value, {
     also: unbounded,
@@ -68,12 +62,13 @@ export function parseMessagesRequest(body: Buffer): ModelRequest {
   };
 }
 
-function refuseFoldedBlocks(value: unknown, path: string): void {
+function refuseBlocks(value: unknown, path: string): void {
   if (!Array.isArray(value)) return;
   value.forEach((block: unknown, index) => {
     if (!isObject(block)) return;
     refuseFoldedPart(block, `${path}[${index}]`);
-    refuseFoldedBlocks(block['content'], `${path}[${index}].content`);
+    refuseStoredFile(block, `${path}[${index}]`);
+    refuseBlocks(block['content'], `${path}[${index}].content`);
   });
 }
 

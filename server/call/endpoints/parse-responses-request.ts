@@ -1,17 +1,9 @@
 import { AutoPayError } from '../../../protocol/errors/auto-pay-error.ts';
 import { isObject, type JsonObject } from '../../../protocol/text/json-object.ts';
-import {
-  invalid,
-  parseObject,
-  readBoolean,
-  readCount,
-  readFallbackModels,
-  readLogprobs,
-  readModelName,
-} from '../read-request.ts';
-import { refuseFoldedKeys, refuseFoldedPart } from '../refuse-folded-keys.ts';
-import { refuseMember, refuseUnbounded, watchedParameters } from '../refuse-unbounded.ts';
-import { scanTopLevel } from '../scan-top-level.ts';
+import { readModelBody } from '../read-model-body.ts';
+import { invalid, readBoolean, readCount, readFallbackModels, readLogprobs } from '../read-request.ts';
+import { refuseFoldedPart } from '../refuse-folded-keys.ts';
+import { refuseMember, refuseStoredFile, refuseUnbounded, watchedParameters } from '../refuse-unbounded.ts';
 import type { ModelRequest, RequestPrompt } from './endpoint.ts';
 
 /**
@@ -42,13 +34,7 @@ const itemTypes = [
  * @throws AutoPayError `invalid_json`, `invalid_request`, `duplicate_key`, `unsupported_parameter`; with `param`.
  */
 export function parseResponsesRequest(body: Buffer): ModelRequest {
-  const value = parseObject(body);
-  const members = scanTopLevel(body);
-  refuseFoldedKeys(
-    members.map(({ key }) => key),
-    knownKeys,
-  );
-  const model = readModelName(value);
+  const { value, members, model } = readModelBody(body, knownKeys);
   refuseUnbounded(value, { also: stored, limits: ['max_output_tokens'], manyChoices: false });
   // Its answer would be fetched at the provider, later.
   if (readBoolean(value['background'], 'background')) throw refuseMember('background');
@@ -115,8 +101,7 @@ function refuseStored(item: JsonObject, path: string): void {
     const parts: unknown = item[list];
     if (!Array.isArray(parts)) continue;
     parts.forEach((part: unknown, at) => {
-      if (isObject(part) && part['file_id'] !== undefined && part['file_id'] !== null)
-        throw refuseMember(`${path}.${list}[${at}].file_id`);
+      if (isObject(part)) refuseStoredFile(part, `${path}.${list}[${at}]`);
     });
   }
 }

@@ -21,7 +21,7 @@ export function readTypedEvent(block: Buffer): TypedEvent {
   if (event.kind === 'comment') return { kind: 'comment', bytes: event.event };
   // Some servers send `[DONE]` here too; what ends such a stream is an event of its own.
   if (event.kind !== 'chunk') return { kind: 'nothing' };
-  const value = parseChunk(event.data);
+  const value = parseChunk(event.data.toString('utf8'));
   const { type } = value;
   if (typeof type !== 'string' || !typeName.test(type)) throw brokenChunk('The provider sent an event without a type.');
   const data = event.data.toString('utf8').replaceAll('\n', '\ndata: ');

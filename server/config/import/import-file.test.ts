@@ -42,6 +42,9 @@ function loadLiteLlm(text: string, more?: string, env: Record<string, string> = 
 const entry = (params: string, info = 'input_cost_per_token: 0.000001, output_cost_per_token: 0.000002') =>
   `model_list: [{ model_name: m, litellm_params: { ${params} }, model_info: { ${info} } }]`;
 
+const listed = (name: string, model: string) =>
+  `{ model_name: ${name}, litellm_params: { model: ${model} }, model_info: { input_cost_per_token: 1e-6, output_cost_per_token: 2e-6 } }`;
+
 test('a file’s kind is told by its keys', () => {
   expect(detectKind({ model_list: [] })).toBe('litellm');
   expect(detectKind({ routes: [{ route: 'a' }] })).toBe('blueprint');
@@ -209,6 +212,16 @@ router_settings: { enable_tag_filtering: true }`,
       /stands for b, which is no model_name/,
     ],
     [
+      'an alias that is a model too',
+      `model_list: [${listed('a', 'gpt-4o')}, ${listed('b', 'gpt-4o')}]\nrouter_settings: { model_group_alias: { a: b } }`,
+      /model_group_alias\.a is a model_name as well/,
+    ],
+    [
+      'a bare name that LiteLLM would take to another API',
+      entry('model: gemini-pro'),
+      /names no provider, and gemini-pro is none of OpenAI’s or Anthropic’s models; write provider\/gemini-pro/,
+    ],
+    [
       'a fallback to nowhere',
       `${entry('model: gpt-4o')}\nrouter_settings: { fallbacks: [{ m: [n] }] }`,
       /fallbacks\.0\.m names n, which is no model_name/,
@@ -216,6 +229,29 @@ router_settings: { enable_tag_filtering: true }`,
     ['no models', 'model_list: []', /model_list/],
   ])('is refused for %s', (_, text, fault) => {
     expect(faultOf(() => loadLiteLlm(text))).toMatch(fault);
+  });
+
+  test('gives an alias its own fallbacks, and else those of its model', () => {
+    const text = `model_list: [${['m', 'x', 'y'].map((name) => listed(name, 'gpt-4o')).join(', ')}]
+router_settings:
+  model_group_alias: { a: m, b: { model: m, hidden: true } }
+  fallbacks: [{ m: [x, b] }, { a: [y] }]
+  context_window_fallbacks: [{ a: [x] }]`;
+    const { notices, routes } = loadLiteLlm(text);
+    const fallbacks = Object.fromEntries(routes.map(({ model, terms }) => [model, terms.fallbacks]));
+    expect(fallbacks['m']).toMatchObject({ general: ['x', 'b'] });
+    expect(fallbacks['a']).toMatchObject({ general: ['y'], context_window: ['x'] });
+    expect(fallbacks['b']).toMatchObject({ general: ['x'], context_window: [] });
+    expect(notices.join('\n')).toContain('model_group_alias.b.hidden has no effect here');
+  });
+
+  test('says which answers are bounded by nothing that the file states', () => {
+    const bounded = 'max_output_tokens: 8192, input_cost_per_token: 1e-6, output_cost_per_token: 2e-6';
+    const said =
+      'litellm.yaml:1:14: model_list.0 says no max_output_tokens in model_info: answers of m end at 16384 tokens';
+    expect(loadLiteLlm(entry('model: gpt-4o')).notices).toContain(said);
+    expect(loadLiteLlm(entry('model: gpt-4o', bounded)).notices).toEqual([]);
+    expect(loadLiteLlm(entry('model: my-llama, api_base: http://127.0.0.1:1/v1', bounded)).routes).toHaveLength(1);
   });
 
   test('can do without a key that would be refused', () => {

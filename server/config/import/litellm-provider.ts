@@ -34,7 +34,12 @@ export function readPlace(entry: LiteLlmEntry, context: PlaceContext & { from: C
   const { from, imported, options } = context;
   const { litellm_params: params } = entry;
   const path = [...from, 'litellm_params'];
-  const { model, prefix } = splitModel(params.model, params.custom_llm_provider);
+  const { model, prefix } = splitModel(params);
+  if (prefix === undefined) {
+    const message = `names no provider, and ${model} is none of OpenAI’s or Anthropic’s models; write provider/${model}`;
+    imported.issues.push({ path: [...path, 'model'], message });
+    return undefined;
+  }
   const isOwn = options.own.some(({ name }) => name === prefix);
   const facts = findLiteLlmProvider(prefix) ?? (isOwn ? findProvider(prefix) : undefined);
   if (model.includes('*') || entry.model_name.includes('*')) {
@@ -71,13 +76,19 @@ export function readPlace(entry: LiteLlmEntry, context: PlaceContext & { from: C
   };
 }
 
-/** What LiteLLM takes a name without a prefix for. */
-function splitModel(text: string, given: string | undefined): { prefix: string; model: string } {
+/** Models of OpenAI, which LiteLLM knows without a prefix. */
+const openAiModel = /^(?:gpt-|chatgpt-|o\d|codex-|computer-use-|text-embedding-|davinci-|babbage-|ft:)/;
+
+/** The provider that an entry names, or that LiteLLM knows a name without a prefix by; an endpoint of its own speaks OpenAI's API. */
+function splitModel(params: LiteLlmEntry['litellm_params']): { prefix: string | undefined; model: string } {
+  const { model: text, custom_llm_provider: given } = params;
   if (given !== undefined)
     return { prefix: given, model: text.startsWith(`${given}/`) ? text.slice(given.length + 1) : text };
   const slash = text.indexOf('/');
   if (slash > 0) return { prefix: text.slice(0, slash), model: text.slice(slash + 1) };
-  return { prefix: text.startsWith('claude') ? 'anthropic' : 'openai', model: text };
+  if (text.startsWith('claude')) return { prefix: 'anthropic', model: text };
+  const isOpenAi = openAiModel.test(text) || Boolean(params.api_base || params.base_url);
+  return { prefix: isOpenAi ? 'openai' : undefined, model: text };
 }
 
 /** The URL up to and with `/v1`. */

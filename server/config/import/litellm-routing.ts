@@ -49,17 +49,35 @@ export function routeRoutingOf(
     ...(attempt && { attemptMs: toMs(attempt) }),
     ...(stream && { firstByteMs: toMs(stream) }),
   };
-  const named = (key: FallbackKey) => fallbacksOf(file, key, model);
-  const general = named('fallbacks') ?? defaultsOf(file).filter((name) => name !== model);
-  const context = named('context_window_fallbacks');
-  const policy = named('content_policy_fallbacks');
   return {
     strategy: router?.routing_strategy ?? 'simple-shuffle',
     ...(retries > 0 && { retries: Math.min(retries, maxRetries) }),
+    ...fallbackRoutingOf([model], file),
+    ...(Object.keys(timeouts).length > 0 && { timeouts }),
+  };
+}
+
+/**
+ * The fallbacks of a route, in the words of autopay.yaml.
+ * @param names of the route: an alias has its own, and else those of the model that it stands for
+ */
+export function fallbackRoutingOf(
+  names: readonly [string, ...string[]],
+  file: LiteLlmFile,
+): Partial<Record<'fallbacks' | 'contextWindowFallbacks' | 'contentPolicyFallbacks', string[]>> {
+  const named = (key: FallbackKey) =>
+    names
+      .map((name) => fallbacksOf(file, key, name))
+      .find((list) => list !== undefined)
+      // An alias of a model may stand among that model's own.
+      ?.filter((name) => name !== names[0]);
+  const general = named('fallbacks') ?? defaultsOf(file).filter((name) => name !== names[0]);
+  const context = named('context_window_fallbacks');
+  const policy = named('content_policy_fallbacks');
+  return {
     ...(general.length > 0 && { fallbacks: general }),
     ...(context && { contextWindowFallbacks: context }),
     ...(policy && { contentPolicyFallbacks: policy }),
-    ...(Object.keys(timeouts).length > 0 && { timeouts }),
   };
 }
 

@@ -1,10 +1,11 @@
 import { describeIssues } from '../describe-issues.ts';
 import type { ConfigPath } from '../report-issues.ts';
+import { defaultMaxOutputTokens } from '../schema/routes-section.ts';
 import { emptyImport, type Imported, type ImportedRoute, type ImportOptions } from './imported.ts';
 import { priceOfCosts, readCost, takesDollars } from './litellm-prices.ts';
 import { readPlace, readVariables, type PlaceContext } from './litellm-provider.ts';
 import { chooseRegion } from './litellm-region.ts';
-import { addRouting, deploymentRoutingOf, routeRoutingOf } from './litellm-routing.ts';
+import { addRouting, deploymentRoutingOf, fallbackRoutingOf, routeRoutingOf } from './litellm-routing.ts';
 import { litellmSchema, type LiteLlmEntry, type LiteLlmFile } from './litellm-schema.ts';
 
 interface Context extends PlaceContext {
@@ -69,7 +70,12 @@ function readGroup(model: string, entries: readonly Entry[], context: Context): 
     imported.warnings.push({ path: first.from, status: 'warned', message });
   }
   const all = entries.map(({ entry }) => entry);
-  Object.assign(read.route, boundsOf(all), routeRoutingOf(model, { entries: all, file }));
+  const bounds = boundsOf(all);
+  if (bounds['maxOutputTokens'] === undefined) {
+    const message = `says no max_output_tokens in model_info: answers of ${model} end at ${defaultMaxOutputTokens} tokens`;
+    imported.warnings.push({ path: first.from, status: 'warned', message });
+  }
+  Object.assign(read.route, bounds, routeRoutingOf(model, { entries: all, file }));
   if (read.route.deployments.length > 0) imported.routes.push(read);
 }
 
@@ -88,20 +94,28 @@ function boundsOf(entries: readonly LiteLlmEntry[]): Record<string, number> {
   };
 }
 
+/** An alias is the route of its model under one more name, with fallbacks of its own where the file gives it some. */
 function addAliases(file: LiteLlmFile, { imported, options }: Pick<Context, 'imported' | 'options'>): void {
+  const models = new Map(imported.routes.map((read) => [read.route.model, read]));
   for (const [alias, target] of Object.entries(file.router_settings?.model_group_alias ?? {})) {
     const path = ['router_settings', 'model_group_alias', alias];
-    const model = typeof target === 'string' ? target : target.model;
-    const meant = imported.routes.find(({ route }) => route.model === model);
-    if (!meant) imported.issues.push({ path, message: `stands for ${model}, which is no model_name` });
-    else if (!imported.routes.some(({ route }) => route.model === alias)) {
+    const { model, hidden } = typeof target === 'string' ? { model: target } : target;
+    const meant = models.get(model);
+    if (hidden === true) {
+      const message = 'has no effect here: GET /v1/models lists every name that is sold';
+      imported.warnings.push({ path: [...path, 'hidden'], status: 'warned', message });
+    }
+    if (!meant) {
+      imported.issues.push({ path, message: `stands for ${model}, which is no model_name` });
+    } else if (models.has(alias)) {
+      // LiteLLM would send its calls to the model that the alias stands for.
+      imported.issues.push({ path, message: 'is a model_name as well, whose calls would go elsewhere; remove one' });
+    } else {
       const { price, ...rest } = meant.route;
-      const isPriced = options.priced.has(alias);
-      imported.routes.push({
-        ...meant,
-        from: path,
-        route: { ...rest, model: alias, ...(price !== undefined && !isPriced && { price }) },
-      });
+      const none = { fallbacks: undefined, contextWindowFallbacks: undefined, contentPolicyFallbacks: undefined };
+      const ofAlias = price !== undefined && !options.priced.has(alias) && { price };
+      const route = { ...rest, model: alias, ...none, ...fallbackRoutingOf([alias, model], file), ...ofAlias };
+      imported.routes.push({ ...meant, from: path, route });
     }
   }
 }

@@ -41,11 +41,6 @@ export const collectionSchema = z.strictObject({
   maxClaims: countSchema(200).default(100).describe('Channels in one transaction.'),
 });
 
-/** `audit`: the log of receipts. */
-export const auditSchema = z.strictObject({
-  intervalSeconds: countSchema(86_400).default(30).describe('How often the log is anchored.'),
-});
-
 /** `disputes`. The contract gives a day to answer a challenge: an hour leaves room for many tries. */
 export const disputesSchema = z.strictObject({
   intervalSeconds: countSchema(3600).default(60).describe('How often disputes are looked at.'),

@@ -37,13 +37,16 @@ const deploymentSchema = z.strictObject({
 const cacheSchema = z.strictObject({
   ttlSeconds: countSchema(86_400).describe('How long an answer may be sold again.'),
   price: decimalSchema.describe(
-    'Of an answer from the cache, whatever its tokens. A row of the price table: `<model>@cache`.',
+    'Of an answer from the cache, whatever its tokens; above zero. A row of the price table: `<model>@cache`.',
   ),
   scope: z
     .enum(['payer', 'shared'])
     .default('payer')
     .describe('`payer`: to the same channel, API key or wallet only. `shared`: to every payer.'),
 });
+
+/** The most that a model answers, where nothing says how much that is. */
+export const defaultMaxOutputTokens = 16_384;
 
 /** One of `routes`: a name that clients ask for. Settings of routing that belong to a route stand here. */
 export const routeSchema = z.strictObject({
@@ -67,10 +70,17 @@ export const routeSchema = z.strictObject({
     ),
   ...routeRouting,
   contextTokens: countSchema(100_000_000).default(128_000).describe('The model’s context window.'),
-  maxOutputTokens: countSchema(10_000_000).default(16_384).describe('A client’s limit above this is lowered to it.'),
+  maxOutputTokens: countSchema(10_000_000)
+    .default(defaultMaxOutputTokens)
+    .describe('A client’s limit above this is lowered to it.'),
   defaultMaxOutputTokens: countSchema(10_000_000)
     .optional()
     .describe('Limit of a request that sets none. Default: 4096, or `maxOutputTokens` if that is less.'),
+  embeddingDimensions: countSchema(65_536)
+    .default(3_072)
+    .describe(
+      'Numbers of one embedding, where a request does not say how many: they bound how many inputs it may have.',
+    ),
   // What runs hidden (reasoning) is not counted while the stream runs, so nobody would have signed for it.
   firstSlice: z
     .boolean()

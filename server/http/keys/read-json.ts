@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { z } from 'zod';
 import { AutoPayError } from '../../../protocol/errors/auto-pay-error.ts';
+import { parseJson } from '../../../protocol/text/parse-json.ts';
 import { createBodyReader } from '../read-body.ts';
 
 /** Reads small JSON bodies. */
@@ -18,7 +19,9 @@ export function createJsonReader(): JsonReader {
     async read(request, schema) {
       const held = await bodies.read(request);
       try {
-        return parseWith(schema, parseJson(held.bytes));
+        const value = parseJson(held.bytes);
+        if (value === undefined) throw new AutoPayError('invalid_json', 'The body is not valid JSON.');
+        return parseWith(schema, value);
       } finally {
         held.release();
       }
@@ -33,14 +36,6 @@ export function createJsonReader(): JsonReader {
 export function readQuery<T extends z.ZodType>(request: Pick<IncomingMessage, 'url'>, schema: T): z.output<T> {
   const { searchParams } = new URL(request.url ?? '/', 'http://relay');
   return parseWith(schema, Object.fromEntries(searchParams));
-}
-
-function parseJson(bytes: Buffer): unknown {
-  try {
-    return JSON.parse(bytes.toString('utf8'));
-  } catch (cause) {
-    throw new AutoPayError('invalid_json', 'The body is not valid JSON.', { cause });
-  }
 }
 
 const maxIssues = 5;

@@ -6,9 +6,10 @@ import { carriedPayments } from './0003-carried-payments.ts';
 import { chains } from './0004-chains.ts';
 import { purchases } from './0005-purchases.ts';
 import { webhooks } from './0006-webhooks.ts';
+import { audit } from './0007-audit.ts';
 
 /** Every migration, in order. Append only: number n brings a file from `user_version` n − 1 to n. */
-export const migrations: readonly string[] = [books, keys, carriedPayments, chains, purchases, webhooks];
+export const migrations: readonly string[] = [books, keys, carriedPayments, chains, purchases, webhooks, audit];
 
 /**
  * Brings a ledger file to the newest schema, each step in a transaction of its own.

@@ -56,15 +56,13 @@ test('anchors are recorded for blocks, grow, and may be repeated', () => {
   expect(() => books.run('recordAnchor', { size: 5, transactionHash: toHex(hash(9)) })).toThrow('was anchored by');
 });
 
-test('finds what proves that a position is in the log: its block, its oldest anchor, and the leaves', () => {
+test('finds what proves that a position is in the log: its oldest anchor, and the leaves', () => {
   const transactionHash = (fill: number) => toHex(hash(fill));
   books.run('addBlock', first);
   books.run('recordAnchor', { size: 3, transactionHash: transactionHash(7) });
-  expect(books.run('findBlockOf', 3)).toBeUndefined();
   expect(books.run('findAnchorOf', 3)).toBeUndefined();
   books.run('addBlock', second);
   books.run('recordAnchor', { size: 5, transactionHash: transactionHash(8) });
-  expect([0, 2, 3, 4].map((index) => books.run('findBlockOf', index)?.start)).toEqual([0, 0, 3, 3]);
   expect([0, 2, 3, 4].map((index) => books.run('findAnchorOf', index)?.size)).toEqual([3, 3, 5, 5]);
   expect(books.run('findAnchorOf', 2)).toEqual({ size: 3, transactionHash: transactionHash(7) });
   const leaves = books.run('listEntries', { from: 0, limit: 9 }).map(({ entry }) => toHex(hashLeaf(entry)));

@@ -10,6 +10,7 @@ import type { ChannelStore } from '../channel-store.ts';
 import type { ChargeStore } from '../charge-store.ts';
 import { placeInBatch, type AfterSeal, type GroupContext, type PendingCharge } from '../group-context.ts';
 import type { ChannelState, ChargeRequest, ChargeResult } from '../ledger.ts';
+import type { EvidenceStore } from '../evidence-store.ts';
 import type { ModelDayStore } from '../model-day-store.ts';
 import type { PaymentStore } from '../payment-store.ts';
 import type { ScopeStore } from '../scope-store.ts';
@@ -25,6 +26,7 @@ interface Stores {
   payments: PaymentStore;
   scopes: ScopeStore;
   answers: AnswerStore;
+  evidence: EvidenceStore;
   modelDays: ModelDayStore;
 }
 
@@ -83,7 +85,7 @@ function receiptOf(
  * given as paid), or whose receipt names another token than what pays for it, or another model than was reserved.
  */
 export function createChargeCall(stores: Stores) {
-  const { channels, calls, charges, payments, scopes, answers, modelDays } = stores;
+  const { channels, calls, charges, payments, scopes, answers, evidence, modelDays } = stores;
   const readCharge = createReadCharge(stores);
 
   function chargeFunds({ channelId, paymentId, quote }: StoredCall, amount: bigint): ChargedFunds {
@@ -136,6 +138,7 @@ export function createChargeCall(stores: Stores) {
     calls.addAttempts(callId, request.attempts);
     if (answer !== null && call.answerUntilMs !== null)
       answers.insert(callId, { ...answer, untilMs: call.answerUntilMs });
+    if (request.evidence) evidence.insert(callId, request.evidence);
     context.charges.push(charge);
     return finishLater(context, context.charges.length - 1);
   };

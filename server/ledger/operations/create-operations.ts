@@ -7,15 +7,18 @@ import { createBudgetChangeStore, type BudgetChangeStore, type ChangePlace } fro
 import { createCallStore, type CallStore } from '../call-store.ts';
 import { createChannelStore, type ChannelStore } from '../channel-store.ts';
 import { createChargeStore, type ChargeStore } from '../charge-store.ts';
+import { createCheckpointStore, type CheckpointStore } from '../checkpoint-store.ts';
 import { createCollectionStore, type CollectionStore } from '../collection-store.ts';
 import type { AfterSeal } from '../group-context.ts';
 import type { ChannelState } from '../ledger.ts';
 import { createKeyChannelStore, type KeyChannelStore } from '../key-channel-store.ts';
 import { createKeyStore, type KeyStore } from '../key-store.ts';
+import { createEvidenceStore, type EvidenceStore } from '../evidence-store.ts';
 import { createLogStore, type LogStore } from '../log-store.ts';
 import { createModelDayStore, type ModelDayStore } from '../model-day-store.ts';
 import { createPaymentBookingStore, type PaymentBookingStore } from '../payment-booking-store.ts';
 import { createPaymentStore, type PaymentStore } from '../payment-store.ts';
+import { createPinStore, type PinStore } from '../pin-store.ts';
 import { createPurchaseChannelStore, type PurchaseChannelStore } from '../purchase-channel-store.ts';
 import { createPurchaseStore, type PurchaseStore } from '../purchase-store.ts';
 import type { IdPage } from '../settlement-store.ts';
@@ -26,9 +29,11 @@ import { createTransactionStore, type TransactionStore } from '../transaction-st
 import { createWebhookStore, type WebhookStore } from '../webhook-store.ts';
 import { createAcceptVoucher } from './accept-voucher.ts';
 import { createAddBlock } from './add-block.ts';
+import { createAddCheckpoint } from './add-checkpoint.ts';
 import { createExtendCall } from './extend-call.ts';
 import { createFindRepeat } from './check-idempotency.ts';
 import { createChargeCall } from './charge-call.ts';
+import { createEvidenceOperations } from './evidence-operations.ts';
 import { createEnqueueTransaction, createFinishTransaction, createReplaceTransaction } from './enqueue-transaction.ts';
 import { createFinishBooking, createListPendingBookings } from './finish-booking.ts';
 import { createAbandonCollection, createFinishCollection } from './finish-collection.ts';
@@ -37,6 +42,7 @@ import { createMoveCall } from './move-call.ts';
 import { createOpenClosing } from './open-closing.ts';
 import { createOpenCollection } from './open-collection.ts';
 import { createOpenPaymentBooking } from './open-payment-booking.ts';
+import { createPinOperations } from './pin-operations.ts';
 import { createPurchaseOperations } from './purchase-operations.ts';
 import { createFindAnswer } from './read-charge.ts';
 import { createRecordAnchor } from './record-anchor.ts';
@@ -69,6 +75,7 @@ export interface Stores {
   modelDays: ModelDayStore;
   budgetChanges: BudgetChangeStore;
   log: LogStore;
+  checkpoints: CheckpointStore;
   collections: CollectionStore;
   transactions: TransactionStore;
   state: StateStore;
@@ -77,6 +84,8 @@ export interface Stores {
   purchases: PurchaseStore;
   purchaseChannels: PurchaseChannelStore;
   webhooks: WebhookStore;
+  evidence: EvidenceStore;
+  pins: PinStore;
 }
 
 /**
@@ -101,6 +110,7 @@ export function createStores(db: DatabaseSync, { chainId, isHome }: { chainId: n
     modelDays: createModelDayStore(db),
     budgetChanges: createBudgetChangeStore(db),
     log: createLogStore(db, chainId),
+    checkpoints: createCheckpointStore(db),
     collections: createCollectionStore(db, channels, chainId),
     transactions: createTransactionStore(db, chainId),
     state: createStateStore(db, prefix),
@@ -109,6 +119,8 @@ export function createStores(db: DatabaseSync, { chainId, isHome }: { chainId: n
     purchases: createPurchaseStore(db),
     purchaseChannels: createPurchaseChannelStore(db),
     webhooks: createWebhookStore(db),
+    evidence: createEvidenceStore(db),
+    pins: createPinStore(db),
   };
 }
 
@@ -131,13 +143,15 @@ export function createOperations(stores: Stores) {
     findRepeat: createFindRepeat(stores),
     listEntries: ({ from, limit }: { from: number; limit: number }): LoggedEntry[] =>
       log.listEntries(from, Math.min(limit, maxListed)),
+    logSize: (): number => charges.count(),
+    newestCheckpoint: () => stores.checkpoints.newest(),
+    addCheckpoint: createAddCheckpoint(stores),
     lastBlock: () => log.lastBlock(),
     addBlock: createAddBlock(stores),
     anchoredSize: (): number => log.lastAnchor()?.size ?? 0,
     findSentAnchor: () => log.findSentAnchor(),
     recordAnchor: createRecordAnchor(stores),
     findAnchorOf: (index: number) => log.findAnchorOf(index),
-    findBlockOf: (index: number) => log.findBlockOf(index),
     listLeafHashes: ({ from, limit }: { from: number; limit: number }): Uint8Array[] =>
       log.listLeafHashes(from, Math.min(limit, maxListed)),
     findCharge: ({ channelId, sequence }: { channelId: Hex; sequence: number }) =>
@@ -191,6 +205,8 @@ export function createOperations(stores: Stores) {
     ...createKeyOperations(stores),
     ...createPurchaseOperations(stores),
     ...createWebhookOperations(stores),
+    ...createEvidenceOperations(stores),
+    ...createPinOperations(stores),
   };
 }
 

@@ -42,6 +42,22 @@ function book(collectionId: number) {
 const stateOf = (collectionId: number) =>
   books.db.prepare('SELECT state FROM collections WHERE collection_id = ?').get(collectionId)?.['state'];
 
+test('an anchor that came to nothing is none, and the log is anchored again', () => {
+  const request = someReserve(null, 0n);
+  books.run('reserve', request);
+  books.run('charge', someCharge(request.callId, 0n));
+  const [root, frontier] = [Buffer.alloc(32, 1), [Buffer.alloc(32, 1)]];
+  books.run('addBlock', { start: 0, size: 1, cid: 'bafy', root, frontier });
+  const anchor = succeed('anchor:1');
+  books.run('recordAnchor', { size: 1, transactionHash: anchor.transactionHash });
+  expect(books.run('anchoredSize', undefined)).toBe(1);
+  anchor.undo();
+  expect(books.run('anchoredSize', undefined)).toBe(0);
+  expect(books.run('findAnchorOf', 0)).toBeUndefined();
+  books.run('recordAnchor', { size: 1, transactionHash: succeed('anchor:1').transactionHash });
+  expect(books.run('anchoredSize', undefined)).toBe(1);
+});
+
 describe('a settlement that came to nothing', () => {
   test('is due again, and may be settled by another transaction', () => {
     const { paymentId, stateOf: state, undo } = settlePayment();

@@ -2,11 +2,13 @@ import type { Hex } from '../../../protocol/bytes/hex.ts';
 import type { QueuedTransaction } from '../background-ledger.ts';
 import type { ChannelStore } from '../channel-store.ts';
 import type { CollectionRow, CollectionStore } from '../collection-store.ts';
+import type { LogStore } from '../log-store.ts';
 import type { PaymentBookingStore } from '../payment-booking-store.ts';
 import type { PaymentStore } from '../payment-store.ts';
 import type { TransactionStore } from '../transaction-store.ts';
 
 interface Stores {
+  log: Pick<LogStore, 'deleteAnchor'>;
   channels: ChannelStore;
   collections: CollectionStore;
   payments: PaymentStore;
@@ -17,11 +19,11 @@ interface Stores {
 /**
  * Takes back what was recorded because a transaction had succeeded, once it turns out to have come to nothing: a reorganisation took
  * it out of its block, and what it did cannot be done any more. A payment is due again, the charges of a collection are collectable
- * again, and what was booked waits to be booked. What stands on the chain is not touched: a payment that is
+ * again, what was booked waits to be booked, and what was anchored to be anchored. What stands on the chain is not touched: a payment that is
  * booked stays so until its booking is taken back too.
  */
 export function createUndoTransaction(stores: Stores) {
-  const { channels, collections, payments, paymentBookings, transactions } = stores;
+  const { channels, collections, log, payments, paymentBookings, transactions } = stores;
 
   /** Claims are cumulative: what a later collection took is taken, whatever became of this one. */
   function giveUp(row: CollectionRow): void {
@@ -66,6 +68,7 @@ export function createUndoTransaction(stores: Stores) {
       const row = collection === undefined ? undefined : collections.find(collection);
       return undoPayments(row, () => payments.takeBack(paymentId));
     }
+    if (kind === 'anchor') return log.deleteAnchor(Number(subject));
     if (kind !== 'collect' && kind !== 'close' && kind !== 'book') return;
     // A booking that takes several transactions numbers them: `book:7/1`.
     const row = collections.find(Number.parseInt(subject, 10));

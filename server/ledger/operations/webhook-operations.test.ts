@@ -20,7 +20,7 @@ function chargeSome(count: number): void {
 }
 
 const dueAt = (atMs: number, limit = 4) =>
-  books.run('listDueDeliveries', { url, nowMs: atMs, limit }).map(({ index }) => index);
+  books.run('listDueDeliveries', { url, nowMs: atMs, limit }).deliveries.map(({ index }) => index);
 const fail = (index: number, nextAtMs: number | null) => ({ index, failure: { reason: 'no', nextAtMs } });
 const took = (index: number) => ({ index, failure: null });
 
@@ -37,7 +37,8 @@ test('what is not recorded is due again, what was delivered is not, and what fai
   expect(books.run('listFailedDeliveries', { limit: 10 })).toMatchObject([
     { url, index: 1, attempts: 1, nextAtMs: null },
   ]);
-  expect(books.run('retryDeliveries', { url, nowMs })).toBe(1);
+  expect(books.run('retryDeliveries', { url, nowMs, after: -1, limit: 9 })).toEqual({ count: 1, last: 1 });
+  expect(books.run('retryDeliveries', { url, nowMs, after: 1, limit: 9 })).toEqual({ count: 0, last: null });
   expect(dueAt(nowMs)).toEqual([1]);
 });
 
@@ -56,7 +57,22 @@ test('a webhook begins with the receipts after it, and goes on where it was', ()
   books.run('openWebhook', url);
   books.run('openWebhook', `${url}2`);
   expect(dueAt(nowMs)).toEqual([0, 1]);
-  expect(books.run('listDueDeliveries', { url: `${url}2`, nowMs, limit: 4 })).toEqual([]);
+  expect(books.run('listDueDeliveries', { url: `${url}2`, nowMs, limit: 4 })).toEqual({
+    deliveries: [],
+    isFull: false,
+  });
+});
+
+test('what failed is made due some at a time', () => {
+  chargeSome(5);
+  books.run('recordDeliveries', { url, results: [0, 2, 3, 4].map((index) => fail(index, null)) });
+  const retry = (after: number) => books.run('retryDeliveries', { url, nowMs, after, limit: 2 });
+  expect([retry(-1), retry(2), retry(4)]).toEqual([
+    { count: 2, last: 2 },
+    { count: 2, last: 4 },
+    { count: 0, last: null },
+  ]);
+  expect(dueAt(nowMs)).toEqual([0, 2, 3, 4]);
 });
 
 test('where too many wait, new ones are left to the log', () => {
@@ -69,7 +85,9 @@ test('where too many wait, new ones are left to the log', () => {
   books.db.exec('BEGIN');
   for (let index = 1; index < maxWaitingDeliveries; index += 1) insert.run(url, 1_000 + index, 'no');
   books.db.exec('COMMIT');
-  expect(dueAt(nowMs)).toEqual([]);
+  expect(books.run('listDueDeliveries', { url, nowMs, limit: 4 })).toEqual({ deliveries: [], isFull: true });
+  // Those that were made directly have no receipt.
+  expect(books.run('listWaitingDeliveries', { url, limit: 4 }).map(({ index }) => index)).toEqual([0]);
   books.run('recordDeliveries', { url, results: [took(0)] });
   expect(dueAt(nowMs)).toEqual([1, 2]);
 });

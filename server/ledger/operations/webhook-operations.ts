@@ -1,4 +1,11 @@
-import type { FailedDelivery, WebhookDelivery, WebhookProgress, WebhookResult } from '../webhook-ledger.ts';
+import type {
+  DueDeliveries,
+  FailedDelivery,
+  RetriedDeliveries,
+  WebhookDelivery,
+  WebhookProgress,
+  WebhookResult,
+} from '../webhook-ledger.ts';
 import { maxWaitingDeliveries } from '../webhook-ledger.ts';
 import type { WebhookStore } from '../webhook-store.ts';
 
@@ -14,13 +21,15 @@ interface Page {
 export function createWebhookOperations({ webhooks }: { webhooks: WebhookStore }) {
   return {
     openWebhook: (url: string): void => webhooks.insert(url),
-    listDueDeliveries({ url, nowMs, limit }: { url: string; nowMs: number; limit: number }): WebhookDelivery[] {
+    listDueDeliveries({ url, nowMs, limit }: { url: string; nowMs: number; limit: number }): DueDeliveries {
       const isFull = webhooks.countWaiting(url) >= maxWaitingDeliveries;
       const fresh = isFull ? [] : webhooks.listNew({ from: webhooks.nextIndex(url), limit });
       // What failed gets at least half of the room, and all that new receipts leave.
       const due = webhooks.listDue({ url, nowMs, limit: Math.max(limit - fresh.length, Math.ceil(limit / 2)) });
-      return [...due, ...fresh.slice(0, limit - due.length)];
+      return { deliveries: [...due, ...fresh.slice(0, limit - due.length)], isFull };
     },
+    listWaitingDeliveries: ({ url, limit }: { url: string; limit: number }): WebhookDelivery[] =>
+      webhooks.listDue({ url, nowMs: Number.MAX_SAFE_INTEGER, limit }),
     recordDeliveries({ url, results }: { url: string; results: readonly WebhookResult[] }): void {
       let next = webhooks.nextIndex(url);
       for (const { index, failure } of results) {
@@ -33,6 +42,7 @@ export function createWebhookOperations({ webhooks }: { webhooks: WebhookStore }
     listFailedDeliveries: ({ after = { url: '', index: -1 }, limit }: Page): FailedDelivery[] =>
       webhooks.listFailed(after, Math.min(limit, maxListed)),
     readWebhookProgress: (urls: readonly string[]): WebhookProgress[] => urls.map((url) => webhooks.progress(url)),
-    retryDeliveries: ({ url, nowMs }: { url: string; nowMs: number }): number => webhooks.retry(url, nowMs),
+    retryDeliveries: (options: { url: string; nowMs: number; after: number; limit: number }): RetriedDeliveries =>
+      webhooks.retry(options),
   };
 }

@@ -1,0 +1,31 @@
+import { readSettings } from '../wallet-limits.ts';
+import { openBodyStore, type BodyBounds, type BodyStore, type CallBodies } from './body-store.ts';
+
+/** Keeps a call's bodies, where the owner wants that. It never throws: the answer is paid for. */
+export type BodyKeeper = (callId: string, bodies: CallBodies) => Promise<void>;
+
+/**
+ * @param options.bounds the owner's choice; without it, `keepBodies` of `settings.json` in the wallet's folder decides for each call
+ * @param options.onWarning told if bodies that were to be kept could not be
+ */
+export function createBodyKeeper(options: {
+  stateDir: string;
+  bounds: BodyBounds | undefined;
+  onWarning: (message: string) => void;
+}): BodyKeeper {
+  const { stateDir, onWarning } = options;
+  let known: { bounds: BodyBounds; store: BodyStore } | undefined;
+  return async (callId, bodies) => {
+    try {
+      const bounds = options.bounds ?? (await readSettings(stateDir)).keepBodies;
+      if (bounds === undefined) return;
+      if (known?.bounds.days !== bounds.days || known.bounds.mebibytes !== bounds.mebibytes) {
+        known = { bounds, store: openBodyStore(stateDir, bounds) };
+      }
+      await known.store.save(callId, bodies);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      onWarning(`The bodies of call ${callId} were not kept: ${reason}`);
+    }
+  };
+}

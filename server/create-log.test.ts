@@ -1,0 +1,194 @@
+import { copyFile, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { toHex } from '../protocol/bytes/hex.ts';
+import { addressOfPrivateKey } from '../protocol/bytes/secp256k1.ts';
+import { decodeEntryBundle } from '../protocol/log/entry-bundle.ts';
+import { recoverSignedCheckpoint } from '../protocol/log/relay-signature.ts';
+import { createNoteVerifier, openNote } from '../protocol/log/signed-note.ts';
+import { hashLeaf } from '../protocol/merkle/hashes.ts';
+import { inclusionProofOf, merkleRoot } from '../protocol/merkle/inclusion.ts';
+import { auditSchema } from './config/schema/audit-section.ts';
+import { createLog, type RelayLog } from './create-log.ts';
+import { createToyLog } from './audit/toy-log-fixture.ts';
+import { someCharge, someReserve, testKey, testScope } from './ledger/ledger-fixtures.ts';
+import { openLedger, type RelayLedger } from './ledger/open-ledger.ts';
+
+let dataDir: string;
+let ledger: RelayLedger;
+let logs: RelayLog[];
+beforeEach(async () => {
+  dataDir = await mkdtemp(join(tmpdir(), 'autopay-create-log-'));
+  logs = [];
+  ledger = await openBooks();
+});
+afterEach(async () => {
+  await stop();
+  await rm(dataDir, { recursive: true });
+});
+
+const openBooks = () =>
+  openLedger({ dataDir, chainId: testScope.chainId, receiptScope: testScope, receiptKey: testKey });
+
+/** As the process does that ends. */
+async function stop(): Promise<void> {
+  for (const log of logs.splice(0)) await log.stop();
+  await ledger.close();
+}
+
+async function open(changes: { ledger?: RelayLedger; maxMergeDelaySeconds?: number } = {}): Promise<RelayLog> {
+  const { maxMergeDelaySeconds = 3_600 } = changes;
+  const log = await createLog({
+    config: {
+      audit: auditSchema.parse({ maxMergeDelaySeconds }),
+      chain: { id: testScope.chainId },
+      contracts: { autoPayLLM: testScope.verifyingContract },
+    },
+    ...{ dataDir, ledger: changes.ledger ?? ledger, log: createToyLog(), nowMs: () => Date.now() },
+    keys: { logKey: Buffer.alloc(32, 1), relayKey: Buffer.from(testKey) },
+  });
+  logs.push(log);
+  return log;
+}
+
+/** The relay ends, and starts again. */
+async function restart(): Promise<RelayLog> {
+  await stop();
+  ledger = await openBooks();
+  return open();
+}
+
+async function charge(count: number): Promise<void> {
+  const requests = Array.from({ length: count }, () => someReserve(null, 0n));
+  await Promise.all(requests.map((request) => ledger.reserve(request)));
+  await Promise.all(requests.map(({ callId }) => ledger.charge(someCharge(callId, 0n))));
+}
+
+async function leafHashes(): Promise<Uint8Array[]> {
+  const entries = await ledger.listEntries({ from: 0, limit: 10_000 });
+  return entries.map(({ entry }) => hashLeaf(entry));
+}
+
+describe('the log of a data folder', () => {
+  it('has every charge, under a checkpoint of both keys', async () => {
+    await charge(300);
+    const { tree, verifierKeys, readEntries } = await open();
+    const { note, origin, size, root } = tree.newestCheckpoint();
+    expect({ origin, size }).toEqual({ origin: `eip155/31337/0x${'aa'.repeat(20)}`, size: 300 });
+    expect(root).toEqual(merkleRoot(await leafHashes()));
+    expect(openNote(note, [createNoteVerifier(verifierKeys[0] ?? '')]).signatures).toHaveLength(1);
+    expect(recoverSignedCheckpoint(note, testScope)).toMatchObject({ size: 300, signer: addressOfPrivateKey(testKey) });
+    expect(await tree.inclusionProof(299, 300)).toEqual(inclusionProofOf(await leafHashes(), 299));
+    const entries = decodeEntryBundle(await readEntries({ index: 1, width: 44 }));
+    expect(entries.map(hashLeaf)).toEqual((await leafHashes()).slice(256));
+  });
+
+  it('takes in what is charged, by itself', async () => {
+    const log = await open({ maxMergeDelaySeconds: 1 });
+    log.start();
+    await charge(3);
+    const { size } = await log.tree.waitFor(2);
+    expect(size).toBe(3);
+  });
+
+  it('goes on after a restart where it was', async () => {
+    await charge(300);
+    const before = (await open()).tree.newestCheckpoint();
+    await charge(300);
+    const { tree } = await restart();
+    expect(tree.size()).toBe(600);
+    expect(await tree.root(300)).toEqual(before.root);
+    expect(await readFile(join(dataDir, 'log/checkpoint'), 'utf8')).toBe(tree.newestCheckpoint().note);
+    const again = (await restart()).tree.newestCheckpoint();
+    expect(again.note).toBe(tree.newestCheckpoint().note);
+  });
+
+  it.each(['tiles', 'ledger', 'file'])('signs the same log after a crash once the %s had it', async (crash) => {
+    await charge(10);
+    const { tree } = await open();
+    const before = tree.newestCheckpoint();
+    await charge(500);
+    const file = join(dataDir, 'log/checkpoint');
+    if (crash === 'tiles') {
+      const broken = { ...ledger, addCheckpoint: () => Promise.reject(new Error('crashed')) };
+      await expect(open({ ledger: broken })).rejects.toThrow('crashed');
+      expect(await readdir(join(dataDir, 'log/tile/0'))).toEqual(['000']);
+      expect(await readFile(file, 'utf8')).toBe(before.note);
+    } else {
+      await tree.update();
+      if (crash === 'ledger') await writeFile(file, before.note);
+    }
+    const { tree: after } = await restart();
+    expect(after.size()).toBe(510);
+    expect(await after.root(10)).toEqual(before.root);
+    expect(toHex(after.newestCheckpoint().root)).toBe(toHex(merkleRoot(await leafHashes())));
+  });
+
+  it('finds its tiles again when their folder is lost', async () => {
+    await charge(600);
+    const before = (await open()).tree.newestCheckpoint();
+    await rm(join(dataDir, 'log/tile'), { recursive: true });
+    const { tree } = await restart();
+    expect(tree.newestCheckpoint().note).toBe(before.note);
+    expect(await tree.inclusionProof(3, 600)).toEqual(inclusionProofOf(await leafHashes(), 3));
+  });
+
+  it('refuses a ledger that was put back to an older copy, and signs nothing', async () => {
+    const books = join(dataDir, 'ledger.sqlite');
+    const copy = join(dataDir, 'copy.sqlite');
+    await charge(20);
+    await open();
+    await stop();
+    await copyFile(books, copy);
+    ledger = await openBooks();
+    await open();
+    await charge(5);
+    await logs[0]?.tree.update();
+    const signed = await readFile(join(dataDir, 'log/checkpoint'), 'utf8');
+    await stop();
+
+    for (const name of [books, `${books}-wal`, `${books}-shm`]) await rm(name, { force: true });
+    await copyFile(copy, books);
+    ledger = await openBooks();
+    const rolledBack = { code: 'log_rolled_back', facts: { size: 20, signed: 25 } };
+    await expect(open()).rejects.toMatchObject(rolledBack);
+    // Even where it has grown again before anyone looked.
+    await charge(4);
+    await expect(open()).rejects.toMatchObject({ ...rolledBack, facts: { size: 24, signed: 25 } });
+    await charge(1);
+    await expect(open()).rejects.toMatchObject({ code: 'log_forked', facts: { size: 25 } });
+    await charge(300);
+    await expect(open()).rejects.toMatchObject({ code: 'log_forked', facts: { size: 25 } });
+    expect(await readFile(join(dataDir, 'log/checkpoint'), 'utf8')).toBe(signed);
+    expect(await ledger.newestCheckpoint()).toMatchObject({ size: 20 });
+  });
+
+  it('refuses other entries than a block has that was anchored', async () => {
+    await charge(8);
+    const frontier = [hashLeaf(Buffer.from('x'))];
+    await ledger.addBlock({ start: 0, size: 8, cid: 'bafy', root: Buffer.alloc(32, 1), frontier });
+    await expect(open()).rejects.toMatchObject({ code: 'log_forked', facts: { size: 8 } });
+    expect(await ledger.newestCheckpoint()).toBeUndefined();
+  });
+
+  it('serves readers side by side while it grows', async () => {
+    await charge(256);
+    const { tree, readEntries } = await open();
+    const reading = Array.from({ length: 20 }, async (_, reader) => {
+      const { size, root } = tree.newestCheckpoint();
+      const proof = await tree.inclusionProof(reader, size);
+      const bundle = await readEntries({ index: 0, width: 256 });
+      expect(await tree.root(size)).toEqual(root);
+      return { proof, size, bundle };
+    });
+    await charge(100);
+    const [results] = await Promise.all([Promise.all(reading), tree.update(), tree.update()]);
+    const hashes = await leafHashes();
+    results.forEach(({ proof, size, bundle }, reader) => {
+      expect(proof).toEqual(inclusionProofOf(hashes.slice(0, size), reader));
+      expect(decodeEntryBundle(bundle).map(hashLeaf)).toEqual(hashes.slice(0, 256));
+    });
+    expect(tree.size()).toBe(356);
+  });
+});

@@ -1,0 +1,52 @@
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import express, { type ErrorRequestHandler } from 'express';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createLog } from '../../log.ts';
+import type { KeptEvidence } from '../../ledger/evidence-store.ts';
+import { sendError } from '../send-error.ts';
+import { createEvidenceHandler } from './evidence-route.ts';
+
+const operatorToken = 'operator';
+const kept = new Map<string, KeptEvidence>([
+  ['plain', { body: '{"version":1,"attestation":null}', attestation: null }],
+  ['attested', { body: '{"version":1,"attestation":null}', attestation: '{"quote":"AA=="}' }],
+]);
+let server: Server;
+
+beforeAll(async () => {
+  const app = express();
+  const findCall = (callId: string) =>
+    Promise.resolve(callId === 'unknown' ? undefined : { chainId: 1, payer: null, keyId: null, json: '{}' });
+  app.get(
+    '/:callId',
+    createEvidenceHandler({
+      ...{ operatorToken, principals: undefined, chainId: 1, showsAllChains: true, queries: { findCall } },
+      ledger: { findEvidence: (callId) => Promise.resolve(kept.get(callId)) },
+    }),
+  );
+  const answerError: ErrorRequestHandler = (error: unknown, request, response, _next) =>
+    sendError({ request, response, error, payments: [], log: createLog('silent') });
+  app.use(answerError);
+  server = createServer(app).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+});
+afterAll(() => server.close());
+
+async function ask(callId: string, token = operatorToken): Promise<[number, unknown]> {
+  const { port } = server.address() as AddressInfo;
+  const response = await fetch(`http://127.0.0.1:${port}/${callId}`, { headers: { authorization: `Bearer ${token}` } });
+  return [response.status, await response.json()];
+}
+
+test('a document comes with the attestation that it shares with others', async () => {
+  expect(await ask('plain')).toEqual([200, { version: 1, attestation: null }]);
+  expect(await ask('attested')).toEqual([200, { version: 1, attestation: { quote: 'AA==' } }]);
+});
+
+test('it is for those whose call it is; a call without evidence says so', async () => {
+  expect((await ask('plain', 'somebody-else'))[0]).toBe(403);
+  expect((await ask('unknown'))[0]).toBe(404);
+  expect(await ask('bare')).toMatchObject([404, { error: { message: expect.stringContaining('relay’s signature') } }]);
+});

@@ -1,0 +1,93 @@
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import { connect, type AddressInfo } from 'node:net';
+import type { Request, Response } from 'express';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import type { AuditQueries, CallPiece } from '../../ledger/queries/audit-queries.ts';
+import { createExportSlots, streamExport, type ExportSlots } from './stream-export.ts';
+
+const servers: Server[] = [];
+afterEach(() => {
+  for (const server of servers.splice(0)) {
+    server.closeAllConnections();
+    server.close();
+  }
+});
+
+/** A relay that exports whatever the pieces are. */
+async function serve(listCalls: AuditQueries['listCalls'], exports: ExportSlots = createExportSlots()) {
+  const responses: Response[] = [];
+  const ended: Promise<void>[] = [];
+  const server = createServer((request, response) => {
+    responses.push(response as Response);
+    const work = streamExport({
+      ...{ request: request as Request, response: response as Response, format: 'ndjson', limit: undefined },
+      ...{ walk: { filter: {}, order: 'asc', at: undefined }, queries: { listCalls }, exports },
+    });
+    ended.push(work.catch(() => void response.destroy()));
+  });
+  servers.push(server);
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return { port: (server.address() as AddressInfo).port, responses, ended };
+}
+
+const line = `${'x'.repeat(100_000)}\n`;
+
+describe('an export', () => {
+  it('reads no further than the client does, and ends with it', async () => {
+    let asked = 0;
+    const endless = async (): Promise<CallPiece> => ({ text: line, count: 1, next: (asked += 1), size: 1_000_000 });
+    const { port, responses, ended } = await serve(endless);
+    const client = connect(port, '127.0.0.1');
+    client.pause();
+    client.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n');
+    await vi.waitFor(() => expect(responses[0]?.writableNeedDrain).toBe(true));
+    const whileFull = asked;
+    await new Promise((done) => setImmediate(done));
+    expect(asked).toBe(whileFull);
+    // The client takes some, and the export goes on.
+    client.resume();
+    await vi.waitFor(() => expect(asked).toBeGreaterThan(whileFull));
+    client.destroy();
+    await ended[0];
+    const atEnd = asked;
+    await new Promise((done) => setImmediate(done));
+    expect(asked).toBe(atEnd);
+  });
+
+  it('is of the log as it was at its beginning', async () => {
+    const below: (number | undefined)[] = [];
+    const listCalls: AuditQueries['listCalls'] = async (query) => {
+      below.push(query.below);
+      const at = query.at ?? 0;
+      return { text: `${at}\n`, count: 1, next: at < 2 ? at + 1 : null, size: query.below ?? 3 };
+    };
+    const { port } = await serve(listCalls);
+    const response = await fetch(`http://127.0.0.1:${port}`);
+    expect(response.headers.get('x-autopay-log-size')).toBe('3');
+    expect(await response.text()).toBe('0\n1\n2\n');
+    expect(below).toEqual([undefined, 3, 3]);
+  });
+
+  it('that fails half-way breaks off, so that nobody takes it for whole', async () => {
+    const listCalls: AuditQueries['listCalls'] = async ({ at }) => {
+      if (at !== undefined) throw new Error('the disk is gone');
+      return { text: 'first\n', count: 1, next: 1, size: 2 };
+    };
+    const { port } = await serve(listCalls);
+    // Whether the head has left by then or not.
+    const whole = fetch(`http://127.0.0.1:${port}`).then((response) => response.text());
+    await expect(whole).rejects.toThrow(/terminated|fetch failed/);
+  });
+});
+
+it('only so many exports run at one time', async () => {
+  const slots = createExportSlots();
+  const gate = Promise.withResolvers<void>();
+  const running = Array.from({ length: 8 }, () => slots.run(() => gate.promise));
+  await expect(slots.run(() => Promise.resolve())).rejects.toMatchObject({ code: 'overloaded' });
+  gate.resolve();
+  await Promise.all(running);
+  await slots.run(() => Promise.resolve());
+});

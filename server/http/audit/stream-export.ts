@@ -1,0 +1,108 @@
+import type { ServerResponse } from 'node:http';
+import type { Request, Response } from 'express';
+import { AutoPayError } from '../../../protocol/errors/auto-pay-error.ts';
+import type { AuditQueries, CallFilter, CallPiece, QueryOrder } from '../../ledger/queries/audit-queries.ts';
+import { csvHeader } from '../../ledger/queries/describe-call.ts';
+import { maxCallsPerPiece } from '../../ledger/queries/audit-queries.ts';
+
+/** The most exports at one time. */
+const maxExports = 8;
+/** A client that takes nothing for so long is gone. */
+const stallTimeoutMs = 60_000;
+
+/** Bounds the exports that are under way. */
+export interface ExportSlots {
+  /**
+   * Runs an export.
+   * @throws AutoPayError `overloaded` if as many as may are under way
+   */
+  run(work: () => Promise<void>): Promise<void>;
+}
+
+/** Makes the slots of a relay. */
+export function createExportSlots(): ExportSlots {
+  let running = 0;
+  return {
+    async run(work) {
+      if (running >= maxExports) {
+        throw new AutoPayError('overloaded', `${maxExports} exports are under way. Try again when one is done.`);
+      }
+      running += 1;
+      try {
+        await work();
+      } finally {
+        running -= 1;
+      }
+    },
+  };
+}
+
+const contentTypes = { csv: 'text/csv; charset=utf-8; header=present', ndjson: 'application/x-ndjson' };
+
+/** What is exported, and to whom. */
+export interface ExportOptions {
+  request: Request;
+  response: Response;
+  format: keyof typeof contentTypes;
+  walk: { filter: CallFilter; order: QueryOrder; at: number | undefined };
+  /** The most calls; all of them without. */
+  limit: number | undefined;
+  queries: Pick<AuditQueries, 'listCalls'>;
+  exports: ExportSlots;
+}
+
+/**
+ * Streams charges at the pace of the client, a piece at a time. `x-autopay-log-size` says how large the log was when the export began:
+ * it is of that log, whatever is charged meanwhile. What fails half-way breaks the connection off, so that the client knows that the
+ * export is not whole.
+ *
+ * @throws AutoPayError `overloaded`, `invalid_request`, before the first byte
+ */
+export async function streamExport(options: ExportOptions): Promise<void> {
+  const { exports, limit = Infinity } = options;
+  if (limit < 1) throw new AutoPayError('invalid_request', 'limit has to be at least 1.', { param: 'limit' });
+  await exports.run(() => stream({ ...options, limit }));
+}
+
+async function stream(options: ExportOptions & { limit: number }): Promise<void> {
+  const { request, response, format, walk, limit, queries } = options;
+  const read = (at: number | undefined, left: number, below?: number): Promise<CallPiece> =>
+    queries.listCalls({
+      ...{ filter: walk.filter, order: walk.order, format: format === 'csv' ? 'csv' : 'json' },
+      limit: Math.min(left, maxCallsPerPiece),
+      ...(at !== undefined && { at }),
+      ...(below !== undefined && { below }),
+    });
+  let piece = await read(walk.at, limit);
+  const { size } = piece;
+  response.writeHead(200, {
+    'content-type': contentTypes[format],
+    'content-disposition': `attachment; filename="calls.${format}"`,
+    'x-autopay-log-size': String(size),
+    'x-content-type-options': 'nosniff',
+  });
+  if (request.method === 'HEAD') return void response.end();
+  if (format === 'csv') response.write(csvHeader);
+  for (let left = limit; ;) {
+    await writePaced(response, piece.text);
+    left -= piece.count;
+    if (response.destroyed) return;
+    if (piece.next === null || left <= 0) break;
+    piece = await read(piece.next, left, size);
+  }
+  response.end();
+}
+
+/** Resolves when the client has room for more, or is gone. */
+function writePaced(response: ServerResponse, text: string): Promise<void> {
+  if (response.destroyed || text === '' || response.write(text)) return Promise.resolve();
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const stalled = setTimeout(() => response.destroy(), stallTimeoutMs);
+  response.on('drain', resolve);
+  response.on('close', resolve);
+  return promise.finally(() => {
+    clearTimeout(stalled);
+    response.off('drain', resolve);
+    response.off('close', resolve);
+  });
+}
