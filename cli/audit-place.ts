@@ -22,6 +22,9 @@ import { createHttpLogSource } from './log-source.ts';
 import { addressesDir } from './open-command-deployment.ts';
 import { defaultDataDir, type Stack } from './read-stack.ts';
 
+/** A relay that does not end its answer must not keep a verification from its end. */
+const catalogueTimeoutMs = 10_000;
+
 /** Where a verification takes its chain, its blocks and its prices from. */
 export interface AuditSourceOptions {
   /** JSON-RPC endpoint; without it, the stack's. */
@@ -148,7 +151,8 @@ export async function collectPriceTables(
 
 async function fetchPrices(relayUrl: string): Promise<PriceRow[][]> {
   try {
-    const { models } = await fetchCatalogue({ relayUrl, fetch });
+    const signal = AbortSignal.timeout(catalogueTimeoutMs);
+    const { models } = await fetchCatalogue({ relayUrl, fetch: (url, init) => fetch(url, { ...init, signal }) });
     return [[...models.values()].flatMap(({ rows }) => rows)];
   } catch {
     // Without the relay all but the newest prices is checked all the same.

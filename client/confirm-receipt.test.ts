@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { Hex } from '../protocol/bytes/hex.ts';
 import { createReceiptConfirmer, type ReceiptConfirmer, type ReceiptToConfirm } from './confirm-receipt.ts';
 
@@ -88,6 +88,18 @@ describe('a receipt', () => {
     isAway = false;
     inForce.clear();
     expect(await confirm(receiptAt(100_000))).toHaveLength(1);
+  });
+
+  it('waits for a chain that hangs once, and the next one not at all', async () => {
+    vi.useFakeTimers();
+    onTestFinished(() => void vi.useRealTimers());
+    const hang = () => Promise.withResolvers<boolean>().promise;
+    const hung = createReceiptConfirmer({ relay, chain: { isReceiptKey: hang, isInForce: hang }, onWarning });
+    const first = hung(receiptAt(0));
+    await vi.advanceTimersByTimeAsync(2_000);
+    expect(await first).toEqual([]);
+    expect(await hung(receiptAt(1))).toEqual([]);
+    expect(warnings).toHaveLength(4);
   });
 
   it('is taken as it is without a chain', async () => {

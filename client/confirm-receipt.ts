@@ -1,5 +1,6 @@
 import type { Hex } from '../protocol/bytes/hex.ts';
 import type { CallReceipt } from '../protocol/receipt/call-receipt.ts';
+import { createBriefAsker } from './chain/ask-briefly.ts';
 import type { WalletChain } from './open-channel.ts';
 
 /** What the chain said of a time is taken as true for so long after it; then it is asked again. */
@@ -32,8 +33,10 @@ export function createReceiptConfirmer(options: {
 }): ReceiptConfirmer {
   const { relay, chain, onWarning } = options;
   if (!chain) return () => Promise.resolve([]);
-  const isValidKey = rememberYes((_, at) => chain.isReceiptKey(relay, at));
-  const isInForce = rememberYes((root, at) => chain.isInForce(root, at));
+  // The answer waits for this.
+  const askBriefly = createBriefAsker();
+  const isValidKey = rememberYes((_, at) => askBriefly(() => chain.isReceiptKey(relay, at)));
+  const isInForce = rememberYes((root, at) => askBriefly(() => chain.isInForce(root, at)));
   return async ({ receipt, signedAtMs }) => {
     const problems: string[] = [];
     const signed = await isValidKey(relay, signedAtMs);

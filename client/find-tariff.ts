@@ -1,6 +1,7 @@
 import { AutoPayError } from '../protocol/errors/auto-pay-error.ts';
 import type { PriceRow } from '../protocol/pricing/price-row.ts';
 import type { Tariff, UsdConversion } from '../protocol/pricing/token-prices.ts';
+import { createBriefAsker } from './chain/ask-briefly.ts';
 import type { Catalogue, CatalogueModel, ClaimedPrice } from './fetch-catalogue.ts';
 import type { PayToken } from './fetch-relay-terms.ts';
 import type { WalletChain } from './open-channel.ts';
@@ -39,6 +40,8 @@ export function createTariffFinder(options: {
   const { token, chain } = options;
   /** By round: what is confirmed by the chain, or, without one, what the relay said. */
   const known = new Map<bigint, UsdConversion>();
+  /** Where an answer waits. */
+  const askBriefly = createBriefAsker();
   /** The round that the chain confirmed last as current, and when. */
   let confirmed: { roundId: bigint; atMs: number } | undefined;
 
@@ -94,7 +97,7 @@ export function createTariffFinder(options: {
       if (!chain && claimed && !known.has(claimed.roundId)) remember(claimed.roundId, claimed);
       // A chain that cannot be asked now must not cost the receipt: then what was confirmed before the call has to do.
       const conversion = chain
-        ? await readRound(oracleRound, atMs).catch(() => known.get(oracleRound))
+        ? await askBriefly(() => readRound(oracleRound, atMs)).catch(() => known.get(oracleRound))
         : known.get(oracleRound);
       return conversion && { prices: row, conversion };
     },

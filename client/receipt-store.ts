@@ -1,11 +1,10 @@
-import { open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { AutoPayError } from '../protocol/errors/auto-pay-error.ts';
 import { appendLine } from './append-line.ts';
+import { readLines, readLinesBackward } from './read-lines.ts';
 
 const fileName = 'receipts.jsonl';
-const newline = 0x0a;
 
 const storedReceiptSchema = z.object({
   callId: z.string(),
@@ -60,63 +59,51 @@ export interface ReceiptStore {
 /** Opens the receipts in `stateDir`; the folder is created (0700) with the first receipt. */
 export function openReceiptStore(stateDir: string): ReceiptStore {
   const file = join(stateDir, fileName);
-  async function readLines(): Promise<string[]> {
-    const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return '';
-      throw error;
-    });
-    return text.split('\n');
+  async function* readAll(): AsyncGenerator<StoredReceipt> {
+    for await (const { lines } of readLines(file)) yield* lines.flatMap((line) => parseLine(line) ?? []);
   }
   return {
     append: (receipt) => appendLine(file, JSON.stringify(receipt)),
     async list() {
-      const receipts = (await readLines()).flatMap((line) => parseLine(line) ?? []);
-      return [...new Map(receipts.map((receipt) => [receipt.callId, receipt])).values()];
+      const newest = new Map<string, StoredReceipt>();
+      for await (const receipt of readAll()) newest.set(receipt.callId, receipt);
+      return [...newest.values()];
     },
     async find(callId) {
-      const lines = await readLines();
-      const line = lines.findLast((candidate) => candidate.includes(callId) && parseLine(candidate)?.callId === callId);
-      return line === undefined ? undefined : parseLine(line);
+      for await (const line of readLinesBackward(file)) {
+        const receipt = line.includes(callId) ? parseLine(line) : undefined;
+        if (receipt?.callId === callId) return receipt;
+      }
+      return undefined;
     },
     async findLast() {
-      const lines = await readLines();
-      return parseLine(lines.findLast((line) => parseLine(line) !== undefined) ?? '');
+      for await (const line of readLinesBackward(file)) {
+        const receipt = parseLine(line);
+        if (receipt) return receipt;
+      }
+      return undefined;
     },
     async findNewestOfChannel(channelId) {
-      const lines = await readLines();
-      const paid = lines
-        .flatMap((line) => parseLine(line) ?? [])
-        .filter(({ sequence, problems }) => sequence > 0 && problems.length === 0);
-      const wanted = channelId ?? paid.at(-1)?.channelId;
-      const [newest] = paid
-        .filter((receipt) => receipt.channelId === wanted)
-        .toSorted((one, other) => other.sequence - one.sequence);
-      return newest;
+      const newest = new Map<string, StoredReceipt>();
+      let wanted = channelId;
+      for await (const receipt of readAll()) {
+        if (receipt.sequence < 1 || receipt.problems.length > 0) continue;
+        if (channelId === undefined) wanted = receipt.channelId;
+        const known = newest.get(receipt.channelId)?.sequence ?? 0;
+        if (receipt.sequence > known) newest.set(receipt.channelId, receipt);
+      }
+      return wanted === undefined ? undefined : newest.get(wanted);
     },
-    readFrom: (from) => readFrom(file, from),
+    async readFrom(from) {
+      const receipts: StoredReceipt[] = [];
+      let end = Math.max(from, 0);
+      for await (const chunk of readLines(file, from)) {
+        receipts.push(...chunk.lines.flatMap((line) => parseLine(line) ?? []));
+        ({ end } = chunk);
+      }
+      return { receipts, end };
+    },
   };
-}
-
-async function readFrom(file: string, from: number): Promise<{ receipts: StoredReceipt[]; end: number }> {
-  const handle = await open(file, 'r').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return undefined;
-    throw error;
-  });
-  if (!handle) return { receipts: [], end: 0 };
-  try {
-    const { size } = await handle.stat();
-    const start = from < 0 ? Math.max(0, size + from) : Math.min(from, size);
-    const bytes = Buffer.alloc(size - start);
-    const { bytesRead } = await handle.read(bytes, 0, bytes.length, start);
-    const read = bytes.subarray(0, bytesRead);
-    // Begun in the middle of a line, that line is not this reader's.
-    const first = from < 0 && start > 0 ? read.indexOf(newline) + 1 : 0;
-    const whole = read.subarray(first, read.lastIndexOf(newline) + 1);
-    const receipts = whole.toString('utf8').split('\n');
-    return { receipts: receipts.flatMap((line) => parseLine(line) ?? []), end: start + first + whole.length };
-  } finally {
-    await handle.close();
-  }
 }
 
 /** A crash may have cut a line short: such a line is no receipt, and does not hide the others. */

@@ -6,6 +6,7 @@ import type { SpendTicket } from './authorize-call.ts';
 import type { ChannelManager } from './channel-manager.ts';
 import { checkReceipt, type ChannelPayment, type CheckedReceipt, type ReceiptExpectation } from './check-receipt.ts';
 import type { Answer } from './deliver-answer.ts';
+import type { Catalogue } from './fetch-catalogue.ts';
 import { judgePrice, type PriceFacts } from './disputes/find-wrong-price.ts';
 import type { StoredReceipt } from './receipt-store.ts';
 
@@ -131,11 +132,20 @@ async function expectationOf(
  * The model that the receipt may be for: the one that it names, if that is the one that was called, one of the request's
  * `fallback_models`, or one that the relay lists as answering in its place; else the one that was called.
  */
-async function modelOf({ wallet, call }: Answer, encoded: string): Promise<string> {
+async function modelOf(answer: Answer, encoded: string): Promise<string> {
+  const { wallet, call } = answer;
   const { modelAsked } = decodeReceipt(decodeSignedReceipt(encoded).entry);
   if (modelAsked === call.model || call.fallbackModels.includes(modelAsked)) return modelAsked;
-  const { models } = await wallet.catalogue();
-  return models.get(call.model)?.answeredBy.includes(modelAsked) ? modelAsked : call.model;
+  const known = await wallet.catalogue();
+  const isListed = ({ models }: Catalogue) => models.get(call.model)?.answeredBy.includes(modelAsked) === true;
+  // The relay may have been given another fallback since the list was read.
+  const mayAnswer = isListed(known) || isListed(await refreshCatalogue(answer, known));
+  return mayAnswer ? modelAsked : call.model;
+}
+
+/** A relay that does not list its prices now must not be rid of the receipt by that. */
+async function refreshCatalogue({ wallet }: Answer, known: Catalogue): Promise<Catalogue> {
+  return wallet.catalogue(true).catch(() => known);
 }
 
 async function channelPayment(channels: ChannelManager, { voucher }: SpendTicket): Promise<ChannelPayment> {
@@ -149,7 +159,7 @@ async function findPrices(answer: Answer, encoded: string): Promise<ReceiptExpec
   const { tariffs, wallet } = answer;
   const { priceRoot, amount, oracleRound, admittedAtMs } = decodeReceipt(decodeSignedReceipt(encoded).entry);
   let catalogue = await wallet.catalogue();
-  if (catalogue.priceRoot !== priceRoot && amount > 0n) catalogue = await wallet.catalogue(true);
+  if (catalogue.priceRoot !== priceRoot && amount > 0n) catalogue = await refreshCatalogue(answer, catalogue);
   const model = catalogue.models.get(await modelOf(answer, encoded));
   if (!model) return undefined;
   const tariff = await tariffs.atRound(catalogue, model, { oracleRound, atMs: admittedAtMs });

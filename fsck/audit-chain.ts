@@ -9,6 +9,7 @@ import { toHex, type Hex } from '../protocol/bytes/hex.ts';
 import { keccak256 } from '../protocol/bytes/keccak256.ts';
 import type { ContractAddresses } from '../protocol/deployment/deployment-schema.ts';
 import { blockRanges, connect, toAnchorStruct, type ChainAnchor } from './chain-reader.ts';
+import { readSettledAt } from './read-settlements.ts';
 
 /** The contracts that a verification asks. */
 export type AuditContracts = Pick<
@@ -58,6 +59,8 @@ export interface AuditChain {
   isReceiptKey(key: Hex, atMs: number): Promise<boolean>;
   /** What the escrow has paid of a channel, and to whom it belongs. */
   readChannel(channelId: Hex): Promise<{ payer: Hex; token: Hex; settled: bigint }>;
+  /** What the escrow had paid of a channel so long before the newest block, atomic units. */
+  settledBefore(channelId: Hex, agoMs: number): Promise<bigint>;
   /** Channels that a payer opened for this relay. */
   listChannels(payer: Hex): Promise<Hex[]>;
   /** What was booked for a model on a UTC day, and its limit; AGPT wei. */
@@ -110,6 +113,10 @@ export function openAuditChain(deployment: AuditDeployment): AuditChain {
         args: [channelId],
       });
       return { payer: payer.toLowerCase() as Hex, token: token.toLowerCase() as Hex, settled };
+    },
+    async settledBefore(channelId, agoMs) {
+      const { timestamp } = await client.getBlock();
+      return readSettledAt(client, { deployment, channelId, atMs: Number(timestamp) * 1_000 - agoMs });
     },
     listChannels: (payer) => listChannels(client, { deployment, payer }),
     async readBudget(model, day) {

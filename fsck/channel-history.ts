@@ -131,33 +131,38 @@ export function formatRanges(ranges: readonly SequenceRange[]): string {
 /** What is known of a channel's collection. Amounts are atomic units. */
 export interface CollectedFacts {
   settled: bigint;
+  /** What of it the log has to account for: it was taken longer than `maxMergeDelay` ago. Asked only where more was taken than is known. */
+  readDue: () => Promise<bigint>;
   /** The highest running total that is known, by the log or by receipts of the wallet. */
   known: ChannelStep | undefined;
-  /** Whether receipts of the wallet are among what is known: what goes beyond them was collected without one. */
-  hasReceipts: boolean;
   /** Whether a receipt's running total is what was settled. */
   isRunningTotal: boolean;
   /** Whether every receipt from 1 to `known` was looked at. */
   isWhole: boolean;
 }
 
-/** Judges whether what was collected is what receipts add up to: null where what is known does not tell. */
-export function judgeCollected(facts: CollectedFacts): { ok: boolean | null; detail: string } {
-  const { settled, known, hasReceipts, isRunningTotal, isWhole } = facts;
+/**
+ * Judges whether what was collected is what receipts add up to: null where what is known does not tell. The wallet may have lost
+ * receipts, and API keys keep none, so what is in nobody's hands counts against the relay only once it should be in the log.
+ * @throws what `readDue` throws
+ */
+export async function judgeCollected(facts: CollectedFacts): Promise<{ ok: boolean | null; detail: string }> {
+  const { settled, known, isRunningTotal, isWhole, readDue } = facts;
   const total = known?.runningTotal ?? 0n;
   if (settled === 0n)
     return { ok: true, detail: `nothing was collected yet of the ${total} that the receipts add up to` };
   if (isRunningTotal) return { ok: true, detail: `the escrow has paid ${settled}, the running total of a receipt` };
   if (settled > total) {
-    if (hasReceipts) {
+    const due = await readDue();
+    if (due > total) {
       return {
         ok: false,
-        detail: `the escrow has paid ${settled}, and the receipts add up to ${total}: ${settled - total} was collected beyond them (autopay dispute open settled-beyond-receipt)`,
+        detail: `the escrow has paid ${due} longer ago than a receipt may take into the log, and the receipts add up to ${total}: ${due - total} was collected beyond them (autopay dispute open settled-beyond-receipt)`,
       };
     }
     return {
       ok: null,
-      detail: `not checked: the escrow has paid ${settled}, more than the ${total} of the newest anchored entry; verify again after the next anchor`,
+      detail: `not checked: the escrow has paid ${settled}, more than the ${total} that the receipts add up to; what was taken last need not be in the log yet, so verify again after the next anchor`,
     };
   }
   if (isWhole) return { ok: false, detail: `the escrow has paid ${settled}, which is the running total of no receipt` };

@@ -59,7 +59,7 @@ describe('the history of a payer', () => {
   it('is all of its entries, and nobody else’s', async () => {
     const calls = makeCalls(10);
     const prices = createPriceJudge({ tables: [rows] });
-    const facts = await read(calls, { prices, readSettled: () => Promise.resolve(60n) });
+    const facts = await read(calls, { prices, readChannel: () => Promise.resolve({ token, settled: 60n }) });
     expect(facts).toMatchObject({ entryCount: 10, elsewhereCount: 0, problems: [] });
     expect([...facts.channels.keys()]).toEqual([channelId]);
     const history = facts.channels.get(channelId);
@@ -113,9 +113,40 @@ describe('the history of a payer', () => {
     expect((await read(stolen)).channels.get(channelId)?.missing).toEqual([{ first: 2, last: 2 }]);
   });
 
+  it('finds a charge in another token than its channel is in, whose price is another', async () => {
+    const calls = makeCalls(3);
+    const dear: Hex = `0x${'dd'.repeat(20)}`;
+    const row = { ...rows[0], model: 'sim-small', inUsd: false, ...prices, token: dear, prompt: 10n ** 18n };
+    const tables = [[...rows, row]];
+    const root = rootOfPrices(tables[0] ?? []);
+    const changed = calls.map((call) => (call.amount > 0n ? { ...call, priceRoot: root } : call));
+    const lied = changed.with(3, { ...(changed[3] ?? makeReceipt()), token: dear });
+    for (const channels of [[], [channelId]]) {
+      const facts = await read(lied, {
+        ...{
+          channels,
+          prices: createPriceJudge({ tables }),
+          readChannel: () => Promise.resolve({ token, settled: 0n }),
+        },
+      });
+      expect(wordsOf(facts)).toEqual([
+        expect.stringMatching(/^3 price: it charges in 0xdd.*, and its channel is in 0xcc/),
+      ]);
+    }
+  });
+
+  it('has a channel that was paid of and has no entry at all, and none that nothing was paid of', async () => {
+    const calls = makeCalls(2);
+    const [hidden, idle]: [Hex, Hex] = [`0x${'07'.repeat(32)}`, `0x${'08'.repeat(32)}`];
+    const readChannel = (id: Hex) => Promise.resolve({ token, settled: id === hidden ? 70n : 0n });
+    const { channels } = await read(calls, { channels: [hidden, idle, channelId], readChannel });
+    expect([...channels.keys()].toSorted()).toEqual([channelId, hidden]);
+    expect(channels.get(hidden)).toMatchObject({ count: 0, settled: 70n, newest: undefined });
+  });
+
   it('leaves what was paid on another chain to that chain', async () => {
     const calls = makeCalls(4);
-    const none = await read(calls, { readSettled: () => Promise.resolve(undefined) });
+    const none = await read(calls, { readChannel: () => Promise.resolve(undefined) });
     expect(none).toMatchObject({ entryCount: 0, elsewhereCount: 4, problems: [] });
     const direct = makeReceipt({ payer, token, amount: 99n, priceRoot });
     const known = await read([...calls, direct], { elsewhere: new Set([direct.callId]) });

@@ -65,7 +65,7 @@ export interface ReadHistoryOptions {
   channels?: readonly Hex[];
   prices: PriceJudge;
   /** What the escrow has paid of a channel, asked once for each; undefined where there is no such channel on this chain. */
-  readSettled?: (channelId: Hex) => Promise<bigint | undefined>;
+  readChannel?: (channelId: Hex) => Promise<{ token: Hex; settled: bigint } | undefined>;
   /** Told after each block. */
   onProgress?: (progress: { start: number; size: number }) => void;
 }
@@ -78,6 +78,7 @@ export interface ReadHistoryOptions {
 export async function readHistory(options: ReadHistoryOptions): Promise<HistoryFacts> {
   const reader = new HistoryReader(options);
   const { walk, onProgress } = options;
+  await reader.openKnown();
   for (let block = await walk.back(); block !== undefined; block = await walk.back()) {
     await reader.read(block);
     onProgress?.({ start: block.start, size: walk.size });
@@ -114,6 +115,19 @@ class HistoryReader {
     this.#needsCallIds = (options.receipts?.size ?? 0) + (options.elsewhere?.size ?? 0) > 0;
   }
 
+  /** A channel that was paid of counts, whether the log has a receipt of it or none at all. */
+  async openKnown(): Promise<void> {
+    const { readChannel } = this.#options;
+    if (readChannel === undefined) return;
+    await Promise.all(
+      [...this.#known].map(async (channelId) => {
+        const channel = await readChannel(channelId);
+        if (channel === undefined) return;
+        this.#channels.set(channelId, new ChannelHistory({ channelId, ...channel }));
+      }),
+    );
+  }
+
   async read(block: WalkedBlock): Promise<void> {
     const own: OwnEntry[] = [];
     for (let position = block.entries.length - 1; position >= 0; position -= 1) {
@@ -129,7 +143,7 @@ class HistoryReader {
     const channels = new Map<Hex, ChannelHistory>();
     for (const [channelId, history] of this.#channels) {
       history?.finish();
-      if (history) channels.set(channelId, history);
+      if (history && (history.count > 0 || history.settled !== 0n)) channels.set(channelId, history);
     }
     return {
       ...{ entryCount: this.#entryCount, elsewhereCount: this.#elsewhereCount, channels, tokens: this.#tokens },
@@ -157,10 +171,11 @@ class HistoryReader {
 
   async #openChannel({ channelId, token }: EntryFacts): Promise<void> {
     if (channelId === zeroBytes32 || this.#channels.has(channelId)) return;
-    const { readSettled } = this.#options;
-    const settled = await readSettled?.(channelId);
-    const isHere = readSettled === undefined || settled !== undefined;
-    this.#channels.set(channelId, isHere ? new ChannelHistory({ channelId, token, settled }) : null);
+    const { readChannel } = this.#options;
+    const channel = await readChannel?.(channelId);
+    const isHere = readChannel === undefined || channel !== undefined;
+    const history = isHere ? new ChannelHistory({ channelId, token, ...channel }) : null;
+    this.#channels.set(channelId, history);
   }
 
   #take(own: OwnEntry): void {
@@ -179,6 +194,8 @@ class HistoryReader {
       this.#note('receipt_logged', own, 'the receipt that the wallet was given differs from the logged entry');
     if (facts.amount > 0n && facts.payer !== payer)
       this.#note('sequence_gap_free', own, `it names ${facts.payer} as payer of a channel that is not that one's`);
+    if (history && facts.amount > 0n && facts.token !== history.token)
+      this.#note('price', own, `it charges in ${facts.token}, and its channel is in ${history.token}`);
     if (history) {
       const problem = history.add(facts);
       if (problem !== undefined) this.#note('sequence_gap_free', own, problem);

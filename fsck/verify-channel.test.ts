@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Hex } from '../protocol/bytes/hex.ts';
+import { zeroAddress, type Hex } from '../protocol/bytes/hex.ts';
 import type { CallReceipt } from '../protocol/receipt/call-receipt.ts';
 import { encodeReceipt } from '../protocol/receipt/encode-receipt.ts';
 import type { SignedReceipt } from '../protocol/receipt/signed-receipt.ts';
@@ -19,10 +19,16 @@ const terms = {
 const anchorAt = (atMs: number) => ({ anchoredAt: BigInt(atMs / 1_000) }) as unknown as ChainAnchor;
 const minuteMs = 60_000;
 
-/** A chain that has paid this much, and lets a receipt take a minute to be logged. */
-function chainWith({ settled = 0n, cost = 0n }: { settled?: bigint; cost?: bigint } = {}): AuditChain {
+/** A chain that has paid this much, `due` of it a while ago, and lets a receipt take a minute to be logged. */
+function chainWith({
+  settled = 0n,
+  due = 0n,
+  cost = 0n,
+  owner = terms.payer,
+}: { settled?: bigint; due?: bigint; cost?: bigint; owner?: Hex } = {}): AuditChain {
   const answers = {
-    readChannel: () => Promise.resolve({ payer: terms.payer, token: terms.token, settled }),
+    readChannel: () => Promise.resolve({ payer: owner, token: terms.token, settled }),
+    settledBefore: (_: Hex, agoMs: number) => Promise.resolve(agoMs === minuteMs ? due : settled),
     maxMergeDelayMs: () => Promise.resolve(minuteMs),
     costOfCall: () => Promise.resolve(cost),
   };
@@ -45,13 +51,17 @@ interface Given {
   /** The wallet's; the first of them is that of the call. */
   held: readonly CallReceipt[];
   settled?: bigint;
+  due?: bigint;
+  /** The channel's payer at the escrow. */
+  owner?: Hex;
   anchoredAtMs?: number;
 }
 
 /** Walks from the end to the block of the call, as a verification does. */
-async function verify({ logged, held, settled = 0n, anchoredAtMs = syntheticStartMs }: Given): Promise<string[]> {
+async function verify(given: Given): Promise<string[]> {
+  const { logged, held, settled = 0n, due = 0n, anchoredAtMs = syntheticStartMs, owner } = given;
   const [receipt = makeReceipt()] = held;
-  const chain = chainWith({ settled });
+  const chain = chainWith({ settled, due, ...(owner && { owner }) });
   const signed = held.map(sign);
   const view = await createChannelView(chain, { receipts: signed, ...(signed[0] && { signedReceipt: signed[0] }) });
   const { head, source } = await makeLog(
@@ -100,7 +110,10 @@ describe('the channel of a call', () => {
     for (const settled of [0n, 10n, 30n, 50n]) {
       expect((await verify({ logged: calls, held: calls, settled }))[1], `${settled}`).toMatch(/^total_collected true/);
     }
-    expect((await verify({ logged: calls, held: calls, settled: 51n }))[1]).toContain('1 was collected beyond them');
+    const beyond = { logged: calls, held: calls, settled: 51n };
+    expect((await verify({ ...beyond, due: 51n }))[1]).toContain('1 was collected beyond them');
+    // Others spend of the same channel, such as API keys, whose receipts this wallet does not have.
+    expect((await verify({ ...beyond, due: 50n }))[1]).toMatch(/^total_collected null: .*need not be in the log yet/);
     expect((await verify({ logged: calls, held: calls, settled: 35n }))[1]).toContain(
       'the running total of no receipt',
     );
@@ -108,6 +121,20 @@ describe('the channel of a call', () => {
     expect((await verify({ logged: calls.slice(0, 4), held: calls, settled: 50n }))[1]).toMatch(
       /^total_collected true/,
     );
+  });
+
+  it('is one that the escrow has, of the same payer and in the same token', async () => {
+    const [call = makeReceipt()] = makeCalls(1);
+    const dear = { ...call, token: `0x${'dd'.repeat(20)}` as const };
+    expect((await verify({ logged: [dear], held: [dear] }))[1]).toMatch(
+      /^total_collected false: the receipt charges 0xaa.* in 0xdd.*, and its channel .* is of 0xaa.*, in 0xcc/,
+    );
+    const stranger = { ...call, payer: `0x${'bb'.repeat(20)}` as const };
+    expect((await verify({ logged: [stranger], held: [stranger] }))[1]).toMatch(
+      /^total_collected false: .*charges 0xbb/,
+    );
+    const unknown = await verify({ logged: [call], held: [call], owner: zeroAddress });
+    expect(unknown[1]).toMatch(/^total_collected false: the escrow has no channel 0x01/);
   });
 
   it('is not known without the receipt, nor asked where none pays', async () => {

@@ -1,11 +1,11 @@
-import { fromHex, zeroBytes32 } from '../protocol/bytes/hex.ts';
+import { fromHex, zeroAddress, zeroBytes32, type Hex } from '../protocol/bytes/hex.ts';
 import type { CallReceipt } from '../protocol/receipt/call-receipt.ts';
 import type { SignedReceipt } from '../protocol/receipt/signed-receipt.ts';
 import type { AuditChain } from './audit-chain.ts';
 import type { ChainAnchor } from './chain-reader.ts';
 import { ChannelHistory, formatRanges, judgeCollected } from './channel-history.ts';
 import { callIdOf, channelIdOf, mayBeEntry, names, scanEntry, type EntryFacts } from './scan-entry.ts';
-import type { ClaimList } from './verification.ts';
+import { Refuted, type ClaimList } from './verification.ts';
 import type { WalkedBlock } from './walk-log.ts';
 
 /** An allowance is taken in whole billing units (docs/PROTOCOL.md, "Direct payments"). */
@@ -22,8 +22,8 @@ export interface ChannelView {
   history: ChannelHistory;
   /** The wallet's receipts of the channel, by sequence number. */
   held: ReadonlyMap<number, HeldReceipt>;
-  /** What the escrow has paid, atomic units; undefined if it could not be asked. */
-  settled: bigint | undefined;
+  /** What the escrow has of it, and has paid, atomic units; undefined if it could not be asked. */
+  channel: { payer: Hex; token: Hex; settled: bigint } | undefined;
   read(block: WalkedBlock): void;
 }
 
@@ -36,19 +36,16 @@ export async function createChannelView(
   const channelId = channelIdOf(signedReceipt.entry);
   if (channelId === zeroBytes32) return undefined;
   const id = fromHex(channelId, 32);
-  const settled = await chain.readChannel(channelId).then(
-    (channel) => channel.settled,
-    () => undefined,
-  );
+  const channel = await chain.readChannel(channelId).catch(() => undefined);
   const held = new Map<number, HeldReceipt>();
   for (const signed of [...receipts, signedReceipt]) {
     const facts = mayBeEntry(signed.entry) && names(signed.entry, 'channelId', id) ? tryScan(signed.entry) : undefined;
     if (facts) held.set(facts.sequence, { signed, facts });
   }
   const token = held.values().next().value?.facts.token ?? zeroBytes32;
-  const history = new ChannelHistory({ channelId, token, settled });
+  const history = new ChannelHistory({ channelId, token, settled: channel?.settled });
   return {
-    ...{ history, held, settled },
+    ...{ history, held, channel },
     read(block) {
       for (let position = block.entries.length - 1; position >= 0; position -= 1) {
         const entry = block.entries[position];
@@ -100,8 +97,8 @@ export async function verifyChannel(
     return (await chain.readChannel(receipt.channelId).catch(() => undefined))?.settled;
   }
   await claims.run('sequence_gap_free', () => checkSequence(claims, { chain, view, anchor }));
-  await claims.run('total_collected', () => checkCollected(claims, view));
-  return view.settled;
+  await claims.run('total_collected', () => checkCollected(claims, { chain, receipt, view }));
+  return view.channel?.settled;
 }
 
 async function checkSequence(
@@ -152,8 +149,15 @@ async function findOverdue(parts: {
   return beyond.filter(({ signed }) => signed.signedAtMs < untilMs);
 }
 
-function checkCollected(claims: ClaimList, { history, held, settled }: ChannelView): void {
-  if (settled === undefined) return claims.leave('total_collected', 'the escrow could not be asked');
+async function checkCollected(
+  claims: ClaimList,
+  { chain, receipt, view }: { chain: AuditChain; receipt: CallReceipt; view: ChannelView },
+): Promise<void> {
+  const { history, held, channel } = view;
+  if (channel === undefined) return claims.leave('total_collected', 'the escrow could not be asked');
+  requireTerms(receipt, channel);
+  const { settled } = channel;
+  const { channelId } = history;
   const steps = [history.newest, ...[...held.values()].map(({ facts }) => facts)].flatMap((step) => step ?? []);
   const known = steps.reduce<(typeof steps)[number] | undefined>(
     (most, step) => (most && most.runningTotal >= step.runningTotal ? most : step),
@@ -162,8 +166,27 @@ function checkCollected(claims: ClaimList, { history, held, settled }: ChannelVi
   const isRunningTotal =
     history.collectedAt !== undefined || steps.some(({ runningTotal }) => runningTotal === settled);
   const isWhole = history.oldest?.sequence === 1 && history.missing.length === 0;
-  const { ok, detail } = judgeCollected({ settled, known, hasReceipts: held.size > 0, isRunningTotal, isWhole });
-  claims.add('total_collected', ok, `channel ${history.channelId}: ${detail}`);
+  const readDue = () => readDueOf(chain, channelId);
+  const { ok, detail } = await judgeCollected({ settled, readDue, known, isRunningTotal, isWhole });
+  claims.add('total_collected', ok, `channel ${channelId}: ${detail}`);
+}
+
+/**
+ * A receipt is in the money of its channel, and of its payer: in another token the same amount has another price.
+ * @throws Refuted
+ */
+function requireTerms(receipt: CallReceipt, { payer, token }: { payer: Hex; token: Hex }): void {
+  const { amount, channelId } = receipt;
+  if (payer === zeroAddress) throw new Refuted(`the escrow has no channel ${channelId}, which the receipt names`);
+  if (amount === 0n || (receipt.payer === payer && receipt.token === token)) return;
+  throw new Refuted(
+    `the receipt charges ${receipt.payer} in ${receipt.token}, and its channel ${channelId} is of ${payer}, in ${token}`,
+  );
+}
+
+/** What was taken of a channel longer ago than a receipt may take into the log: the anchored log has to account for it. */
+export async function readDueOf(chain: AuditChain, channelId: Hex): Promise<bigint> {
+  return chain.settledBefore(channelId, await chain.maxMergeDelayMs());
 }
 
 /** A call that no channel paid for: what an allowance gave is on the chain by call, other payments are there by wallet. */

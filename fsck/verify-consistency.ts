@@ -50,7 +50,12 @@ export async function verifyConsistency(options: {
   anchor: LogState;
   rootAt: RootAt;
   /** What the relay signs now, and the root that its tiles give at a smaller size. */
-  checkpoint?: { state: LogState; rootAt: RootAt };
+  checkpoint?: {
+    state: LogState;
+    rootAt: RootAt;
+    /** Signed before the one that was seen last, such as one out of a cache: then it may be the shorter one. */
+    isOld?: boolean;
+  };
 }): Promise<ConsistencyFound> {
   const { origin, seen, anchor, rootAt, checkpoint } = options;
   const held: string[] = [];
@@ -61,9 +66,11 @@ export async function verifyConsistency(options: {
   ] as const) {
     if (earlier === undefined) continue;
     const what = `the ${name} of ${earlier.size} entries that this machine saw at ${new Date(earlier.seenAtMs).toISOString()}`;
+    if (name === 'anchor' && anchor.size < earlier.size) return behind(anchor, what);
     // What is shorter than an earlier one of its kind was rolled back. A checkpoint runs ahead of the anchors.
-    const newest = name === 'anchor' ? anchor : checkpoint?.state;
-    if (newest && newest.size < earlier.size) return rolledBack({ origin, name, earlier, later: newest, what });
+    const signed = checkpoint?.isOld === true ? undefined : checkpoint?.state;
+    const newest = name === 'anchor' ? anchor : signed;
+    if (newest && newest.size < earlier.size) return rolledBack({ origin, earlier, later: newest, what });
     const later = earlier.size <= anchor.size ? anchor : newest;
     if (later === undefined) {
       isOpen = true;
@@ -73,10 +80,12 @@ export async function verifyConsistency(options: {
     if (root !== earlier.root) return forked({ origin, earlier, later, root, what });
     held.push(what);
   }
-  if (held.length > 0)
-    return { ok: true, detail: `the log of ${anchor.size} entries begins with ${held.join(', and with ')}` };
+  if (held.length > 0) {
+    const rest = isOpen ? '; the checkpoint that it saw last is ahead of all that is at hand, and is left open' : '';
+    return { ok: true, detail: `the log of ${anchor.size} entries begins with ${held.join(', and with ')}${rest}` };
+  }
   const why = isOpen
-    ? 'the checkpoint that this machine saw last is ahead of the newest anchor, and no signed checkpoint of now is at hand (--relay)'
+    ? 'the checkpoint that this machine saw last is ahead of the newest anchor, and no checkpoint that was signed later is at hand (--relay)'
     : 'this machine has seen no state of this log before; it remembers this one';
   return { ok: null, detail: `not checked: ${why}` };
 }
@@ -88,10 +97,16 @@ interface Conflicting {
   what: string;
 }
 
-function rolledBack({ origin, name, earlier, later, what }: Conflicting & { name: string }): ConsistencyFound {
+/** AuditLog takes larger anchors only, so no relay can take one back: the endpoint is behind, or the chain was reorganised. */
+function behind(anchor: LogState, what: string): ConsistencyFound {
+  const detail = `the newest anchor that the endpoint shows is of ${anchor.size} entries, fewer than ${what}: the endpoint is behind, or its chain was reorganised; ask another`;
+  return { ok: false, detail };
+}
+
+function rolledBack({ origin, earlier, later, what }: Conflicting): ConsistencyFound {
   return {
     ok: false,
-    detail: `rollback: the newest ${name} is of ${later.size} entries, fewer than ${what}`,
+    detail: `rollback: the newest checkpoint is of ${later.size} entries, fewer than ${what}`,
     conflict: { kind: 'rollback', origin, earlier, later, rootFound: null },
   };
 }

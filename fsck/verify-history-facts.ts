@@ -9,6 +9,7 @@ import type { HistoryFacts } from './read-history.ts';
 import { createSignerCache } from './recover-receipt-signer.ts';
 import { scanEntry } from './scan-entry.ts';
 import { Refuted, type ClaimList, type ClaimName } from './verification.ts';
+import { readDueOf } from './verify-channel.ts';
 
 type Receipts = ReadonlyMap<string, SignedReceipt>;
 
@@ -98,10 +99,10 @@ async function checkSigners(claims: ClaimList, chain: AuditChain, receipts: Rece
 }
 
 /** Channel by channel: nothing is missing, and what was collected is the running total of a receipt. */
-export function checkHistoryChannels(
+export async function checkHistoryChannels(
   claims: ClaimList,
-  { facts, receipts }: { facts: HistoryFacts; receipts: Receipts },
-): void {
+  { chain, facts, receipts }: { chain: AuditChain; facts: HistoryFacts; receipts: Receipts },
+): Promise<void> {
   const gaps = wordsOf(facts, 'sequence_gap_free');
   for (const { channelId, missing } of facts.channels.values()) {
     if (missing.length > 0)
@@ -113,6 +114,13 @@ export function checkHistoryChannels(
     gaps,
     `the receipts of ${facts.channels.size} channel(s) follow one another without a gap, from each one's first`,
   );
+  await claims.run('total_collected', () => checkHistoryTotals(claims, { chain, facts, receipts }));
+}
+
+async function checkHistoryTotals(
+  claims: ClaimList,
+  { chain, facts, receipts }: { chain: AuditChain; facts: HistoryFacts; receipts: Receipts },
+): Promise<void> {
   const held = newestHeld(receipts);
   const wrong: string[] = [];
   const open: string[] = [];
@@ -122,10 +130,10 @@ export function checkHistoryChannels(
     const own = held.get(channelId) ?? [];
     const last = own.reduce((most, step) => (most && step.runningTotal <= most.runningTotal ? most : step), newest);
     const isRunningTotal = collectedAt !== undefined || own.some(({ runningTotal }) => runningTotal === settled);
-    const verdict = judgeCollected({
+    const verdict = await judgeCollected({
       settled,
+      readDue: () => readDueOf(chain, channelId),
       known: last,
-      hasReceipts: own.length > 0,
       isRunningTotal,
       isWhole: missing.length === 0,
     });

@@ -107,7 +107,7 @@ async function verifyAnchored(
       receipts,
       channels,
       prices,
-      readSettled: createSettledReader(chain),
+      readChannel: createChannelReader(chain),
     });
     claims.add('blocks_content_addressed', true, describeBlocks(walk, anchor));
   });
@@ -118,7 +118,7 @@ async function verifyAnchored(
   noteEntries(claims, facts, anchor);
   if (receipts.size > 0) mandatory.push('receipt_logged', 'relay_signed');
   await checkHistoryReceipts(claims, { chain, facts, anchor, receipts });
-  checkHistoryChannels(claims, { facts, receipts });
+  await checkHistoryChannels(claims, { chain, facts, receipts });
   await checkHistoryPrices(claims, { chain, facts, prices });
   await checkHistoryBudgets(claims, { chain, facts });
   return {
@@ -128,10 +128,10 @@ async function verifyAnchored(
   };
 }
 
-function createSettledReader(chain: AuditChain) {
-  return async (channelId: Hex): Promise<bigint | undefined> => {
-    const { payer, settled } = await chain.readChannel(channelId);
-    return payer === zeroAddress ? undefined : settled;
+function createChannelReader(chain: AuditChain) {
+  return async (channelId: Hex): Promise<{ token: Hex; settled: bigint } | undefined> => {
+    const { payer, token, settled } = await chain.readChannel(channelId);
+    return payer === zeroAddress ? undefined : { token, settled };
   };
 }
 

@@ -124,11 +124,22 @@ describe('the state of a log', () => {
   });
 
   it('is rolled back where the relay signs less than is anchored, afterwards', async () => {
-    const { said, conflict } = await verify(serve(entries.slice(0, 100), { atMs: anchoredAtMs + 1 }));
+    const { said, conflict } = await verify(serve(entries.slice(0, 100), { atMs: anchoredAtMs + 60_001 }));
     expect(conflict).toMatchObject({ kind: 'rollback', earlier: { size: 280 }, later: { size: 100 } });
     expect(said[1]).toContain(
       'checkpoint_agrees false: rollback: the relay signs 100 entries, after 280 of them were anchored',
     );
+  });
+
+  it('is not accused where its checkpoint is a moment behind the anchor, be it of nothing', async () => {
+    const behind = await verify(serve(entries.slice(0, 100), { atMs: anchoredAtMs + 60_000 }));
+    expect(behind.said[1]).toMatch(/^checkpoint_agrees true/);
+    const empty = await verify(serve([], { atMs: anchoredAtMs }));
+    expect(empty.said[1]).toMatch(/^checkpoint_agrees null: not checked: the relay signed an empty log/);
+    expect([empty.conflict, empty.remember]).toEqual([undefined, { anchor: expect.objectContaining({ size: 280 }) }]);
+    const emptied = await verify(serve([], { atMs: anchoredAtMs + 60_001 }));
+    expect(emptied.said[1]).toContain('checkpoint_agrees false: rollback: the relay signs 0 entries, after 280');
+    expect(emptied.conflict).toMatchObject({ kind: 'rollback', later: { size: 0 } });
   });
 
   it('is rolled back, or forked, where this machine has seen otherwise', async () => {
@@ -139,6 +150,12 @@ describe('the state of a log', () => {
     const shorter = await verify(serve(entries.slice(0, 290)), remember);
     expect(shorter.said[2]).toContain('consistent false: rollback: the newest checkpoint is of 290 entries');
     expect(shorter.conflict).toMatchObject({ kind: 'rollback', earlier: { size: 300 }, later: { size: 290 } });
+    // A shorter one that was signed before, such as a cache keeps, is no lie.
+    const cached = await verify(serve(entries.slice(0, 290), { atMs: anchoredAtMs }), remember);
+    expect(cached.said[2]).toMatch(
+      /^consistent true: .* begins with the anchor of 280 .*; the checkpoint .* is left open$/,
+    );
+    expect([cached.conflict, cached.remember?.checkpoint?.size]).toEqual([undefined, 300]);
     const forked = await verify(serve([...entries.with(299, Buffer.from('changed')), Buffer.from('more')]), remember);
     expect(forked.said[2]).toContain('consistent false: fork: the first 300 entries of the log have the root');
     expect(forked.conflict).toMatchObject({ kind: 'fork', earlier: { size: 300 }, later: { size: 301 } });

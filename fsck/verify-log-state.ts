@@ -1,3 +1,4 @@
+import { recoverSignedCheckpoint } from '../protocol/log/relay-signature.ts';
 import type { AuditChain } from './audit-chain.ts';
 import type { ChainAnchor } from './chain-reader.ts';
 import type { ClaimList } from './verification.ts';
@@ -48,7 +49,8 @@ export async function verifyLogState(
   const checkpoint =
     logSource && (await verifyCheckpoint(claims, { chain, source: logSource, anchor, anchoredAtMs, rootAt, nowMs }));
   if (logSource === undefined) claims.leave('checkpoint_signed', 'no relay was asked (--relay)');
-  const found = await holdAgainstMemory(claims, { origin, seen, anchor, rootAt, checkpoint });
+  const isOld = checkpoint !== undefined && checkpoint.signedAtMs < signingTimeOf(seen.checkpoint, chain);
+  const found = await holdAgainstMemory(claims, { origin, seen, anchor, rootAt, checkpoint, isOld });
   const { agreement } = checkpoint ?? {};
   const agrees = agreement !== undefined && agreement.signedRoot === agreement.anchoredRoot && !agreement.isRolledBack;
   if (found?.conflict) return { conflict: found.conflict };
@@ -70,16 +72,30 @@ export async function verifyLogState(
 /** What it found; undefined if it could not be checked. */
 async function holdAgainstMemory(
   claims: ClaimList,
-  options: Omit<Parameters<typeof verifyConsistency>[0], 'checkpoint'> & { checkpoint: CheckpointFound | undefined },
+  options: Omit<Parameters<typeof verifyConsistency>[0], 'checkpoint'> & {
+    checkpoint: CheckpointFound | undefined;
+    isOld: boolean;
+  },
 ): Promise<ConsistencyFound | undefined> {
-  const { checkpoint, ...rest } = options;
+  const { checkpoint, isOld, ...rest } = options;
   let found: ConsistencyFound | undefined;
   await claims.run('consistent', async () => {
-    const result = await verifyConsistency({ ...rest, ...(checkpoint && { checkpoint }) });
+    const result = await verifyConsistency({ ...rest, ...(checkpoint && { checkpoint: { ...checkpoint, isOld } }) });
     claims.add('consistent', result.ok, result.detail);
     found = result;
   });
   return found;
+}
+
+/** When a checkpoint was signed that was seen before, unix milliseconds; 0 where that is not known. */
+function signingTimeOf(seen: LogState | undefined, { deployment }: AuditChain): number {
+  if (seen === undefined || !('note' in seen.evidence)) return 0;
+  const { chainId, contracts } = deployment;
+  try {
+    return recoverSignedCheckpoint(seen.evidence.note, { chainId, verifyingContract: contracts.autoPayLLM }).signedAtMs;
+  } catch {
+    return 0;
+  }
 }
 
 function larger(seen: LogState | undefined, now: LogState): LogState {

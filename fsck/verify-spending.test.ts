@@ -76,6 +76,12 @@ describe('what became of a call’s money', () => {
     expect((await verify({ booked, released: true }))[1]).toMatch(/within budget, released$/);
   });
 
+  it('is not in a booking of less than was charged', async () => {
+    const small = part({ batchId: 2n, amount: 19n });
+    expect((await verify({ booked: [small] }))[1]).toBe('booked null: not checked: no booking covers the call yet');
+    expect((await verify({ booked: [part(), small] }))[1]).toMatch(/^booked true: .* batch 3,/);
+  });
+
   it('is shown as withheld over budget', async () => {
     const booked = [part({ withinBudget: false })];
     expect((await verify({ booked }))[1]).toMatch(/over budget: withheld until a vote releases it$/);

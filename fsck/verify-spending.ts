@@ -52,7 +52,8 @@ async function checkBooked(
   const [day, model, by] = [dayOf(admittedAtMs), idOfName(modelAsked), idOfName(provider)];
   const parts = await chain.listBooked(token, index);
   const fitting = parts.filter((part) => part.day === day && part.model === model && part.provider === by);
-  const first = fitting.at(-1);
+  // What a booking sums up is no less than any call in it.
+  const first = fitting.findLast(({ amount }) => amount >= receipt.amount);
   if (first === undefined) return claims.leave('booked', 'no booking covers the call yet');
   claims.add('booked', true, await describeBooking(chain, { first, day, modelAsked, provider }));
 }

@@ -8,8 +8,8 @@ import type { RelayConfig } from './config/relay-config.ts';
 /** The witnesses of the log, and what keeps asking them. */
 export interface Cosigning {
   /**
-   * How much of the log may be anchored: what is there by now, if enough witnesses cosign it at once, else what they cosigned before;
-   * all of it where no cosignature is required.
+   * How much of the log may be anchored: what is there by now, signed, if enough witnesses cosign it at once, else what they cosigned
+   * before. Nothing is anchored that no checkpoint covers, also where no cosignature is required.
    * @throws AutoPayError as LogTree.update
    */
   anchorableSize: () => Promise<number>;
@@ -58,8 +58,8 @@ export function createCosigning(options: {
 
   return {
     anchorableSize: async () => {
-      if (config.requiredCosignatures === 0) return Infinity;
-      await tree.update();
+      const { size } = await tree.update();
+      if (config.requiredCosignatures === 0) return size;
       // What fails is told by the job itself, at its interval.
       await Promise.allSettled(jobs.map((job) => job.run()));
       tellIfLate(gatherer.state());

@@ -37,15 +37,17 @@ async function stop(): Promise<void> {
   await ledger.close();
 }
 
-async function open(changes: { ledger?: RelayLedger; maxMergeDelaySeconds?: number } = {}): Promise<RelayLog> {
-  const { maxMergeDelaySeconds = 3_600 } = changes;
+type Changes = { ledger?: RelayLedger; maxMergeDelaySeconds?: number; nowMs?: () => number };
+
+async function open(changes: Changes = {}): Promise<RelayLog> {
+  const { maxMergeDelaySeconds = 3_600, nowMs = () => Date.now() } = changes;
   const log = await createLog({
     config: {
       audit: auditSchema.parse({ maxMergeDelaySeconds }),
       chain: { id: testScope.chainId },
       contracts: { autoPayLLM: testScope.verifyingContract },
     },
-    ...{ dataDir, ledger: changes.ledger ?? ledger, log: createToyLog(), nowMs: () => Date.now() },
+    ...{ dataDir, ledger: changes.ledger ?? ledger, log: createToyLog(), nowMs },
     keys: { logKey: Buffer.alloc(32, 1), relayKey: Buffer.from(testKey) },
   });
   logs.push(log);
@@ -53,10 +55,10 @@ async function open(changes: { ledger?: RelayLedger; maxMergeDelaySeconds?: numb
 }
 
 /** The relay ends, and starts again. */
-async function restart(): Promise<RelayLog> {
+async function restart(changes: Changes = {}): Promise<RelayLog> {
   await stop();
   ledger = await openBooks();
-  return open();
+  return open(changes);
 }
 
 async function charge(count: number): Promise<void> {
@@ -123,6 +125,31 @@ describe('the log of a data folder', () => {
     expect(after.size()).toBe(510);
     expect(await after.root(10)).toEqual(before.root);
     expect(toHex(after.newestCheckpoint().root)).toBe(toHex(merkleRoot(await leafHashes())));
+  });
+
+  it('signs no larger log at an earlier time, whatever the clock does: witnesses would say that the smaller one came later', async () => {
+    let now = 1_700_000_000_000;
+    const nowMs = () => now;
+    const times: number[] = [];
+    const note = ({ tree }: RelayLog) => {
+      const checkpoint = tree.newestCheckpoint();
+      const { signedAtMs } = recoverSignedCheckpoint(checkpoint.note, testScope);
+      expect(checkpoint.signedAtMs).toBe(signedAtMs);
+      times.push(signedAtMs - 1_700_000_000_000);
+    };
+    await charge(1);
+    const first = await open({ nowMs });
+    note(first);
+    now -= 5_000;
+    await charge(1);
+    await first.tree.update();
+    note(first);
+    await charge(1);
+    note(await restart({ nowMs }));
+    now += 6_000;
+    await charge(1);
+    note(await restart({ nowMs }));
+    expect(times).toEqual([0, 0, 0, 1_000]);
   });
 
   it('finds its tiles again when their folder is lost', async () => {

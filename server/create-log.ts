@@ -48,18 +48,19 @@ export interface RelayLog {
  * @throws AutoPayError `log_rolled_back`, `log_forked`, `verification_failed`
  */
 export async function createLog(options: RelayLogOptions): Promise<RelayLog> {
-  const { config, dataDir, keys, ledger, log, nowMs } = options;
+  const { config, dataDir, keys, ledger, log } = options;
   const { chain, contracts, audit } = config;
   const folder = join(dataDir, 'log');
   const file = join(folder, 'checkpoint');
   const origin = originOf({ chainId: chain.id, autoPayLLM: contracts.autoPayLLM });
   const scope = { chainId: chain.id, verifyingContract: contracts.autoPayLLM };
+  const stored = await ledger.newestCheckpoint();
+  const nowMs = createForwardClock(options.nowMs, stored?.signedAtMs ?? 0);
   const signers = [
     createNoteSigner({ name: origin, seed: keys.logKey }),
     createRelaySigner({ name: origin, scope, receiptKey: keys.relayKey, nowMs }),
   ];
 
-  const stored = await ledger.newestCheckpoint();
   const statements = [stored, await readCheckpointFile(file, origin), await ledger.lastBlock()].filter(
     (statement) => statement !== undefined,
   );
@@ -82,6 +83,15 @@ export async function createLog(options: RelayLogOptions): Promise<RelayLog> {
       tree.close();
     },
   };
+}
+
+/**
+ * A clock that stands still where the other one goes back. A larger log must not be signed at an earlier time than a smaller one: to a
+ * witness that sees the smaller one again, it would look like a log that was put back.
+ */
+function createForwardClock(nowMs: () => number, fromMs: number): () => number {
+  let latest = fromMs;
+  return () => (latest = Math.max(latest, nowMs()));
 }
 
 /** The tree over all that the ledger has, once that is found to continue everything that was signed. */

@@ -19,6 +19,7 @@ test('fills in what a minimal request leaves out', () => {
     tools: [],
     toolChoice: 'auto',
     format: { type: 'text' },
+    includeProof: false,
   });
 });
 

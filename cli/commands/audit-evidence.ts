@@ -76,10 +76,13 @@ async function findDocument(
   { file }: AuditEvidenceOptions,
   ask: () => Promise<EvidenceDocument>,
 ): Promise<EvidenceDocument> {
-  if (file === undefined) return ask();
-  const document = parseEvidence(await readFile(file, 'utf8'));
+  const document = file === undefined ? await ask() : parseEvidence(await readFile(file, 'utf8'));
   if (document.callId === callId) return document;
-  throw new AutoPayError('invalid_argument', `${file} is the evidence of call ${document.callId}.`);
+  const [code, who] =
+    file === undefined
+      ? (['upstream_error', 'What the relay answered'] as const)
+      : (['invalid_argument', file] as const);
+  throw new AutoPayError(code, `${who} is the evidence of call ${document.callId}, not of ${callId}.`);
 }
 
 async function readTerms({ key = [], measurement = [], rootCa, tcb }: AuditEvidenceOptions): Promise<EvidenceTerms> {

@@ -42,16 +42,17 @@ export async function runAuditVerifyAll(context: CommandContext, options: AuditV
   const logSource = openLogSource(options, place);
   const receipts = ownReceipts(receiptsOf(stored, deployment), payer);
   const elsewhere = new Set(stored.filter(({ chainId }) => chainId !== deployment.chainId).map(({ callId }) => callId));
+  const seen = await openLogMemory(stateDir).read(origin);
   const blocks = await openBlocks(options, place);
   const verifying = verifyHistory({
     ...{ ...deployment, payer, receipts, elsewhere },
     blockSource: blocks.source,
     priceTables: await collectPriceTables(options, place),
-    seen: await openLogMemory(stateDir).read(origin),
+    seen,
     ...(logSource && { logSource }),
   });
   const verification = await showProgress('Reading the log', verifying).finally(blocks.close);
-  const evidenceFile = await noteLog(stateDir, origin, verification);
+  const evidenceFile = await noteLog(stateDir, origin, { ...verification, seen });
   context.print({
     json: { payer, ...verification, ...(evidenceFile !== undefined && { evidenceFile }) },
     text: describe(verification, { payer, place, evidenceFile }),
@@ -143,8 +144,9 @@ function describeSummary(
 }
 
 function describeChannel(channel: ChannelSummary, money: (amount: bigint, token: Hex) => string): string {
-  const { channelId, token, first, last, total, settled, missing } = channel;
+  const { channelId, token, entries, first, last, total, settled, missing } = channel;
   const collected = settled === null ? 'not known' : money(settled, token);
   const gaps = missing.length > 0 ? `; MISSING ${formatRanges(missing)}` : '';
-  return `${channelId}: receipts ${first} to ${last}, ${money(total, token)}, collected ${collected}${gaps}`;
+  const receipts = entries === 0 ? 'NO RECEIPT' : `receipts ${first} to ${last}`;
+  return `${channelId}: ${receipts}, ${money(total, token)}, collected ${collected}${gaps}`;
 }

@@ -1,4 +1,4 @@
-import { openLogMemory } from '../../client/audit/log-memory.ts';
+import { openLogMemory, type RememberedLog } from '../../client/audit/log-memory.ts';
 import { openReceiptStore, type StoredReceipt } from '../../client/receipt-store.ts';
 import { formatAmount } from '../../client/token-amount.ts';
 import { verifyCall, type CallVerification, type LoggedCall } from '../../fsck/verify-call.ts';
@@ -41,22 +41,22 @@ export async function runAuditVerify(context: CommandContext, options: AuditVeri
         'Name a data folder of that chain with --data-dir, or its endpoint with --rpc.',
     );
   }
-  const memory = openLogMemory(stateDir);
   const origin = originOf(originParts(deployment));
   const logSource = openLogSource(options, place);
+  const seen = await openLogMemory(stateDir).read(origin);
   const blocks = await openBlocks(options, place);
   const verifying = verifyCall({
     ...deployment,
     callId,
     blockSource: blocks.source,
     priceTables: await collectPriceTables(options, place),
-    seen: await memory.read(origin),
+    seen,
     receipts: receiptsOf(await store.list(), deployment),
     ...(logSource && { logSource }),
     ...(stored ? { signedReceipt: decodeSignedReceipt(stored.receipt) } : {}),
   });
   const verification = await showProgress('Reading chain and blocks', verifying).finally(blocks.close);
-  const evidenceFile = await noteLog(stateDir, origin, verification);
+  const evidenceFile = await noteLog(stateDir, origin, { ...verification, seen });
   context.print({
     json: { callId, ...verification, ...(evidenceFile !== undefined && { evidenceFile }) },
     text: describeVerification(verification, { place, hasReceipt: stored !== undefined, evidenceFile }),
@@ -98,10 +98,10 @@ function tryDecode(receipt: string) {
 export async function noteLog(
   stateDir: string,
   origin: string,
-  { remember, conflict }: LogVerdict,
+  { remember, conflict, seen }: LogVerdict & { seen: RememberedLog },
 ): Promise<string | undefined> {
   const memory = openLogMemory(stateDir);
-  if (remember) await memory.remember(origin, remember);
+  if (remember) await memory.remember(origin, remember, seen);
   return conflict && memory.keepEvidence(conflict);
 }
 

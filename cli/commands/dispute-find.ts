@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { unitOfToken, type OpenDeployment } from '../../client/chain/open-deployment.ts';
+import { asChainError } from '../../client/chain/send-transaction.ts';
 import { createPriceFacts } from '../../client/chain/read-price-facts.ts';
 import { expectOutcome, type ExpectedOutcome } from '../../client/disputes/expect-outcome.ts';
 import { describeHole } from '../../client/disputes/find-contradictions.ts';
@@ -18,8 +19,12 @@ import { rootOfPrices } from '../../protocol/pricing/price-tree.ts';
 import { collectPriceTables, openBlocks, type AuditPlace, type AuditSourceOptions } from '../audit-place.ts';
 import type { CommandContext } from '../command-context.ts';
 import { openCommandDeployment, type ChainOptions } from '../open-command-deployment.ts';
+import { formatDisputeCommand } from '../format-dispute-command.ts';
 import { formatTable } from '../output.ts';
 import { showProgress } from '../show-progress.ts';
+
+/** Lines of what is left open, in the text. */
+const maxOpenShown = 20;
 
 /** What `autopay dispute find` was given: the chain, and where blocks and prices are. */
 export type DisputeFindOptions = ChainOptions & Pick<AuditSourceOptions, 'blocks' | 'car' | 'ipfs' | 'prices'>;
@@ -52,12 +57,12 @@ export async function runDisputeFind(context: CommandContext, options: DisputeFi
   const relayUrls = new Set(receipts.map(({ relayUrl }) => relayUrl));
   const prices = createPriceFacts(deployment, await readTables(place, { options, relayUrls }));
   const report = await findFraud({ deployment, receipts, channels, prices, log });
-  report.open.unshift(...faults);
+  const open = [...faults, ...report.open];
   const shown: ShownFinding[] = [];
   for (const finding of report.findings) {
     const { file } = await writeEvidence(stateDir, finding);
     const expected = await expectOutcome(deployment, finding.evidence);
-    shown.push({ finding, file, expected, command: commandOf(file, options) });
+    shown.push({ finding, file, expected, command: formatDisputeCommand(file, options.rpcUrl) });
   }
   context.print({
     json: {
@@ -66,10 +71,10 @@ export async function runDisputeFind(context: CommandContext, options: DisputeFi
         return { kind: evidence.kind, reason, channelId, callId, ...expected, file, command };
       }),
       holes: report.holes,
-      open: report.open,
+      open,
       judged: { ...report.judged, logSize: log?.size ?? null },
     },
-    text: describeReport(deployment, { report, shown, log }),
+    text: describeReport(deployment, { report: { ...report, open }, shown, log }),
   });
   return shown.length === 0;
 }
@@ -100,13 +105,16 @@ async function readLog(
   try {
     const { source: blockSource, close } = await openBlocks(options, place);
     try {
+      const readAt = await deployment.now();
       const log = await readAnchoredLog({ client: connect(rpcUrl), auditLog, deployedAtBlock, blockSource, channels });
-      return { log, faults: log.faults };
+      return { log: { ...log, readAt }, faults: log.faults };
     } finally {
       await close();
     }
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    // A node's own words have its URL in them, which may hold a key.
+    const told = asChainError(error, 'Reading the anchors');
+    const reason = told instanceof Error ? told.message : String(told);
     const remedy = '"autopay dispute open not-in-log <callId>" makes the relay show an entry.';
     return { log: undefined, faults: [`the anchored log could not be read: ${reason} Name another source; ${remedy}`] };
   }
@@ -124,10 +132,6 @@ async function readTables(
   return new Map(found.flat().map((rows) => [rootOfPrices(rows), rows]));
 }
 
-function commandOf(file: string, { rpcUrl }: DisputeFindOptions): string {
-  return `autopay dispute open --evidence ${file}${rpcUrl === undefined ? '' : ` --rpc-url ${rpcUrl}`}`;
-}
-
 function describeReport(
   deployment: OpenDeployment,
   { report, shown, log }: { report: FraudReport; shown: readonly ShownFinding[]; log: LogView | undefined },
@@ -138,12 +142,19 @@ function describeReport(
     `${receipts} receipts of ${channels} channels were judged, ${compared}.`,
     ...shown.map((one) => describeFinding(deployment, one)),
     ...report.holes.map(describeHole),
-    ...(report.open.length === 0 ? [] : [`Left open:\n${report.open.map((line) => `  ${line}`).join('\n')}`]),
+    ...(report.open.length === 0 ? [] : [`Left open:\n${listOpen(report.open)}`]),
     shown.length === 0
       ? 'Nothing was found that the relay could be held to.'
       : `${shown.length} found. Evidence is good for 30 days after it was signed.`,
   ];
   return `${parts.join('\n\n')}\n`;
+}
+
+/** A record of years may leave thousands open. */
+function listOpen(open: readonly string[]): string {
+  const more = open.length - maxOpenShown;
+  const lines = open.slice(0, maxOpenShown).map((line) => `  ${line}`);
+  return [...lines, ...(more > 0 ? [`  … and ${more} more (--json lists all)`] : [])].join('\n');
 }
 
 function describeFinding(deployment: OpenDeployment, { finding, file, expected, command }: ShownFinding): string {

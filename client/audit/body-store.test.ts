@@ -27,6 +27,16 @@ describe('kept bodies', () => {
     expect((await stat(join(stateDir, 'bodies', `${callId}.request`))).mode & 0o777).toBe(0o600);
   });
 
+  it('are not replaced where a relay gives an id a second time', async () => {
+    const store = openBodyStore(stateDir, bounds);
+    const callId = createCallId();
+    await store.save(callId, { request: Buffer.from('first') });
+    await store.save(callId, { request: Buffer.from('second'), response: Buffer.from('answer') });
+    expect(String(await store.find(callId, 'request'))).toBe('first');
+    expect(String(await store.find(callId, 'response'))).toBe('answer');
+    expect(await kept()).toHaveLength(2);
+  });
+
   it('are bounded by age', async () => {
     const [old, young] = [createCallId(), createCallId()];
     const store = openBodyStore(stateDir, bounds);
@@ -35,7 +45,9 @@ describe('kept bodies', () => {
       const longAgo = new Date(Date.now() - 2 * 86_400_000 - 60_000);
       await utimes(join(stateDir, 'bodies', `${old}.${part}`), longAgo, longAgo);
     }
-    await openBodyStore(stateDir, bounds).save(young, { response: Buffer.from('young') });
+    const later = openBodyStore(stateDir, bounds);
+    expect(await later.save(young, { response: Buffer.from('young') })).toBe(true);
+    await later.prune();
     expect(await kept()).toEqual([`${young}.response`]);
   });
 
@@ -44,9 +56,10 @@ describe('kept bodies', () => {
     const half = Buffer.alloc(500_000);
     const ids = [createCallId(), createCallId(), createCallId()];
     for (const [index, callId] of ids.entries()) {
-      await store.save(callId, { request: half });
+      expect(await store.save(callId, { request: half })).toBe(true);
       const atMs = new Date(Date.now() - 1_000 * (10 - index));
       await utimes(join(stateDir, 'bodies', `${callId}.request`), atMs, atMs);
+      await store.prune();
     }
     expect(await kept()).toEqual(
       ids
@@ -54,6 +67,23 @@ describe('kept bodies', () => {
         .map((callId) => `${callId}.request`)
         .toSorted(),
     );
+  });
+
+  it('are looked through from time to time, not for every call', async () => {
+    const store = openBodyStore(stateDir, bounds);
+    const saveNext = () => store.save(createCallId(), { request: Buffer.from('short') });
+    expect(await saveNext()).toBe(true);
+    await store.prune();
+    expect(await saveNext()).toBe(false);
+  });
+
+  it('stay as they were kept, whatever comes under the same id', async () => {
+    const store = openBodyStore(stateDir, bounds);
+    const callId = createCallId();
+    await store.save(callId, { request: Buffer.from('first') });
+    await store.save(callId, { request: Buffer.from('other'), response: Buffer.from('answer') });
+    expect(await store.find(callId, 'request')).toEqual(Buffer.from('first'));
+    expect(await store.find(callId, 'response')).toEqual(Buffer.from('answer'));
   });
 
   it('take no name that is no call id', async () => {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import type { CommitmentSubject } from '../../protocol/receipt/commitments.ts';
 import { isCallId } from '../../protocol/receipt/call-id.ts';
-import { writeFileDurably } from '../write-file-durably.ts';
+import { createFileDurably } from '../create-file-durably.ts';
 
 const dayMs = 86_400_000;
 const mebibyte = 1_048_576;
@@ -29,8 +29,14 @@ export type CallBodies = Partial<Record<CommitmentSubject, Uint8Array>>;
  * commits to. They are kept only where the owner asks for it, since whoever reads the folder reads them.
  */
 export interface BodyStore {
-  /** Keeps the bodies of a call, and deletes from time to time what is too old or too much. When it resolves they are on the disk. */
-  save(callId: string, bodies: CallBodies): Promise<void>;
+  /**
+   * Keeps the bodies of a call; when it resolves they are on the disk. What was kept of a call stays as it is: a relay that gives a
+   * later call the same id must not replace what opens the first.
+   * @returns whether it is time to `prune`.
+   */
+  save(callId: string, bodies: CallBodies): Promise<boolean>;
+  /** Deletes what is too old or too much. It looks at every file, which takes seconds where there are many. */
+  prune(): Promise<void>;
   /** One part of a call; undefined if it was not kept, or is not any more. */
   find(callId: string, subject: CommitmentSubject): Promise<Buffer | undefined>;
 }
@@ -48,19 +54,20 @@ export function openBodyStore(stateDir: string, bounds: BodyBounds, nowMs: () =>
   const pathOf = (callId: string, subject: CommitmentSubject) => join(folder, `${callId}.${subject}`);
   return {
     async save(callId, bodies) {
-      if (!isCallId(callId)) return;
+      if (!isCallId(callId)) return false;
       await mkdir(folder, { recursive: true, mode: 0o700 });
       for (const subject of ['request', 'response'] as const) {
         const bytes = bodies[subject];
         if (!bytes) continue;
-        await writeFileDurably(pathOf(callId, subject), bytes);
-        unchecked.bytes += bytes.length;
+        // A relay that gives an id twice does not make the first call's bytes go away.
+        if (await createFileDurably(pathOf(callId, subject), bytes)) unchecked.bytes += bytes.length;
       }
       unchecked.saves += 1;
-      // Looking at every file for every call would take longer than the call.
-      if (unchecked.bytes * 16 < bounds.mebibytes * mebibyte && unchecked.saves < maxSavesUnchecked) return;
-      await prune(await listFiles(folder), bounds, nowMs());
+      return unchecked.bytes * 16 >= bounds.mebibytes * mebibyte || unchecked.saves >= maxSavesUnchecked;
+    },
+    async prune() {
       Object.assign(unchecked, { bytes: 0, saves: 0 });
+      await prune(await listFiles(folder), bounds, nowMs());
     },
     async find(callId, subject) {
       if (!isCallId(callId)) return undefined;

@@ -14,6 +14,8 @@ export function createBodyKeeper(options: {
   onWarning: (message: string) => void;
 }): BodyKeeper {
   const { stateDir, onWarning } = options;
+  const warn = (what: string, error: unknown): void =>
+    onWarning(`${what}: ${error instanceof Error ? error.message : String(error)}`);
   let known: { bounds: BodyBounds; store: BodyStore } | undefined;
   return async (callId, bodies) => {
     try {
@@ -22,10 +24,12 @@ export function createBodyKeeper(options: {
       if (known?.bounds.days !== bounds.days || known.bounds.mebibytes !== bounds.mebibytes) {
         known = { bounds, store: openBodyStore(stateDir, bounds) };
       }
-      await known.store.save(callId, bodies);
+      const { store } = known;
+      // The answer waits for its own bodies only.
+      if (await store.save(callId, bodies))
+        store.prune().catch((error: unknown) => warn('Old bodies were not deleted', error));
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      onWarning(`The bodies of call ${callId} were not kept: ${reason}`);
+      warn(`The bodies of call ${callId} were not kept`, error);
     }
   };
 }

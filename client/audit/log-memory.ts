@@ -46,8 +46,12 @@ export interface ContradictingStates {
 export interface LogMemory {
   /** @throws AutoPayError `invalid_configuration` if the file is not understood: nothing remembered is not the same. */
   read(origin: string): Promise<RememberedLog>;
-  /** Remembers states; when it resolves they are on the disk. A larger one that another process noted meanwhile stays. */
-  remember(origin: string, seen: RememberedLog): Promise<void>;
+  /**
+   * Remembers states; when it resolves they are on the disk. What another process noted meanwhile stays: nobody has held these states
+   * against that, and a second history must not take the place of the first.
+   * @param heldAgainst what was read before, and is the beginning of these states
+   */
+  remember(origin: string, seen: RememberedLog, heldAgainst: RememberedLog): Promise<void>;
   /** Writes what contradicts itself to a file of its own, `evidence/log-….json`. @returns its path */
   keepEvidence(conflict: ContradictingStates): Promise<string>;
 }
@@ -57,14 +61,16 @@ export function openLogMemory(stateDir: string): LogMemory {
   const file = join(stateDir, fileName);
   return {
     read: async (origin) => compact((await readLogs(file))[origin] ?? {}),
-    async remember(origin, seen) {
+    async remember(origin, seen, heldAgainst) {
       await mkdir(stateDir, { recursive: true, mode: 0o700 });
       await withLockFile({ file: `${file}.lock`, waitMs: lockWaitMs }, async () => {
         const logs = await readLogs(file);
         const known = logs[origin] ?? {};
         const merged = compact({
-          anchor: larger(known.anchor, seen.anchor),
-          checkpoint: larger(known.checkpoint, seen.checkpoint),
+          anchor: isSame(known.anchor, heldAgainst.anchor) ? larger(known.anchor, seen.anchor) : known.anchor,
+          checkpoint: isSame(known.checkpoint, heldAgainst.checkpoint)
+            ? larger(known.checkpoint, seen.checkpoint)
+            : known.checkpoint,
         });
         const content = { version: 1, logs: { ...logs, [origin]: merged } };
         await writeFileDurably(file, `${JSON.stringify(content, undefined, 2)}\n`);
@@ -85,6 +91,10 @@ export function openLogMemory(stateDir: string): LogMemory {
 
 function without({ origin, earlier, later, rootFound }: ContradictingStates) {
   return { origin, earlier, later, rootFound };
+}
+
+function isSame(one: RememberedState | undefined, other: RememberedState | undefined): boolean {
+  return one?.size === other?.size && one?.root === other?.root;
 }
 
 function larger(one: RememberedState | undefined, other: RememberedState | undefined): RememberedState | undefined {

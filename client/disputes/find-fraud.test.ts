@@ -29,6 +29,7 @@ const sign = (...receipts: CallReceipt[]): StoredReceipt[] => signReceipts(recei
 function logOf(receipts: readonly StoredReceipt[], rewritten: LogView['rewritten'] = []): LogView {
   const held = receipts.flatMap((stored) => holdReceipt(stored) ?? []);
   return {
+    readAt: fakeNow,
     size: held.length,
     indexOf: (leaf) => {
       const index = held.findIndex((one) => one.leaf === leaf);
@@ -91,6 +92,13 @@ describe('an honest record', () => {
     });
     const all = [...honest, ...young];
     const report = await search(all, { log: logOf(honest), answers: settledBy(55n, fakeNow - 10) });
+    expect(kindsOf(report)).toEqual([]);
+    expect(report.open.at(-1)).toContain('seconds to log what it took');
+  });
+
+  it('has none where the log was read before the time was over, however long the reading took', async () => {
+    const log = { ...logOf(honest.slice(0, 2)), readAt: atMs / 1_000 + mergeDelay - 1 };
+    const report = await search(honest, { log, answers: settledBy(55n, atMs / 1_000) });
     expect(kindsOf(report)).toEqual([]);
     expect(report.open.at(-1)).toContain('seconds to log what it took');
   });
@@ -172,6 +180,20 @@ describe('fraud', () => {
     expect(report.findings[0]?.callId).toBe(decodeReceipt(entryOf(first)).callId);
   });
 
+  it('is another answer than the one that came, also where its prices are not at hand any more', async () => {
+    const wrong = signReceipts([at(1)], { signedAtMs: atMs, problems: ['it commits to another answer'] });
+    expect(kindsOf(await search(wrong))).toEqual(['metering']);
+  });
+
+  it('is a settlement after the newest receipt has become too old to be shown', async () => {
+    const monthAgo = (fakeNow - 31 * 86_400) * 1_000;
+    const old = signReceipts([at(1, { chargedAtMs: monthAgo })], { signedAtMs: monthAgo });
+    const answers = settledBy(30n, fakeNow - 2 * mergeDelay);
+    const report = await search(old, { log: logOf(old), answers });
+    expect(report.findings).toMatchObject([{ evidence: { kind: 'settled-beyond-receipt', last: null } }]);
+    expect(report.open).toContain('1 receipts were signed more than 30 days ago, and are no evidence any more');
+  });
+
   it('is two receipts for one place', async () => {
     expect(kindsOf(await search([...honest, ...sign(at(3, { amount: 9n }))]))).toContain('duplicate-sequence');
   });
@@ -195,7 +217,9 @@ describe('evidence that the contract would refuse', () => {
 
   it('is not what only lacks the claimant’s bond', async () => {
     const refusal = revert('0x08c379a0');
-    expect(kindsOf(await search(double, { refusal }))).toContain('duplicate-sequence');
+    expect(kindsOf(await search(sign(at(3)), { log: logOf([]), refusal }))).toEqual(['not-in-log']);
+    // Where none is asked for, it is no excuse.
+    expect(kindsOf(await search(double, { refusal }))).toEqual([]);
   });
 });
 

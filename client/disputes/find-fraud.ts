@@ -7,8 +7,11 @@ import type { WalletChannel } from '../wallet-state.ts';
 import { HeldReceipts, type SequenceHole } from './find-contradictions.ts';
 import { findMissingEntries, findRewrittenEntries, findSettlement, type LogView } from './find-log-fraud.ts';
 import { findWrongDelivery, judgePrice, type PriceFacts } from './find-wrong-price.ts';
-import { holdReceipt, type Finding, type HeldReceipt } from './held-receipt.ts';
+import { holdReceipt, isRecent, type Finding, type HeldReceipt } from './held-receipt.ts';
 import { refusalOf } from './open-dispute.ts';
+
+/** Receipts whose conversion the chain is asked for at once. */
+const askedAtOnce = 32;
 
 /** A channel of the wallet's. */
 export type OwnChannel = Pick<WalletChannel, 'channelId' | 'payer' | 'token'>;
@@ -48,18 +51,26 @@ export async function findFraud(sources: FraudSources): Promise<FraudReport> {
   const open: string[] = [];
   const held = await selectReceipts(sources, open);
   const contradictions = new HeldReceipts(Number.POSITIVE_INFINITY);
-  const candidates: Finding[] = held.flatMap((receipt) => contradictions.add(receipt));
-  for (const receipt of held) {
-    const judgement = await judgePrice(receipt, prices);
-    if (typeof judgement === 'string') {
-      const delivery = findWrongDelivery(receipt);
-      if (delivery) candidates.push(delivery);
-    } else if ('finding' in judgement) candidates.push(judgement.finding);
-    else open.push(judgement.unjudged);
+  let candidates: Finding[] = held.flatMap((receipt) => contradictions.add(receipt));
+  const now = await deployment.now();
+  const recent = held.filter((receipt) => isRecent(receipt, now));
+  const tooOld = held.length - recent.length;
+  if (tooOld > 0) open.push(`${tooOld} receipts were signed more than 30 days ago, and are no evidence any more`);
+  for (let at = 0; at < recent.length; at += askedAtOnce) {
+    const part = recent.slice(at, at + askedAtOnce);
+    const judgements = await Promise.all(part.map((receipt) => judgePrice(receipt, prices)));
+    for (const [i, judgement] of judgements.entries()) {
+      if (typeof judgement === 'object' && 'finding' in judgement) {
+        candidates.push(judgement.finding);
+        continue;
+      }
+      if (judgement !== 'fits') open.push(judgement.unjudged);
+      candidates.push(...part.slice(i, i + 1).flatMap((one) => findWrongDelivery(one) ?? []));
+    }
   }
   if (log) {
-    candidates.push(...findRewrittenEntries(log));
-    candidates.push(...(await findMissingEntries(deployment, { held, log })));
+    candidates = candidates.concat(findRewrittenEntries(log));
+    candidates = candidates.concat(await findMissingEntries(deployment, { held: recent, log }));
   }
   const channels = listChannels(sources.channels, held);
   for (const channelId of channels.keys()) {
@@ -85,7 +96,7 @@ function listChannels(own: readonly OwnChannel[], held: readonly HeldReceipt[]):
   return new Map([...held.map(({ receipt }) => receipt), ...own].map((channel) => [channel.channelId, channel]));
 }
 
-/** The receipts of this deployment that count as evidence: of channels, signed with a key of the relay's, and not too old. */
+/** The receipts of this deployment that bind the relay: of channels, signed with a key of its. */
 async function selectReceipts({ deployment, receipts }: FraudSources, open: string[]): Promise<HeldReceipt[]> {
   const { chainId, contracts } = deployment;
   const held = receipts
@@ -103,7 +114,8 @@ async function selectReceipts({ deployment, receipts }: FraudSources, open: stri
   const trusted = new Set<Hex>();
   for (const signer of new Set(held.map((one) => one.signer))) {
     const times = held.filter((one) => one.signer === signer).map(({ signedAtMs }) => signedAtMs);
-    if ((await isKey(signer, Math.min(...times))) && (await isKey(signer, Math.max(...times)))) trusted.add(signer);
+    const [first, last] = [times.reduce((a, b) => Math.min(a, b)), times.reduce((a, b) => Math.max(a, b))];
+    if ((await isKey(signer, first)) && (await isKey(signer, last))) trusted.add(signer);
   }
   const judged: HeldReceipt[] = [];
   for (const one of held) {

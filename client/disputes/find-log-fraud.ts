@@ -8,11 +8,13 @@ import type { OpenDeployment } from '../chain/open-deployment.ts';
 import { asChainError } from '../chain/send-transaction.ts';
 import { formatTime } from '../format-time.ts';
 import type { Evidence } from './evidence-schema.ts';
-import { findingOf, type Finding, type HeldReceipt } from './held-receipt.ts';
+import { findingOf, isRecent, type Finding, type HeldReceipt } from './held-receipt.ts';
 import { readSettledAt } from './read-settled-at.ts';
 
 /** The log as a search needs it (fsck/read-anchored-log.ts reads it from the chain and blocks). */
 export interface LogView {
+  /** The chain's time when the anchors were read, unix seconds: what the log lacked then may be in it by now. */
+  readAt: number;
   /** Entries under the newest anchor. */
   size: number;
   indexOf(leafHash: Hex): number | undefined;
@@ -39,11 +41,11 @@ export async function findMissingEntries(
 ): Promise<Finding[]> {
   const missing = held.filter(({ leaf, receipt }) => receipt.amount > 0n && log.indexOf(leaf) === undefined);
   if (missing.length === 0) return [];
-  const [now, delay] = await Promise.all([deployment.now(), readMergeDelay(deployment)]);
+  const delay = await readMergeDelay(deployment);
   return missing
     .filter(({ receipt, signedAtMs }) => {
       const since = Math.floor(Math.min(receipt.chargedAtMs, signedAtMs) / 1_000);
-      return now >= since + delay;
+      return log.readAt >= since + delay;
     })
     .map((one) => {
       const { callId, amount, chargedAtMs } = one.receipt;
@@ -64,23 +66,26 @@ export async function findSettlement(
 ): Promise<Finding | { unjudged: string } | undefined> {
   const { channelId, log } = options;
   const fitting = options.held.filter(({ problems }) => problems.length === 0);
-  const last = fitting.toSorted((one, other) => other.receipt.sequence - one.receipt.sequence)[0];
-  const [known, sequence] = [last?.receipt.runningTotal ?? 0n, last?.receipt.sequence ?? 0];
+  const newest = fitting.toSorted((one, other) => other.receipt.sequence - one.receipt.sequence)[0];
+  const known = newest?.receipt.runningTotal ?? 0n;
   const settled = await readSettled(deployment, channelId);
   if (settled <= known) return undefined;
   const words = `channel ${channelId} has paid ${settled} atomic units, and the newest receipt counts ${known}`;
   if (log === undefined) return { unjudged: `${words}: only the log can tell whether a receipt was lost` };
+  // What is too old to be shown leaves the relay every entry to answer with.
+  const last = newest && isRecent(newest, log.readAt) ? newest : undefined;
+  const [sequence, shown] = [last?.receipt.sequence ?? 0, last?.receipt.runningTotal ?? 0n];
   const later = log.entriesOf(channelId).filter(({ receipt }) => receipt.sequence > sequence);
   const highest = later.reduce((most, { receipt }) => larger(most, receipt.runningTotal), 0n);
   const answer = later.find(({ receipt }) => {
-    return receipt.runningTotal >= settled && receipt.runningTotal >= receipt.amount + known;
+    return receipt.runningTotal >= settled && receipt.runningTotal >= receipt.amount + shown;
   });
   if (answer) {
     return { unjudged: `${words}; entry ${answer.index} of the log, call ${answer.receipt.callId}, accounts for it` };
   }
   const delay = await readMergeDelay(deployment);
   const since = await readSettledAt(deployment, channelId);
-  if (since === undefined || (await deployment.now()) < since + delay) {
+  if (since === undefined || log.readAt < since + delay) {
     return { unjudged: `${words}; the relay has ${delay} seconds to log what it took` };
   }
   const logged = highest === 0n ? 'has nothing later' : `counts ${highest}`;

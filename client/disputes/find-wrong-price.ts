@@ -29,13 +29,29 @@ export async function judgePrice(held: HeldReceipt, facts: PriceFacts): Promise<
   const atSeconds = Math.floor(admittedAtMs / 1_000);
   if ((await facts.isInForce(priceRoot, atSeconds)) === false) return { finding: describeUnpublished(held) };
   const rows = await facts.rowsOf(priceRoot);
-  const proven = rows && rootOfPrices(rows) === priceRoot && provePriceRow(rows, { model: modelAsked, token });
+  const proven = rows && proveRow(rows, { priceRoot, model: modelAsked, token });
   if (!proven) return { unjudged: `call ${callId}: the price table ${priceRoot} with ${modelAsked} is not at hand` };
   const conversion = proven.row.inUsd ? await facts.readConversion(token, { roundId: oracleRound, atSeconds }) : null;
   if (proven.row.inUsd && conversion === null)
     return { unjudged: `call ${callId}: the oracle could not be asked for round ${oracleRound}` };
   const finding = findOvercharge(held, { proven, conversion });
   return finding ? { finding } : 'fits';
+}
+
+/** What was computed of a table: hashing all of it for each receipt would take longer than all else. */
+const knownTables = new WeakMap<readonly PriceRow[], { root: Hex; proven: Map<string, ProvenPriceRow | undefined> }>();
+
+/** The row of a table that has this root; undefined if it has another, or no such row. */
+function proveRow(
+  rows: readonly PriceRow[],
+  { priceRoot, model, token }: { priceRoot: Hex; model: string; token: Hex },
+): ProvenPriceRow | undefined {
+  const table = knownTables.get(rows) ?? { root: rootOfPrices(rows), proven: new Map<string, ProvenPriceRow>() };
+  knownTables.set(rows, table);
+  if (table.root !== priceRoot) return undefined;
+  const key = `${token}:${model}`;
+  if (!table.proven.has(key)) table.proven.set(key, provePriceRow(rows, { model, token }));
+  return table.proven.get(key);
 }
 
 /** What a charge is held against. */

@@ -8,12 +8,16 @@ import type { StoredReceipt } from '../receipt-store.ts';
 import { toSignedReceiptStruct } from './build-evidence.ts';
 import type { Evidence, SignedReceiptStruct } from './evidence-schema.ts';
 
+/** Older signatures are no evidence (BillingDisputes.MAX_RECEIPT_AGE). */
+const maxAgeSeconds = 2_592_000;
+
 /** A receipt of a channel, as the wallet holds it and as the contract would take it. */
 export interface HeldReceipt {
   receipt: CallReceipt;
   /** Leaf hash of its entry: two receipts are the same if this is. */
   leaf: Hex;
-  struct: SignedReceiptStruct;
+  /** Made when it is asked for: of most receipts nobody does. */
+  readonly struct: SignedReceiptStruct;
   signer: Hex;
   signedAtMs: number;
   chainId: number;
@@ -46,11 +50,21 @@ export function holdReceipt(stored: StoredReceipt): HeldReceipt | undefined {
     const { receipt, signer } = recoverReceipt(signed, { chainId, verifyingContract: payee });
     const { signedAtMs } = signed;
     const leaf = toHex(hashLeaf(signed.entry));
-    return { receipt, leaf, struct: toSignedReceiptStruct(stored), signer, signedAtMs, chainId, payee, problems };
+    return {
+      ...{ receipt, leaf, signer, signedAtMs, chainId, payee, problems },
+      get struct() {
+        return toSignedReceiptStruct(stored);
+      },
+    };
   } catch (error) {
     if (error instanceof AutoPayError) return undefined;
     throw error;
   }
+}
+
+/** Whether a receipt still counts as evidence. @param now unix seconds */
+export function isRecent({ signedAtMs }: HeldReceipt, now: number): boolean {
+  return Math.floor(signedAtMs / 1_000) >= now - maxAgeSeconds;
 }
 
 /** A finding about one call. */

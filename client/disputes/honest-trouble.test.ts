@@ -36,7 +36,7 @@ const ask = (client: OpenAI) => client.chat.completions.create(question);
 
 /** Nobody is accused: no evidence was written, and no warning speaks of any. */
 async function requireNoAccusation(): Promise<void> {
-  expect(warnings.join('\n')).not.toMatch(/held to a fault|could not be held/);
+  expect(warnings.join('\n')).not.toMatch(/held to a fault|could not be judged/);
   await expect(readdir(join(seeded.stateDir, 'evidence'))).rejects.toThrow('ENOENT');
 }
 
@@ -84,6 +84,24 @@ describe('nobody is accused', () => {
     await ask(client);
     delete double.mischief.omitReceipt;
     await ask(client);
+    await requireNoAccusation();
+  });
+
+  it('where another model answers since the list of models was read', async () => {
+    let fallbacks: string[] = [];
+    const client = openClient(async (input, init) => {
+      const response = await fetch(input, init);
+      if (!String(input).endsWith('/v1/models')) return response;
+      const list = (await response.json()) as { data: object[] };
+      return Response.json({ ...list, data: list.data.map((model) => ({ ...model, answered_by: fallbacks })) });
+    });
+    await ask(client);
+    fallbacks = ['free'];
+    double.mischief.changeReceipt = (receipt) => {
+      return { ...receipt, modelAsked: 'free', amount: 0n, runningTotal: receipt.runningTotal - receipt.amount };
+    };
+    await ask(client);
+    expect(warnings).toEqual([]);
     await requireNoAccusation();
   });
 

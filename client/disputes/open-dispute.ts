@@ -12,6 +12,9 @@ import { noReceipt, type Evidence } from './evidence-schema.ts';
 /** The kinds that a claimant puts up a bond for; the others are judged at once, and cost gas only. */
 const bondedKinds: ReadonlySet<Evidence['kind']> = new Set(['settled-beyond-receipt', 'not-in-log', 'metering']);
 
+/** The contracts that judge evidence: an error of theirs is about it, and not about the claimant's bond. */
+const judges = ['BillingDisputes', 'AutoPayLLM', 'PaymentChannels', 'AuditLog', 'KeyRegistry'];
+
 /** What opening a dispute takes. */
 export interface DisputeCost {
   /** The token of the disputed call. */
@@ -120,7 +123,8 @@ export async function refusalOf(
   } catch (error) {
     const refusal = asChainError(error, 'The dispute', unit);
     if (!(refusal instanceof AutoPayError) || refusal.code !== 'transaction_failed') throw refusal;
-    return error instanceof BaseError && !isRevertOf(error, 'BillingDisputes') ? undefined : refusal.message;
+    const isOfToken = bondedKinds.has(evidence.kind) && error instanceof BaseError;
+    return isOfToken && !judges.some((judge) => isRevertOf(error, judge)) ? undefined : refusal.message;
   }
 }
 

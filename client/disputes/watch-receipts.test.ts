@@ -85,6 +85,13 @@ describe('the watch over receipts', () => {
     expect(warnings).toHaveLength(1);
   });
 
+  it('says nothing of what is too old for a dispute', async () => {
+    const signedAtMs = Date.now() - 31 * 86_400_000;
+    for (const old of signReceipts([at(3), at(3, 12n)], { signedAtMs })) await store.append(old);
+    await arrive(at(3, 11n));
+    expect(warnings).toEqual([]);
+  });
+
   it('sees receipts that another process of the same folder put there', async () => {
     const [other] = signReceipts([at(3)]);
     await arrive(at(5));
@@ -109,10 +116,19 @@ describe('the watch over receipts', () => {
     expect(offsets[2]).toBeGreaterThan(offsets[1] ?? 0);
   });
 
+  it('waits for no chain: neither this answer nor the next', { timeout: 5_000 }, async () => {
+    const [stored] = signReceipts([at(1)], { problems: ['its amount is above price times usage'] });
+    if (!stored) throw new Error('nothing was signed');
+    await store.append(stored);
+    await watch.judge(stored, () => Promise.withResolvers<never>().promise);
+    await arrive(at(1, 11n));
+    expect(warnings).toEqual([expect.stringContaining('has two receipts')]);
+  });
+
   it('costs no answer when it cannot do its work', async () => {
     await arrive(at(1));
     const [stored] = signReceipts([at(2)], { problems: ['its amount is above price times usage'] });
     if (stored) await watch.judge(stored, () => Promise.reject(new Error('the chain is away.')));
-    expect(warnings).toEqual([expect.stringContaining('could not be held against the others: the chain is away.')]);
+    expect(warnings).toEqual([expect.stringContaining('could not be judged: the chain is away.')]);
   });
 });

@@ -1,7 +1,7 @@
-import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, open, readdir, rm, stat, writeFile, type FileHandle } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { cidOfBlock } from '../../protocol/log/batch-block.ts';
 import { createBlockStore } from './block-store.ts';
 
@@ -21,6 +21,23 @@ describe('a block store', () => {
     expect((await store.put(bytes)).toString()).toBe(cid.toString());
     expect(Uint8Array.from((await store.get(cid)) ?? [])).toEqual(bytes);
     expect(await readdir(join(folder, 'blocks'))).toEqual([cid.toString()]);
+  });
+
+  it('has synced a block, its name, and that of a new folder once it is put', async () => {
+    const handle = await open(folder, 'r');
+    const prototype = Object.getPrototypeOf(handle) as FileHandle;
+    await handle.close();
+    const synced: number[] = [];
+    const sync = vi.spyOn(prototype, 'sync').mockImplementation(async function (this: FileHandle) {
+      synced.push((await this.stat()).ino);
+    });
+    try {
+      const cid = await createBlockStore(join(folder, 'blocks')).put(bytes);
+      const paths = [join('blocks', cid.toString()), 'blocks', ''];
+      expect(synced).toEqual(await Promise.all(paths.map(async (path) => (await stat(join(folder, path))).ino)));
+    } finally {
+      sync.mockRestore();
+    }
   });
 
   it('refuses a file that does not have the CID of its name', async () => {

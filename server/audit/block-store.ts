@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { CID } from 'multiformats/cid';
 import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
 import { cidOfBlock } from '../../protocol/log/batch-block.ts';
@@ -35,6 +35,8 @@ export function createBlockStore(folder: string): BlockStore {
         throw error;
       }
       await syncFolder(folder);
+      // The folder may be new, and its own name not durable.
+      await syncFolder(dirname(folder));
       return cid;
     },
     async get(cid) {

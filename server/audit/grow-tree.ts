@@ -7,6 +7,9 @@ import { createTileReader } from './read-tiles.ts';
 import type { CompletedTile, TileEdge } from './tile-edge.ts';
 import type { FullTile, TileStore } from './tile-store.ts';
 
+/** Tiles that are written together share the syncing of their folders; 8 KiB each. */
+const tilesPerWrite = 32;
+
 /** What a tree grows from. */
 export interface GrowingTreeDeps {
   store: TileStore;
@@ -77,8 +80,9 @@ export function growTree({ store, ledger, log }: GrowingTreeDeps, edge: TileEdge
         for (const leaf of page) {
           for (const done of edge.append(leaf)) unwritten.set(`${done.tile.level}/${done.tile.index}`, done);
         }
-        await write();
+        if (unwritten.size >= tilesPerWrite) await write();
       }
+      await write();
     },
   };
 }

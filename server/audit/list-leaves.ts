@@ -4,8 +4,8 @@ import type { BackgroundLedger } from '../ledger/background-ledger.ts';
 /** Where leaf hashes come from. */
 export type LeafSource = Pick<BackgroundLedger, 'listLeafHashes'>;
 
-/** Bounds what one answer of the ledger takes of its writer's time. */
-const pageSize = 5_000;
+/** Bounds what one answer takes of the time of the ledger's writer, and of the main thread: calls wait for both. A few milliseconds. */
+const pageSize = 1_000;
 
 /**
  * The leaf hashes of log entries `from` to `to` (exclusive), a page at a time.

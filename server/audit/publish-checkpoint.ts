@@ -62,12 +62,14 @@ export function createPublisher({ ledger, file, origin, signers, nowMs }: Publis
 
   return {
     publish({ size, root }, before) {
-      const signedAtMs = nowMs();
       const text = formatCheckpoint({ origin, size, root });
+      const own = signNote(text, signers);
+      // Not before the time that is in a signature.
+      const signedAtMs = nowMs();
       const earlier = before === undefined ? undefined : parseNote(before);
       // Of the same text, what witnesses have signed still holds.
       const kept = earlier?.text === text ? earlier.signatures.filter((line) => !isOwn(line)).map(formatSignature) : [];
-      return store({ origin, size, root, signedAtMs, note: addSignatures(signNote(text, signers), kept) });
+      return store({ origin, size, root, signedAtMs, note: addSignatures(own, kept) });
     },
     cosign: (checkpoint, lines) => store({ ...checkpoint, note: withCosignatures(checkpoint.note, lines) }),
     isSigned(note) {

@@ -162,6 +162,18 @@ describe('an anchoring run', () => {
     expect((await anchorsOnChain()).map(({ size }) => Number(size))).toEqual([3, 5]);
   });
 
+  it('anchors what may be anchored by now, though the run of another chain has cut it', async () => {
+    for (let call = 0; call < 5; call += 1) await freeCall();
+    const { ledger, blocks } = relay;
+    let most = 3;
+    const anchorableSize = async () => {
+      const before = most;
+      if (most === 3) await writeBlocks({ ledger, blocks, upTo: (most = 5) });
+      return before;
+    };
+    expect(await runAnchoring({ ...relay.deps(), anchorableSize })).toMatchObject({ size: 5, root: await rootOfLog(5) });
+  });
+
   it('does not anchor a block that was cut before cosignatures were required', async () => {
     for (let call = 0; call < 4; call += 1) await freeCall();
     const { ledger, blocks } = relay;

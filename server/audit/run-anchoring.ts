@@ -14,7 +14,7 @@ export interface AnchoringDeps {
   queue: TransactionQueue;
   auditLog: Hex;
   log: JobLog;
-  /** How much of the log may be anchored: what enough witnesses have cosigned. All of it by default. */
+  /** How much of the log may be anchored: what is signed, and enough witnesses have cosigned. All of it by default. */
   anchorableSize?: (() => Promise<number>) | undefined;
   /** Refuses a block that has to be kept elsewhere first, and is not yet; nothing has to be by default. */
   requirePinned?: ((block: StoredBlock) => Promise<void>) | undefined;
@@ -46,12 +46,15 @@ export async function runAnchoring(deps: AnchoringDeps): Promise<AnchoringResult
   for (let sent = await ledger.findSentAnchor(); sent !== undefined; sent = await ledger.findSentAnchor()) {
     await anchorBlock(deps, sent);
   }
-  const upTo = await anchorableSize();
+  // What comes while the witnesses are asked does not wait for them.
+  const size = await ledger.logSize();
+  let upTo = await anchorableSize();
   const newest = await writeBlocks({ ...deps, upTo });
-  const waiting = Math.max(0, (await ledger.logSize()) - upTo);
-  const rest = waiting > 0 ? { waitingForWitnesses: waiting } : {};
-  // Blocks beyond the cosigned size are from before cosignatures were required.
+  // Blocks beyond it are of the run of another chain, or from before cosignatures were required.
+  if (newest !== undefined && newest.size > upTo) upTo = await anchorableSize();
   const isAllowed = newest !== undefined && newest.size <= upTo;
+  const waiting = Math.max(0, size - upTo);
+  const rest = waiting > 0 ? { waitingForWitnesses: waiting } : {};
   if (isAllowed && newest.size > (await ledger.anchoredSize())) await deps.requirePinned?.(newest);
   const transactionHash = isAllowed ? await anchorBlock(deps, newest) : null;
   return {

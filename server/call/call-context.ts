@@ -62,7 +62,7 @@ export class CallFailure extends Error {
 
 /**
  * The attempts of a call, as the router is to make them.
- * @param evidence hears what goes to providers
+ * @param evidence hears what goes to providers, and sees to it that what is demanded is asked for
  */
 export function planAttempts<T>(
   context: CallContext,
@@ -91,8 +91,7 @@ function planOption(context: CallContext, offer: Offer, evidence: EvidenceWatch 
     ...{ after, deployments, outputTokens, promptTokens, shrunk, terms: route.terms ?? plainRoute },
     bodyFor(deployment) {
       const body = call.endpoint.buildBody({ body: request.body, asked: call.asked, route, deployment, outputTokens });
-      evidence?.noteRequest(deployment, body);
-      return body;
+      return evidence?.prepareRequest(deployment, body) ?? body;
     },
     enter: () => moveTo(context, route.model),
   };

@@ -6,7 +6,7 @@ import { readIdempotency } from './read-idempotency.ts';
 import { relayJson } from './relay-json.ts';
 import { relayStream } from './relay-stream.ts';
 import { replayCall } from './replay-call.ts';
-import { reserveCall } from './reserve-call.ts';
+import { payerOf, reserveCall } from './reserve-call.ts';
 import type { CallDeps, CallRequest, CallSummary, ResponseSink } from './types.ts';
 
 /**
@@ -30,7 +30,6 @@ export async function handleCall(deps: CallDeps, request: CallRequest, sink: Res
   const call = prepareCall(deps, request);
   // A free call is ordered anew each time: nobody pays twice.
   const idempotency = call.route.prices === null ? null : readIdempotency(request);
-  if (call.route.prices !== null) requireFewLateFailures(deps, request);
   const serve = async () => {
     for (let current = request; ; current = await renewPayment(current)) {
       const reserved = await reserveCall(deps, { request: current, call, idempotency });
@@ -61,26 +60,14 @@ async function runCall(options: Omit<CallContext, 'watch'>): Promise<void> {
     watch.leaveUpstream();
     // Charged, and on its way to the client.
     if (error instanceof CallError) throw error;
-    noteEnd(context, { isLate: sink.started });
     const failure =
       error instanceof CallFailure ? error : new CallFailure({ reason: 'internal_error', attempts: [], cause: error });
+    noteEnd(context, { isLate: sink.started || failure.reason === 'evidence_too_low' });
     await release(context, failure);
     await answerFailure(context, failure);
   } finally {
     watch.end();
   }
-}
-
-/** Who pays: a wallet, whichever of its channels and keys it comes with. Null on a free route. */
-function payerOf({ channel, funds, idempotencyScope }: CallRequest['payment']): string | null {
-  if (funds === null) return null;
-  return channel?.payer ?? (funds.kind === 'direct' ? funds.payment.payer : idempotencyScope);
-}
-
-/** @throws AutoPayError `rate_limit_exceeded`, see LateFailures. */
-function requireFewLateFailures({ clock, running }: CallDeps, { payment }: CallRequest): void {
-  const payer = payerOf(payment);
-  if (payer !== null) running.lateFailures.require(payer, clock.nowMs());
 }
 
 function noteEnd({ deps, request, reserved }: CallContext, { isLate }: { isLate: boolean }): void {

@@ -1,6 +1,6 @@
 import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
 
-/** So many answers may break off at their provider's in one window. Half of a payer's calls may anyway: then it is the provider. */
+/** So many answers may fail so in one window. Half of a payer's calls may anyway: then it is the provider. */
 export const maxLateFailures = 100;
 /** How long they are counted together, from the first. */
 export const lateFailureWindowMs = 600_000;
@@ -14,8 +14,9 @@ interface Window {
 }
 
 /**
- * Counts, by payer, the answers that break off at their provider's after the client has seen part of them: they cost the payer nothing, so
- * whoever can bring a provider to fail would read for nothing.
+ * Counts, by payer, the answers that break off at their provider's after the client has seen part of them, and those that lack the
+ * evidence that is demanded: they cost the payer nothing and the relay what its provider takes, so whoever can bring a provider to fail
+ * would read, or waste, for nothing.
  */
 export class LateFailures {
   readonly #windows = new Map<string, Window>();
@@ -39,7 +40,7 @@ export class LateFailures {
     const window = this.#find(payer, nowMs);
     if (!window || window.late < maxLateFailures || window.late <= window.whole) return;
     const retryAfterSeconds = Math.ceil((window.startedAtMs + lateFailureWindowMs - nowMs) / 1_000);
-    const message = `Too many of your answers broke off at the provider, uncharged. Try again in ${retryAfterSeconds} s, or take another model then.`;
+    const message = `Too many of your answers broke off at the provider, or lacked the evidence that is demanded, uncharged. Try again in ${retryAfterSeconds} s, or take another model then.`;
     throw new AutoPayError('rate_limit_exceeded', message, { facts: { retryAfterSeconds } });
   }
 

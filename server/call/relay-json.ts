@@ -66,7 +66,7 @@ function acceptJson(
     const answer = await readJsonAnswer(watched?.response ?? response, { endpoint, maxBytes, shape });
     // What is broken off is charged as what was read of it: nobody vouches for that.
     if (!evidence || !watched || answer.cut) return { ...answer, evidence: null };
-    const collected = await evidence.collect(watched, answer.usage?.completion ?? null);
+    const collected = await evidence.collect(watched, answer);
     evidence.require(watched, collected.tier);
     return { ...answer, evidence: watched.plan ? collected : null };
   };

@@ -137,8 +137,9 @@ async function supportStream(
   evidence: EvidenceWatch,
   { answer, finished, watched }: { answer: StreamAnswer; watched: WatchedAnswer; finished: Promise<void> },
 ): Promise<CollectedEvidence | null> {
-  await finished;
-  const collected = await evidence.collect(watched, answer.meter.usage?.completion ?? null);
+  // Where nothing is collected, the last event waits for nothing.
+  if (watched.plan) await finished;
+  const collected = await evidence.collect(watched, answer.meter);
   evidence.check(watched, collected.tier);
   return watched.plan ? collected : null;
 }

@@ -14,7 +14,9 @@ import {
   wideBudgets,
 } from './call-fixtures.ts';
 import { prepareCall } from './prepare-call.ts';
-import { reserveCall } from './reserve-call.ts';
+import { maxLateFailures } from './late-failures.ts';
+import { payerOf, reserveCall } from './reserve-call.ts';
+import { RunningCalls } from './running-calls.ts';
 import type { Admission, CallDeps, ModelBudgets } from './types.ts';
 
 const router: Router = {
@@ -231,5 +233,16 @@ describe('a repeated call', () => {
     ledger.findRepeat = () => Promise.resolve({ callId: 'first', state: 'charged', isSame: false });
     await expect(repeat({ ledger, prices })).rejects.toMatchObject({ code: 'price_table_unpublished' });
     expect(ledger.reserved).toEqual([]);
+  });
+
+  it('is known also to a payer of whose answers too many broke off: it was paid for', async () => {
+    const ledger = new FakeLedger();
+    const running = new RunningCalls();
+    const payer = payerOf(makeRequest(body).payment) ?? '';
+    for (let count = 0; count < maxLateFailures; count += 1)
+      running.lateFailures.note(payer, { isLate: true, nowMs: Date.now() });
+    await expect(repeat({ ledger, running })).rejects.toMatchObject({ code: 'rate_limit_exceeded' });
+    ledger.findRepeat = () => Promise.resolve({ callId: 'first', state: 'charged', isSame: true });
+    expect(await repeat({ ledger, running })).toEqual({ repeats: 'first' });
   });
 });

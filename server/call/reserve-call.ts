@@ -55,7 +55,7 @@ interface ReserveOptions {
  * pays in. Where other routes may answer, the dearest of them is held; those that what is authorised does not cover are left out.
  * Where the client set no output limit, the quote shrinks to the headroom of a channel, a key or an allowance; what still does not fit
  * is quoted by the tokens of its prompt, where they can be counted.
- * @throws AutoPayError `rate_limit_exceeded` (free routes), `relay_not_authorized`, `payment_required`, `price_above_ceiling`, what `PriceList.termsFor` and `ModelBudgets.terms` throw, or the ledger's refusal,
+ * @throws AutoPayError `rate_limit_exceeded` (free routes; LateFailures), `relay_not_authorized`, `payment_required`, `price_above_ceiling`, what `PriceList.termsFor` and `ModelBudgets.terms` throw, or the ledger's refusal,
  * with the numbers that mend it.
  */
 export async function reserveCall(deps: CallDeps, options: ReserveOptions): Promise<ReservedCall | RepeatedCall> {
@@ -88,6 +88,12 @@ export async function reserveCall(deps: CallDeps, options: ReserveOptions): Prom
   return hold(deps, { ...options, offers, paid, admittedAtMs: atMs });
 }
 
+/** Who pays: a wallet, whichever of its channels and keys it comes with. Null on a free route. */
+export function payerOf({ channel, funds, idempotencyScope }: CallRequest['payment']): string | null {
+  if (funds === null) return null;
+  return channel?.payer ?? (funds.kind === 'direct' ? funds.payment.payer : idempotencyScope);
+}
+
 /** What a call is paid with, and sold at. */
 interface PaidTerms {
   funds: Funds;
@@ -100,6 +106,8 @@ function readTerms(deps: CallDeps, { request, call }: ReserveOptions, atMs: numb
   const { prices, model } = call.route;
   // Before payment is asked for: it could not be collected, or the receipt would be no evidence.
   deps.authority.require();
+  const payer = payerOf(request.payment);
+  if (payer !== null) deps.running.lateFailures.require(payer, atMs);
   if (funds === null || token === null) {
     // What can be paid in no token at present is not for sale: that is said before payment is asked for.
     quoteTokens(deps, call);

@@ -8,8 +8,11 @@ import { sha256Hex } from '../../protocol/evidence/provider-signature.ts';
 import { createSimulator } from '../../simulator/create-simulator.ts';
 import type { SignerOptions } from '../../simulator/sign-answers.ts';
 import { forgeMachine, type ForgedMachine } from '../../test/support/forge-quote.ts';
+import { makeResponse } from '../call/call-fixtures.ts';
+import { tapExchange } from '../call/evidence/exchange-tap.ts';
 import { providerEvidenceSchema } from '../config/schema/provider-evidence-section.ts';
 import { createEvidenceCollector } from './create-evidence-collector.ts';
+import { readAnswerId, readProof, readValues } from './read-answer.ts';
 
 const privateKey = Buffer.alloc(32, 0x33);
 const address = addressOfPrivateKey(privateKey);
@@ -48,7 +51,7 @@ let asks = 0;
 async function collect(
   baseUrl: string,
   evidence: object,
-  options: { model?: string; response?: Buffer | null; apiKey?: string } = {},
+  options: { model?: string; response?: Buffer; apiKey?: string } = {},
 ) {
   const warnings: unknown[] = [];
   const attestations: string[] = [];
@@ -63,12 +66,12 @@ async function collect(
   const ask = async () => {
     const body = JSON.stringify({ model, messages: [{ role: 'user', content: `Hi ${(asks += 1)}` }] });
     const sent = await fetch(`${baseUrl}/chat/completions`, { method: 'POST', body });
-    const response = options.response === undefined ? Buffer.from(await sent.arrayBuffer()) : options.response;
+    const response = options.response ?? Buffer.from(await sent.arrayBuffer());
     const deployment = { id: 'p@local', provider: 'p', model };
     const found = await collector?.planFor(deployment)?.collect({
       ...{ callId: '0198f0a0-0000-7000-8000-000000000001', deployment, isClientsRequest: true, stream: false },
-      ...{ requestDigest: sha256Hex(Buffer.from(body)), completionTokens: null },
-      ...{ response, responseDigest: sha256Hex(response ?? Buffer.alloc(0)) },
+      ...{ requestDigest: sha256Hex(Buffer.from(body)), completionTokens: 3 },
+      ...{ response, responseDigest: sha256Hex(response) },
     });
     const document = found?.stored ? (JSON.parse(found.stored.body) as EvidenceDocument) : null;
     return { tier: found?.tier, document, attestation: found?.stored?.attestation };
@@ -110,11 +113,29 @@ test('a provider that hangs costs its time-out, and no more', async () => {
 test.each([
   ['an answer without an id', Buffer.from('{}'), 'the answer has no id'],
   ['an answer that is no JSON', Buffer.from('no'), 'the answer has no id'],
-  ['an answer that is too long', null, 'the answer is longer than'],
 ])('%s is relay-signed', async (_, response, fault) => {
   const { ask } = await collect(await startProvider(), signing, { response });
   const { document, tier } = await ask();
   expect([tier, document?.fault]).toEqual(['relay-signed', expect.stringContaining(fault)]);
+});
+
+test('of a stream only its name is kept, or its proof, however long it is', async () => {
+  const filler = Array<string>(600).fill(`data: {"choices":["${'x'.repeat(10_000)}"]}\n\n`);
+  const proof = `data: ${JSON.stringify({ commitment: {}, proof_bundle: { output_token_ids: [], beacon: '' } })}\n\n`;
+  const pieces = ['data: {"id":"chat', 'cmpl-1"}\n\n', ...filler, proof, 'data: [DONE]\n\n'];
+  const baseUrl = await startProvider();
+  const keptBy = async (evidence: object) => {
+    const { collector } = await collect(baseUrl, evidence);
+    const keep = collector?.planFor({ id: 'p@local', provider: 'p', model: 'm' })?.keep ?? null;
+    const tap = tapExchange(makeResponse(pieces), keep);
+    for await (const piece of tap.response.body) expect(piece.length).toBeGreaterThan(0);
+    return tap.take();
+  };
+  const [head, tail] = [await keptBy(signing), await keptBy({ kind: 'verathos' })];
+  expect(head.length).toBeLessThan(50_000);
+  expect(readAnswerId(readValues(head, { stream: true }))).toBe('chatcmpl-1');
+  expect(tail.length).toBeLessThan(1_600_000);
+  expect(readProof(readValues(tail, { stream: true }))).not.toBeNull();
 });
 
 test('answers of a signature server that cannot be read are told, without their text', async () => {
@@ -123,6 +144,7 @@ test('answers of a signature server that cannot be read are told, without their 
     { body: '{"text":1}' },
     { body: '', status: 302, headers: { location: 'http://127.0.0.1:9/' } },
     { body: '<secret>', status: 500 },
+    { body: 'secret' },
   ];
   for (const answer of hostile) {
     const { url } = await startServer(() => answer);
@@ -187,6 +209,9 @@ test('Intel’s collateral is had from PCCS', async () => {
   const tee = { kind: 'tee', measurements: [{ mrTd: machine.mrTd }], rootCa: machine.rootPem };
   const provider = await startProvider({ report: reportOf(machine, {}) });
   expect((await (await collect(provider, { ...tee, pccsUrl: pccs.url })).ask()).tier).toBe('tee-attested');
+  const silent = await startServer(() => ({ status: 500, body: '' }));
+  const failed = await (await collect(provider, { ...tee, pccsUrl: `${silent.url}/secret` })).ask();
+  expect([failed.tier, failed.document?.fault]).toEqual(['relay-signed', 'PCCS gives no collateral of the quote']);
   const without = await (await collect(provider, tee)).ask();
   expect([without.tier, without.document?.fault]).toEqual(['relay-signed', expect.stringContaining('pccsUrl')]);
 });

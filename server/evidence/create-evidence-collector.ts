@@ -11,6 +11,7 @@ import type {
   EvidenceCollector,
   EvidencePlan,
   Exchange,
+  KeptPart,
 } from '../call/evidence/evidence-collector.ts';
 import type { Clock, Deployment } from '../call/types.ts';
 import type { EvidenceConfig } from '../config/resolve-evidence.ts';
@@ -31,8 +32,14 @@ export interface EvidenceOptions {
   log: Pick<Log, 'error' | 'warn'>;
 }
 
-/** The longest answer that is read for its id, or its proof; a longer one is relay-signed. */
-const keepBytes = 4_194_304;
+/** A stream's first event names it; of some APIs it repeats the request. */
+const keptForId: KeptPart = {
+  ...{ part: 'beginning', bytes: 4_194_304 },
+  isEnough: (kept) => readAnswerId(readValues(kept, { stream: true })) !== null,
+};
+/** Commitments come in one of the last events, which are a mebibyte each at most. */
+const keptForProof: KeptPart = { part: 'end', bytes: 1_572_864 };
+const asksForProof: ReadonlyMap<string, string> = new Map([['include_proof', 'true']]);
 
 /** What one deployment's answers are judged by. */
 interface Place {
@@ -62,12 +69,18 @@ export function createEvidenceCollector(options: EvidenceOptions): EvidenceColle
       let plan = plans.get(deployment.id);
       if (!plan) {
         const place = placeOf(config, { deployment, options, keeper: keepers.get(deployment.provider) ?? null });
-        plan = { keepBytes, collect: (exchange) => collect(place, exchange, options) };
+        plan = planOf(place, options);
         plans.set(deployment.id, plan);
       }
       return plan;
     },
   };
+}
+
+function planOf(place: Place, options: EvidenceOptions): EvidencePlan {
+  const plan = { collect: (exchange: Exchange) => collect(place, exchange, options) };
+  if (place.config.kind === 'verathos') return { ...plan, keep: keptForProof, members: asksForProof };
+  return { ...plan, keep: keptForId };
 }
 
 function createKeeper(config: EvidenceConfig, { clock, ledger }: EvidenceOptions): AttestationKeeper | null {
@@ -132,8 +145,6 @@ async function gather(place: Place, exchange: Exchange, { clock }: EvidenceOptio
     exchange: { requestDigest, isClientsRequest, responseDigest, stream },
     ...{ fault: null, signature: null, attestation: null, verathos: null },
   };
-  if (response === null)
-    return { facts: { ...blank, fault: `the answer is longer than ${keepBytes} bytes` }, kept: null };
   const values = readValues(response, { stream });
   if (place.config.kind === 'verathos') return { facts: readCommitments(blank, values), kept: null };
   const id = readAnswerId(values);
@@ -194,7 +205,9 @@ async function orTooLate<T>(found: Promise<T>, signal: AbortSignal): Promise<T> 
 /** One line that goes into documents: it tells nothing of the relay's inside. */
 function describe(error: unknown): string {
   if (!(error instanceof Error)) return 'an unknown error';
-  if (error.name === 'TimeoutError') return 'the provider did not answer in time';
+  if (error.name === 'TimeoutError' || error.name === 'AbortError') return 'the provider did not answer in time';
+  // Its message has some of the text in it.
+  if (error.name === 'SyntaxError') return 'the provider’s answer is not JSON';
   if (error.name === 'ZodError') return 'the provider’s answer is not of the form that was asked for';
   const text = error.name === 'TypeError' ? 'the provider cannot be reached' : error.message;
   return text.replaceAll(/\s+/g, ' ').slice(0, 512);

@@ -152,7 +152,11 @@ async function findCollateral(
   const { getCollateral } = await import('@phala/dcap-qvl');
   const aborted = Promise.withResolvers<never>();
   signal.addEventListener('abort', () => aborted.reject(signal.reason as Error), { once: true });
-  const collateral = await Promise.race([getCollateral(pccsUrl, quoteBytes), aborted.promise]);
+  const asked = getCollateral(pccsUrl, quoteBytes).catch((cause: unknown) => {
+    // Its message has the URL in it, which may hold a key; documents are for payers.
+    throw new Error('PCCS gives no collateral of the quote', { cause });
+  });
+  const collateral = await Promise.race([asked, aborted.promise]);
   const hex = (bytes: number[] | string) => (typeof bytes === 'string' ? bytes : Buffer.from(bytes).toString('hex'));
   return {
     ...collateral,

@@ -232,6 +232,11 @@ it('a client’s minimum: what cannot show as much is no candidate, and tiers do
   expect((await buy('tee', demand('provider-signed'))).receipt?.evidenceTier).toBe('tee-attested');
   expect((await buy('signed', demand('tee-attested'))).status).toBe(404);
   expect((await buy('verathos', { proof: true, ...demand('tee-attested') })).status).toBe(404);
+  // The relay asks for the proof that is demanded: whoever left it out would have the stream for nothing.
+  for (const stream of [false, true]) {
+    const { receipt } = await buy('verathos', { stream, ...demand('commitment-checked') });
+    expect(receipt?.evidenceTier).toBe('commitment-checked');
+  }
   expect((await buy('flip', demand('provider-signed'))).status).toBe(502);
 });
 

@@ -109,7 +109,7 @@ describe.skipIf(bin === undefined)('the log at a Kubo node (KUBO_BIN names its p
       expect(claims.filter((claim) => claim.ok === false)).toEqual([]);
       expect(ok).toBe(true);
     }
-    await stack.startRelay();
+    await stack.startRelay({ IPFS_API_URL: kubo.apiUrl });
   });
 
   it('goes on without the node: calls and anchors do, and the backlog is drained when it is back', async () => {
@@ -123,7 +123,7 @@ describe.skipIf(bin === undefined)('the log at a Kubo node (KUBO_BIN names its p
     });
     // What waits outlives the relay.
     await stack.killRelay();
-    await stack.startRelay();
+    await stack.startRelay({ IPFS_API_URL: kubo.apiUrl });
     calls.push(await pay());
     const newest = await anchor();
     await eventually(async () => expect(await readHealth()).toMatchObject({ waiting: 4, pinnedSize: 3 }));

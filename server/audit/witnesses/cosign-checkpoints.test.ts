@@ -105,6 +105,20 @@ describe('cosignatures', () => {
     expect(countCosignatures(newest.note, [first.verifier])).toBe(1);
   });
 
+  it('are asked for once, also of a witness whose clock is behind', async () => {
+    const first = await startWitness(1);
+    newest = { ...newest, signedAtMs: nowMs + 120_000 };
+    const cosigning = gather([first], 1);
+    await cosigning.submitTo(first);
+    const { note } = newest;
+    nowMs += 10_000;
+    await cosigning.submitTo(first);
+    expect(newest.note).toBe(note);
+    newest = { ...newest, signedAtMs: nowMs + 120_000 };
+    await cosigning.submitTo(first);
+    expect(newest.note).not.toBe(note);
+  });
+
   it('that do not come leave the others alone, and say why', async () => {
     const first = await startWitness(1);
     const key = createCosigner({ name: 'witness.example/gone', seed: Buffer.alloc(32, 9) }).verifierKey;

@@ -2,6 +2,7 @@ import { AutoPayError } from '../../../protocol/errors/auto-pay-error.ts';
 import { cosignedAt, countCosignatures } from '../../../protocol/log/cosignatures.ts';
 import type { JobLog } from '../../chain/job-log.ts';
 import type { LogTree } from '../log-tree.ts';
+import type { PublishedCheckpoint } from '../publish-checkpoint.ts';
 import { submitCheckpoint, type Witness } from './submit-checkpoint.ts';
 
 /** What an operator sees of a witness. JSON. */
@@ -59,6 +60,8 @@ export function createCosigning(options: CosigningOptions): Cosigning {
   const { witnesses, required, tree, log, nowMs, signal, timeoutMs = 10_000 } = options;
   const verifiers = witnesses.map(({ verifier }) => verifier);
   const known = new Map<Witness, Omit<WitnessState, 'name' | 'url'>>();
+  /** What each cosigned last: its own time tells nothing where its clock is behind. */
+  const answered = new Map<Witness, Pick<PublishedCheckpoint, 'size' | 'signedAtMs'>>();
   let cosignedSize = 0;
   let waitingSinceMs: number | null = null;
   /** The lines of the newest checkpoint that was submitted: it counts, though the log may have grown before they were all there. */
@@ -81,6 +84,8 @@ export function createCosigning(options: CosigningOptions): Cosigning {
     const checkpoint = tree.newestCheckpoint();
     const { size, note, signedAtMs } = checkpoint;
     count(checkpoint);
+    const last = answered.get(witness);
+    if (last?.size === size && last.signedAtMs === signedAtMs) return;
     const before = cosignedAt(note, witness.verifier);
     if (before !== undefined && before >= Math.floor(signedAtMs / 1_000)) return;
     const result = await submitCheckpoint(
@@ -94,6 +99,7 @@ export function createCosigning(options: CosigningOptions): Cosigning {
     if (result.kind === 'overtaken') return requireHere(witness, result.size);
     known.set(witness, { cosignedSize: size, cosignedAtMs: nowMs(), error: null });
     await tree.cosign(size, [result.line]);
+    answered.set(witness, { size, signedAtMs });
     count(checkpoint, [witness.verifier.name]);
     log.info({ witness: witness.verifier.name, size }, 'a witness cosigned the log');
   }

@@ -13,10 +13,10 @@ export interface Exchange {
   isClientsRequest: boolean;
   responseDigest: Hex;
   stream: boolean;
-  /** The answer, as far as `keepBytes` goes; null where it was longer. */
-  response: Uint8Array | null;
-  /** What the provider says that it generated; null if it says nothing. */
-  completionTokens: number | null;
+  /** What the plan asked to be kept of the answer. */
+  response: Uint8Array;
+  /** Completion tokens that will be billed. */
+  completionTokens: number;
 }
 
 /** What was found of an answer. */
@@ -26,10 +26,21 @@ export interface CollectedEvidence {
   stored: StoredEvidence | null;
 }
 
+/** What is kept of a stream while it passes: many run at once, and any may be long. */
+export interface KeptPart {
+  part: 'beginning' | 'end';
+  /** The most bytes that are kept, beside a piece of the network. */
+  bytes: number;
+  /** Whether nothing more of the beginning has to be kept. */
+  isEnough?: (kept: Buffer) => boolean;
+}
+
 /** How evidence of a provider's answers is had. */
 export interface EvidencePlan {
-  /** How much of an answer it has to see: its id, or a proof that is part of it. */
-  keepBytes: number;
+  /** What it has to see of a stream: the beginning has its id, the end a proof that is part of it. JSON is seen whole. */
+  keep: KeptPart;
+  /** Members that bring evidence with the answer. They are set where it is demanded, or whoever left them out would read for nothing. */
+  members?: ReadonlyMap<string, string>;
   /**
    * Asks for the evidence of an answer that has ended, and judges it; within a time of its own.
    * Never rejects: what cannot be had lowers the tier, and the document says why.

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import type { EvidenceTier } from '../../../protocol/receipt/call-receipt.ts';
 import { createRouter } from '../../routing/create-router.ts';
@@ -17,6 +18,7 @@ import {
 import { AnswerCache } from '../cache/answer-cache.ts';
 import { serveCall } from '../cache/serve-call.ts';
 import { handleCall } from '../handle-call.ts';
+import { maxLateFailures } from '../late-failures.ts';
 import type { ChooseRoutes } from '../route-choice.ts';
 import type { UpstreamResponse } from '../transport.ts';
 import type { CallDeps, Route } from '../types.ts';
@@ -41,7 +43,8 @@ function prepare(options: {
       provider !== 'p'
         ? undefined
         : {
-            keepBytes: 1_000_000,
+            keep: { part: 'beginning', bytes: 1_000_000 },
+            members: new Map([['include_proof', 'true']]),
             collect(exchange) {
               exchanges.push(exchange);
               const tier = tiers[exchanges.length - 1] ?? 'relay-signed';
@@ -55,9 +58,10 @@ function prepare(options: {
     rule: null,
   });
   const ledger = new FakeLedger();
-  const router = createRouter({ transport: makeTransport(...answers), clock });
+  const transport = makeTransport(...answers);
+  const router = createRouter({ transport, clock });
   const deps = makeCallDeps({ ledger, router, evidence, chooseRoutes, ...options.changes });
-  return { deps, exchanges, ledger, sink: new MemorySink() };
+  return { deps, exchanges, ledger, sink: new MemorySink(), sent: transport.sent };
 }
 
 const body = { model: 'small', messages: [{ role: 'user', content: 'Hi' }] };
@@ -106,6 +110,25 @@ test('a stream is digested to its very end, and its last event waits for the evi
   expect(sink.text.endsWith('data: [DONE]\n\n')).toBe(true);
 });
 
+test('an answer of a deployment without evidence waits for nothing, though others of its route have some', async () => {
+  const open = Promise.withResolvers<void>();
+  async function* pieces(): AsyncGenerator<Uint8Array> {
+    for (const event of streamEvents) yield Buffer.from(event);
+    // Its provider keeps the connection.
+    await open.promise;
+  }
+  const plain = { id: 'q@local', provider: 'q', model: 'sim-small' };
+  const route = makeRoute({ deployments: [plain, ...deployments] });
+  const answers = [{ ...stream(), body: pieces() }];
+  const { deps, exchanges, ledger, sink } = prepare({ tiers: [], answers, route });
+  const running = handleCall(deps, makeRequest({ ...body, stream: true }), sink);
+  const first = await Promise.race([running.then(() => 'answered'), sleep(500, 'waiting')]);
+  open.resolve();
+  await running;
+  expect(first).toBe('answered');
+  expect([exchanges, ledger.charged[0]?.receipt.deployment]).toEqual([[], 'q@local']);
+});
+
 test('an answer with less than is demanded is a failed attempt; the next deployment’s is charged', async () => {
   const answers = [makeResponse([json]), makeResponse([json])];
   const tiers: EvidenceTier[] = ['relay-signed', 'provider-signed'];
@@ -132,6 +155,64 @@ test('a stream that turns out to have less ends with an error, uncharged, and ne
   expect(sink.destroyed).toBe(true);
   expect(sink.text).toContain('evidence_too_low');
   expect(sink.text).not.toContain('[DONE]');
+});
+
+test('whoever demands evidence cannot leave out what brings it; whoever does not is asked for nothing', async () => {
+  const asked = { ...body, include_proof: false };
+  for (const [minimum, expected] of [
+    ['provider-signed', true],
+    [undefined, false],
+  ] as const) {
+    const { deps, exchanges, sent, sink } = prepare({
+      ...{ tiers: ['provider-signed'], answers: [stream()] },
+      ...(minimum && { minimum }),
+    });
+    await handleCall(deps, makeRequest({ ...asked, stream: true }), sink);
+    expect(sent.map((text) => JSON.parse(text) as unknown)).toMatchObject([{ include_proof: expected, stream: true }]);
+    expect(exchanges[0]?.requestDigest).toBe(sha256(sent[0] ?? ''));
+  }
+});
+
+test('evidence is held against the tokens that are billed, whatever the provider says', async () => {
+  const silent = JSON.stringify({ ...completion, usage: undefined });
+  for (const [answer, changes] of [
+    [silent, {}],
+    [json, { max_completion_tokens: 3 }],
+  ] as const) {
+    const { deps, exchanges, ledger, sink } = prepare({ tiers: [], answers: [makeResponse([answer])] });
+    await handleCall(deps, makeRequest({ ...body, ...changes }), sink);
+    const billed = ledger.charged[0]?.receipt.usage.completion;
+    expect([billed, exchanges[0]?.completionTokens]).toEqual([expect.any(Number), billed]);
+    expect(billed).toBeLessThan(5);
+  }
+});
+
+test('a route that is offered twice, once with a demand, has to meet it', async () => {
+  const route = makeRoute({ deployments });
+  const chosen = { route, deployments };
+  const chooseRoutes: ChooseRoutes = () => ({
+    routes: [
+      { ...chosen, after: null },
+      { ...chosen, after: 'context_window', minimumTiers: ['provider-signed'] },
+    ],
+    rule: null,
+  });
+  const answers = [makeResponse([json]), makeResponse([json])];
+  const { deps, ledger, sink } = prepare({ tiers: [], answers, changes: { chooseRoutes } });
+  await expect(handleCall(deps, makeRequest(body), sink)).rejects.toMatchObject({ code: 'evidence_too_low' });
+  expect(ledger.charged).toEqual([]);
+});
+
+test('answers that lack what is demanded cost the relay, so a payer may have so many of them only', async () => {
+  const { deps } = prepare({ tiers: [], answers: [], minimum: 'provider-signed' });
+  for (let count = 0; count < maxLateFailures; count += 1) {
+    const transport = makeTransport(makeResponse([json]), makeResponse([json]));
+    const one = { ...deps, router: createRouter({ transport, clock }) };
+    const call = handleCall(one, makeRequest(body), new MemorySink());
+    await expect(call).rejects.toMatchObject({ code: 'evidence_too_low' });
+  }
+  const refused = handleCall(deps, makeRequest(body), new MemorySink());
+  await expect(refused).rejects.toMatchObject({ code: 'rate_limit_exceeded' });
 });
 
 test('what is broken off has no evidence, and is charged as what was read of it', async () => {

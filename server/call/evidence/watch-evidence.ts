@@ -3,7 +3,11 @@ import { sha256Hex } from '../../../protocol/evidence/provider-signature.ts';
 import type { Hex } from '../../../protocol/bytes/hex.ts';
 import type { EvidenceTier } from '../../../protocol/receipt/call-receipt.ts';
 import type { CallContext } from '../call-context.ts';
+import type { AnswerFacts } from '../endpoints/answer-facts.ts';
+import { meterAnswer } from '../meter-answer.ts';
 import { EvidenceTooLow } from '../router.ts';
+import { scanTopLevel } from '../scan-top-level.ts';
+import { spliceTopLevel } from '../splice-top-level.ts';
 import type { UpstreamResponse } from '../transport.ts';
 import type { Deployment } from '../types.ts';
 import type { CollectedEvidence, EvidencePlan } from './evidence-collector.ts';
@@ -43,30 +47,41 @@ export class EvidenceWatch {
     return this.#isTooLow;
   }
 
-  /** Remembers what goes to a provider. */
-  noteRequest(deployment: Deployment, body: Uint8Array): void {
-    if (!this.#context.deps.evidence?.planFor(deployment)) return;
-    const isClients = Buffer.compare(body, this.#context.request.body) === 0;
-    this.#requests.set(deployment, { digest: sha256Hex(body), isClients });
+  /** What goes to a provider: the body, with what brings evidence where that is demanded. It is remembered. */
+  prepareRequest(deployment: Deployment, body: Buffer): Buffer {
+    const plan = this.#context.deps.evidence?.planFor(deployment);
+    if (!plan) return body;
+    const members = this.#minimumsOf(deployment).length > 0 ? plan.members : undefined;
+    const sent = members ? spliceTopLevel(body, scanTopLevel(body), members) : body;
+    const isClients = Buffer.compare(sent, this.#context.request.body) === 0;
+    this.#requests.set(deployment, { digest: sha256Hex(sent), isClients });
+    return sent;
   }
 
   /** Begins to watch an answer. */
   open(response: UpstreamResponse, deployment: Deployment): WatchedAnswer {
     this.#isTooLow = false;
     const plan = this.#context.deps.evidence?.planFor(deployment);
-    const tap = plan ? tapExchange(response, plan.keepBytes) : null;
+    // JSON is read into memory anyway, as far as the relay allows.
+    const tap = plan ? tapExchange(response, this.#context.call.asked.stream ? plan.keep : null) : null;
     return { response: tap?.response ?? response, deployment, plan, tap };
   }
 
-  /** Collects the evidence of an answer that was read to its end. Never rejects. */
-  async collect(watched: WatchedAnswer, completionTokens: number | null): Promise<CollectedEvidence> {
-    const { deployment, plan, tap } = watched;
-    const request = this.#requests.get(deployment);
-    if (!plan || !tap || !request) return relaySigned;
+  /** Collects the evidence of an answer that was read to its end. What cannot be had lowers the tier. */
+  async collect(
+    { deployment, plan, tap }: WatchedAnswer,
+    facts: Pick<AnswerFacts, 'texts' | 'usage'>,
+  ): Promise<CollectedEvidence> {
+    const { call, request, reserved } = this.#context;
+    const sent = this.#requests.get(deployment);
+    const offer = reserved.offers.find(({ deployments }) => deployments.includes(deployment));
+    if (!plan || !tap || !sent || !offer) return relaySigned;
+    // What the receipt will say: the provider's own numbers may be missing, or above what is charged.
+    const { usage } = await meterAnswer(facts, { asked: call.asked, offer, isWhole: true });
     return plan.collect({
-      ...{ callId: this.#context.request.callId, deployment, completionTokens },
-      ...{ requestDigest: request.digest, isClientsRequest: request.isClients },
-      ...{ responseDigest: tap.digest(), response: tap.take(), stream: this.#context.call.asked.stream },
+      ...{ callId: request.callId, deployment, completionTokens: usage.completion },
+      ...{ requestDigest: sent.digest, isClientsRequest: sent.isClients },
+      ...{ responseDigest: tap.digest(), response: tap.take(), stream: call.asked.stream },
     });
   }
 
@@ -81,8 +96,11 @@ export class EvidenceWatch {
     if (this.#isTooLow) throw new EvidenceTooLow(`the answer is ${tier}, which is less than is demanded`);
   }
 
+  /** One route may be offered twice, for two kinds of failure: then what either demands. */
   #minimumsOf(deployment: Deployment): readonly EvidenceTier[] {
     const { offers } = this.#context.reserved;
-    return offers.find(({ deployments }) => deployments.includes(deployment))?.minimumTiers ?? [];
+    return offers
+      .filter((offer) => offer.deployments.includes(deployment))
+      .flatMap((offer) => offer.minimumTiers ?? []);
   }
 }

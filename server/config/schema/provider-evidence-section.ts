@@ -90,7 +90,7 @@ export const providerEvidenceSchema = z.discriminatedUnion('kind', [
     kind: z
       .literal('verathos')
       .describe(
-        'Verathos’ commitments, where the answer has them (`include_proof`), recomputed: `commitment-checked`. Its own `proof_verified` counts for nothing.',
+        'Verathos’ commitments, where the answer has them, recomputed: `commitment-checked`. They come for `include_proof`, which the relay sets where they are demanded. Its own `proof_verified` counts for nothing.',
       ),
   }),
 ]);

@@ -276,6 +276,7 @@ describe('a list of calls', () => {
       ['limit=1001', 'invalid_request', 'limit'],
       ['limit=-1', 'invalid_request', 'limit'],
       ['format=csv&limit=0', 'invalid_request', 'limit'],
+      ['order=asc&from=999999999999999', 'invalid_request', 'from'],
       ['order=up', 'invalid_request', 'order'],
       ['format=xml', 'invalid_request', 'format'],
       ['cursor=x', 'invalid_request', 'cursor'],

@@ -10,6 +10,12 @@ const count = z
   .regex(/^\d{1,15}$/, 'has to be a whole number')
   .transform(Number);
 
+/** A position that a cursor can hold, of 48 bits. */
+const position = z
+  .string()
+  .regex(/^\d{1,14}$/, 'has to be a whole number of at most 14 digits')
+  .transform(Number);
+
 /** The most of a list, from 1. */
 const limitUpTo = (most: number) =>
   count.refine((limit) => limit >= 1 && limit <= most, `has to be from 1 to ${most.toLocaleString('en-US')}`);
@@ -42,7 +48,7 @@ export const callsQuerySchema = z.strictObject({
   since: time.optional(),
   until: time.optional(),
   order: order.default('desc'),
-  from: count.optional(),
+  from: position.optional(),
   cursor: cursor.optional(),
   limit: count.optional(),
   format: z.enum(['json', 'ndjson', 'csv']).optional(),

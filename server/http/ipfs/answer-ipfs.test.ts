@@ -50,7 +50,10 @@ beforeAll(async () => {
     read.push(cid.toString());
     return stored.get(cid.toString());
   };
-  app.get('/ipfs/:cid{/*path}', createIpfsHandler({ blocks: { get }, maxStreams: 2, idleTimeoutMs: 300 }));
+  app.get(
+    '/ipfs/:cid{/*path}',
+    createIpfsHandler({ blocks: { get }, maxStreams: 2, maxBlocks: 2, idleTimeoutMs: 300 }),
+  );
   const write = (facts: object) => void logged.push(facts);
   const log = { fatal: write, error: write, warn: write, info: write, debug: write } as never;
   const fail: express.ErrorRequestHandler = (error, request, response, _next) =>
@@ -227,6 +230,13 @@ describe('a CAR', () => {
     }
   });
 
+  it('follows no path that would have it read hundreds of blocks first', async () => {
+    read = [];
+    const long = Array.from({ length: 9 }, () => 'previous').join('/');
+    expect(await codeOf(await ask(`${newest()}/${long}?format=car`))).toEqual([400, 'invalid_request']);
+    expect(read).toEqual([]);
+  });
+
   it('is the same each time, with a tag for each of its forms', async () => {
     const tags = new Set<string | null>();
     for (const query of ['', '&dag-scope=block', '&dag-scope=entity', '&entity-bytes=0:5', '&car-dups=y']) {
@@ -259,22 +269,22 @@ describe('a CAR', () => {
   });
 });
 
-describe('a client that', () => {
-  /** A CAR that is not read any further once its head has come. */
-  async function askSlowly(cid: string) {
-    const connected = once(listening.server, 'connection');
-    const slow = httpRequest(`${listening.url}/ipfs/${cid}?format=car`, { agent: false });
-    slow.on('error', () => undefined);
-    slow.end();
-    const [socket] = (await connected) as [Socket];
-    // `once` would end at its error.
-    const closed = new Promise((done) => socket.once('close', done));
-    const [response] = (await once(slow, 'response')) as [IncomingMessage];
-    response.pause();
-    response.on('error', () => undefined);
-    return { slow, closed };
-  }
+/** A CAR, or a block, that is not read any further once its head has come. */
+async function askSlowly(cid: string, format = 'car') {
+  const connected = once(listening.server, 'connection');
+  const slow = httpRequest(`${listening.url}/ipfs/${cid}?format=${format}`, { agent: false });
+  slow.on('error', () => undefined);
+  slow.end();
+  const [socket] = (await connected) as [Socket];
+  // `once` would end at its error.
+  const closed = new Promise((done) => socket.once('close', done));
+  const [response] = (await once(slow, 'response')) as [IncomingMessage];
+  response.pause();
+  response.on('error', () => undefined);
+  return { slow, closed };
+}
 
+describe('a client that', () => {
   it('takes nothing has no more read for it than it could take, and is dropped', async () => {
     makeChain(60, 900_000);
     read = [];
@@ -307,6 +317,19 @@ describe('a client that', () => {
     await vi.waitFor(async () => expect((await ask(`${at(0).cid.toString()}?format=car`)).status).toBe(200));
     // Each had begun to read one block, and reads no other.
     expect(new Set(read)).toEqual(new Set([at(-2).cid.toString(), at(0).cid.toString()]));
+  });
+});
+
+describe('clients that take nothing of a raw block', () => {
+  it('are dropped, and hold no more than there may be until then', async () => {
+    const bytes = randomBytes(16_000_000);
+    const cid = cidOfBlock(bytes).toString();
+    stored.set(cid, bytes);
+    const slow = [await askSlowly(cid, 'raw'), await askSlowly(cid, 'raw')];
+    expect(await codeOf(await ask(`${newest()}?format=raw`))).toEqual([503, 'overloaded']);
+    await Promise.all(slow.map(({ closed }) => closed));
+    expect((await ask(`${newest()}?format=raw`)).status).toBe(200);
+    stored.delete(cid);
   });
 });
 

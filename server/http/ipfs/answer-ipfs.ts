@@ -14,11 +14,15 @@ export interface IpfsHandlerOptions {
   blocks: Pick<BlockStore, 'get'>;
   /** CARs that are sent at the same time; more are refused. */
   maxStreams?: number;
-  /** A client that takes nothing of its CAR for this long is dropped. */
+  /** Raw blocks, of a million bytes at most, that are sent at the same time; more are refused. */
+  maxBlocks?: number;
+  /** A client that takes nothing of its answer for this long is dropped. */
   idleTimeoutMs?: number;
 }
 
 const maxCidCharacters = 256;
+/** Each name may lead to one more block, and all of them are read before the answer begins. */
+const maxPathNames = 8;
 
 /**
  * `GET|HEAD /ipfs/{cid}[/{path}]`: the blocks of the audit log, as a trustless gateway serves them (IPFS Trustless Gateway
@@ -27,8 +31,9 @@ const maxCidCharacters = 256;
  * @throws AutoPayError `invalid_request`, `not_found`, `not_acceptable`, `precondition_failed`, `range_not_satisfiable`, `overloaded`
  */
 export function createIpfsHandler(options: IpfsHandlerOptions): RequestHandler<IpfsParams> {
-  const { blocks, maxStreams = 16, idleTimeoutMs = 60_000 } = options;
+  const { blocks, maxStreams = 16, maxBlocks = 256, idleTimeoutMs = 60_000 } = options;
   let streams = 0;
+  let sending = 0;
   return async (request, response) => {
     refuseServiceWorker(request);
     const cid = parseCid(request.params.cid);
@@ -37,6 +42,18 @@ export function createIpfsHandler(options: IpfsHandlerOptions): RequestHandler<I
     const { path = [] } = request.params;
     if (format.name === 'raw' && path.length > 0) {
       throw new AutoPayError('invalid_request', 'A raw block has no path. Ask for its own CID, or for ?format=car.');
+    }
+    if (path.length > maxPathNames) {
+      throw new AutoPayError(
+        'invalid_request',
+        `A path has at most ${maxPathNames} names. Ask for a block on its way.`,
+      );
+    }
+    if (format.name === 'raw') {
+      if (sending >= maxBlocks) throw refuseStream();
+      sending += 1;
+      response.once('close', () => (sending -= 1));
+      response.setTimeout(idleTimeoutMs, () => response.destroy());
     }
     const root = await readRoot(blocks, cid, request);
     const asked = { request, response, query, root };
@@ -111,8 +128,5 @@ function refuseServiceWorker({ headers }: Request<IpfsParams>): void {
 }
 
 function refuseStream(): AutoPayError {
-  return new AutoPayError(
-    'overloaded',
-    'Too many archives are being sent. Ask again in a moment, or for single blocks.',
-  );
+  return new AutoPayError('overloaded', 'Too many blocks are being sent. Ask again in a moment.');
 }
