@@ -118,6 +118,8 @@ export interface Wallet {
   connect(): Promise<Connection>;
   /** The price list; `isFresh` asks the relay again. */
   catalogue(isFresh?: boolean): Promise<Catalogue>;
+  /** The same for a receipt: where the relay does not list its prices now, those that it listed last. It must not be rid of the receipt by that. */
+  lastCatalogue(isFresh?: boolean): Promise<Catalogue>;
   /** Atomic units to deposit in a new channel; `suggested` is the relay's wish. */
   depositFor(terms: RelayTerms, suggested?: bigint): bigint;
 }
@@ -197,7 +199,7 @@ export function openWallet(options: WalletOptions): Wallet {
       });
       return connection;
     },
-    catalogue: rememberCatalogue(() => fetchCatalogue({ relayUrl, fetch: send })),
+    ...rememberCatalogue(() => fetchCatalogue({ relayUrl, fetch: send })),
     depositFor(terms, suggested) {
       if (options.deposit !== undefined) return options.deposit;
       const most = defaultDepositTokens * 10n ** BigInt(terms.token.decimals);
@@ -214,17 +216,32 @@ function boundsOf({ keepBodies }: WalletOptions): BodyBounds | undefined {
 }
 
 /** Prices are asked for again after a while, or when they are wanted fresh; a failed answer is not kept. */
-function rememberCatalogue(ask: () => Promise<Catalogue>): Wallet['catalogue'] {
+function rememberCatalogue(ask: () => Promise<Catalogue>): Pick<Wallet, 'catalogue' | 'lastCatalogue'> {
   let known: { value: Promise<Catalogue>; untilMs: number } | undefined;
-  return (isFresh = false) => {
+  let last: Catalogue | undefined;
+  const catalogue: Wallet['catalogue'] = (isFresh = false) => {
     if (known && !isFresh && Date.now() < known.untilMs) return known.value;
     const value = ask();
     const entry = { value, untilMs: Date.now() + catalogueLifeMs };
     known = entry;
-    value.catch(() => {
-      if (known === entry) known = undefined;
-    });
+    value.then(
+      (listed) => void (last = listed),
+      () => {
+        if (known === entry) known = undefined;
+      },
+    );
     return value;
+  };
+  return {
+    catalogue,
+    async lastCatalogue(isFresh) {
+      try {
+        return await catalogue(isFresh);
+      } catch (error) {
+        if (last) return last;
+        throw error;
+      }
+    },
   };
 }
 

@@ -91,7 +91,7 @@ function priceFactsOf({ wallet, chain, terms }: Answer): PriceFacts {
   return {
     isInForce: async (priceRoot, atSeconds) => chain?.isInForce(priceRoot, atSeconds),
     async rowsOf() {
-      const { models } = await wallet.catalogue();
+      const { models } = await wallet.lastCatalogue();
       return [...models.values()].flatMap(({ rows }) => rows);
     },
     async readConversion(token, round) {
@@ -136,16 +136,11 @@ async function modelOf(answer: Answer, encoded: string): Promise<string> {
   const { wallet, call } = answer;
   const { modelAsked } = decodeReceipt(decodeSignedReceipt(encoded).entry);
   if (modelAsked === call.model || call.fallbackModels.includes(modelAsked)) return modelAsked;
-  const known = await wallet.catalogue();
+  const known = await wallet.lastCatalogue();
   const isListed = ({ models }: Catalogue) => models.get(call.model)?.answeredBy.includes(modelAsked) === true;
   // The relay may have been given another fallback since the list was read.
-  const mayAnswer = isListed(known) || isListed(await refreshCatalogue(answer, known));
+  const mayAnswer = isListed(known) || isListed(await wallet.lastCatalogue(true));
   return mayAnswer ? modelAsked : call.model;
-}
-
-/** A relay that does not list its prices now must not be rid of the receipt by that. */
-async function refreshCatalogue({ wallet }: Answer, known: Catalogue): Promise<Catalogue> {
-  return wallet.catalogue(true).catch(() => known);
 }
 
 async function channelPayment(channels: ChannelManager, { voucher }: SpendTicket): Promise<ChannelPayment> {
@@ -158,8 +153,8 @@ async function channelPayment(channels: ChannelManager, { voucher }: SpendTicket
 async function findPrices(answer: Answer, encoded: string): Promise<ReceiptExpectation['prices']> {
   const { tariffs, wallet } = answer;
   const { priceRoot, amount, oracleRound, admittedAtMs } = decodeReceipt(decodeSignedReceipt(encoded).entry);
-  let catalogue = await wallet.catalogue();
-  if (catalogue.priceRoot !== priceRoot && amount > 0n) catalogue = await refreshCatalogue(answer, catalogue);
+  let catalogue = await wallet.lastCatalogue();
+  if (catalogue.priceRoot !== priceRoot && amount > 0n) catalogue = await wallet.lastCatalogue(true);
   const model = catalogue.models.get(await modelOf(answer, encoded));
   if (!model) return undefined;
   const tariff = await tariffs.atRound(catalogue, model, { oracleRound, atMs: admittedAtMs });

@@ -116,7 +116,12 @@ export function createPriceJudge(options: {
   };
 }
 
-function costOf(charge: PricedEntry, prices: PriceRow, conversion: UsdConversion | null): bigint | undefined {
+/** What a charge's tokens cost; undefined if the parts of its usage exceed the whole. */
+export function costOf(
+  charge: Pick<PricedEntry, 'usage'>,
+  prices: PriceRow,
+  conversion: UsdConversion | null,
+): bigint | undefined {
   try {
     return costOfUsage(charge.usage, { prices, conversion });
   } catch {

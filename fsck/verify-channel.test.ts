@@ -147,6 +147,14 @@ describe('the channel of a call', () => {
       anchor: anchorAt(0),
     });
     expect([settled, claims.all.map(({ ok }) => ok)]).toEqual([7n, [null, null]]);
+    const judge = async (receipt: CallReceipt, owner: Hex) => {
+      const found = new ClaimList();
+      await verifyChannel(found, { chain: chainWith({ owner }), receipt, view: undefined, anchor: anchorAt(0) });
+      return found.all.map(({ ok }) => ok);
+    };
+    expect(await judge({ ...call, token: `0x${'dd'.repeat(20)}` }, terms.payer)).toEqual([null, false]);
+    // It may be of another chain.
+    expect(await judge(call, zeroAddress)).toEqual([null, null]);
   });
 
   it('does not matter for an allowance, which paid the charge up to a billing unit', async () => {

@@ -76,6 +76,8 @@ describe('the price of one call', () => {
       'price false',
     ]);
     expect(await verdicts({ modelAsked: 'x' })).toEqual(['prices_published true', 'price false']);
+    const usage = { ...receipt.usage, cachedPrompt: receipt.usage.prompt + 1 };
+    expect(await verdicts({ usage })).toEqual(['prices_published true', 'price false']);
   });
 
   it('says nothing of the amount without the table that the receipt names', async () => {

@@ -4,9 +4,10 @@ import { priceBookAbi } from '../protocol/abi/price-book.ts';
 import type { Hex } from '../protocol/bytes/hex.ts';
 import type { PriceRow } from '../protocol/pricing/price-row.ts';
 import { provePriceRow, rootOfPrices, type ProvenPriceRow } from '../protocol/pricing/price-tree.ts';
-import { costOfUsage, type UsdConversion } from '../protocol/pricing/token-prices.ts';
+import type { UsdConversion } from '../protocol/pricing/token-prices.ts';
 import type { CallReceipt } from '../protocol/receipt/call-receipt.ts';
 import { createRoundReader } from './check-prices.ts';
+import { costOf } from './price-judge.ts';
 import type { CheckedClaim } from './verification.ts';
 
 /** What prices are verified against. */
@@ -57,7 +58,8 @@ export async function verifyPrice(receipt: CallReceipt, options: VerifyPriceOpti
   if (conversion === undefined) {
     return failed(`round ${receipt.oracleRound} was not the oracle's current one when the call was admitted`);
   }
-  const cost = costOfUsage(receipt.usage, { prices: price.row, conversion });
+  const cost = costOf(receipt, price.row, conversion);
+  if (cost === undefined) return failed('the parts of its usage exceed the whole');
   const ok = receipt.amount <= cost;
   const cause = `what its tokens cost by row ${price.index} of the table, ${cost}`;
   const detail = `the charge of ${receipt.amount} is ${ok ? 'within' : 'above'} ${cause}`;

@@ -1,7 +1,7 @@
 import { copyFile, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { toHex } from '../protocol/bytes/hex.ts';
 import { addressOfPrivateKey } from '../protocol/bytes/secp256k1.ts';
 import { decodeEntryBundle } from '../protocol/log/entry-bundle.ts';
@@ -90,8 +90,7 @@ describe('the log of a data folder', () => {
     const log = await open({ maxMergeDelaySeconds: 1 });
     log.start();
     await charge(3);
-    const { size } = await log.tree.waitFor(2);
-    expect(size).toBe(3);
+    await vi.waitFor(() => expect(log.tree.size()).toBe(3), 20_000);
   });
 
   it('goes on after a restart where it was', async () => {

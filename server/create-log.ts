@@ -78,10 +78,7 @@ export async function createLog(options: RelayLogOptions): Promise<RelayLog> {
     readEntries: createEntryReader({ ledger, tree }),
     verifierKeys: signers.map(({ verifierKey }) => verifierKey),
     start: () => job.start(),
-    async stop() {
-      await job.stop();
-      tree.close();
-    },
+    stop: () => job.stop(),
   };
 }
 

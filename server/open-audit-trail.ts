@@ -21,7 +21,8 @@ export interface AuditTrailOptions {
 }
 
 /**
- * Opens the audit trail of a data folder: the one log of a relay, with its blocks, its witnesses, and what can be asked of it. Nothing is signed, submitted or pinned before `start`.
+ * Opens the audit trail of a data folder: the one log of a relay, with its blocks, its witnesses, and what can be asked of it. What the
+ * ledger has is signed at once, once it is found to continue what was signed before; nothing is submitted or pinned before `start`.
  *
  * @throws AutoPayError as `createLog` and `createPinning`; nothing is left open then
  */

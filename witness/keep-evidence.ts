@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** Two checkpoints of one log that contradict each other. Its signatures are on both: the file needs no trust in who wrote it. */
@@ -41,9 +41,9 @@ export function createEvidenceFolder(folder: string): EvidenceFolder {
       mkdirSync(folder, { recursive: true, mode: 0o700 });
       const digest = createHash('sha256').update(textOf(evidence.seen)).update(textOf(evidence.offered)).digest('hex');
       const name = `${evidence.kind}-${digest.slice(0, 32)}.json`;
-      const names = readdirSync(folder);
-      if (names.includes(name) || names.length >= maxFiles) return undefined;
       const file = join(folder, name);
+      const names = readdirSync(folder);
+      if (names.includes(name) ? isWhole(file) : names.length >= maxFiles) return undefined;
       writeSynced(file, `${JSON.stringify({ version: 1, ...evidence }, undefined, 2)}\n`);
       syncFolder(folder);
       return file;
@@ -54,6 +54,16 @@ export function createEvidenceFolder(folder: string): EvidenceFolder {
 /** Without signatures: a checkpoint that was signed once more is no further evidence. */
 function textOf(note: string): string {
   return note.slice(0, note.lastIndexOf('\n\n') + 1);
+}
+
+/** A crash may have left a part of it. */
+function isWhole(file: string): boolean {
+  try {
+    JSON.parse(readFileSync(file, 'utf8'));
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function writeSynced(file: string, text: string): void {

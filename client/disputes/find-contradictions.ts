@@ -102,7 +102,7 @@ function findExcess(before: readonly HeldReceipt[], later: HeldReceipt): Finding
 export function describeHole({ channelId, from, to, charged }: SequenceHole): string {
   const which = from === to ? `Receipt ${from}` : `Receipts ${from} to ${to}`;
   return (
-    `${which} of channel ${channelId} never came: calls that charged ${charged} atomic units. A call that was broken off is ` +
-    'one; of any other ask the relay for its receipt.'
+    `${which} of channel ${channelId} never came: calls that charged ${charged} atomic units. A call that is under ` +
+    'way or was broken off is one; of any other ask the relay for its receipt.'
   );
 }

@@ -1,10 +1,12 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import OpenAI from 'openai';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { decodeReceipt } from '../../protocol/receipt/decode-receipt.ts';
 import { decodeSignedReceipt } from '../../protocol/receipt/signed-receipt.ts';
 import { createPayFetch } from '../pay-fetch.ts';
+import { openReceiptStore } from '../receipt-store.ts';
+import { startChainDouble } from '../testing/chain-double.ts';
 import { startRelayDouble, type RelayDouble } from '../testing/relay-double.ts';
 import { seedWallet, walletKey } from '../testing/seed-wallet.ts';
 import { signReceipts } from '../testing/sign-receipts.ts';
@@ -25,10 +27,15 @@ afterEach(async () => {
 });
 
 /** A client of a wallet that begins anew, on the same folder. */
-function openClient(send: typeof fetch = fetch): OpenAI {
+function openClient(send: typeof fetch = fetch, chain: { rpcUrl?: string } = {}): OpenAI {
   const onWarning = (message: string) => void warnings.push(message);
   const wallet = { relayUrl: double.url, privateKey: walletKey, stateDir: seeded.stateDir, onWarning, fetch: send };
-  return new OpenAI({ fetch: createPayFetch(wallet), baseURL: `${double.url}/v1`, apiKey: 'unused', maxRetries: 0 });
+  return new OpenAI({
+    fetch: createPayFetch({ ...wallet, ...chain }),
+    baseURL: `${double.url}/v1`,
+    apiKey: 'unused',
+    maxRetries: 0,
+  });
 }
 
 const question = { model: 'paid', messages: [{ role: 'user' as const, content: 'hi' }] };
@@ -91,7 +98,7 @@ describe('nobody is accused', () => {
     let fallbacks: string[] = [];
     const client = openClient(async (input, init) => {
       const response = await fetch(input, init);
-      if (!String(input).endsWith('/v1/models')) return response;
+      if (input !== `${double.url}/v1/models`) return response;
       const list = (await response.json()) as { data: object[] };
       return Response.json({ ...list, data: list.data.map((model) => ({ ...model, answered_by: fallbacks })) });
     });
@@ -105,12 +112,46 @@ describe('nobody is accused', () => {
     await requireNoAccusation();
   });
 
+  it('where the relay cannot list its prices when the receipt comes: the wallet still takes it', async () => {
+    vi.useFakeTimers({ toFake: ['Date'] });
+    onTestFinished(() => void vi.useRealTimers());
+    let isAnswered = false;
+    const client = openClient(async (input, init) => {
+      if (isAnswered && input === `${double.url}/v1/models`) return new Response('', { status: 500 });
+      const response = await fetch(input, init);
+      if (!response.headers.has('x-autopay-receipt')) return response;
+      // It took longer than the wallet takes a price list as current.
+      isAnswered = true;
+      vi.setSystemTime(Date.now() + 61_000);
+      return response;
+    });
+    await ask(client);
+    expect(warnings).toEqual([]);
+    expect(await openReceiptStore(seeded.stateDir).list()).toMatchObject([{ problems: [] }]);
+  });
+
   it('where the clocks differ: the owner is warned, and that is all', async () => {
     double.mischief.signedAtMs = Date.now() + 300_000;
     await ask(openClient());
     expect(warnings.join()).toContain('and not when it came');
     await requireNoAccusation();
   });
+});
+
+it('keeps no answer back where the chain hangs, though a receipt does not fit', async () => {
+  const chain = await startChainDouble();
+  onTestFinished(() => chain.close());
+  const client = openClient(fetch, { rpcUrl: chain.rpcUrl });
+  await ask(client);
+  chain.hang();
+  // Another table, of which the chain has to be asked, and more than it costs by that.
+  double.mischief.priceFactor = 2n;
+  double.mischief.changeReceipt = (receipt) => ({ ...receipt, usage: { ...receipt.usage, prompt: 1, completion: 1 } });
+  const startedAt = performance.now();
+  for (let call = 0; call < 3; call += 1) await ask(client);
+  expect(performance.now() - startedAt).toBeLessThan(4_000);
+  expect(warnings.join()).toContain('above price times usage');
+  expect(warnings.join()).toContain('could not be asked for the price table');
 });
 
 it('is evidence where an answer comes again with another receipt', async () => {

@@ -10,7 +10,7 @@ const firstReadBytes = 1_048_576;
 /** Finds what a relay's receipts prove against it, as they come. */
 export interface ReceiptWatch {
   /**
-   * Judges a receipt that is in the record by now, against all that are: also those that other processes of the same folder
+   * Judges a receipt that is in the record by now, against the newest there: also those that other processes of the same folder
    * have put there. What is found is written down, and the owner is warned. It never rejects: the answer is paid for.
    * @param findPriceFraud asked only where something did not fit, and not waited for: it asks the chain.
    */

@@ -16,6 +16,8 @@ export interface ChainDouble {
   accounts: Hex[];
   /** The transactions that it was asked to sign; each succeeds. */
   sent: { from: Hex; to: Hex; data?: Hex; value?: Hex }[];
+  /** Lets it take questions and answer none from now on. */
+  hang: () => void;
   close: () => Promise<void>;
 }
 
@@ -26,6 +28,7 @@ export async function startChainDouble(): Promise<ChainDouble> {
   const reverting = new Set<string>();
   const accounts: Hex[] = [];
   const sent: ChainDouble['sent'] = [];
+  let isHanging = false;
   const hash = word(1);
   const results: Record<string, (call?: object & { data?: string }) => unknown> = {
     eth_accounts: () => accounts,
@@ -45,6 +48,7 @@ export async function startChainDouble(): Promise<ChainDouble> {
     void (async () => {
       let text = '';
       for await (const chunk of request) text += String(chunk);
+      if (isHanging) return;
       const { id, method, params } = JSON.parse(text) as { id: number; method: string; params?: [{ data?: string }] };
       const asked = params?.[0]?.data;
       const isReverted =
@@ -65,6 +69,7 @@ export async function startChainDouble(): Promise<ChainDouble> {
     reverting,
     accounts,
     sent,
+    hang: () => void (isHanging = true),
     async close() {
       server.closeAllConnections();
       server.close();

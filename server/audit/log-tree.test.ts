@@ -13,7 +13,7 @@ import { verifyConsistency } from '../../protocol/merkle/consistency.ts';
 import { emptyRoot } from '../../protocol/merkle/hashes.ts';
 import { inclusionProofOf, merkleRoot } from '../../protocol/merkle/inclusion.ts';
 import type { StoredCheckpoint } from '../ledger/background-ledger.ts';
-import { openLogTree, type OpenLogTree } from './log-tree.ts';
+import { openLogTree, type LogTree } from './log-tree.ts';
 import { openTree } from './open-tree.ts';
 import { createPublisher, type PublishedCheckpoint } from './publish-checkpoint.ts';
 import { createTileStore } from './tile-store.ts';
@@ -36,7 +36,7 @@ afterEach(() => rm(folder, { recursive: true }));
 const origin = 'eip155/1/0xaa';
 const signer = createNoteSigner({ name: origin, seed: Buffer.alloc(32, 1) });
 
-async function open(newest?: PublishedCheckpoint, signers = [signer]): Promise<OpenLogTree> {
+async function open(newest?: PublishedCheckpoint, signers = [signer]): Promise<LogTree> {
   const ledger = {
     async addCheckpoint(checkpoint: StoredCheckpoint) {
       if (isBroken) throw new Error('the disk is full');
@@ -103,14 +103,13 @@ describe('the log', () => {
 
   it('shows no checkpoint that could not be stored, and signs once it can', async () => {
     const log = await open();
-    const waiting = log.waitFor(0);
     isBroken = true;
     entries.add(1);
     await expect(log.update()).rejects.toThrow('the disk is full');
     expect(log.size()).toBe(0);
     isBroken = false;
     await log.update();
-    expect((await waiting).size).toBe(1);
+    expect(log.size()).toBe(1);
   });
 
   it('has the proofs of all sizes that were signed, also while it grows', async () => {
@@ -152,17 +151,5 @@ describe('the log', () => {
     await expect(log.readTile({ level: 0, index: 1, width: 45 })).rejects.toMatchObject(notFound);
     await expect(log.readTile({ level: 1, index: 0, width: 2 })).rejects.toMatchObject(notFound);
     expect(await log.readTile({ level: 0, index: 1, width: 44 })).toHaveLength(44 * 32);
-  });
-
-  it('tells those who wait for an entry, and those who wait for nothing any more', async () => {
-    entries.add(1);
-    const log = await open();
-    expect((await log.waitFor(0)).size).toBe(1);
-    const [first, third] = [log.waitFor(1), log.waitFor(3)];
-    entries.add(2);
-    await log.update();
-    expect((await first).size).toBe(3);
-    log.close();
-    await expect(third).rejects.toMatchObject({ code: 'overloaded' });
   });
 });

@@ -33,11 +33,6 @@ export interface LogTree {
   /** Takes in what the ledger has by now, and signs it. @throws AutoPayError of the step that failed */
   update(): Promise<PublishedCheckpoint>;
   /**
-   * Resolves with a checkpoint that covers an entry, once there is one.
-   * @throws AutoPayError `overloaded` if the relay stops before
-   */
-  waitFor(index: number): Promise<PublishedCheckpoint>;
-  /**
    * Adds witnesses' signature lines to the newest checkpoint, durably; without effect if that is another by now.
    * @returns whether they were added
    */
@@ -55,19 +50,12 @@ export interface LogTreeDeps {
   nowMs: () => number;
 }
 
-/** A log that has an end. */
-export interface OpenLogTree extends LogTree {
-  /** Ends the waits of `waitFor`. */
-  close(): void;
-}
-
 /** The sizes whose tiles are remembered: the newest, and those of the readers that lag a little. */
 const maxTrees = 4;
 
 /** Opens the log: what the ledger has is taken in and signed before it resolves. @throws AutoPayError as GrowingTree.grow */
-export async function openLogTree(deps: LogTreeDeps): Promise<OpenLogTree> {
+export async function openLogTree(deps: LogTreeDeps): Promise<LogTree> {
   const { tree, publisher, maxAgeMs, nowMs } = deps;
-  const waits = new Set<Wait>();
   const trees = new Map<number, TileTree>();
   const inTurn = createTurns();
 
@@ -110,33 +98,15 @@ export async function openLogTree(deps: LogTreeDeps): Promise<OpenLogTree> {
     update: () =>
       inTurn(async () => {
         newest = await update(newest);
-        for (const wait of waits) if (wait.index < newest.size && waits.delete(wait)) wait.resolve(newest);
         return newest;
       }),
-    async waitFor(index) {
-      if (index < newest.size) return newest;
-      const { promise, resolve, reject } = Promise.withResolvers<PublishedCheckpoint>();
-      waits.add({ index, resolve, reject });
-      return promise;
-    },
     cosign: (size, lines) =>
       inTurn(async () => {
         if (newest.size !== size) return false;
         newest = await publisher.cosign(newest, lines);
         return true;
       }),
-    close() {
-      const stopped = new AutoPayError('overloaded', 'The relay is stopping; the log goes on after its next start.');
-      for (const { reject } of waits) reject(stopped);
-      waits.clear();
-    },
   };
-}
-
-interface Wait {
-  index: number;
-  resolve: (checkpoint: PublishedCheckpoint) => void;
-  reject: (error: AutoPayError) => void;
 }
 
 function isWithin(index: number, size: number): boolean {

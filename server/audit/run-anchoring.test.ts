@@ -171,7 +171,10 @@ describe('an anchoring run', () => {
       if (most === 3) await writeBlocks({ ledger, blocks, upTo: (most = 5) });
       return before;
     };
-    expect(await runAnchoring({ ...relay.deps(), anchorableSize })).toMatchObject({ size: 5, root: await rootOfLog(5) });
+    expect(await runAnchoring({ ...relay.deps(), anchorableSize })).toMatchObject({
+      size: 5,
+      root: await rootOfLog(5),
+    });
   });
 
   it('does not anchor a block that was cut before cosignatures were required', async () => {

@@ -150,6 +150,7 @@ describe('a mistake in the configuration', () => {
     ['required without a node', { required: true }, {}],
     ['no URL', {}, { IPFS_API_URL: '/ip4/127.0.0.1/tcp/5001' }],
     ['credentials in the URL', {}, { IPFS_API_URL: 'http://user:word@127.0.0.1:5001' }],
+    ['a password without a user', {}, { IPFS_API_URL: 'http://:word@127.0.0.1:5001' }],
     ['no authorization', { authorizationEnv: 'NODE_AUTH' }, { IPFS_API_URL: 'http://127.0.0.1:5001' }],
     ['a token with a line break', { services: [service] }, { ONE_TOKEN: 'a\nb' }],
     ['no token', { services: [service] }, {}],

@@ -162,8 +162,9 @@ async function tellAfter(work: () => Promise<void>, tell: (failure: string | nul
 
 function readApiUrl(text: string | undefined): string | undefined {
   if (text === undefined || text === '') return undefined;
-  const { protocol, username } = URL.canParse(text) ? new URL(text) : { protocol: '', username: '' };
-  if (/^https?:$/.test(protocol) && username === '') return text.replace(/\/+$/, '');
+  const url = URL.parse(text);
+  if (url !== null && /^https?:$/.test(url.protocol) && url.username + url.password === '')
+    return text.replace(/\/+$/, '');
   const message =
     'IPFS_API_URL has to be the URL of an IPFS node’s RPC API, such as http://127.0.0.1:5001, without credentials.';
   throw new AutoPayError('invalid_configuration', message);

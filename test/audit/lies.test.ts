@@ -234,7 +234,9 @@ describe('lies that were told', () => {
   it.each(['duplicate-sequence', 'wrong-running-total', 'unpublished-prices'] as const)(
     'are refunded at once: %s, by the file that the wallet wrote',
     async (kind) => {
-      for (const name of (await evidenceOf(stateDir)).filter((file) => file.startsWith(kind))) {
+      const written = (await evidenceOf(stateDir)).filter((file) => file.startsWith(kind));
+      expect(written).not.toEqual([]);
+      for (const name of written) {
         const evidence = await readEvidenceFile(join(stateDir, 'evidence', name));
         const { payableNow, penalty, bond } = await expectOutcome(voter.deployment, evidence);
         const dispute = await submit(evidence);

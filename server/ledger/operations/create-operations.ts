@@ -2,7 +2,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import type { Hex } from '../../../protocol/bytes/hex.ts';
 import type { SignedReceipt } from '../../../protocol/receipt/signed-receipt.ts';
 import { createAnswerStore, type AnswerStore } from '../answer-store.ts';
-import type { BudgetChange, Collection, DuePayment, LoggedEntry, ScopeWindow } from '../background-ledger.ts';
+import type { BudgetChange, Collection, DuePayment, ScopeWindow } from '../background-ledger.ts';
 import { createBudgetChangeStore, type BudgetChangeStore, type ChangePlace } from '../budget-change-store.ts';
 import { createCallStore, type CallStore } from '../call-store.ts';
 import { createChannelStore, type ChannelStore } from '../channel-store.ts';
@@ -28,8 +28,6 @@ import { createStateStore, type StateStore } from '../state-store.ts';
 import { createTransactionStore, type TransactionStore } from '../transaction-store.ts';
 import { createWebhookStore, type WebhookStore } from '../webhook-store.ts';
 import { createAcceptVoucher } from './accept-voucher.ts';
-import { createAddBlock } from './add-block.ts';
-import { createAddCheckpoint } from './add-checkpoint.ts';
 import { createExtendCall } from './extend-call.ts';
 import { createFindRepeat } from './check-idempotency.ts';
 import { createChargeCall } from './charge-call.ts';
@@ -38,6 +36,7 @@ import { createEnqueueTransaction, createFinishTransaction, createReplaceTransac
 import { createFinishBooking, createListPendingBookings } from './finish-booking.ts';
 import { createAbandonCollection, createFinishCollection } from './finish-collection.ts';
 import { createKeyOperations } from './key-operations.ts';
+import { createLogOperations } from './log-operations.ts';
 import { createMoveCall } from './move-call.ts';
 import { createOpenClosing } from './open-closing.ts';
 import { createOpenCollection } from './open-collection.ts';
@@ -45,7 +44,6 @@ import { createOpenPaymentBooking } from './open-payment-booking.ts';
 import { createPinOperations } from './pin-operations.ts';
 import { createPurchaseOperations } from './purchase-operations.ts';
 import { createFindAnswer } from './read-charge.ts';
-import { createRecordAnchor } from './record-anchor.ts';
 import { createReleaseCall } from './release-call.ts';
 import { createReserveCall } from './reserve-call.ts';
 import { createForgivePayment, createLosePayment, createSettlePayment } from './settle-payment.ts';
@@ -126,8 +124,7 @@ export function createStores(db: DatabaseSync, { chainId, isHome }: { chainId: n
 
 /** Every operation of the writer on one chain by name; each takes one argument and the context of its group. */
 export function createOperations(stores: Stores) {
-  const { channels, charges, payments, scopes, spending, budgetChanges, log, collections, transactions, state } =
-    stores;
+  const { channels, charges, payments, scopes, spending, budgetChanges, collections, transactions, state } = stores;
   return {
     reserve: createReserveCall(stores),
     charge: createChargeCall(stores),
@@ -141,19 +138,6 @@ export function createOperations(stores: Stores) {
     getSignedReceipt: (callId: string): SignedReceipt | undefined => charges.find(callId)?.signed,
     findAnswer: createFindAnswer(stores),
     findRepeat: createFindRepeat(stores),
-    listEntries: ({ from, limit }: { from: number; limit: number }): LoggedEntry[] =>
-      log.listEntries(from, Math.min(limit, maxListed)),
-    logSize: (): number => charges.count(),
-    newestCheckpoint: () => stores.checkpoints.newest(),
-    addCheckpoint: createAddCheckpoint(stores),
-    lastBlock: () => log.lastBlock(),
-    addBlock: createAddBlock(stores),
-    anchoredSize: (): number => log.lastAnchor()?.size ?? 0,
-    findSentAnchor: () => log.findSentAnchor(),
-    recordAnchor: createRecordAnchor(stores),
-    findAnchorOf: (index: number) => log.findAnchorOf(index),
-    listLeafHashes: ({ from, limit }: { from: number; limit: number }): Uint8Array[] =>
-      log.listLeafHashes(from, Math.min(limit, maxListed)),
     findCharge: ({ channelId, sequence }: { channelId: Hex; sequence: number }) =>
       charges.findBySequence(channelId, sequence),
     findLastCharge: ({ channelId, belowIndex = Number.MAX_SAFE_INTEGER }: { channelId: Hex; belowIndex?: number }) =>
@@ -202,6 +186,7 @@ export function createOperations(stores: Stores) {
       budgetChanges.replace(range),
     getState: (key: string) => state.get(key),
     setState: ({ key, value }: { key: string; value: string }) => state.set(key, value),
+    ...createLogOperations(stores),
     ...createKeyOperations(stores),
     ...createPurchaseOperations(stores),
     ...createWebhookOperations(stores),
