@@ -1,4 +1,4 @@
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
 import {
   fromPlainError,
@@ -9,6 +9,7 @@ import {
 } from './messages.ts';
 import type { ArgumentOf, OperationName, ResultOf } from './operations/create-operations.ts';
 import type { ReserveDecision } from './operations/hold-funds.ts';
+import { startThread } from './start-thread.ts';
 
 /** The most operations that go as one message and one transaction. */
 export const maxGroupSize = 256;
@@ -59,7 +60,7 @@ export class GroupWorker {
   /** @param script the thread's module; only tests give another than the writer's. */
   constructor(data: WriterData, onFatal: (error: Error) => void, script = new URL('./writer.ts', import.meta.url)) {
     this.#onFatal = onFatal;
-    this.#worker = new Worker(script, {
+    this.#worker = startThread(script, {
       name: 'ledger',
       workerData: data,
       execArgv: ['--disable-warning=ExperimentalWarning'],

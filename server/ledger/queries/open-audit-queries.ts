@@ -1,9 +1,10 @@
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import { AutoPayError } from '../../../protocol/errors/auto-pay-error.ts';
 import { fromPlainError } from '../messages.ts';
 import type { AuditQueries } from './audit-queries.ts';
 import type { QuestionTable } from './create-question-table.ts';
 import type { Question, QuestionAnswer } from './query-reader.ts';
+import { startThread } from '../start-thread.ts';
 
 /** The most questions that wait; beyond it they are refused as `overloaded`. */
 export const maxQueuedQuestions = 256;
@@ -57,7 +58,7 @@ class ReaderThread {
   hasEnded = false;
 
   constructor(file: string) {
-    this.#worker = new Worker(new URL('./query-reader.ts', import.meta.url), {
+    this.#worker = startThread(new URL('./query-reader.ts', import.meta.url), {
       name: 'audit-queries',
       workerData: { file },
       execArgv: ['--disable-warning=ExperimentalWarning'],

@@ -1,10 +1,10 @@
-import { Worker } from 'node:worker_threads';
 import { toHex, type Hex } from '../../../protocol/bytes/hex.ts';
 import { AutoPayError } from '../../../protocol/errors/auto-pay-error.ts';
 import { voucherDomainSeparator } from '../../../protocol/typed-data/voucher.ts';
 import type { TypedDataScope } from '../../../protocol/typed-data/domain-separator.ts';
 import type { VerifiedVoucher } from '../../ledger/ledger.ts';
 import { closing, packedSignerBytes, packVouchers } from './voucher-packing.ts';
+import { startThread } from '../../ledger/start-thread.ts';
 
 /** Recovers who signed a voucher. */
 export interface VoucherRecoverer {
@@ -41,7 +41,7 @@ export function startVoucherRecoverer(options: {
   const { maxWaiting = 4096 } = options;
   const separator = Uint8Array.from(voucherDomainSeparator(options.scope));
   const script = new URL('./recover-worker.ts', import.meta.url);
-  const worker = new Worker(script, { name: 'signatures', workerData: { separator } });
+  const worker = startThread(script, { name: 'signatures', workerData: { separator } });
   const exited = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
   let waiting: Waiting[] = [];
   let underWay: Waiting[] = [];
