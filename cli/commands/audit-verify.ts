@@ -19,6 +19,7 @@ import { formatClaims } from '../format-claims.ts';
 import type { CommandContext } from '../command-context.ts';
 import { formatTable } from '../output.ts';
 import { showProgress } from '../show-progress.ts';
+import { orUndefined } from '../../protocol/errors/or-undefined.ts';
 
 /** What `autopay audit verify` was given. */
 export interface AuditVerifyOptions extends AuditSourceOptions {
@@ -83,15 +84,7 @@ export function originParts({ chainId, contracts }: AuditPlace['deployment']) {
 export function receiptsOf(receipts: readonly StoredReceipt[], { chainId, contracts }: AuditPlace['deployment']) {
   return receipts
     .filter((receipt) => receipt.chainId === chainId && receipt.payee === contracts.autoPayLLM)
-    .flatMap(({ receipt }) => tryDecode(receipt) ?? []);
-}
-
-function tryDecode(receipt: string) {
-  try {
-    return decodeSignedReceipt(receipt);
-  } catch {
-    return undefined;
-  }
+    .flatMap(({ receipt }) => orUndefined(() => decodeSignedReceipt(receipt)) ?? []);
 }
 
 /** Remembers what was seen of the log, or writes down what contradicts it. @returns the file with the evidence */

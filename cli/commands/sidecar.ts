@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import pino from 'pino';
@@ -11,6 +10,7 @@ import { openCommandDeployment } from '../open-command-deployment.ts';
 import { defaultDataDir } from '../read-stack.ts';
 import { formatTable } from '../output.ts';
 import { readWalletKey } from '../read-wallet-key.ts';
+import { waitForSignal } from '../wait-for-signal.ts';
 
 /** How long calls under way may go on after the first signal. */
 const graceMs = 30_000;
@@ -107,13 +107,4 @@ async function placeOf(
   const folder = context.dataDir === defaultDataDir ? join(homedir(), '.autopay') : context.dataDir;
   const stateDir = join(folder, 'client');
   return { relayUrl: apiUrl, ...chain, privateKey: await readWalletKey({}), stateDir };
-}
-
-async function waitForSignal(): Promise<void> {
-  const waiting = new AbortController();
-  try {
-    await Promise.race(['SIGTERM', 'SIGINT'].map((name) => once(process, name, { signal: waiting.signal })));
-  } finally {
-    waiting.abort();
-  }
 }

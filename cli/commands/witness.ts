@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -10,6 +9,7 @@ import type { CommandContext } from '../command-context.ts';
 import { createReceiptKeyFinder } from '../find-receipt-key.ts';
 import { openCommandDeployment } from '../open-command-deployment.ts';
 import { formatTable } from '../output.ts';
+import { waitForSignal } from '../wait-for-signal.ts';
 
 /** Not below the stack's folder, which `npm start` empties. */
 const defaultFolder = join(homedir(), '.autopay', 'witness');
@@ -88,13 +88,4 @@ async function logOf(context: CommandContext, { log: url, key, rpcUrl }: Witness
 async function openChain(context: CommandContext, rpcUrl: string) {
   const stack = await context.stack().catch(() => undefined);
   return openCommandDeployment(context, stack?.rpcUrl === rpcUrl ? {} : { rpcUrl });
-}
-
-async function waitForSignal(): Promise<void> {
-  const waiting = new AbortController();
-  try {
-    await Promise.race(['SIGTERM', 'SIGINT'].map((name) => once(process, name, { signal: waiting.signal })));
-  } finally {
-    waiting.abort();
-  }
 }

@@ -1,8 +1,8 @@
-import { randomUUID } from 'node:crypto';
-import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { PriceRow } from '../../protocol/pricing/price-row.ts';
 import { rootOfPrices } from '../../protocol/pricing/price-tree.ts';
+import { replaceFile } from './replace-file.ts';
 import { syncFolder } from './sync-folder.ts';
 
 /**
@@ -18,20 +18,7 @@ export async function keepPriceTable(folder: string, rows: readonly PriceRow[]):
   const file = join(folder, `${rootOfPrices(rows)}.json`);
   const text = JSON.stringify(rows, (_, value: unknown) => (typeof value === 'bigint' ? value.toString() : value), 1);
   await mkdir(folder, { recursive: true });
-  const temporary = `${file}.${randomUUID()}.tmp`;
-  try {
-    const handle = await open(temporary, 'wx');
-    try {
-      await handle.writeFile(`${text}\n`);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    await rename(temporary, file);
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
-  }
+  await replaceFile(file, `${text}\n`);
   await syncFolder(folder);
   // The folder may be new, and its own name not durable.
   await syncFolder(dirname(folder));
