@@ -4,7 +4,8 @@ import type { Measured } from './measure-subject.ts';
 
 /** What the goals are relative to. */
 export interface Yardsticks {
-  express: LoadResult;
+  /** This and the next are undefined where they were not measured. */
+  express: LoadResult | undefined;
   /** Undefined where npm did not give it. */
   portkey: LoadResult | undefined;
   /** Median of the disk's own, microseconds. */
@@ -55,7 +56,9 @@ function perSecond({ answers, durationMs }: LoadResult): number {
 
 function compare(name: string, throughput: number, { express, portkey }: Yardsticks): Figure[] {
   return [
-    figure(`${name}: throughput / express`, throughput / perSecond(express), 'ratio', { atLeast: expressShare }),
+    ...(express
+      ? [figure(`${name}: throughput / express`, throughput / perSecond(express), 'ratio', { atLeast: expressShare })]
+      : []),
     ...(portkey
       ? [figure(`${name}: throughput / portkey`, throughput / perSecond(portkey), 'ratio', { atLeast: portkeyTimes })]
       : []),
