@@ -143,9 +143,14 @@ async function measureAll(stackRunning: RunningStack): Promise<Figure[]> {
   }
   return [
     ...speed,
-    ...describeMemory([...others, ...ways.slice(0, 1)]),
+    ...describeMemory([...others.filter(({ name }) => isMeasured(name)), ...ways.slice(0, 1)]),
     ...checks,
-    figure('receipts verified', total.receipts, 'receipts', ways.some(({ name }) => isMeasured(name)) ? { atLeast: 1 } : undefined),
+    figure(
+      'receipts verified',
+      total.receipts,
+      'receipts',
+      ways.some(({ name }) => isMeasured(name)) ? { atLeast: 1 } : undefined,
+    ),
   ];
 }
 

@@ -23,10 +23,10 @@ const addedP99Us = 5_000;
  */
 export function describeSpeed(
   name: string,
-  { burst, cpu, directHalf, half, load }: Measured,
+  { burst, directHalf, half, load }: Measured,
   yardsticks?: Yardsticks,
 ): Figure[] {
-  const throughput = perSecond(load);
+  const throughput = load.perSecond;
   const addedP50 = half.p50Us - directHalf.p50Us;
   const addedP99 = half.p99Us - directHalf.p99Us;
   // Not to the tenth of a microsecond: a goal is read by people.
@@ -41,26 +41,22 @@ export function describeSpeed(
     ...(burst === null
       ? []
       : [
-          figure(`${name}: ${burst.answers} streams at one time`, perSecond(burst), 'req/s'),
-          figure(`${name}: ${burst.answers} streams at one time, p99 to first chunk`, burst.firstChunkP99Us, 'µs'),
+          figure(`${name}: ${burst.streams} streams at one time`, burst.load.perSecond, 'req/s'),
+          figure(`${name}: ${burst.streams} streams at one time, p99 to first chunk`, burst.load.firstChunkP99Us, 'µs'),
         ]),
-    ...Object.entries(cpu ?? {})
+    ...Object.entries(load.cpu ?? {})
       .filter(([, us]) => us >= 0.5)
       .map(([thread, us]) => figure(`${name}: CPU per call, ${thread}`, us, 'µs')),
   ];
 }
 
-function perSecond({ answers, durationMs }: LoadResult): number {
-  return (answers / durationMs) * 1_000;
-}
-
 function compare(name: string, throughput: number, { express, portkey }: Yardsticks): Figure[] {
   return [
     ...(express
-      ? [figure(`${name}: throughput / express`, throughput / perSecond(express), 'ratio', { atLeast: expressShare })]
+      ? [figure(`${name}: throughput / express`, throughput / express.perSecond, 'ratio', { atLeast: expressShare })]
       : []),
     ...(portkey
-      ? [figure(`${name}: throughput / portkey`, throughput / perSecond(portkey), 'ratio', { atLeast: portkeyTimes })]
+      ? [figure(`${name}: throughput / portkey`, throughput / portkey.perSecond, 'ratio', { atLeast: portkeyTimes })]
       : []),
   ];
 }

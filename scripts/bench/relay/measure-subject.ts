@@ -1,5 +1,4 @@
 import type { LoadJob, LoadResult } from '../load.ts';
-import { readThreads, type ThreadUsage } from '../process-usage.ts';
 import { runLoad } from '../run-load.ts';
 
 /** A server that is measured, and how it is asked. */
@@ -29,9 +28,7 @@ export interface Measured {
   /** The upstream alone, asked as often a second. */
   directHalf: LoadResult;
   /** Many streams at one time; null for JSON. */
-  burst: LoadResult | null;
-  /** CPU time of a call under load, microseconds. */
-  cpu: ThreadUsage | undefined;
+  burst: { streams: number; load: LoadResult } | null;
   /** Answers in all. */
   answers: number;
   /** Receipts that were verified: each load client throws at one that is wrong. */
@@ -39,8 +36,8 @@ export interface Measured {
 }
 
 const maxTokens = 16;
-/** Half load lasts this long at least, and has at least so many requests. */
-const leastHalfSeconds = 1;
+/** Half load is measured for so long at least, and for so many requests. */
+const leastHalfSeconds = 2;
 const leastHalfRequests = 100;
 
 /**
@@ -54,11 +51,12 @@ export async function measureSubject(
   const { direct, isStreamed: stream, size } = options;
   let answers = 0;
   let receipts = 0;
-  const ask = async (asked: Subject, job: Pick<LoadJob, 'connections' | 'requests' | 'perSecond'>) => {
+  const ask = async (asked: Subject, job: Pick<LoadJob, 'connections' | 'requests' | 'perSecond' | 'warmUp'>) => {
     const messages = [{ role: 'user', content: 'Say hello.' }];
     const body = JSON.stringify({ model: asked.model, messages, max_tokens: maxTokens, ...(stream && { stream }) });
     const url = `${asked.url}/v1/chat/completions`;
-    const result = await runLoad({ url, body, ...job, ...asked.extras(job.requests) });
+    const extras = asked.extras(job.requests + (job.warmUp ?? 0));
+    const result = await runLoad({ url, body, pid: asked.pid, ...job, ...extras });
     if (result.failures > 0) {
       throw new Error(`${asked.name}: ${result.failures} calls failed, first: ${result.firstFailure}`);
     }
@@ -67,25 +65,22 @@ export async function measureSubject(
     return result;
   };
   const { connections, requests } = size;
-  await ask(subject, { connections, requests: Math.max(100, Math.floor(requests / 5)) });
-  const before = readThreads(subject.pid);
-  const load = await ask(subject, { connections, requests });
-  const after = readThreads(subject.pid);
-  const perSecond = (load.answers / load.durationMs) * 500;
+  const load = await ask(subject, { connections, requests, warmUp: Math.max(100, Math.floor(requests / 5)) });
+  const perSecond = load.perSecond / 2;
   const halfRequests = Math.max(leastHalfRequests, Math.min(requests, Math.ceil(leastHalfSeconds * perSecond)));
-  const paced = { connections: 4 * connections, requests: halfRequests, perSecond };
+  const paced = {
+    connections: 4 * connections,
+    requests: halfRequests,
+    warmUp: Math.ceil(halfRequests / 2),
+    perSecond,
+  };
   const half = await ask(subject, paced);
   const directHalf = await ask(direct, paced);
   const { streams } = size;
-  const burst = stream && streams > 0 ? await ask(subject, { connections: streams, requests: streams }) : null;
-  const cpu = before && after && subtract(after, before, requests);
-  return { load, half, directHalf, burst, cpu, answers, receipts };
-}
-
-function subtract(after: ThreadUsage, before: ThreadUsage, calls: number): ThreadUsage {
-  const perCall = (thread: keyof ThreadUsage) => (after[thread] - before[thread]) / calls;
-  return {
-    ...{ main: perCall('main'), ledger: perCall('ledger') },
-    ...{ signatures: perCall('signatures'), others: perCall('others') },
-  };
+  // Its warm-up opens the connections.
+  const burst =
+    stream && streams > 0
+      ? { streams, load: await ask(subject, { connections: streams, requests: streams, warmUp: streams }) }
+      : null;
+  return { load, half, directHalf, burst, answers, receipts };
 }
