@@ -17,7 +17,7 @@ import { figure, printFigures, type Figure } from './report.ts';
 const { values } = parseArgs({
   options: {
     json: { type: 'boolean', default: false },
-    entries: { type: 'string', default: '10000,1000000' },
+    entries: { type: 'string', default: '10000,1000000,10000000' },
     history: { type: 'string', default: '200000' },
     yardstick: { type: 'string', default: '10000' },
   },

@@ -45,6 +45,11 @@ test('what is missing is no usage', () => {
   }
 });
 
+test('tokens of images are part of the prompt, whatever they are told as', () => {
+  const details = { image_tokens: 85, text_tokens: 15 };
+  expect(readUsage({ ...plain, prompt_tokens_details: details })).toEqual({ prompt: 100, completion: 50, ...none });
+});
+
 test('a number that is no count is told as that', () => {
   for (const value of [-1, 1.5, '100', 2 ** 60, Infinity, true, {}]) expect(readCount(value)).toBeNaN();
   expect([readCount(0), readCount(7), readCount(null), readCount(undefined)]).toEqual([0, 7, 0, 0]);
