@@ -42,7 +42,7 @@ describe('a gateway as a source of blocks', () => {
     status = 500;
     await expect(createGatewaySource(url).get(cid)).rejects.toMatchObject({ code: 'upstream_error' });
     status = 200;
-    sent = Buffer.alloc(9_000_000);
+    sent = Buffer.alloc(1_000_001);
     await expect(createGatewaySource(url).get(cid)).rejects.toThrow(/more than/);
   });
 

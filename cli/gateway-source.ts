@@ -1,9 +1,8 @@
 import type { BlockSource } from '../fsck/walk-log.ts';
 import { AutoPayError } from '../protocol/errors/auto-pay-error.ts';
+import { maxBlockBytes } from '../protocol/log/batch-block.ts';
 
 const gatewayTimeoutMs = 30_000;
-/** IPFS nodes exchange blocks of at most 2 MiB; some slack for gateways that allow more. */
-const maxBlockBytes = 8_388_608;
 
 /**
  * Blocks of an IPFS gateway, asked for as raw blocks (trustless gateway specification, "Block responses").

@@ -6,7 +6,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { CarWriter } from '@ipld/car/writer';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { cidOfBlock, encodeBatchBlock } from '../protocol/log/batch-block.ts';
+import { cidOfBlock, encodeBatchBlock, maxBlockBytes } from '../protocol/log/batch-block.ts';
 import { openCarSource } from './car-source.ts';
 import { readBlock } from './walk-log.ts';
 
@@ -23,11 +23,11 @@ const makeBlock = (entry: string) => {
 const one = makeBlock('one');
 const two = makeBlock('two');
 
-async function writeCar(): Promise<string> {
+async function writeCar(blocks = [two, one]): Promise<string> {
   const file = join(folder, 'log.car');
   const { writer, out } = CarWriter.create([two.cid]);
   const written = pipeline(Readable.from(out), createWriteStream(file));
-  for (const block of [two, one]) await writer.put(block);
+  for (const block of blocks) await writer.put(block);
   await writer.close();
   await written;
   return file;
@@ -39,6 +39,14 @@ test('blocks of a CAR file are read by their CIDs, and checked as those of any o
   expect((await readBlock(source, one.cid)).entries.map((entry) => Buffer.from(entry).toString())).toEqual(['one']);
   expect((await readBlock(source, two.cid)).entries).toHaveLength(1);
   expect(await source.get(cidOfBlock(Buffer.from('absent')))).toBeUndefined();
+  await source.close();
+});
+
+test('a block that is longer than one may be is not there, and takes none of the memory', async () => {
+  const bytes = Buffer.alloc(maxBlockBytes + 1);
+  const source = await openCarSource(await writeCar([two, { cid: cidOfBlock(bytes), bytes }, one]));
+  expect(await source.get(cidOfBlock(bytes))).toBeUndefined();
+  expect((await readBlock(source, one.cid)).entries).toHaveLength(1);
   await source.close();
 });
 

@@ -1,9 +1,9 @@
-import { CarIndexedReader } from '@ipld/car/indexed-reader';
+import { createReadStream } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { CarIndexer } from '@ipld/car/indexer';
 import { AutoPayError } from '../protocol/errors/auto-pay-error.ts';
+import { maxBlockBytes } from '../protocol/log/batch-block.ts';
 import type { BlockSource } from './walk-log.ts';
-
-/** IPFS nodes exchange blocks of at most 2 MiB; some slack, as for gateways. */
-const maxBlockBytes = 8_388_608;
 
 /** Blocks of a CAR file, such as `GET /ipfs/{newest CID}?format=car` gives, or an archive. */
 export interface CarSource extends BlockSource {
@@ -13,21 +13,38 @@ export interface CarSource extends BlockSource {
 }
 
 /**
- * Opens a CAR file. Only where its blocks stand is read at first, so it may be larger than the memory.
+ * Opens a CAR file. Only where its blocks stand is read at first, so it may be larger than the memory; blocks that are longer than a
+ * block of the log may be are passed over.
  * @throws AutoPayError `invalid_encoding` if it is no CAR; `get` does, for a block that is cut off
  */
 export async function openCarSource(file: string): Promise<CarSource> {
-  const refuse = (cause: unknown) => {
-    throw new AutoPayError('invalid_encoding', `${file} is no CAR file, or not a whole one.`, { cause });
-  };
-  const reader = await CarIndexedReader.fromFile(file).catch(refuse);
-  const roots = await reader.getRoots();
+  const refuse = (cause?: unknown) =>
+    new AutoPayError('invalid_encoding', `${file} is no CAR file, or not a whole one.`, { cause });
+  const places = new Map<string, { blockLength: number; blockOffset: number }>();
+  let roots: string[];
+  const stream = createReadStream(file);
+  try {
+    const indexer = await CarIndexer.fromIterable(stream);
+    roots = (await indexer.getRoots()).map((root) => root.toString());
+    for await (const { blockLength, blockOffset, cid } of indexer) {
+      if (blockLength <= maxBlockBytes) places.set(cid.toString(), { blockLength, blockOffset });
+    }
+  } catch (cause) {
+    throw refuse(cause);
+  } finally {
+    stream.destroy();
+  }
+  const handle = await open(file);
   return {
-    roots: roots.map((root) => root.toString()),
+    roots,
     async get(cid) {
-      const block = await reader.get(cid).catch(refuse);
-      return block === undefined || block.bytes.length > maxBlockBytes ? undefined : block.bytes;
+      const place = places.get(cid.toString());
+      if (place === undefined) return undefined;
+      const { blockLength, blockOffset } = place;
+      const { buffer, bytesRead } = await handle.read(Buffer.alloc(blockLength), 0, blockLength, blockOffset);
+      if (bytesRead < blockLength) throw refuse();
+      return buffer;
     },
-    close: () => reader.close(),
+    close: () => handle.close(),
   };
 }

@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import type { PublicClient } from 'viem';
 import { describe, expect, it } from 'vitest';
 import { fromHex, toHex, zeroAddress, type Hex } from '../protocol/bytes/hex.ts';
@@ -7,7 +9,8 @@ import { hashLeaf } from '../protocol/merkle/hashes.ts';
 import { merkleRoot, verifyInclusion } from '../protocol/merkle/inclusion.ts';
 import { encodeReceipt } from '../protocol/receipt/encode-receipt.ts';
 import { makeReceipt, receiptChannel } from '../client/testing/sign-receipts.ts';
-import { readAnchoredLog, type ProvenEntry } from './read-anchored-log.ts';
+import type { ProvenEntry } from './find-rewritten.ts';
+import { readAnchoredLog } from './read-anchored-log.ts';
 
 /** A chain with some anchors, and blocks by CID. */
 class Log {
@@ -37,7 +40,7 @@ class Log {
     const client = { getBlockNumber: async () => 1n, getContractEvents: async () => events };
     return readAnchoredLog({
       client: client as unknown as PublicClient,
-      ...{ auditLog: zeroAddress, deployedAtBlock: 1, channels: new Set([receiptChannel]) },
+      ...{ auditLog: zeroAddress, deployedAtBlock: 1, channels: new Set([receiptChannel]), leaves },
       blockSource: { get: async (cid) => this.blocks.get(cid.toString()) },
     });
   }
@@ -47,6 +50,7 @@ const own = [1, 2, 3].map((sequence) => encodeReceipt(makeReceipt({ sequence }))
 const other = (sequence: number) => encodeReceipt(makeReceipt({ sequence, channelId: `0x${'c5'.repeat(32)}` }));
 const [one = new Uint8Array(), two = new Uint8Array(), three = new Uint8Array()] = own;
 const entries = [other(1), one, two, other(2), three];
+const leaves = new Set([...entries, other(3)].map((entry) => toHex(hashLeaf(entry))));
 
 /** Whether a proven entry would convince the contract. */
 function holds({ anchor, entry, index, path }: ProvenEntry): boolean {
@@ -66,7 +70,7 @@ describe('the anchored log', () => {
     expect(log).toMatchObject({ size: 5, rewritten: [], faults: [] });
     expect(entries.map((entry) => log.indexOf(toHex(hashLeaf(entry))))).toEqual([0, 1, 2, 3, 4]);
     expect(log.indexOf(toHex(hashLeaf(other(3))))).toBeUndefined();
-    const found = log.entriesOf(receiptChannel).map(({ index, receipt }) => [index, receipt.sequence]);
+    const found = log.entriesOf(receiptChannel).map(({ index, sequence }) => [index, sequence]);
     expect(found).toEqual([
       [1, 1],
       [2, 2],
@@ -112,4 +116,72 @@ describe('a log that was rewritten', () => {
     expect(rewritten).toEqual([]);
     expect(faults).toEqual([expect.stringContaining('is not the one that was anchored with 3 entries')]);
   });
+
+  it('is told of where what was changed is no receipt, and where another’s receipt became none', async () => {
+    const nonsense = Buffer.from('nonsense');
+    const log = new Log().anchor([one, nonsense, two]).anchor([one, Buffer.from('other'), two, three]);
+    const { rewritten, faults } = await log.read();
+    expect(rewritten).toEqual([]);
+    expect(faults[0]).toMatch(/anchored with 3 entries .*, and none of the changed entries is a receipt$/);
+    const now = await new Log().anchor([one, two]).anchor([nonsense, two, three]).read();
+    expect(now.rewritten.map(({ later }) => later.entry)).toEqual([toHex(nonsense)]);
+  });
+
+  it('of many anchors, is proven by the newest of them', async () => {
+    const log = new Log();
+    const all = Array.from({ length: 21 }, (_, at) => encodeReceipt(makeReceipt({ sequence: at + 1 })));
+    for (let size = 1; size <= 20; size += 1) log.anchor(all.slice(0, size), 3);
+    const { rewritten, faults } = await log.anchor(all.with(0, other(1)), 3).read();
+    expect(rewritten.map(({ earlier }) => earlier.anchor.size)).toEqual(
+      Array.from({ length: 16 }, (_, at) => BigInt(at + 5)),
+    );
+    expect(rewritten.every(({ earlier, later }) => holds(earlier) && holds(later) && earlier.index === 0n)).toBe(true);
+    expect(faults).toEqual(['4 older anchors are not of the log that is anchored now either']);
+  });
+});
+
+describe('a log of 60,000 entries', () => {
+  it('takes no more of the memory than a short one', async () => {
+    setFlagsFromString('--expose-gc');
+    const collectGarbage = runInNewContext('gc') as () => void;
+    // Blocks are made when they are asked for: what is held is held by the reader.
+    const [perBlock, size] = [800, 60_000];
+    const entry = other(1);
+    const block = Array<Uint8Array>(perBlock).fill(entry);
+    const [leaf, ownLeaf] = [hashLeaf(entry), hashLeaf(one)];
+    const made = new Map<string, () => Uint8Array>();
+    const tree = new Frontier();
+    let previous: ReturnType<typeof cidOfBlock> | null = null;
+    for (let start = 0; start < size; start += perBlock) {
+      const parts = { previous, start, frontier: [...tree.roots], entries: start === 0 ? block.with(7, one) : block };
+      const make = () => encodeBatchBlock(parts);
+      for (const at of parts.entries.keys()) tree.append(start === 0 && at === 7 ? ownLeaf : leaf);
+      previous = cidOfBlock(make());
+      made.set(previous.toString(), make);
+    }
+    const held: number[] = [];
+    const args = { size: BigInt(size), previousSize: 0n, anchoredAt: 1n, root: toHex(tree.root()) };
+    const cid = toHex(previous?.multihash.digest ?? new Uint8Array());
+    const events = [{ args: { ...args, cid }, transactionHash: '0x01' }];
+    const client = { getBlockNumber: async () => 1n, getContractEvents: async () => events };
+    const log = await readAnchoredLog({
+      client: client as unknown as PublicClient,
+      ...{ auditLog: zeroAddress, deployedAtBlock: 1, channels: new Set([receiptChannel]), leaves },
+      blockSource: {
+        get: async (asked) => {
+          if (held.length % 25 === 0) collectGarbage();
+          const { external, heapUsed } = process.memoryUsage();
+          held.push(heapUsed + external);
+          return made.get(asked.toString())?.();
+        },
+      },
+    });
+    expect(log).toMatchObject({ size, faults: [], rewritten: [] });
+    expect(log.entriesOf(receiptChannel)).toMatchObject([{ index: 7, sequence: 1 }]);
+    const collected = held.filter((_, at) => at % 25 === 0);
+    const grown = (collected.at(-1) ?? Infinity) - (collected[1] ?? 0);
+    // Its entries have 66 MB.
+    expect(held).toHaveLength(75);
+    expect(grown).toBeLessThan(30_000_000);
+  }, 60_000);
 });

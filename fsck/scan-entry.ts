@@ -114,6 +114,15 @@ export function scanEntry(entry: Uint8Array): EntryFacts {
   };
 }
 
+/** As `scanEntry`; undefined for an entry that nobody can read, which must not hide the others. */
+export function tryScanEntry(entry: Uint8Array): EntryFacts | undefined {
+  try {
+    return scanEntry(entry);
+  } catch {
+    return undefined;
+  }
+}
+
 function isCanonicalHead(view: DataView): boolean {
   const isId =
     (view.getUint8(at(word.callId) + 6) & 0xf0) === 0x70 && (view.getUint8(at(word.callId) + 8) & 0xc0) === 0x80;

@@ -10,6 +10,7 @@ import { signDigest } from '../protocol/bytes/secp256k1.ts';
 import { receiptBatchDigest, receiptDomainSeparator } from '../protocol/typed-data/receipt-batch.ts';
 import type { SignedReceipt } from '../protocol/receipt/signed-receipt.ts';
 import { runAnchoring } from '../server/audit/run-anchoring.ts';
+import { signedOf } from '../server/ledger/ledger-fixtures.ts';
 import type { ChargeResult } from '../server/ledger/ledger.ts';
 import { chargeCall } from '../test/support/charge-calls.ts';
 import { deployStack, type ChainStack } from '../test/support/deploy-stack.ts';
@@ -55,7 +56,7 @@ function verify(call: ChargeResult, overrides: Partial<VerifyCallOptions> = {}) 
   const { contracts, chain } = stack;
   return verifyCall({
     callId: call.receipt.callId,
-    signedReceipt: call.signed,
+    signedReceipt: signedOf(call),
     ...{ rpcUrl: chain.rpcUrl, chainId: chain.chainId, contracts, deployedAtBlock: contracts.deployedAtBlock },
     blockSource: source,
     ...overrides,
@@ -131,7 +132,7 @@ describe('verifyCall', () => {
     expect(again.verification.ok).toBe(true);
     // Sizes that are no block's end are within reach too, and such as lie before the call's block.
     for (const size of [1, 2, 3, 4, 6]) {
-      const root = toHex(merkleRoot(calls.slice(0, size).map(({ signed }) => hashLeaf(signed.entry))));
+      const root = toHex(merkleRoot(calls.slice(0, size).map((call) => hashLeaf(signedOf(call).entry))));
       expect((await consistent({ checkpoint: { ...anchor, size, root } })).text).toMatch(/^true: /);
       const forked = await consistent({ anchor: { ...anchor, size, root: anchor.root } });
       expect(forked.text).toMatch(
@@ -180,7 +181,8 @@ describe('verifyCall', () => {
   });
 
   it('fails on a receipt that differs from the log, or was signed by someone else', async () => {
-    const { signed, receipt } = at(1);
+    const { receipt } = at(1);
+    const signed = signedOf(at(1));
     const altered = { ...signed, entry: encodeReceipt({ ...receipt, modelServed: 'something-better' }) };
     const { claims } = await verify(at(1), { signedReceipt: altered });
     const failed = claims.filter(({ ok }) => ok === false).map(({ name, detail }) => `${name}: ${detail}`);

@@ -4,7 +4,7 @@ import type { SignedReceipt } from '../protocol/receipt/signed-receipt.ts';
 import type { AuditChain } from './audit-chain.ts';
 import type { ChainAnchor } from './chain-reader.ts';
 import { ChannelHistory, formatRanges, judgeCollected } from './channel-history.ts';
-import { callIdOf, channelIdOf, mayBeEntry, names, scanEntry, type EntryFacts } from './scan-entry.ts';
+import { callIdOf, channelIdOf, mayBeEntry, names, tryScanEntry, type EntryFacts } from './scan-entry.ts';
 import { Refuted, type ClaimList } from './verification.ts';
 import type { WalkedBlock } from './walk-log.ts';
 
@@ -39,7 +39,8 @@ export async function createChannelView(
   const channel = await chain.readChannel(channelId).catch(() => undefined);
   const held = new Map<number, HeldReceipt>();
   for (const signed of [...receipts, signedReceipt]) {
-    const facts = mayBeEntry(signed.entry) && names(signed.entry, 'channelId', id) ? tryScan(signed.entry) : undefined;
+    const facts =
+      mayBeEntry(signed.entry) && names(signed.entry, 'channelId', id) ? tryScanEntry(signed.entry) : undefined;
     if (facts) held.set(facts.sequence, { signed, facts });
   }
   const token = held.values().next().value?.facts.token ?? zeroBytes32;
@@ -56,7 +57,7 @@ export async function createChannelView(
 }
 
 function readEntry({ history, held }: Pick<ChannelView, 'history' | 'held'>, entry: Uint8Array): void {
-  const facts = tryScan(entry);
+  const facts = tryScanEntry(entry);
   if (facts === undefined) return history.note('an entry of it is no receipt');
   const problem = history.add(facts);
   if (problem !== undefined) history.note(`call ${callIdOf(entry)}: ${problem}`);
@@ -65,14 +66,6 @@ function readEntry({ history, held }: Pick<ChannelView, 'history' | 'held'>, ent
     history.note(
       `receipt ${facts.sequence} is logged as call ${callIdOf(entry)}, and the wallet's is call ${callIdOf(own.signed.entry)}`,
     );
-  }
-}
-
-function tryScan(entry: Uint8Array): EntryFacts | undefined {
-  try {
-    return scanEntry(entry);
-  } catch {
-    return undefined;
   }
 }
 

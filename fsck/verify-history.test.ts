@@ -7,6 +7,7 @@ import type { PriceRow } from '../protocol/pricing/price-row.ts';
 import { rootOfPrices } from '../protocol/pricing/price-tree.ts';
 import { encodeReceipt } from '../protocol/receipt/encode-receipt.ts';
 import { runAnchoring } from '../server/audit/run-anchoring.ts';
+import { signedOf } from '../server/ledger/ledger-fixtures.ts';
 import type { ChargeResult } from '../server/ledger/ledger.ts';
 import { chargeCall } from '../test/support/charge-calls.ts';
 import { deployStack, type ChainStack } from '../test/support/deploy-stack.ts';
@@ -52,7 +53,7 @@ async function verify(overrides: Partial<VerifyHistoryOptions> = {}) {
   const { contracts, chain, payer } = stack;
   const found = await verifyHistory({
     ...{ rpcUrl: chain.rpcUrl, chainId: chain.chainId, contracts, deployedAtBlock: contracts.deployedAtBlock, payer },
-    ...{ receipts: calls.map(({ signed }) => signed), priceTables: [rows], blockSource: relay.blocks },
+    ...{ receipts: calls.map(signedOf), priceTables: [rows], blockSource: relay.blocks },
     ...overrides,
   });
   const said = found.claims.map(({ name, ok, detail }) => `${name} ${ok}: ${detail}`);
@@ -103,15 +104,15 @@ describe('verifyHistory', () => {
   it('holds the wallet’s receipts against the log, and their signatures against the chain', async () => {
     const [first, ...rest] = calls;
     if (!first) throw new Error('there is no call');
-    const other = { ...first.signed, entry: encodeReceipt({ ...first.receipt, provider: 'somebody-else' }) };
-    const altered = await verify({ receipts: [other, ...rest.map(({ signed }) => signed)] });
+    const other = { ...signedOf(first), entry: encodeReceipt({ ...first.receipt, provider: 'somebody-else' }) };
+    const altered = await verify({ receipts: [other, ...rest.map(signedOf)] });
     expect(altered.failed).toEqual([
       expect.stringContaining(`entry 0, call ${first.receipt.callId}: the receipt that the wallet was given differs`),
       expect.stringMatching(/^relay_signed false: .* was no receipt key/),
     ]);
     expect(altered.problems).toMatchObject([{ claim: 'receipt_logged', index: 0, callId: first.receipt.callId }]);
     const late = { ...first.receipt, callId: `${first.receipt.callId.slice(0, -4)}ffff`, sequence: 5 };
-    const unlogged = { ...first.signed, entry: encodeReceipt(late), signedAtMs: 1 };
+    const unlogged = { ...signedOf(first), entry: encodeReceipt(late), signedAtMs: 1 };
     const missing = await verify({ receipts: [unlogged] });
     expect(missing.failed[0]).toContain(`call ${late.callId} is in no entry of the log, and should be`);
   });

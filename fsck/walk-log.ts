@@ -1,8 +1,9 @@
 import { type CID } from 'multiformats/cid';
 import { toHex } from '../protocol/bytes/hex.ts';
-import { decodeBatchBlock, type BatchBlock } from '../protocol/log/batch-block.ts';
+import { cidOfDigest, decodeBatchBlock, type BatchBlock } from '../protocol/log/batch-block.ts';
 import { Frontier } from '../protocol/merkle/frontier.ts';
 import { hashLeaf } from '../protocol/merkle/hashes.ts';
+import { BlockEnds } from './block-ends.ts';
 import { Refuted } from './verification.ts';
 
 /** Where blocks come from: a folder, a gateway. It need not be trusted. */
@@ -55,30 +56,22 @@ export interface LogHead {
 /** Bounds a walk, where a source would make up ever more blocks: more than a log of 100 million entries has. */
 const maxBlocks = 1_000_000;
 
-/** Where a block that was read ends, and the tree there. */
-interface BlockEnd {
-  cid: CID;
-  start: number;
-  end: number;
-  /** Roots of the maximal perfect subtrees over [0, end). */
-  roots: readonly Uint8Array[];
-}
-
 /**
  * Walks a log backwards, from a head that something vouches for. Each block is checked as it is read: against its CID, against the one
- * behind it, and so against the head's root. It remembers where blocks end, not what they hold.
+ * behind it, and so against the head's root. It remembers where blocks end, 72 bytes
+ * for each, and not what they hold.
  */
 export class LogWalk {
   readonly #source: BlockSource;
   readonly #head: LogHead;
-  /** Newest first. */
-  readonly #ends: BlockEnd[] = [];
+  readonly #ends: BlockEnds;
   #next: CID | null;
   #later: WalkedBlock | undefined;
 
   constructor(source: BlockSource, head: LogHead) {
     this.#source = source;
     this.#head = head;
+    this.#ends = new BlockEnds(head.size);
     this.#next = head.cid;
   }
 
@@ -94,7 +87,7 @@ export class LogWalk {
 
   /** Log index from which on it was read. */
   get start(): number {
-    return this.#ends.at(-1)?.start ?? this.#head.size;
+    return this.#ends.start;
   }
 
   /**
@@ -113,7 +106,7 @@ export class LogWalk {
     }
     if (block.previous === null && start !== 0) throw new Refuted(`block ${cid.toString()} begins the log at ${start}`);
     if (block.entries.length === 0) throw new Refuted(`block ${cid.toString()} has no entry`);
-    this.#ends.push({ cid, start, end: tree.size, roots: tree.roots });
+    this.#ends.push({ digest: cid.multihash.digest, start, root: tree.root() });
     this.#later = block;
     this.#next = block.previous;
     return block;
@@ -126,10 +119,10 @@ export class LogWalk {
   async rootAt(size: number): Promise<Uint8Array> {
     if (size < 1 || size > this.size) throw new RangeError(`a log of ${this.size} entries has no root at ${size}`);
     while (this.start >= size && (await this.back()) !== undefined);
-    const found = this.#ends.findLast(({ start, end }) => start < size && size <= end);
+    const found = this.#ends.find(size - 1);
     if (found === undefined) throw new Refuted(`no block of the log holds entry ${size - 1}`);
-    if (found.end === size) return new Frontier(size, found.roots).root();
-    const { start, frontier, leafHashes } = await readBlock(this.#source, found.cid);
+    if (found.end === size) return found.root;
+    const { start, frontier, leafHashes } = await readBlock(this.#source, cidOfDigest(found.digest));
     const tree = new Frontier(start, frontier);
     for (const leafHash of leafHashes.slice(0, size - start)) tree.append(leafHash);
     return tree.root();

@@ -7,6 +7,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { AutoPayError } from '../protocol/errors/auto-pay-error.ts';
 import { cidOfBlock } from '../protocol/log/batch-block.ts';
 import { createApp, type AppDeps } from './app.ts';
+import { CallError } from './call/call-error.ts';
 import type { CallRequest } from './call/types.ts';
 import { createCallGate } from './http/call-gate.ts';
 import { listen, type Listening } from './http/listen.ts';
@@ -104,6 +105,13 @@ describe('a call', () => {
     expect(calls[0]?.body.equals(body)).toBe(true);
     expect(calls[0]?.callId).toBe(response.headers.get('x-autopay-call-id'));
     expect(calls[0]).toMatchObject({ path: '/v1/chat/completions', payment: { funds: null, channel: null } });
+  });
+
+  it.each(['?api-version=1', '?'])('with a query (%s) is the same call', async (query) => {
+    const { url } = await start();
+    const headers = { 'content-type': 'application/json' };
+    const response = await fetch(`${url}/v1/chat/completions${query}`, { method: 'POST', headers, body: '{}' });
+    expect([response.status, await response.text()]).toEqual([200, '{}']);
   });
 
   it.each<[string, string | Buffer<ArrayBuffer>, Record<string, string>, number, string]>([
@@ -396,6 +404,18 @@ describe('an error', () => {
     expect(JSON.stringify(logged)).toContain('the cellar is on fire');
     expect(JSON.stringify(logged)).toContain(response.headers.get('x-autopay-call-id'));
     expect(JSON.stringify(logged)).not.toContain('very-secret');
+  });
+
+  it('that cannot be written as it is becomes one that says only that the relay failed', async () => {
+    const headers = { 'x-broken': 'two\nlines' };
+    const handleCall = () => Promise.reject(new CallError('upstream_error', 'The provider failed.', { headers }));
+    const { call, url, logged } = await start({ handleCall });
+    const response = await call();
+    expect(response.headers.get('x-autopay-call-id')).toHaveLength(36);
+    expect(await codeOf(response)).toEqual({ status: 500, code: 'internal_error' });
+    expect(JSON.stringify(logged)).toContain('Invalid character in header');
+    // The relay goes on.
+    expect((await fetch(`${url}/healthz`)).status).toBe(200);
   });
 
   it('after the first byte breaks the answer off', async () => {

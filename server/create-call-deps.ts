@@ -7,6 +7,8 @@ import type { RelayConfig } from './config/relay-config.ts';
 import type { ChannelLedger } from './ledger/channel-ledger.ts';
 import type { Ledger } from './ledger/ledger.ts';
 import { createEvidenceCollector } from './evidence/create-evidence-collector.ts';
+import type { QuoteAsk } from './evidence/check-quote.ts';
+import { openQuoteChecker } from './evidence/open-quote-checker.ts';
 import type { EvidenceLedger } from './ledger/evidence-ledger.ts';
 import { describeError, type Log } from './log.ts';
 import type { PriceList } from './metering/price-list.ts';
@@ -118,16 +120,18 @@ function createShared({
     deployments: routes.flatMap(({ deployments }) => deployments),
     intervalMs: healthChecks.probe === 'models' ? healthChecks.intervalSeconds * 1_000 : null,
   });
+  const quotes = openQuoteChecker();
+  const checkQuote = (ask: QuoteAsk) => quotes.check(ask);
   return {
     router: createRouter({ transport: wrapTransport(transport), clock, health, backoff }),
-    evidence: createEvidenceCollector({ evidence: config.evidence, providers, ledger, clock, log }),
+    evidence: createEvidenceCollector({ evidence: config.evidence, providers, ledger, checkQuote, clock, log }),
     freeLimit: before?.freeLimit ?? createAddressLimits(config.free, () => clock.nowMs()),
     running: before?.running ?? new RunningCalls(),
     // Begun anew with each configuration: what was answered may be answered by others now.
     cache: routes.some((route) => route.cache !== null) ? new AnswerCache({ maxBytes: maxCacheBytes }) : undefined,
-    close() {
+    async close() {
       stopWatching();
-      return transport.close();
+      await Promise.all([transport.close(), quotes.close()]);
     },
   };
 }

@@ -1,19 +1,23 @@
-import { copyFile, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { copyFile, cp, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { toHex } from '../protocol/bytes/hex.ts';
 import { addressOfPrivateKey } from '../protocol/bytes/secp256k1.ts';
+import { originOf } from '../protocol/log/checkpoint.ts';
 import { decodeEntryBundle } from '../protocol/log/entry-bundle.ts';
 import { recoverSignedCheckpoint } from '../protocol/log/relay-signature.ts';
-import { createNoteVerifier, openNote } from '../protocol/log/signed-note.ts';
+import { createNoteSigner, createNoteVerifier, openNote } from '../protocol/log/signed-note.ts';
 import { hashLeaf } from '../protocol/merkle/hashes.ts';
 import { inclusionProofOf, merkleRoot } from '../protocol/merkle/inclusion.ts';
 import { auditSchema } from './config/schema/audit-section.ts';
+import { createCosigning } from './create-cosigning.ts';
 import { createLog, type RelayLog } from './create-log.ts';
 import { createToyLog } from './audit/toy-log-fixture.ts';
 import { someCharge, someReserve, testKey, testScope } from './ledger/ledger-fixtures.ts';
 import { openLedger, type RelayLedger } from './ledger/open-ledger.ts';
+import { serveWitness } from '../witness/serve-witness.ts';
+import { openTestWitness } from '../witness/witness-fixture.ts';
 
 let dataDir: string;
 let ledger: RelayLedger;
@@ -37,13 +41,18 @@ async function stop(): Promise<void> {
   await ledger.close();
 }
 
-type Changes = { ledger?: RelayLedger; maxMergeDelaySeconds?: number; nowMs?: () => number };
+type Changes = {
+  ledger?: RelayLedger;
+  maxMergeDelaySeconds?: number;
+  nowMs?: () => number;
+  witnesses?: { url: string; key: string }[];
+};
 
 async function open(changes: Changes = {}): Promise<RelayLog> {
-  const { maxMergeDelaySeconds = 3_600, nowMs = () => Date.now() } = changes;
+  const { maxMergeDelaySeconds = 3_600, nowMs = () => Date.now(), witnesses = [] } = changes;
   const log = await createLog({
     config: {
-      audit: auditSchema.parse({ maxMergeDelaySeconds }),
+      audit: auditSchema.parse({ maxMergeDelaySeconds, witnesses }),
       chain: { id: testScope.chainId },
       contracts: { autoPayLLM: testScope.verifyingContract },
     },
@@ -59,6 +68,12 @@ async function restart(changes: Changes = {}): Promise<RelayLog> {
   await stop();
   ledger = await openBooks();
   return open(changes);
+}
+
+/** How a witness knows the log. */
+function witnessedLog() {
+  const origin = originOf({ chainId: testScope.chainId, autoPayLLM: testScope.verifyingContract });
+  return { origin, keys: createNoteSigner({ name: origin, seed: Buffer.alloc(32, 1) }) };
 }
 
 async function charge(count: number): Promise<void> {
@@ -188,6 +203,63 @@ describe('the log of a data folder', () => {
     await expect(open()).rejects.toMatchObject({ code: 'log_forked', facts: { size: 25 } });
     expect(await readFile(join(dataDir, 'log/checkpoint'), 'utf8')).toBe(signed);
     expect(await ledger.newestCheckpoint()).toMatchObject({ size: 20 });
+  });
+
+  it('refuses a whole folder that was put back to before what a witness cosigned, and signs nothing', async () => {
+    const { origin, keys } = witnessedLog();
+    const test = openTestWitness([{ origin, verifierKey: keys.verifierKey }]);
+    const served = await serveWitness({ witness: test.witness, host: '127.0.0.1', port: 0, log: createToyLog() });
+    const witnesses = [{ url: served.url, key: test.cosigner.verifierKey }];
+    const cosign = async ({ tree }: RelayLog) => {
+      const config = { witnesses, requiredCosignatures: 1 };
+      const cosigning = createCosigning({ config, tree, log: createToyLog(), nowMs: () => Date.now() });
+      expect(await cosigning.anchorableSize()).toBe(tree.size());
+      await cosigning.stop();
+    };
+    const [older, newer] = [`${dataDir}-older`, `${dataDir}-newer`];
+    const putBack = async (copy: string) => {
+      await ledger.close();
+      await rm(dataDir, { recursive: true });
+      await cp(copy, dataDir, { recursive: true });
+      ledger = await openBooks();
+    };
+    try {
+      await charge(20);
+      await cosign(await open({ witnesses }));
+      await stop();
+      await cp(dataDir, older, { recursive: true });
+      ledger = await openBooks();
+      // The witness has seen as much as there is, and then less.
+      const log = await open({ witnesses });
+      await charge(5);
+      await cosign(log);
+      await charge(1);
+      await restart({ witnesses });
+      await stop();
+      await cp(dataDir, newer, { recursive: true });
+      ledger = await openBooks();
+
+      await putBack(older);
+      const signed = await readFile(join(dataDir, 'log/checkpoint'), 'utf8');
+      const facts = { witness: 'witness.example/w1', witnessed: 25 };
+      await expect(open({ witnesses })).rejects.toMatchObject({
+        code: 'log_rolled_back',
+        facts: { ...facts, size: 20 },
+      });
+      // Even where it has grown again before anyone looked.
+      await charge(30);
+      await expect(open({ witnesses })).rejects.toMatchObject({ code: 'log_forked', facts: { ...facts, size: 50 } });
+      expect(await readFile(join(dataDir, 'log/checkpoint'), 'utf8')).toBe(signed);
+      expect(await ledger.newestCheckpoint()).toMatchObject({ size: 20 });
+      expect(test.evidence()).toEqual([]);
+
+      await putBack(newer);
+      expect((await open({ witnesses })).tree.size()).toBe(26);
+    } finally {
+      await served.close();
+      test.close();
+      for (const copy of [older, newer]) await rm(copy, { recursive: true, force: true });
+    }
   });
 
   it('refuses other entries than a block has that was anchored', async () => {

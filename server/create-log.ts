@@ -1,14 +1,16 @@
 import { join } from 'node:path';
 import { originOf } from '../protocol/log/checkpoint.ts';
 import { createRelaySigner } from '../protocol/log/relay-signature.ts';
-import { createNoteSigner } from '../protocol/log/signed-note.ts';
+import { createNoteSigner, createNoteVerifier } from '../protocol/log/signed-note.ts';
 import { createTileTree } from '../protocol/log/tile-tree.ts';
 import type { GrowingTree } from './audit/grow-tree.ts';
 import { openLogTree, type LogTree } from './audit/log-tree.ts';
 import { openTree, requireRoot, type Statement } from './audit/open-tree.ts';
 import { createPublisher, readCheckpointFile } from './audit/publish-checkpoint.ts';
 import { createEntryReader, type EntryReader } from './audit/read-entries.ts';
+import { sweepLeftOvers } from './audit/replace-file.ts';
 import { createTileStore } from './audit/tile-store.ts';
+import { checkWitnessed } from './audit/witnesses/check-witnessed.ts';
 import { createJob } from './chain/create-job.ts';
 import type { JobLog } from './chain/job-log.ts';
 import type { RelayKeys } from './config/read-keys.ts';
@@ -43,7 +45,8 @@ export interface RelayLog {
 
 /**
  * Opens the log of a data folder: `log/` in it has the full tiles and the newest checkpoint. What the ledger leads to is compared
- * with all that was signed before; a size that was signed is never signed with another root, and no smaller one ever again.
+ * with all that was signed before, and with what the witnesses cosigned; a size that was signed is never signed with another root, and
+ * no smaller one ever again.
  *
  * @throws AutoPayError `log_rolled_back`, `log_forked`, `verification_failed`
  */
@@ -54,6 +57,7 @@ export async function createLog(options: RelayLogOptions): Promise<RelayLog> {
   const file = join(folder, 'checkpoint');
   const origin = originOf({ chainId: chain.id, autoPayLLM: contracts.autoPayLLM });
   const scope = { chainId: chain.id, verifyingContract: contracts.autoPayLLM };
+  await sweepLeftOvers(folder);
   const stored = await ledger.newestCheckpoint();
   const nowMs = createForwardClock(options.nowMs, stored?.signedAtMs ?? 0);
   const signers = [
@@ -65,6 +69,10 @@ export async function createLog(options: RelayLogOptions): Promise<RelayLog> {
     (statement) => statement !== undefined,
   );
   const grown = await openGrown({ store: createTileStore(folder), ledger, log }, statements);
+  await checkWitnessed({
+    ...{ origin, signed: stored, log, tree: { size: grown.size(), rootAt: (size) => rootAt(grown, size) } },
+    witnesses: audit.witnesses.map(({ url, key }) => ({ url, verifier: createNoteVerifier(key) })),
+  });
   const tree = await openLogTree({
     ...{ tree: grown, nowMs, maxAgeMs: audit.maxCheckpointAgeSeconds * 1_000 },
     publisher: createPublisher({ ledger, file, origin, signers, nowMs }),
@@ -96,12 +104,11 @@ async function openGrown(deps: Parameters<typeof openTree>[0], statements: reado
   const largest = statements.toSorted((a, b) => b.size - a.size)[0];
   const tree = await openTree(deps, largest);
   await tree.grow();
-  for (const statement of statements) {
-    const { size } = statement;
-    requireRoot(
-      statement,
-      await createTileTree({ size, readTile: (tile) => tree.readTile(tile) }).subtreeRoot(0, size),
-    );
-  }
+  for (const statement of statements) requireRoot(statement, await rootAt(tree, statement.size));
   return tree;
+}
+
+/** RFC 6962 root of the first `size` entries. */
+function rootAt(tree: GrowingTree, size: number): Promise<Uint8Array> {
+  return createTileTree({ size, readTile: (tile) => tree.readTile(tile) }).subtreeRoot(0, size);
 }

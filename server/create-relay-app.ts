@@ -1,4 +1,5 @@
-import express, { type Express } from 'express';
+import type { RequestListener } from 'node:http';
+import express from 'express';
 import type { Hex } from '../protocol/bytes/hex.ts';
 import { createApp, type AppDeps } from './app.ts';
 import type { Background } from './background.ts';
@@ -49,14 +50,15 @@ export interface RelayAppOptions extends Pick<
  *
  * @param chains those that can be reached, the home chain first
  */
-export function createRelayApp(chains: SellingChains, options: RelayAppOptions): Express {
+export function createRelayApp(chains: SellingChains, options: RelayAppOptions): RequestListener {
   const [home] = chains;
   if (home.config.chains.length === 1) return createApp(appOfChain(home, options));
   const app = createApp({ ...appOfChain(home, options), ...appAcrossChains(chains, options) });
   const root = express();
   root.disable('x-powered-by').disable('etag').set('query parser', false);
   for (const chain of chains) root.use(`/chains/${chain.chainId}`, createApp(appOfChain(chain, options)));
-  return root.use(app);
+  root.use(app);
+  return (request, response) => (request.url?.startsWith('/v1/') ? app : root)(request, response);
 }
 
 /** A relay on one chain. */

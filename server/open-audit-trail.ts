@@ -1,9 +1,11 @@
 import { join } from 'node:path';
 import { createBlockStore } from './audit/block-store.ts';
+import { sweepLeftOvers } from './audit/replace-file.ts';
 import type { RelayKeys } from './config/read-keys.ts';
 import type { RelayConfig } from './config/relay-config.ts';
 import { createCosigning } from './create-cosigning.ts';
 import { createLog } from './create-log.ts';
+import { createEvidencePruning } from './evidence/prune-evidence.ts';
 import { createPinning } from './ipfs/create-pinning.ts';
 import type { RelayLedger } from './ledger/open-ledger.ts';
 import { openAuditQueries } from './ledger/queries/open-audit-queries.ts';
@@ -33,6 +35,7 @@ export async function openAuditTrail(options: AuditTrailOptions) {
     for (const closeOne of closers.toReversed()) await closeOne();
   };
   try {
+    await sweepLeftOvers(join(dataDir, 'prices'));
     const blocks = createBlockStore(join(dataDir, 'blocks'));
     const auditLog = await createLog(options);
     closers.push(() => auditLog.stop());
@@ -41,6 +44,8 @@ export async function openAuditTrail(options: AuditTrailOptions) {
     closers.push(() => queries.close());
     const pinning = await createPinning({ config, ledger, blocks, env, log, nowMs });
     const cosigning = createCosigning({ config: config.audit, tree, log, nowMs });
+    const retentionDays = config.audit.evidenceRetentionDays;
+    const pruning = createEvidencePruning({ ledger, retentionDays, log, nowMs });
     const { requirePinned } = pinning;
     const { anchorableSize } = cosigning;
     return {
@@ -55,10 +60,11 @@ export async function openAuditTrail(options: AuditTrailOptions) {
         auditLog.start();
         pinning.start();
         cosigning.start();
+        pruning.start();
       },
       /** To be called before the chains are closed: an anchor that waits for a node or a witness that hangs ends with it. */
       async interrupt() {
-        await Promise.all([pinning.stop(), cosigning.stop()]);
+        await Promise.all([pinning.stop(), cosigning.stop(), pruning.stop()]);
       },
       close,
     };

@@ -54,8 +54,8 @@ export interface OpenChainOptions {
  * Compares a chain with the configuration, reads what calls need to know of it, and wires the work there; nothing of that runs before
  * `background.start` and `prices.start`.
  *
- * @throws AutoPayError `invalid_configuration`, `chain_unavailable`, `price_table_unpublished`, `log_rolled_back`; nothing is left
- * open then
+ * @throws AutoPayError `invalid_configuration`, `chain_unavailable`, `price_table_unpublished`, `log_rolled_back`, `log_forked`; nothing
+ * is left open then
  */
 export async function openChain(options: OpenChainOptions): Promise<RelayChain> {
   const { blocks, budgets, clock, config, keys, ledger, log, onFatal, relay, requirePinned, tree, anchorableSize } =
@@ -63,7 +63,9 @@ export async function openChain(options: OpenChainOptions): Promise<RelayChain> 
   const { chain } = config;
   const client = createChainClient({ rpcUrl: chain.rpcUrl, chainId: chain.id });
   await checkDeployment({ client, config, relay });
-  await checkAnchored({ client, auditLog: config.contracts.auditLog, tree });
+  const { deployedAtBlock, maxBlocksPerQuery } = chain;
+  const { auditLog } = config.contracts;
+  await checkAnchored({ client, auditLog, deployedAtBlock, maxBlocksPerQuery, tree, ledger });
   const closers: (() => Promise<void>)[] = [];
   const close = async () => {
     for (const closeOne of closers.toReversed()) await closeOne();

@@ -6,7 +6,7 @@ import { expectOutcome, type ExpectedOutcome } from '../../client/disputes/expec
 import { describeHole } from '../../client/disputes/find-contradictions.ts';
 import { findFraud, type FraudReport } from '../../client/disputes/find-fraud.ts';
 import type { LogView } from '../../client/disputes/find-log-fraud.ts';
-import type { Finding } from '../../client/disputes/held-receipt.ts';
+import { leavesOf, type Finding } from '../../client/disputes/held-receipt.ts';
 import { writeEvidence } from '../../client/disputes/write-evidence.ts';
 import { openReceiptStore } from '../../client/receipt-store.ts';
 import { formatShort } from '../../client/token-amount.ts';
@@ -52,7 +52,7 @@ export async function runDisputeFind(context: CommandContext, options: DisputeFi
   const channelIds = new Set([...receipts, ...channels].map(({ channelId }) => channelId));
   const { log, faults } = await showProgress(
     'Reading chain and blocks',
-    readLog(place, { options, deployment, channelIds }),
+    readLog(place, { options, deployment, channelIds, leaves: leavesOf(receipts) }),
   );
   const relayUrls = new Set(receipts.map(({ relayUrl }) => relayUrl));
   const prices = createPriceFacts(deployment, await readTables(place, { options, relayUrls }));
@@ -97,16 +97,22 @@ async function findPlace(
 /** The log by the chain's anchors; without it, why it could not be read. A relay that keeps blocks back must not stop the rest. */
 async function readLog(
   place: AuditPlace,
-  given: { options: DisputeFindOptions; deployment: OpenDeployment; channelIds: ReadonlySet<string> },
+  given: {
+    options: DisputeFindOptions;
+    deployment: OpenDeployment;
+    channelIds: ReadonlySet<string>;
+    leaves: ReadonlySet<Hex>;
+  },
 ): Promise<{ log: LogView | undefined; faults: readonly string[] }> {
-  const { options, deployment, channelIds: channels } = given;
+  const { options, deployment, channelIds: channels, leaves } = given;
   const { auditLog } = deployment.contracts;
   const { deployedAtBlock, rpcUrl } = place.deployment;
   try {
     const { source: blockSource, close } = await openBlocks(options, place);
     try {
       const readAt = await deployment.now();
-      const log = await readAnchoredLog({ client: connect(rpcUrl), auditLog, deployedAtBlock, blockSource, channels });
+      const client = connect(rpcUrl);
+      const log = await readAnchoredLog({ client, auditLog, deployedAtBlock, blockSource, channels, leaves });
       return { log: { ...log, readAt }, faults: log.faults };
     } finally {
       await close();

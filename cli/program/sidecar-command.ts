@@ -1,4 +1,4 @@
-import { Option, type Command } from 'commander';
+import { InvalidArgumentError, Option, type Command } from 'commander';
 import { addCommonOptions } from '../command-context.ts';
 import type { SidecarCommandOptions } from '../commands/sidecar.ts';
 import { parseCount, parsePort, type Run } from './run-command.ts';
@@ -17,7 +17,7 @@ export function addSidecarCommand(program: Command, run: Run): void {
     .option(
       '--keep-bodies <days>',
       'keep prompts and answers for so long, for autopay audit open; in files of yours alone',
-      parseCount,
+      parseDays,
     )
     .addOption(new Option('--log-level <level>', 'the least that is logged, to stderr').choices(levels).default('info'))
     .addHelpText(
@@ -28,4 +28,11 @@ Clients use http://127.0.0.1:4001/v1 as base URL. Where AUTOPAY_PROXY_TOKEN is s
     .action(async (given: SidecarCommandOptions, command: Command) => {
       await run(command, async (context) => (await import('../commands/sidecar.ts')).runSidecar(context, given));
     });
+}
+
+/** As many as a wallet keeps bodies for (`bodyBoundsSchema`, which is loaded with the command itself). */
+function parseDays(text: string): number {
+  const days = parseCount(text);
+  if (days > 3_650) throw new InvalidArgumentError('It has to be 1 to 3650.');
+  return days;
 }

@@ -36,7 +36,7 @@ function logOf(receipts: readonly StoredReceipt[], rewritten: LogView['rewritten
       return index < 0 ? undefined : index;
     },
     entriesOf: (channelId) =>
-      held.flatMap(({ receipt }, index) => (receipt.channelId === channelId ? [{ index, receipt }] : [])),
+      held.flatMap(({ receipt }, index) => (receipt.channelId === channelId ? [{ index, ...receipt }] : [])),
     rewritten,
   };
 }

@@ -11,14 +11,18 @@ import type { Evidence } from './evidence-schema.ts';
 import { findingOf, isRecent, type Finding, type HeldReceipt } from './held-receipt.ts';
 import { readSettledAt } from './read-settled-at.ts';
 
+/** A channel's entry, and its place in the log. */
+export type LoggedEntry = Pick<CallReceipt, 'callId' | 'sequence' | 'runningTotal' | 'amount'> & { index: number };
+
 /** The log as a search needs it (fsck/read-anchored-log.ts reads it from the chain and blocks). */
 export interface LogView {
   /** The chain's time when the anchors were read, unix seconds: what the log lacked then may be in it by now. */
   readAt: number;
   /** Entries under the newest anchor. */
   size: number;
+  /** Where a receipt of the wallet's is, by its leaf hash. */
   indexOf(leafHash: Hex): number | undefined;
-  entriesOf(channelId: Hex): readonly { index: number; receipt: CallReceipt }[];
+  entriesOf(channelId: Hex): readonly LoggedEntry[];
   rewritten: readonly Omit<Extract<Evidence, { kind: 'rewritten-index' }>, 'kind'>[];
 }
 
@@ -26,12 +30,21 @@ export interface LogView {
 export function findRewrittenEntries({ rewritten }: LogView): Finding[] {
   return rewritten.map(({ earlier, later }) => {
     const { channelId, callId } = decodeReceipt(fromHex(earlier.entry));
-    const now = decodeReceipt(fromHex(later.entry));
     const reason =
-      `entry ${earlier.index} of the log was call ${callId} under the anchor of ${earlier.anchor.size} entries, and is call ` +
-      `${now.callId}${now.callId === callId ? ', changed,' : ''} under that of ${later.anchor.size}`;
+      `entry ${earlier.index} of the log was call ${callId} under the anchor of ${earlier.anchor.size} entries, and is ` +
+      `${describeChanged(later.entry, callId)} under that of ${later.anchor.size}`;
     return { evidence: { kind: 'rewritten-index', earlier, later }, reason, channelId, callId };
   });
+}
+
+/** What stands there now need not be a receipt. */
+function describeChanged(entry: Hex, before: string): string {
+  try {
+    const { callId } = decodeReceipt(fromHex(entry));
+    return `call ${callId}${callId === before ? ', changed,' : ''}`;
+  } catch {
+    return 'no receipt';
+  }
 }
 
 /** Receipts that are older than the relay may take to log them, and are not in the anchored log. */
@@ -75,13 +88,11 @@ export async function findSettlement(
   // What is too old to be shown leaves the relay every entry to answer with.
   const last = newest && isRecent(newest, log.readAt) ? newest : undefined;
   const [sequence, shown] = [last?.receipt.sequence ?? 0, last?.receipt.runningTotal ?? 0n];
-  const later = log.entriesOf(channelId).filter(({ receipt }) => receipt.sequence > sequence);
-  const highest = later.reduce((most, { receipt }) => larger(most, receipt.runningTotal), 0n);
-  const answer = later.find(({ receipt }) => {
-    return receipt.runningTotal >= settled && receipt.runningTotal >= receipt.amount + shown;
-  });
+  const later = log.entriesOf(channelId).filter((entry) => entry.sequence > sequence);
+  const highest = later.reduce((most, { runningTotal }) => larger(most, runningTotal), 0n);
+  const answer = later.find(({ amount, runningTotal }) => runningTotal >= settled && runningTotal >= amount + shown);
   if (answer) {
-    return { unjudged: `${words}; entry ${answer.index} of the log, call ${answer.receipt.callId}, accounts for it` };
+    return { unjudged: `${words}; entry ${answer.index} of the log, call ${answer.callId}, accounts for it` };
   }
   const delay = await readMergeDelay(deployment);
   const since = await readSettledAt(deployment, channelId);

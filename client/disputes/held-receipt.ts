@@ -62,6 +62,20 @@ export function holdReceipt(stored: StoredReceipt): HeldReceipt | undefined {
   }
 }
 
+/** Where receipts of channels have to be in the log: the leaf hashes of their entries, without a look at who signed them. */
+export function leavesOf(receipts: readonly StoredReceipt[]): Set<Hex> {
+  const leaves = new Set<Hex>();
+  for (const { channelId, receipt } of receipts) {
+    if (channelId === zeroBytes32) continue;
+    try {
+      leaves.add(toHex(hashLeaf(decodeSignedReceipt(receipt).entry)));
+    } catch (error) {
+      if (!(error instanceof AutoPayError)) throw error;
+    }
+  }
+  return leaves;
+}
+
 /** Whether a receipt still counts as evidence. @param now unix seconds */
 export function isRecent({ signedAtMs }: HeldReceipt, now: number): boolean {
   return Math.floor(signedAtMs / 1_000) >= now - maxAgeSeconds;

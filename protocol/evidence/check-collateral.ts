@@ -61,7 +61,9 @@ function requireList(list: RevocationList, authority: X509Certificate, nowMs: nu
   if (!verify('sha256', list.signed, authority.publicKey, list.signature)) {
     throw new Error('a revocation list is not signed by its authority');
   }
-  if (nowMs < list.thisUpdateMs || nowMs > list.nextUpdateMs) throw new Error('a revocation list is out of date');
+  if (nowMs >= list.thisUpdateMs && nowMs <= list.nextUpdateMs) return;
+  const [from, until] = [list.thisUpdateMs, list.nextUpdateMs].map((timeMs) => new Date(timeMs).toISOString());
+  throw new Error(`a revocation list is out of date: it was good from ${from} until ${until}`);
 }
 
 function samePublicKey(left: X509Certificate, right: X509Certificate): boolean {

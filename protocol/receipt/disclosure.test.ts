@@ -5,7 +5,7 @@ import { receiptOfVector, readVectors } from '../vectors/read-vectors.ts';
 import { commit, createSalt, type CommitmentSubject } from './commitments.ts';
 import { createDisclosure, formatDisclosure, opens, parseDisclosure } from './disclosure.ts';
 import { encodeReceipt } from './encode-receipt.ts';
-import type { SignedReceipt } from './signed-receipt.ts';
+import { encodeSignedReceipt, type SignedReceipt } from './signed-receipt.ts';
 
 const { receipts, scope } = readVectors();
 const fields = receipts[0]?.fields;
@@ -84,6 +84,13 @@ describe('a disclosure', () => {
     [
       'one whose bytes are no base64',
       formatDisclosure(disclose({ request })).replace(request.toString('base64'), 'a b='),
+    ],
+    [
+      'one whose receipt has a salt',
+      JSON.stringify({
+        ...(JSON.parse(formatDisclosure(disclose({ request }))) as object),
+        receipt: encodeSignedReceipt({ ...signed, requestSalt: Buffer.alloc(32) }),
+      }),
     ],
     ['one whose receipt is cut', formatDisclosure(disclose({})).replace(/"receipt": "[^"]{40}/, '"receipt": "')],
   ])('is not read from %s', (_what, text) => {

@@ -24,7 +24,7 @@ const disclosureSchema = z.strictObject({
   chainId: z.number().int().positive(),
   autoPayLLM: addressSchema,
   /** Base64 SignedReceipt whose salts are zero. */
-  receipt: z.string(),
+  receipt: base64Schema,
   request: partSchema.optional(),
   response: partSchema.optional(),
 });
@@ -130,7 +130,15 @@ export function parseDisclosure(text: string): Disclosure {
     ...(request && { request: openPart(request) }),
     ...(response && { response: openPart(response) }),
   };
-  return { chainId, autoPayLLM, signed: decodeSignedReceipt(receipt), parts };
+  const signed = decodeSignedReceipt(receipt);
+  if (
+    Buffer.compare(Buffer.concat([signed.requestSalt, signed.responseSalt]), Buffer.concat([zeroSalt, zeroSalt])) !== 0
+  ) {
+    const message =
+      'The receipt of a disclosure has no salts: each stands with the part that it opens (docs/PROTOCOL.md, "Disclosures").';
+    throw new AutoPayError('invalid_encoding', message);
+  }
+  return { chainId, autoPayLLM, signed, parts };
 }
 
 function openPart({ salt, bytes }: z.output<typeof partSchema>): OpenedPart {

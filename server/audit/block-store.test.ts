@@ -47,6 +47,13 @@ describe('a block store', () => {
     await expect(store.get(cid)).rejects.toMatchObject({ code: 'verification_failed' });
   });
 
+  it('removes what a process left that died while it wrote', async () => {
+    const cid = cidOfBlock(bytes).toString();
+    await writeFile(join(folder, `.${cid}.0f8fad5b-d9cb-469f-a165-70867728950e.tmp`), 'half');
+    await createBlockStore(folder).put(bytes);
+    expect(await readdir(folder)).toEqual([cid]);
+  });
+
   it('leaves no temporary file when a block cannot be stored', async () => {
     const store = createBlockStore(folder);
     const cid = cidOfBlock(bytes).toString();

@@ -1,9 +1,9 @@
-import { randomUUID } from 'node:crypto';
-import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { CID } from 'multiformats/cid';
 import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
 import { cidOfBlock } from '../../protocol/log/batch-block.ts';
+import { createSweeper, replaceFile } from './replace-file.ts';
 import { syncFolder } from './sync-folder.ts';
 
 /** Content-addressed blocks on disk: raw bytes in files that are named by their CID. */
@@ -22,18 +22,13 @@ export interface BlockStore {
 
 /** A block store in a folder, which is created at the first block. */
 export function createBlockStore(folder: string): BlockStore {
+  const sweep = createSweeper();
   return {
     async put(bytes) {
-      const cid = cidOfBlock(bytes);
       await mkdir(folder, { recursive: true });
-      const temporary = join(folder, `.${cid.toString()}.${randomUUID()}.tmp`);
-      try {
-        await writeSynced(temporary, bytes);
-        await rename(temporary, join(folder, cid.toString()));
-      } catch (error) {
-        await rm(temporary, { force: true });
-        throw error;
-      }
+      const cid = cidOfBlock(bytes);
+      await sweep(folder);
+      await replaceFile(join(folder, cid.toString()), bytes);
       await syncFolder(folder);
       // The folder may be new, and its own name not durable.
       await syncFolder(dirname(folder));
@@ -51,14 +46,4 @@ export function createBlockStore(folder: string): BlockStore {
       );
     },
   };
-}
-
-async function writeSynced(path: string, bytes: Uint8Array): Promise<void> {
-  const file = await open(path, 'wx', 0o644);
-  try {
-    await file.writeFile(bytes);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
 }

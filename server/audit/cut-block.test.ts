@@ -7,16 +7,16 @@ import { merkleRoot } from '../../protocol/merkle/inclusion.ts';
 import { cutBlock, type LogHead } from './cut-block.ts';
 
 describe('cutBlock', () => {
-  it('leads to the same root however entries are split, each block proving it by itself, within its bytes', () => {
+  it('leads to the same root however entries are split, each block proving it by itself, within its bytes', async () => {
     const entries = fc.array(fc.uint8Array({ minLength: 1, maxLength: 300 }), { minLength: 1, maxLength: 60 });
     const limits = fc.array(fc.integer({ min: 700, max: 4_000 }), { minLength: 1, maxLength: 5 });
-    fc.assert(
-      fc.property(entries, limits, (all, maxima) => {
+    await fc.assert(
+      fc.asyncProperty(entries, limits, async (all, maxima) => {
         let head: LogHead = { previous: null, frontier: new Frontier() };
         for (let blocks = 0; head.frontier.size < all.length; blocks += 1) {
           const maxBytes = maxima[blocks % maxima.length] ?? 0;
           const start = head.frontier.size;
-          const cut = cutBlock(head, all.slice(start), { maxBytes });
+          const cut = await cutBlock(head, all.slice(start), { maxBytes });
           const cid = cidOfBlock(cut.bytes);
           const read = decodeBatchBlock(cut.bytes, cid);
           const tree = new Frontier(read.start, read.frontier);
@@ -34,9 +34,9 @@ describe('cutBlock', () => {
     );
   });
 
-  it('refuses an entry that fits no block, and an empty one', () => {
+  it('refuses an entry that fits no block, and an empty one', async () => {
     const head = { previous: null, frontier: new Frontier() };
-    expect(() => cutBlock(head, [Buffer.alloc(900)], { maxBytes: 900 })).toThrow(/too long/);
-    expect(() => cutBlock(head, [])).toThrow(/missing/);
+    await expect(cutBlock(head, [Buffer.alloc(900)], { maxBytes: 900 })).rejects.toThrow(/too long/);
+    await expect(cutBlock(head, [])).rejects.toThrow(/missing/);
   });
 });

@@ -1,8 +1,8 @@
 import type { CID } from 'multiformats/cid';
 import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
-import { encodeBatchBlock, maxBlockBytes } from '../../protocol/log/batch-block.ts';
+import { encodeBatchBlock, maxBlockBytes, maxBlockEntries } from '../../protocol/log/batch-block.ts';
 import { type Frontier } from '../../protocol/merkle/frontier.ts';
-import { hashLeaf } from '../../protocol/merkle/hashes.ts';
+import { appendLeaves } from './append-leaves.ts';
 
 /** What is known of the log before a block. */
 export interface LogHead {
@@ -25,14 +25,15 @@ export interface CutBlock {
 const entryOverheadBytes = 5;
 
 /**
- * Cuts the next block: as many of the entries, from the first, as fit `maxBytes`.
+ * Cuts the next block: as many of the entries, from the first, as fit `maxBytes`, and `maxBlockEntries` at most. The event loop goes on meanwhile; what is done at a
+ * stretch takes about a millisecond.
  * @throws AutoPayError `internal_error` if not even one fits.
  */
-export function cutBlock(
+export async function cutBlock(
   head: LogHead,
   entries: readonly Uint8Array[],
   { maxBytes = maxBlockBytes }: { maxBytes?: number } = {},
-): CutBlock {
+): Promise<CutBlock> {
   const start = head.frontier.size;
   const encode = (count: number): Uint8Array =>
     encodeBatchBlock({
@@ -46,7 +47,7 @@ export function cutBlock(
   let count = 0;
   for (const entry of entries) {
     room -= entry.length + entryOverheadBytes;
-    if (room < 0) break;
+    if (room < 0 || count === maxBlockEntries) break;
     count += 1;
   }
   if (count === 0) {
@@ -56,6 +57,6 @@ export function cutBlock(
     );
   }
   const frontier = head.frontier.clone();
-  for (const entry of entries.slice(0, count)) frontier.append(hashLeaf(entry));
+  await appendLeaves(frontier, entries.slice(0, count));
   return { bytes: encode(count), frontier, count };
 }

@@ -46,6 +46,14 @@ describe('a tile store', () => {
     }
   });
 
+  it('removes what a process left that died while it wrote', async () => {
+    const store = createTileStore(folder);
+    await store.put([tileOf(0)]);
+    await writeFile(join(folder, 'tile/0/001.0f8fad5b-d9cb-469f-a165-70867728950e.tmp'), 'half');
+    await createTileStore(folder).put([tileOf(1)]);
+    expect((await readdir(join(folder, 'tile/0'))).toSorted()).toEqual(['000', '001']);
+  });
+
   it('fails where a tile cannot be written, and leaves no half of it', async () => {
     const store = createTileStore(folder);
     await writeFile(join(folder, 'tile'), 'in the way');

@@ -2,7 +2,7 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { dirname, join, relative, sep } from 'node:path';
 import { tilePath, tileWidth, type Tile } from '../../protocol/log/tile-path.ts';
 import { syncFolder } from './sync-folder.ts';
-import { replaceFile } from './replace-file.ts';
+import { createSweeper, replaceFile } from './replace-file.ts';
 
 /** A full tile's place in the tree. */
 export type FullTile = Omit<Tile, 'width'>;
@@ -20,12 +20,15 @@ const parallelWrites = 8;
 
 /** A tile store in a folder, which is created at the first tile. */
 export function createTileStore(folder: string): TileStore {
+  const sweep = createSweeper();
   const fileOf = (tile: FullTile) => join(folder, tilePath({ ...tile, width: tileWidth }));
   return {
     async put(tiles) {
       const files = tiles.map(({ tile, bytes }) => ({ file: fileOf(tile), bytes }));
       const changed = new Set(files.flatMap(({ file }) => foldersOf(folder, file)));
       for (const name of changed) await mkdir(name, { recursive: true });
+      // What a crash left is here too: the tiles that were being written are written again.
+      for (const name of new Set(files.map(({ file }) => dirname(file)))) await sweep(name);
       const waiting = files.values();
       const write = async () => {
         // All of them take from one iterator.

@@ -2,8 +2,8 @@ import { CID } from 'multiformats/cid';
 import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
 import { decodeBatchBlock } from '../../protocol/log/batch-block.ts';
 import { Frontier } from '../../protocol/merkle/frontier.ts';
-import { hashLeaf } from '../../protocol/merkle/hashes.ts';
 import type { BackgroundLedger, StoredBlock } from '../ledger/background-ledger.ts';
+import { appendLeaves } from './append-leaves.ts';
 import type { BlockStore } from './block-store.ts';
 import { cutBlock, type LogHead } from './cut-block.ts';
 
@@ -55,7 +55,7 @@ async function writeInTurn(deps: WriteBlocksDeps): Promise<StoredBlock | undefin
         );
       }
     });
-    const cut = cutBlock(
+    const cut = await cutBlock(
       head,
       entries.map((entry) => entry.entry),
     );
@@ -94,7 +94,7 @@ export async function checkBlock(blocks: BlockStore, block: StoredBlock): Promis
   }
   const read = decodeBatchBlock(bytes, cid);
   const tree = new Frontier(read.start, read.frontier);
-  for (const entry of read.entries) tree.append(hashLeaf(entry));
+  await appendLeaves(tree, read.entries);
   if (tree.size !== block.size || Buffer.compare(tree.root(), block.root) !== 0) {
     throw new AutoPayError(
       'verification_failed',

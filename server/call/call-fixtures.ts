@@ -1,6 +1,7 @@
 import { createCallId } from '../../protocol/receipt/call-id.ts';
 import { zeroAddress, zeroBytes32, type Hex } from '../../protocol/bytes/hex.ts';
 import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
+import { encodeSignedReceipt, type SignedReceipt } from '../../protocol/receipt/signed-receipt.ts';
 import type { PriceRow } from '../../protocol/pricing/price-row.ts';
 import { createPriceList, type OraclePrice, type PriceList } from '../metering/price-list.ts';
 import type {
@@ -239,6 +240,21 @@ export function defer(): { promise: Promise<void>; resolve: () => void; reject: 
   return { promise, resolve, reject };
 }
 
+/** A signed receipt of a call; nobody has signed it. */
+function sign(
+  callId: string,
+  salts: Pick<SignedReceipt, 'requestSalt' | 'responseSalt'> = {
+    requestSalt: Buffer.alloc(32),
+    responseSalt: Buffer.alloc(32),
+  },
+): string {
+  return encodeSignedReceipt({
+    entry: Buffer.from(callId),
+    ...{ index: 0, size: 1, signedAtMs: 1_700_000_000_000, path: [], signature: Buffer.alloc(65) },
+    ...salts,
+  });
+}
+
 /** A durable charge of 20. */
 export function someResult(callId: string, changes: Partial<ChargeResult> = {}): ChargeResult {
   const none = { cachedPrompt: 0, cacheWrite: 0, audioPrompt: 0, reasoning: 0, audioCompletion: 0 };
@@ -252,11 +268,7 @@ export function someResult(callId: string, changes: Partial<ChargeResult> = {}):
       ...{ evidenceTier: 'relay-signed', usageKind: 'exact' },
       ...{ modelAsked: 'small', modelServed: 'sim-small', provider: 'simulated', deployment: 'simulated@local' },
     },
-    signed: {
-      entry: Buffer.from(callId),
-      ...{ index: 0, size: 1, signedAtMs: 1_700_000_000_000, path: [], signature: Buffer.alloc(65) },
-      ...{ requestSalt: Buffer.alloc(32), responseSalt: Buffer.alloc(32) },
-    },
+    signedReceipt: sign(callId),
     channel: null,
     payment: null,
     ...changes,
@@ -301,7 +313,7 @@ export class FakeLedger implements Pick<
       ? makeChannel({ acceptedCumulative: voucher.cumulativeAmount, charged: amount, sequence: 1 })
       : null;
     const { requestSalt, responseSalt } = request;
-    const { receipt, signed } = someResult(request.callId);
+    const { receipt } = someResult(request.callId);
     return {
       receipt: {
         ...receipt,
@@ -313,7 +325,7 @@ export class FakeLedger implements Pick<
         amount,
         ...request.receipt,
       },
-      signed: { ...signed, requestSalt, responseSalt },
+      signedReceipt: sign(request.callId, { requestSalt, responseSalt }),
       channel,
       payment: null,
     };

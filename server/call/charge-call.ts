@@ -2,7 +2,6 @@ import { smaller } from '../../protocol/bytes/compare-amounts.ts';
 import { zeroAddress, toHex } from '../../protocol/bytes/hex.ts';
 import { costOfUsage } from '../../protocol/pricing/token-prices.ts';
 import { commit, createSalt } from '../../protocol/receipt/commitments.ts';
-import { encodeSignedReceipt } from '../../protocol/receipt/signed-receipt.ts';
 import type { AttemptRecord, ChargeResult, StoredAnswer } from '../ledger/ledger.ts';
 import { digestAttempts } from './attempts-digest.ts';
 import { CallFailure, closeAttempt, type CallContext } from './call-context.ts';
@@ -100,5 +99,5 @@ export async function chargeCall(context: CallContext, options: ChargeOptions): 
     ...usageFault,
   } as const;
   deps.onFinish?.(brokenOff === null ? summary : { ...summary, reason: brokenOff });
-  return { receipt: encodeSignedReceipt(result.signed), result };
+  return { receipt: result.signedReceipt, result };
 }

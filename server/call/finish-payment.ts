@@ -47,8 +47,9 @@ export async function endStream(
   const { deps, request, sink } = context;
   const { result, receipt } = charged;
   const end = endpointOf(request.path).stream?.closing ?? '';
-  const comment = `: autopay-receipt ${receipt}\n\n${end}`;
-  const closing = Buffer.concat([ending ?? Buffer.alloc(0), Buffer.from(comment)]);
+  // ASCII, all of it.
+  const comment = Buffer.from(`: autopay-receipt ${receipt}\n\n${end}`, 'latin1');
+  const closing = ending ? Buffer.concat([ending, comment]) : comment;
   if (end === '' || !request.payment.wantsPaymentEvents) {
     sink.end(closing);
     return finishLater(context, result);

@@ -3,7 +3,6 @@ import { describe, expect, test } from 'vitest';
 import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
 import { commit } from '../../protocol/receipt/commitments.ts';
 import { toHex, type Hex } from '../../protocol/bytes/hex.ts';
-import { encodeSignedReceipt } from '../../protocol/receipt/signed-receipt.ts';
 import { createRouter } from '../routing/create-router.ts';
 import {
   clock,
@@ -273,7 +272,7 @@ describe('a charge', () => {
     });
     const charge = ledger.charged[0];
     if (!charge) throw new Error('nothing was charged');
-    expect(receipt).toBe(encodeSignedReceipt((await ledger.charge(charge)).signed));
+    expect(receipt).toBe((await ledger.charge(charge)).signedReceipt);
     expect(paid).toBe('paid-20');
   });
 

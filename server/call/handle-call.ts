@@ -87,8 +87,7 @@ async function release({ call, deps, request, reserved }: CallContext, failure: 
   };
   try {
     // What never became durable needs no release: the ledger holds nothing of it.
-    await reserved.durable;
-    await deps.ledger.release({ callId: request.callId, reason, attempts });
+    await Promise.all([reserved.durable, deps.ledger.release({ callId: request.callId, reason, attempts })]);
     deps.onFinish?.({ ...summary, error: failure });
   } catch (error) {
     deps.onFinish?.({ ...summary, outcome: 'failed', error });

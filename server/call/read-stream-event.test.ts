@@ -1,11 +1,10 @@
 import { expect, test } from 'vitest';
+import { decodeBytes } from './byte-string.ts';
 import { readStreamEvent } from './read-stream-event.ts';
 
 function read(text: string): object {
-  const event = readStreamEvent(Buffer.from(text));
-  return Object.fromEntries(
-    Object.entries(event).map(([key, value]) => [key, Buffer.isBuffer(value) ? value.toString('utf8') : value]),
-  );
+  const event = readStreamEvent(Buffer.from(text).toString('latin1'));
+  return Object.fromEntries(Object.entries(event).map(([key, value]) => [key, decodeBytes(value)]));
 }
 
 test('a chunk goes on as it came', () => {

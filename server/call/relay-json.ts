@@ -22,7 +22,6 @@ export async function relayJson(context: CallContext): Promise<void> {
   const evidence = EvidenceWatch.of(context);
   const result = await deps.router.run(planAttempts(context, acceptJson(context, evidence), evidence));
   if (result.kind !== 'accepted') throw failAttempts(context, result, evidence);
-  await awaitDurable(context);
   const { attempt, failed, retries, value } = result;
   const responseSalt = createSalt();
   const responseCommitment = commit({ subject: 'response', salt: responseSalt, bytes: value.bytes });
@@ -38,7 +37,9 @@ export async function relayJson(context: CallContext): Promise<void> {
   };
   if (value.evidence) headers['x-autopay-evidence-tier'] = value.evidence.tier;
   const answer = keepAnswer(context, { contentType, headers, body: value.bytes });
+  // Both become durable together, as a rule: the reservation waits for its charge.
   const charged = await chargeCall(context, { ...charge, brokenOff: null, answer });
+  await awaitDurable(context);
   const finished = await finishPayment(context, charged);
   sink.start(200, {
     'content-type': contentType,

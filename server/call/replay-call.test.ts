@@ -1,7 +1,6 @@
 import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
-import { encodeSignedReceipt } from '../../protocol/receipt/signed-receipt.ts';
 import type { CallAnswer, ChargeResult, StoredAnswer } from '../ledger/ledger.ts';
 import {
   defer,
@@ -53,7 +52,7 @@ describe('the answer of an earlier call', () => {
       'content-type': 'application/json',
       'content-length': '13',
       'x-autopay-call-id': 'first',
-      'x-autopay-receipt': encodeSignedReceipt(result.signed),
+      'x-autopay-receipt': result.signedReceipt,
       'x-autopay-cost': '20',
       'payment-receipt': 'paid-20',
       'idempotent-replayed': 'true',
@@ -64,7 +63,7 @@ describe('the answer of an earlier call', () => {
     const stream = { ...kept, contentType: 'text/event-stream; charset=utf-8', body: Buffer.from('data: 1\n\n') };
     const { replay, sink } = start([{ ...charged, answer: stream }]);
     expect(await replay()).toBe(true);
-    const receipt = encodeSignedReceipt(result.signed);
+    const receipt = result.signedReceipt;
     expect(sink.text).toBe(`data: 1\n\n: autopay-receipt ${receipt}\n\ndata: [DONE]\n\n`);
     expect(sink.headers).toMatchObject({ 'idempotent-replayed': 'true', 'x-autopay-call-id': 'first' });
     expect(sink.ended).toBe(true);
@@ -76,7 +75,7 @@ describe('the answer of an earlier call', () => {
     await expect(replay()).rejects.toMatchObject({
       code: 'settlement_pending',
       facts: { amount: '20' },
-      headers: { 'x-autopay-receipt': encodeSignedReceipt(result.signed) },
+      headers: { 'x-autopay-receipt': result.signedReceipt },
     });
     expect(sink.events).toEqual([]);
   });
@@ -110,7 +109,7 @@ describe('the answer of an earlier call', () => {
     const { replay } = start([{ ...charged, answer: null }]);
     await expect(replay()).rejects.toMatchObject({
       code: 'answer_not_kept',
-      headers: { 'x-autopay-call-id': 'first', 'x-autopay-receipt': encodeSignedReceipt(result.signed) },
+      headers: { 'x-autopay-call-id': 'first', 'x-autopay-receipt': result.signedReceipt },
     });
   });
 });

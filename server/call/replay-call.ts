@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
-import { encodeSignedReceipt } from '../../protocol/receipt/signed-receipt.ts';
 import type { CallAnswer, StoredAnswer } from '../ledger/ledger.ts';
 import { CallError } from './call-error.ts';
 import { CallWatch } from './call-watch.ts';
@@ -72,7 +71,7 @@ function stillRunning(callId: string): AutoPayError {
 
 async function giveAgain(context: ReplayContext, callId: string, { answer, result }: CallAnswer): Promise<void> {
   if (!result) throw new AutoPayError('internal_error', `The charge of call ${callId} is missing. Try again later.`);
-  const receipt = encodeSignedReceipt(result.signed);
+  const { signedReceipt: receipt } = result;
   const sameCall = { 'x-autopay-call-id': callId, 'idempotent-replayed': 'true' };
   if (!answer) {
     const message =

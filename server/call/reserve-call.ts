@@ -216,6 +216,8 @@ function reserve(deps: CallDeps, options: HoldOptions, quote: bigint): Promise<R
     model: call.route.model,
     budget: paid && paid.budget,
     admittedAtMs,
+    // Of a JSON answer nothing leaves before the charge.
+    mayWait: !call.asked.stream && paid?.funds.kind !== 'direct',
     leaseUntilMs: admittedAtMs + callTimeoutMs + drainTimeoutMs + leaseMarginMs,
   });
 }

@@ -1,3 +1,5 @@
+import type { ByteString } from './byte-string.ts';
+
 const lineFeed = 0x0a;
 const carriageReturn = 0x0d;
 
@@ -13,8 +15,7 @@ export class OversizedEvent extends Error {
  */
 export class SseSplitter {
   readonly #maxEventBytes: number;
-  #pending: Buffer[] = [];
-  #pendingBytes = 0;
+  #pending: ByteString = '';
   /** The next byte begins a line. */
   #atLineStart = true;
   /** The last byte was CR: an LF right after it belongs to it. */
@@ -29,9 +30,9 @@ export class SseSplitter {
    * line end as LF. Blank lines alone make no event.
    * @throws OversizedEvent
    */
-  push(chunk: Buffer): Buffer[] {
-    const events: Buffer[] = [];
-    const hasReturn = this.#afterReturn || chunk.includes(carriageReturn);
+  push(chunk: ByteString): ByteString[] {
+    const events: ByteString[] = [];
+    const hasReturn = this.#afterReturn || chunk.includes('\r');
     let start = 0;
     let at = 0;
     while (at < chunk.length) {
@@ -42,41 +43,39 @@ export class SseSplitter {
       }
       if (end === chunk.length) break;
       at = end + 1;
-      const isReturn = chunk[end] === carriageReturn;
+      const isReturn = chunk.charCodeAt(end) === carriageReturn;
       const secondHalf = this.#afterReturn && !isReturn;
       this.#afterReturn = isReturn;
       if (secondHalf) {
         // Left over from an event that ended with its CR already.
-        if (this.#atLineStart && this.#pendingBytes === 0 && start === end) start = at;
+        if (this.#atLineStart && this.#pending === '' && start === end) start = at;
       } else if (this.#atLineStart) {
-        const event = this.#take(chunk.subarray(start, at));
+        const event = this.#take(chunk.slice(start, at));
         if (event) events.push(event);
         start = at;
       } else {
         this.#atLineStart = true;
       }
     }
-    if (start < chunk.length) this.#hold(chunk.subarray(start));
+    if (start < chunk.length) this.#hold(chunk.slice(start));
     return events;
   }
 
   /** Whether an event has begun and not ended. */
   get hasPending(): boolean {
-    return this.#pendingBytes > 0;
+    return this.#pending !== '';
   }
 
-  #take(tail: Buffer): Buffer | undefined {
-    const event = this.#pendingBytes === 0 ? tail : Buffer.concat([...this.#pending, tail]);
-    this.#pending = [];
-    this.#pendingBytes = 0;
+  #take(tail: ByteString): ByteString | undefined {
+    const event = this.#pending + tail;
+    this.#pending = '';
     if (event.length > this.#maxEventBytes) this.#refuse();
     return event.length <= 1 ? undefined : withLineFeeds(event);
   }
 
-  #hold(bytes: Buffer): void {
-    this.#pending.push(bytes);
-    this.#pendingBytes += bytes.length;
-    if (this.#pendingBytes > this.#maxEventBytes) this.#refuse();
+  #hold(bytes: ByteString): void {
+    this.#pending += bytes;
+    if (this.#pending.length > this.#maxEventBytes) this.#refuse();
   }
 
   #refuse(): never {
@@ -85,18 +84,20 @@ export class SseSplitter {
 }
 
 /** The offset of the next CR or LF; the length if there is none. */
-function findLineEnd(chunk: Buffer, from: number, hasReturn: boolean): number {
+function findLineEnd(chunk: ByteString, from: number, hasReturn: boolean): number {
   if (!hasReturn) {
-    const at = chunk.indexOf(lineFeed, from);
+    const at = chunk.indexOf('\n', from);
     return at < 0 ? chunk.length : at;
   }
   let at = from;
-  while (at < chunk.length && chunk[at] !== lineFeed && chunk[at] !== carriageReturn) at += 1;
+  while (at < chunk.length && !isLineEnd(chunk.charCodeAt(at))) at += 1;
   return at;
 }
 
-function withLineFeeds(event: Buffer): Buffer {
-  if (!event.includes(carriageReturn)) return event;
-  // latin1 maps bytes to characters one to one.
-  return Buffer.from(event.toString('latin1').replaceAll(/\r\n?/g, '\n'), 'latin1');
+function isLineEnd(code: number): boolean {
+  return code === lineFeed || code === carriageReturn;
+}
+
+function withLineFeeds(event: ByteString): ByteString {
+  return event.includes('\r') ? event.replaceAll(/\r\n?/g, '\n') : event;
 }

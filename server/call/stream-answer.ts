@@ -1,3 +1,4 @@
+import { bytesOf, type ByteString } from './byte-string.ts';
 import type { StreamMeter } from './endpoints/stream-step.ts';
 import { UnusableAnswer } from './router.ts';
 import { OversizedEvent, SseSplitter } from './sse-splitter.ts';
@@ -14,6 +15,7 @@ export interface StreamOptions {
 }
 
 const defaultMaxEventBytes = 1_048_576;
+const emptyLines = Buffer.from('\n\n\n');
 /** What may follow its end for the connection to be kept. */
 const maxTrailingBytes = 65_536;
 
@@ -110,13 +112,13 @@ export class StreamAnswer {
     if (this.#bytes > this.#options.maxBytes) {
       throw new TransportError('too_long', `the stream is longer than ${this.#options.maxBytes} bytes`);
     }
-    return this.#takeAll(Buffer.from(step.value.buffer, step.value.byteOffset, step.value.byteLength));
+    return this.#takeAll(step.value);
   }
 
   /** The connection's regular end: whole after its last event, or, where a provider sends none, if the meter says so. */
   #readEnd(): Buffer | null {
     // A last event without its empty line still counts, if it is whole; the first line end may belong to a CRLF.
-    const rest = this.#splitter.hasPending ? this.#takeAll(Buffer.from('\n\n\n')) : Buffer.alloc(0);
+    const rest = this.#splitter.hasPending ? this.#takeAll(emptyLines) : Buffer.alloc(0);
     if (!this.#whole && !this.meter.isFinished) {
       throw new TransportError('truncated', 'the stream ended without its last event');
     }
@@ -124,31 +126,30 @@ export class StreamAnswer {
     return rest.length > 0 ? rest : null;
   }
 
-  #takeAll(chunk: Buffer): Buffer {
-    const passed: Buffer[] = [];
+  #takeAll(chunk: Uint8Array): Buffer {
+    const passed: ByteString[] = [];
     for (const block of this.#split(chunk)) {
       try {
         const step = this.meter.takeEvent(block);
         if (step.kind === 'end') {
           this.#whole = true;
-          this.#ending = step.bytes;
+          this.#ending = step.bytes === null ? null : bytesOf(step.bytes);
           break;
         }
         if (step.kind === 'chunk') this.#sawChunk = true;
-        if (step.kind !== 'nothing' && step.bytes) passed.push(step.bytes);
+        if (step.kind !== 'nothing' && step.bytes !== null) passed.push(step.bytes);
       } catch (error) {
         if (!(error instanceof BrokenStream)) throw error;
         this.#broken = error;
         break;
       }
     }
-    const [only] = passed;
-    return only && passed.length === 1 ? only : Buffer.concat(passed);
+    return bytesOf(passed.join(''));
   }
 
-  #split(chunk: Buffer): Buffer[] {
+  #split(chunk: Uint8Array): ByteString[] {
     try {
-      return this.#splitter.push(chunk);
+      return this.#splitter.push(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength).toString('latin1'));
     } catch (error) {
       if (error instanceof OversizedEvent) throw new TransportError('too_long', error.message, error);
       throw error;

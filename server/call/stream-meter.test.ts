@@ -1,9 +1,10 @@
 import { expect, test } from 'vitest';
+import { decodeBytes } from './byte-string.ts';
 import { BrokenStream, StreamMeter } from './stream-meter.ts';
 
 function take(meter: StreamMeter, text: string): string | undefined {
-  const data = Buffer.from(text);
-  return meter.take(data, Buffer.from(`data: ${text}\n\n`))?.toString('utf8');
+  const step = meter.takeEvent(Buffer.from(`data: ${text}\n\n`).toString('latin1'));
+  return step.kind === 'chunk' && step.bytes !== null ? decodeBytes(step.bytes) : undefined;
 }
 
 const chunk =

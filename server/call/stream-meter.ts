@@ -2,6 +2,8 @@ import type { TokenUsage } from '../../protocol/receipt/call-receipt.ts';
 import { readUsage, type UsageShape } from '../metering/read-usage.ts';
 import { isObject, type JsonObject } from '../../protocol/text/json-object.ts';
 import { parseJson } from '../../protocol/text/parse-json.ts';
+import { bytesOf, decodeBytes, type ByteString } from './byte-string.ts';
+import { ChunkPattern } from './chunk-pattern.ts';
 import { dropNullUsage } from './drop-null-usage.ts';
 import type { StreamMeter as Meter, StreamStep } from './endpoints/stream-step.ts';
 import { textsOfMessage } from './read-json-answer.ts';
@@ -22,6 +24,8 @@ export class BrokenStream extends UnusableAnswer {
 }
 
 const withoutUsage = new Map([['usage', null]]);
+/** After so many it is a stream whose chunks are not like each other. */
+const maxFruitless = 4;
 
 /** Reads the chunks of a streamed completion, of a chat or of a text, on their way: usage, model, texts, finished choices. */
 export class StreamMeter implements Meter {
@@ -32,6 +36,9 @@ export class StreamMeter implements Meter {
   readonly #showUsage: boolean;
   readonly #choices: number;
   readonly #shape: UsageShape;
+  #pattern: ChunkPattern | null = null;
+  /** Patterns in a row that no chunk was like. */
+  #fruitless = 0;
 
   /**
    * @param options.showUsage whether the client asked for usage.
@@ -50,33 +57,57 @@ export class StreamMeter implements Meter {
   }
 
   /** @inheritdoc */
-  takeEvent(block: Buffer): StreamStep {
+  takeEvent(block: ByteString): StreamStep {
+    const like = this.#pattern?.match(block);
+    if (like) {
+      this.#fruitless = 0;
+      this.texts.push(like.text);
+      return { kind: 'chunk', bytes: like.shown };
+    }
     const event = readStreamEvent(block);
     if (event.kind === 'done') return { kind: 'end', bytes: null };
     if (event.kind === 'comment') return { kind: 'comment', bytes: event.event };
-    return event.kind === 'chunk' ? { kind: 'chunk', bytes: this.take(event.data, event.event) } : event;
+    return event.kind === 'chunk' ? { kind: 'chunk', bytes: this.#take(event.data, event.event) } : event;
   }
 
-  /**
-   * Takes a chunk, and gives what of it goes to the client; null if nothing.
-   * @param data the chunk's JSON text. @param event the event that carries it.
-   * @throws BrokenStream
-   */
-  take(data: Buffer, event: Buffer): Buffer | null {
-    const text = data.toString('utf8');
-    const value = parseChunk(text);
+  /** Takes a chunk, and gives what of its event goes to the client; null if nothing. @throws BrokenStream */
+  #take(data: ByteString, event: ByteString): ByteString | null {
+    const value = parseChunk(decodeBytes(data));
     if (value['error'] !== undefined && value['error'] !== null) throw new BrokenStream(readUpstreamError(value, null));
     if (this.model === null && typeof value['model'] === 'string') this.model = value['model'];
     const choices: unknown[] = Array.isArray(value['choices']) ? value['choices'] : [];
+    const before = this.texts.length;
     for (const choice of choices) if (isObject(choice)) this.#takeChoice(choice);
+    const shown = this.#show(value, choices, { data, event });
+    // Usage that comes with each chunk has to be read in each.
+    const mayRepeat = this.texts.length === before + 1 && (value['usage'] ?? null) === null;
+    if (mayRepeat && shown !== null) this.#learn(choices, { event, shown });
+    return shown;
+  }
+
+  #show(
+    value: JsonObject,
+    choices: readonly unknown[],
+    chunk: { data: ByteString; event: ByteString },
+  ): ByteString | null {
+    const { data, event } = chunk;
     if (!('usage' in value)) return event;
     // Some providers count on in every chunk: the last one holds.
     const usage = readUsage(value['usage'], this.#shape);
     if (usage) this.usage = usage;
     if (this.#showUsage) return event;
     if (value['usage'] !== null && choices.length === 0) return null;
-    const shown = value['usage'] === null ? dropNullUsage(text) : null;
-    return writeEvent(shown ?? spliceTopLevel(data, scanTopLevel(data), withoutUsage).toString('utf8'));
+    const shown = value['usage'] === null ? dropNullUsage(data) : null;
+    return writeEvent(shown ?? dropUsage(data));
+  }
+
+  /** Remembers a chunk with one text as the pattern of those that follow. */
+  #learn(choices: readonly unknown[], { event, shown }: { event: ByteString; shown: ByteString }): void {
+    const [choice] = choices;
+    if (!isObject(choice) || this.#fruitless === maxFruitless) return;
+    this.#fruitless += 1;
+    const member = textMemberOf(choice);
+    this.#pattern = member === undefined ? null : ChunkPattern.of(event, { member, shown });
   }
 
   #takeChoice(choice: JsonObject): void {
@@ -87,6 +118,19 @@ export class StreamMeter implements Meter {
     // Of the older API.
     if (typeof choice['text'] === 'string') this.texts.push(choice['text']);
   }
+}
+
+/** The member that holds the text of a choice that has one, if it is one of those that answers consist of. */
+function textMemberOf({ delta, text }: JsonObject): string | undefined {
+  if (!isObject(delta)) return typeof text === 'string' ? 'text' : undefined;
+  if (typeof delta['content'] === 'string') return 'content';
+  const thought = (delta['reasoning_content'] ?? null) === null ? 'reasoning' : 'reasoning_content';
+  return typeof delta[thought] === 'string' ? thought : undefined;
+}
+
+function dropUsage(data: ByteString): ByteString {
+  const bytes = bytesOf(data);
+  return spliceTopLevel(bytes, scanTopLevel(bytes), withoutUsage).toString('latin1');
 }
 
 /** The object of a chunk. @throws BrokenStream */

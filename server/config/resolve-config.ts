@@ -3,6 +3,7 @@ import type { ConfigFile } from './config-schema.ts';
 import { listRoutePrices } from './list-prices.ts';
 import { resolveCache } from './resolve-cache.ts';
 import { nearestName } from './nearest-name.ts';
+import { checkDemands } from './resolve-evidence.ts';
 import type { DeploymentConfig, RelayConfig, RouteConfig } from './relay-config.ts';
 import { requireUnique, type ConfigIssue } from './report-issues.ts';
 import { describeDeployment } from './resolve-providers.ts';
@@ -48,6 +49,8 @@ export function resolveConfig(file: ConfigFile, issues: ConfigIssue[]): Resolved
   const currencyUnit = currency.read('1', ['tokens']);
   const { import: _import, prices: _prices, providers: _providers, ...others } = file;
   const { auto_refill: _refill, payment_channels: _channels, ...rest } = others;
+  const routes = file.routes.map((route, index) => resolveRoute({ file, route, index, currency, issues }));
+  checkDemands(routes, issues);
   return {
     ...rest,
     priceCurrency: currency.symbol,
@@ -60,7 +63,7 @@ export function resolveConfig(file: ConfigFile, issues: ConfigIssue[]): Resolved
       currencyUnit: currency.inToken(currencyUnit, token, ['tokens']),
     })),
     payment,
-    routes: file.routes.map((route, index) => resolveRoute({ file, route, index, currency, issues })),
+    routes,
   };
 }
 

@@ -74,7 +74,7 @@ export const routeRouting = {
     .enum(evidenceTiers)
     .optional()
     .describe(
-      'Evidence that each answer must have, those of fallbacks too. One with less is not charged: another deployment is asked, or, of a stream that has begun, it ends with an error.',
+      'Evidence that each answer must have, those of fallbacks too, and of the later targets of a rule. One with less is not charged: another deployment is asked, or, of a stream that has begun, it ends with an error.',
     ),
   auto: z
     .strictObject({

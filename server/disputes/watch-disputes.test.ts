@@ -6,7 +6,6 @@ import { encodeDispute } from '../../client/disputes/open-dispute.ts';
 import { billingDisputesAbi } from '../../protocol/abi/billing-disputes.ts';
 import { fiatTokenAbi } from '../../protocol/abi/fiat-token.ts';
 import { disputeStates } from '../../protocol/disputes/dispute-kinds.ts';
-import { encodeSignedReceipt } from '../../protocol/receipt/signed-receipt.ts';
 import { chargeCall } from '../../test/support/charge-calls.ts';
 import { deployStack, type ChainStack, type TestChannel } from '../../test/support/deploy-stack.ts';
 import { openTestRelay, type TestRelay } from '../../test/support/open-test-relay.ts';
@@ -69,9 +68,9 @@ async function charge(amounts: readonly bigint[]): Promise<{ channel: TestChanne
   return { channel, charges };
 }
 
-const structOf = ({ receipt, signed }: ChargeResult) =>
+const structOf = ({ receipt, signedReceipt }: ChargeResult) =>
   toSignedReceiptStruct({
-    ...{ callId: receipt.callId, receipt: encodeSignedReceipt(signed), channelId: receipt.channelId },
+    ...{ callId: receipt.callId, receipt: signedReceipt, channelId: receipt.channelId },
   });
 
 /** The payer puts up its bond, and opens a dispute. */

@@ -3,14 +3,17 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
 import { addressOfPrivateKey } from '../../protocol/bytes/secp256k1.ts';
+import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
 import type { EvidenceDocument } from '../../protocol/evidence/evidence-document.ts';
 import { sha256Hex } from '../../protocol/evidence/provider-signature.ts';
 import { createSimulator } from '../../simulator/create-simulator.ts';
 import type { SignerOptions } from '../../simulator/sign-answers.ts';
 import { forgeMachine, type ForgedMachine } from '../../test/support/forge-quote.ts';
+import { readRecordedQuote } from '../../test/support/read-recorded-quote.ts';
 import { makeResponse } from '../call/call-fixtures.ts';
 import { tapExchange } from '../call/evidence/exchange-tap.ts';
 import { providerEvidenceSchema } from '../config/schema/provider-evidence-section.ts';
+import { checkQuote, type CheckQuote } from './check-quote.ts';
 import { createEvidenceCollector } from './create-evidence-collector.ts';
 import { readAnswerId, readProof, readValues } from './read-answer.ts';
 
@@ -51,7 +54,7 @@ let asks = 0;
 async function collect(
   baseUrl: string,
   evidence: object,
-  options: { model?: string; response?: Buffer; apiKey?: string } = {},
+  options: { model?: string; response?: Buffer; apiKey?: string; checkQuote?: CheckQuote; nowMs?: number } = {},
 ) {
   const warnings: unknown[] = [];
   const attestations: string[] = [];
@@ -59,7 +62,8 @@ async function collect(
     evidence: [{ ...providerEvidenceSchema.parse(evidence), provider: 'p' }],
     providers: [{ name: 'p', baseUrl, ...(options.apiKey !== undefined && { apiKey: options.apiKey }) }],
     ledger: { putAttestation: ({ body }) => Promise.resolve(void attestations.push(body)) },
-    clock: { nowMs: () => Date.now() },
+    checkQuote: options.checkQuote ?? checkQuote,
+    clock: { nowMs: () => options.nowMs ?? Date.now() },
     log: { warn: (what: unknown) => void warnings.push(what), error: (what: unknown) => void warnings.push(what) },
   });
   const model = options.model ?? 'sim-small';
@@ -94,7 +98,7 @@ const reportOf = (machine: ForgedMachine, extra: object) => {
 test('nothing is collected where nothing is configured', async () => {
   const { collector } = await collect(await startProvider(), signing);
   expect(collector?.planFor({ id: 'q@local', provider: 'q', model: 'm' })).toBeUndefined();
-  const options = { evidence: [], providers: [], ledger: { putAttestation: () => Promise.resolve() } };
+  const options = { evidence: [], providers: [], ledger: { putAttestation: () => Promise.resolve() }, checkQuote };
   const log = { warn: () => undefined, error: () => undefined };
   expect(createEvidenceCollector({ ...options, log, clock: { nowMs: () => 0 } })).toBeUndefined();
 });
@@ -229,4 +233,41 @@ test('where many machines answer for one model, the report of the one that signe
   });
   const tee = { kind: 'tee', measurements: [{ mrTd: machine.mrTd }], rootCa: machine.rootPem };
   expect((await (await collect(await startProvider({ report }), tee)).ask()).tier).toBe('tee-attested');
+});
+
+test('a genuine quote of a real machine that is not the provider’s shows nothing of its answers', async () => {
+  const { collateral, goodAtMs, quote } = readRecordedQuote('tdx');
+  const report = () => ({ intel_quote: quote.toString('hex'), quote_collateral: collateral });
+  const mrTd = quote.subarray(48 + 136, 48 + 184).toString('hex');
+  // No rootCa: Intel's.
+  const tee = { kind: 'tee', measurements: [{ mrTd }] };
+  const { document, tier } = await (await collect(await startProvider({ report }), tee, { nowMs: goodAtMs })).ask();
+  expect(tier).toBe('relay-signed');
+  const results = (document?.judged.checks ?? []).map(({ name, result }) => [name, result]);
+  expect(Object.fromEntries(results)).toMatchObject({
+    ...{ signature: 'holds', quote: 'holds', platform: 'holds', measurements: 'holds' },
+    ...{ 'bound key': 'fails', nonce: 'fails' },
+  });
+  const today = await (await collect(await startProvider({ report }), tee)).ask();
+  expect(today.document?.fault).toMatch(
+    /^The quote is not genuine: a revocation list is out of date: it was good from /,
+  );
+});
+
+test.each<[string, CheckQuote, string]>([
+  ['hangs', () => new Promise<never>(() => undefined), 'the provider did not answer in time'],
+  [
+    'dies',
+    () => Promise.reject(new AutoPayError('internal_error', 'The quote could not be checked.')),
+    'The quote could not be checked.',
+  ],
+])('where what checks quotes %s, the tier is lower, and the answer is there in time', async (_, checkQuote, fault) => {
+  const machine = forgeMachine();
+  const report = reportOf(machine, { quote_collateral: machine.collateral });
+  const tee = { kind: 'tee', measurements: [{ mrTd: machine.mrTd }], rootCa: machine.rootPem, timeoutMs: 400 };
+  const { ask, attestations } = await collect(await startProvider({ report }), tee, { checkQuote });
+  const startedMs = performance.now();
+  const { document, tier } = await ask();
+  expect([tier, document?.fault, attestations]).toEqual(['relay-signed', fault, []]);
+  expect(performance.now() - startedMs).toBeLessThan(5_000);
 });

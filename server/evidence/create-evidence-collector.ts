@@ -18,6 +18,7 @@ import type { EvidenceConfig } from '../config/resolve-evidence.ts';
 import type { EvidenceLedger } from '../ledger/evidence-ledger.ts';
 import type { Log } from '../log.ts';
 import type { Provider } from '../providers/openai-compatible.ts';
+import type { CheckQuote } from './check-quote.ts';
 import { collectSignature } from './collect-signature.ts';
 import { AttestationKeeper, type KeptAttestation } from './keep-attestations.ts';
 import { readAnswerId, readProof, readValues } from './read-answer.ts';
@@ -28,6 +29,7 @@ export interface EvidenceOptions {
   /** Where providers are, and their keys. */
   providers: readonly Provider[];
   ledger: Pick<EvidenceLedger, 'putAttestation'>;
+  checkQuote: CheckQuote;
   clock: Clock;
   log: Pick<Log, 'error' | 'warn'>;
 }
@@ -83,9 +85,11 @@ function planOf(place: Place, options: EvidenceOptions): EvidencePlan {
   return { ...plan, keep: keptForId };
 }
 
-function createKeeper(config: EvidenceConfig, { clock, ledger }: EvidenceOptions): AttestationKeeper | null {
+function createKeeper(config: EvidenceConfig, options: EvidenceOptions): AttestationKeeper | null {
   if (config.kind !== 'tee') return null;
-  return new AttestationKeeper({ ledger, keepMs: config.attestationMinutes * 60_000, nowMs: () => clock.nowMs() });
+  const { checkQuote, clock, ledger } = options;
+  const keepMs = config.attestationMinutes * 60_000;
+  return new AttestationKeeper({ ledger, checkQuote, keepMs, nowMs: () => clock.nowMs() });
 }
 
 function placeOf(

@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import { toHex, type Hex } from '../../protocol/bytes/hex.ts';
-import { attestationSchema, type Attestation, type Collateral } from '../../protocol/evidence/evidence-document.ts';
+import { attestationSchema, collateralSchema, type Attestation } from '../../protocol/evidence/evidence-document.ts';
 import { sha256Hex } from '../../protocol/evidence/provider-signature.ts';
-import { verifyQuote, type VerifiedQuote } from '../../protocol/evidence/verify-quote.ts';
+import type { VerifiedQuote } from '../../protocol/evidence/verify-quote.ts';
 import { isObject, type JsonObject } from '../../protocol/text/json-object.ts';
 import type { EvidenceLedger } from '../ledger/evidence-ledger.ts';
+import type { CheckQuote, QuoteAsk } from './check-quote.ts';
 import { fetchJson } from './fetch-json.ts';
 
 /** A quote that was found genuine, and stored. */
@@ -33,6 +34,7 @@ export interface AttestationAsk {
 /** What attestations are kept with. */
 export interface AttestationOptions {
   ledger: Pick<EvidenceLedger, 'putAttestation'>;
+  checkQuote: CheckQuote;
   /** How long a genuine quote is good. */
   keepMs: number;
   nowMs: () => number;
@@ -84,6 +86,7 @@ export class AttestationKeeper {
 
   async #ask(ask: AttestationAsk): Promise<KeptAttestation> {
     const { algorithm, apiKey, model, rootCaDer, signer, timeoutMs, url } = ask;
+    const { checkQuote, ledger, nowMs } = this.#options;
     const signal = AbortSignal.timeout(timeoutMs);
     const nonce = randomBytes(32);
     const asked = new URLSearchParams({
@@ -102,18 +105,23 @@ export class AttestationKeeper {
     const report = reportSchema.parse(entry);
     const quoteBytes = decodeQuote(report.intel_quote);
     const fingerprint = report.tls_cert_fingerprint;
+    const verifiedAtMs = nowMs();
+    const checked = await checkQuote({
+      ...{ quote: quoteBytes, collateral: whereCollateralIs(ask, entry) },
+      ...{ verifiedAtMs, rootCaDer, timeoutMs },
+    });
     const attestation = attestationSchema.parse({
       quote: quoteBytes.toString('base64'),
-      collateral: await findCollateral(ask, { entry, quoteBytes, signal }),
+      collateral: checked.collateral,
       nonce: toHex(nonce),
       tlsFingerprint: fingerprint ? `0x${fingerprint.replace(/^0x/i, '')}` : null,
-      verifiedAtMs: this.#options.nowMs(),
+      verifiedAtMs,
       hasNvidiaPayload: entry['nvidia_payload'] != null,
     });
-    const quote = await verifyQuote(attestation, { rootCaDer });
+    const { quote } = checked;
     const body = JSON.stringify(attestation);
     const digest = sha256Hex(Buffer.from(body));
-    await this.#options.ledger.putAttestation({ digest, body });
+    await ledger.putAttestation({ digest, body });
     return { attestation, quote, digest };
   }
 }
@@ -139,30 +147,10 @@ function decodeQuote(text: string): Buffer {
   return /^(?:[0-9a-f]{2})+$/i.test(hex) ? Buffer.from(hex, 'hex') : Buffer.from(text, 'base64');
 }
 
-/** From PCCS, or as the report brings it: it is signed by Intel, whoever hands it over. */
-async function findCollateral(
-  { pccsUrl }: AttestationAsk,
-  { entry, quoteBytes, signal }: { entry: JsonObject; quoteBytes: Buffer; signal: AbortSignal },
-): Promise<unknown> {
-  if (pccsUrl === undefined) {
-    const brought = entry['quote_collateral'];
-    if (brought == null) throw new Error('the report brings no quote_collateral, and no pccsUrl is configured');
-    return typeof brought === 'string' ? JSON.parse(brought) : brought;
-  }
-  const { getCollateral } = await import('@phala/dcap-qvl');
-  const aborted = Promise.withResolvers<never>();
-  signal.addEventListener('abort', () => aborted.reject(signal.reason as Error), { once: true });
-  const asked = getCollateral(pccsUrl, quoteBytes).catch((cause: unknown) => {
-    // Its message has the URL in it, which may hold a key; documents are for payers.
-    throw new Error('PCCS gives no collateral of the quote', { cause });
-  });
-  const collateral = await Promise.race([asked, aborted.promise]);
-  const hex = (bytes: number[] | string) => (typeof bytes === 'string' ? bytes : Buffer.from(bytes).toString('hex'));
-  return {
-    ...collateral,
-    root_ca_crl: hex(collateral.root_ca_crl),
-    pck_crl: hex(collateral.pck_crl),
-    tcb_info_signature: hex(collateral.tcb_info_signature),
-    qe_identity_signature: hex(collateral.qe_identity_signature),
-  } satisfies Collateral;
+/** PCCS has it, or the report brings it: it is signed by Intel, whoever hands it over. */
+function whereCollateralIs({ pccsUrl }: AttestationAsk, entry: JsonObject): QuoteAsk['collateral'] {
+  if (pccsUrl !== undefined) return { pccsUrl };
+  const brought = entry['quote_collateral'];
+  if (brought == null) throw new Error('the report brings no quote_collateral, and no pccsUrl is configured');
+  return collateralSchema.parse(typeof brought === 'string' ? JSON.parse(brought) : brought);
 }

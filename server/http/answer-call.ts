@@ -1,5 +1,4 @@
-import type { IncomingMessage } from 'node:http';
-import type { RequestHandler } from 'express';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Hex } from '../../protocol/bytes/hex.ts';
 import { createCallId } from '../../protocol/receipt/call-id.ts';
 import type { CallAsk } from '../call/prepare-call.ts';
@@ -41,7 +40,9 @@ export interface AnswerCallDeps {
  * `POST` on an endpoint of calls: reads the request, admits its payment, and hands it to the life of a call. Only what is whole and
  * paid for takes one of the places for calls; before that, the reader's own bounds hold.
  */
-export function createCallHandler(deps: AnswerCallDeps): RequestHandler {
+export function createCallHandler(
+  deps: AnswerCallDeps,
+): (request: IncomingMessage, response: ServerResponse) => Promise<void> {
   const { gate, payments, log } = deps;
   const isPaid = (request: IncomingMessage) => payments.some((method) => method.carries(headersOf(request)));
   const bodies = createBodyReader({ ...deps.bodyLimits, maxBodyBytes: deps.maxBodyBytes }, isPaid);

@@ -38,7 +38,7 @@ afterAll(async () => {
 });
 
 async function get(path: string, method = 'GET') {
-  const response = await fetch(`${url}/${path}`, { method });
+  const response = await fetch(`${url}/${path}`, { method, headers: { 'accept-encoding': 'identity' } });
   const header = (name: string) => response.headers.get(name);
   return {
     ...{ status: response.status, body: await response.text(), type: header('content-type') },
@@ -68,6 +68,24 @@ describe('the log over HTTP', () => {
     const length = String(body.length);
     expect(await get(path)).toEqual({ status: 200, body, type, cache, origin: '*', length });
     expect(await get(path, 'HEAD')).toEqual({ status: 200, body: '', type, cache, origin: '*', length });
+  });
+
+  it.each([
+    ['gzip', 'gzip'],
+    ['br, gzip;q=0.5', 'gzip'],
+    ['*', 'gzip'],
+    ['gzip;q=0', null],
+    ['br', null],
+    ['gzip;q=0.1, identity', null],
+  ])('compresses entries for those who take it: %s', async (accepted, encoding) => {
+    const ask = (path: string) => fetch(`${url}/${path}`, { headers: { 'accept-encoding': accepted } });
+    const response = await ask('tile/entries/000');
+    expect(Object.fromEntries(response.headers)).toMatchObject({ vary: 'Accept-Encoding', 'cache-control': forever });
+    expect(response.headers.get('content-encoding')).toBe(encoding);
+    expect(await response.text()).toBe('entries 0 256');
+    // Hashes do not become smaller.
+    const hashes = await ask('tile/0/000');
+    expect([hashes.headers.get('content-encoding'), hashes.headers.get('vary')]).toEqual([null, null]);
   });
 
   it.each([

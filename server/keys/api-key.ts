@@ -1,5 +1,5 @@
-import { createHash, randomBytes } from 'node:crypto';
-import { toHex, type Hex } from '../../protocol/bytes/hex.ts';
+import { hash, randomBytes } from 'node:crypto';
+import type { Hex } from '../../protocol/bytes/hex.ts';
 
 /** What every API key begins with; a bearer token without it is none of ours. */
 export const apiKeyPrefix = 'ap_sk_';
@@ -18,7 +18,7 @@ export function isApiKey(text: string): boolean {
 
 /** What is stored of an API key: its SHA-256. 256 random bits need no slow hash and no salt. */
 export function hashApiKey(apiKey: string): Hex {
-  return toHex(createHash('sha256').update(apiKey).digest());
+  return `0x${hash('sha256', apiKey, 'hex')}`;
 }
 
 /** How people tell API keys apart, as in `ap_sk_…x7Qk`: 24 of 256 bits are told. */

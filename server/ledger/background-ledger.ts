@@ -261,6 +261,8 @@ export interface BackgroundLedger {
    */
   addCheckpoint(checkpoint: StoredCheckpoint): Promise<void>;
   lastBlock(): Promise<StoredBlock | undefined>;
+  /** The block that ends with the log at this size; undefined if none does. */
+  findBlock(size: number): Promise<StoredBlock | undefined>;
   addBlock(block: StoredBlock): Promise<void>;
   /** The newest log size whose anchor succeeded; 0 before the first. */
   anchoredSize(): Promise<number>;

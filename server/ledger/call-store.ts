@@ -1,8 +1,10 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { fromHex, type Hex } from '../../protocol/bytes/hex.ts';
+import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
 import { formatCallId, parseCallId } from '../../protocol/receipt/call-id.ts';
 import { encodeAmount } from './amount-blob.ts';
 import { answersKeptMs, type AttemptRecord, type ReserveRequest, type SpendingScope } from './ledger.ts';
+import type { RowCaches } from './row-cache.ts';
 import { amountOf, bytesOf, hexOf, numberOf, textOf, type Row } from './rows.ts';
 
 /** A call as the ledger holds it. */
@@ -33,6 +35,7 @@ export interface CallStore {
   supersede(callId: string): void;
   /** Open reservations whose lease ended before `nowMs`, oldest first, at most `limit`. */
   listLapsed(nowMs: number, limit: number): StoredCall[];
+  /** @throws AutoPayError `internal_error` if the id is in use. */
   insert(request: ReserveRequest): void;
   /** Lets an open reservation be of another model. */
   move(callId: string, to: { model: string; budgetRate: bigint | null }): void;
@@ -47,7 +50,7 @@ function parseScopes(text: string): StoredCall['scopes'] {
   return (JSON.parse(text) as [string, number][]).map(([id, window]) => ({ id, window }));
 }
 
-function formatScopes(scopes: ReserveRequest['scopes']): string | null {
+function formatScopes(scopes: StoredCall['scopes']): string | null {
   return scopes.length === 0 ? null : JSON.stringify(scopes.map(({ id, window }) => [id, window]));
 }
 
@@ -73,33 +76,67 @@ export function channelOf(funds: ReserveRequest['funds']): Hex | undefined {
   return funds?.kind === 'key' ? funds.channelId : undefined;
 }
 
-/** Prepares the statements once. */
-export function createCallStore(db: DatabaseSync, chainId: number): CallStore {
+/** The row that a reservation makes; its ids are in lower case. */
+function reservedCall(request: ReserveRequest): StoredCall {
+  const { callId, funds, quote, model, budget, scopes, keyId, admittedAtMs } = request;
+  const isKept = request.idempotency !== null || funds?.kind === 'direct';
+  return {
+    ...{ callId, quote, model, keyId, admittedAtMs },
+    channelId: channelOf(funds) ?? null,
+    paymentId: funds?.kind === 'direct' ? (funds.payment.paymentId.toLowerCase() as Hex) : null,
+    budgetRate: budget && budget.rate,
+    scopes: scopes.map(({ id, window }) => ({ id, window })),
+    answerUntilMs: isKept ? admittedAtMs + answersKeptMs : null,
+    state: 'reserved',
+  };
+}
+
+/** SQLITE_CONSTRAINT_PRIMARYKEY (sqlite.org/rescode.html). */
+const duplicateKey = 1_555;
+/** The most calls under way that are remembered; those beyond are read from their rows. */
+const maxOpen = 8_192;
+
+function prepare(db: DatabaseSync, chainId: number) {
   const columns =
     'call_id, channel_id, payment_id, quote, model, budget_rate, scopes, key_id, answer_until_ms, admitted_at_ms, state';
-  const select = db.prepare(`SELECT ${columns} FROM calls WHERE call_id = ? AND chain_id = ${chainId}`);
-  const selectByVoucher = db.prepare(
-    'SELECT call_id, state FROM calls WHERE channel_id = ? AND voucher_cumulative = ? AND superseded = 0',
+  return {
+    select: db.prepare(`SELECT ${columns} FROM calls WHERE call_id = ? AND chain_id = ${chainId}`),
+    selectByVoucher: db.prepare(
+      'SELECT call_id, state FROM calls WHERE channel_id = ? AND voucher_cumulative = ? AND superseded = 0',
+    ),
+    supersede: db.prepare('UPDATE calls SET superseded = 1 WHERE call_id = ?'),
+    selectLapsed: db.prepare(
+      `SELECT ${columns} FROM calls WHERE state = 'reserved' AND lease_until_ms < ? AND chain_id = ${chainId} ORDER BY lease_until_ms LIMIT ?`,
+    ),
+    insert: db.prepare(
+      `INSERT INTO calls (call_id, funds, channel_id, voucher_cumulative, payment_id, quote, model, budget_rate, scopes, key_id,
+         answer_until_ms, admitted_at_ms, lease_until_ms, state, chain_id)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'reserved', ${chainId})`,
+    ),
+    move: db.prepare('UPDATE calls SET model = ?, budget_rate = ? WHERE call_id = ?'),
+    raise: db.prepare('UPDATE calls SET quote = ? WHERE call_id = ?'),
+    end: db.prepare('UPDATE calls SET state = ?, release_reason = ?, ended_at_ms = ? WHERE call_id = ?'),
+    insertAttempt: db.prepare(
+      `INSERT INTO attempts (call_id, number, provider, deployment, started_at_ms, ended_at_ms, outcome, status, usage, usage_kind)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    ),
+  };
+}
+
+/** Prepares the statements once. */
+export function createCallStore(db: DatabaseSync, chainId: number, caches: RowCaches): CallStore {
+  const { select, selectByVoucher, supersede, selectLapsed, insert, move, raise, end, insertAttempt } = prepare(
+    db,
+    chainId,
   );
-  const supersede = db.prepare('UPDATE calls SET superseded = 1 WHERE call_id = ?');
-  const selectLapsed = db.prepare(
-    `SELECT ${columns} FROM calls WHERE state = 'reserved' AND lease_until_ms < ? AND chain_id = ${chainId} ORDER BY lease_until_ms LIMIT ?`,
-  );
-  const insert = db.prepare(
-    `INSERT INTO calls (call_id, funds, channel_id, voucher_cumulative, payment_id, quote, model, budget_rate, scopes, key_id,
-       answer_until_ms, admitted_at_ms, lease_until_ms, state, chain_id)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'reserved', ${chainId})`,
-  );
-  const move = db.prepare('UPDATE calls SET model = ?, budget_rate = ? WHERE call_id = ?');
-  const raise = db.prepare('UPDATE calls SET quote = ? WHERE call_id = ?');
-  const end = db.prepare('UPDATE calls SET state = ?, release_reason = ?, ended_at_ms = ? WHERE call_id = ?');
-  const insertAttempt = db.prepare(
-    `INSERT INTO attempts (call_id, number, provider, deployment, started_at_ms, ended_at_ms, outcome, status, usage, usage_kind)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-  );
+  // Each reservation is read once more, by its end.
+  const open = new Map<string, StoredCall>();
+  caches.onRollback(() => open.clear());
 
   return {
     find(callId) {
+      const known = open.get(callId);
+      if (known !== undefined) return known;
       const row = select.get(parseCallId(callId));
       return row === undefined ? undefined : callOf(row);
     },
@@ -111,29 +148,41 @@ export function createCallStore(db: DatabaseSync, chainId: number): CallStore {
     supersede: (callId) => void supersede.run(parseCallId(callId)),
     listLapsed: (nowMs, limit) => selectLapsed.all(nowMs, limit).map(callOf),
     insert(request) {
-      const { callId, funds, quote, model, budget, scopes, keyId, admittedAtMs, leaseUntilMs } = request;
-      const channelId = channelOf(funds);
-      const isKept = request.idempotency !== null || funds?.kind === 'direct';
-      insert.run(
-        parseCallId(callId),
-        funds?.kind ?? 'free',
-        channelId === undefined ? null : fromHex(channelId, 32),
-        funds?.kind === 'voucher' ? encodeAmount(funds.voucher.cumulativeAmount) : null,
-        funds?.kind === 'direct' ? fromHex(funds.payment.paymentId, 32) : null,
-        encodeAmount(quote),
-        model,
-        budget === null ? null : encodeAmount(budget.rate),
-        formatScopes(scopes),
-        keyId,
-        isKept ? admittedAtMs + answersKeptMs : null,
-        admittedAtMs,
-        leaseUntilMs,
-      );
+      const { funds } = request;
+      const call = reservedCall(request);
+      const { callId, channelId, paymentId, budgetRate } = call;
+      try {
+        insert.run(
+          parseCallId(callId),
+          funds?.kind ?? 'free',
+          channelId === null ? null : fromHex(channelId, 32),
+          funds?.kind === 'voucher' ? encodeAmount(funds.voucher.cumulativeAmount) : null,
+          paymentId === null ? null : fromHex(paymentId, 32),
+          encodeAmount(call.quote),
+          call.model,
+          budgetRate === null ? null : encodeAmount(budgetRate),
+          formatScopes(call.scopes),
+          call.keyId,
+          call.answerUntilMs,
+          call.admittedAtMs,
+          request.leaseUntilMs,
+        );
+      } catch (error) {
+        if ((error as { errcode?: unknown }).errcode !== duplicateKey) throw error;
+        throw new AutoPayError('internal_error', `Call ${callId} has a reservation already.`);
+      }
+      if (open.size < maxOpen) open.set(callId, call);
     },
-    move: (callId, { model, budgetRate }) =>
-      void move.run(model, budgetRate === null ? null : encodeAmount(budgetRate), parseCallId(callId)),
-    raise: (callId, quote) => void raise.run(encodeAmount(quote), parseCallId(callId)),
+    move(callId, { model, budgetRate }) {
+      open.delete(callId);
+      move.run(model, budgetRate === null ? null : encodeAmount(budgetRate), parseCallId(callId));
+    },
+    raise(callId, quote) {
+      open.delete(callId);
+      raise.run(encodeAmount(quote), parseCallId(callId));
+    },
     end(callId, reason, endedAtMs) {
+      open.delete(callId);
       end.run(reason === null ? 'charged' : 'released', reason, endedAtMs, parseCallId(callId));
     },
     addAttempts(callId, attempts) {

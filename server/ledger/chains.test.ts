@@ -14,6 +14,7 @@ import {
   testKey,
   testScope,
   testToken,
+  signedOf,
 } from './ledger-fixtures.ts';
 import type { TransactionAttempt } from './background-ledger.ts';
 import type { ChargeResult } from './ledger.ts';
@@ -67,7 +68,9 @@ describe('books of two chains', () => {
     const outcomes = books.runGroup(
       requests.map(({ chainId, request }) => ({ chainId, name: 'charge', argument: someCharge(request.callId, 1n) })),
     );
-    const signed = outcomes.map((outcome) => (outcome.ok ? (outcome.value as ChargeResult).signed : undefined));
+    const signed = outcomes.map((outcome) => 
+      outcome.ok ? signedOf(outcome.value as ChargeResult) : undefined,
+    );
     const scopes = [testScope, otherScope, testScope];
     signed.forEach((receipt, index) => {
       const scope = scopes[index];

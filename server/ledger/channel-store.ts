@@ -3,6 +3,7 @@ import { fromHex, type Hex } from '../../protocol/bytes/hex.ts';
 import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
 import { encodeAmount } from './amount-blob.ts';
 import type { ChannelOnChain, ChannelState } from './ledger.ts';
+import type { RowCaches } from './row-cache.ts';
 import { amountOf, hexOf, numberOf, type Row } from './rows.ts';
 
 /** Reads and writes the rows of `channels` that are of one chain. */
@@ -46,7 +47,7 @@ function stateOf(row: Row): ChannelState {
 }
 
 /** Prepares the statements once. */
-export function createChannelStore(db: DatabaseSync, chainId: number): ChannelStore {
+export function createChannelStore(db: DatabaseSync, chainId: number, caches: RowCaches): ChannelStore {
   const here = `chain_id = ${chainId}`;
   const select = db.prepare(`SELECT * FROM channels WHERE channel_id = ? AND ${here}`);
   const selectPage = db.prepare(`SELECT * FROM channels WHERE channel_id > ? AND ${here} ORDER BY channel_id LIMIT ?`);
@@ -59,18 +60,33 @@ export function createChannelStore(db: DatabaseSync, chainId: number): ChannelSt
        close_requested_at_seconds, finalized, read_at_block, accepted_cumulative, charged, reserved, sequence, chain_id)
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, zeroblob(16), zeroblob(16), zeroblob(16), 0, ${chainId})`,
   );
-  const updateChainSide = db.prepare(
-    `UPDATE channels SET deposit = ?, settled = ?, close_requested_at_seconds = ?, finalized = ?, read_at_block = ?
+  const update = db.prepare(
+    `UPDATE channels SET deposit = ?, settled = ?, close_requested_at_seconds = ?, finalized = ?, read_at_block = ?,
+       accepted_cumulative = ?, accepted_signature = ?, charged = ?, reserved = ?, sequence = ?
      WHERE channel_id = ?`,
   );
-  const updateBooks = db.prepare(
-    `UPDATE channels SET accepted_cumulative = ?, accepted_signature = ?, charged = ?, reserved = ?, sequence = ?
-     WHERE channel_id = ?`,
+  const rows = caches.create<ChannelState>((channel) =>
+    update.run(
+      encodeAmount(channel.deposit),
+      encodeAmount(channel.settled),
+      channel.closeRequestedAt,
+      channel.finalized ? 1 : 0,
+      channel.readAtBlock,
+      encodeAmount(channel.acceptedCumulative),
+      channel.acceptedSignature === null ? null : fromHex(channel.acceptedSignature),
+      encodeAmount(channel.charged),
+      encodeAmount(channel.reserved),
+      channel.sequence,
+      fromHex(channel.channelId, 32),
+    ),
   );
 
-  function find(channelId: Hex): ChannelState | undefined {
-    const row = select.get(fromHex(channelId, 32));
-    return row === undefined ? undefined : stateOf(row);
+  function find(given: Hex): ChannelState | undefined {
+    const channelId = given.toLowerCase();
+    return rows.get(channelId, () => {
+      const row = select.get(fromHex(channelId, 32));
+      return row === undefined ? undefined : stateOf(row);
+    });
   }
 
   return {
@@ -102,28 +118,12 @@ export function createChannelStore(db: DatabaseSync, chainId: number): ChannelSt
         channel.readAtBlock,
       );
     },
-    updateChainSide(channel) {
-      updateChainSide.run(
-        encodeAmount(channel.deposit),
-        encodeAmount(channel.settled),
-        channel.closeRequestedAt,
-        channel.finalized ? 1 : 0,
-        channel.readAtBlock,
-        fromHex(channel.channelId, 32),
-      );
-    },
+    updateChainSide: (channel) => rows.put(channel.channelId, channel),
     updateBooks(channel) {
       if (channel.charged + channel.reserved > channel.acceptedCumulative) {
         throw new AutoPayError('internal_error', `Channel ${channel.channelId} would owe more than its payer signed.`);
       }
-      updateBooks.run(
-        encodeAmount(channel.acceptedCumulative),
-        channel.acceptedSignature === null ? null : fromHex(channel.acceptedSignature),
-        encodeAmount(channel.charged),
-        encodeAmount(channel.reserved),
-        channel.sequence,
-        fromHex(channel.channelId, 32),
-      );
+      rows.put(channel.channelId, channel);
     },
   };
 }

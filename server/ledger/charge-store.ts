@@ -9,6 +9,7 @@ import { encodeAmount } from './amount-blob.ts';
 import type { LoggedCharge } from './background-ledger.ts';
 import { batchPaths } from './batch-paths.ts';
 import type { PendingCharge } from './group-context.ts';
+import type { LogEnd } from './log-end.ts';
 import { amountOf, bytesOf, numberOf, type Row } from './rows.ts';
 
 const dayMs = 86_400_000;
@@ -23,17 +24,21 @@ export interface ReceiptBatchRow {
   signature: Uint8Array;
 }
 
-/** Reads the rows of `charges` and `receipt_batches`, and writes those of one chain. */
-export interface ChargeStore {
-  nextBatchId(): number;
-  insert(charge: PendingCharge, place: { batchId: number; batchIndex: number }): void;
-  /** The batch's charges MUST have been inserted. */
-  insertBatch(batch: ReceiptBatchRow): void;
+/** Reads the rows of `charges` and `receipt_batches`. */
+export interface ChargeReader {
   /** A durable receipt with its path, rebuilt from the leaf hashes of its batch. */
   find(callId: string): { receipt: CallReceipt; signed: SignedReceipt } | undefined;
   findBySequence(channelId: Hex, sequence: number): LoggedCharge | undefined;
   /** A channel's newest charge below a position of the log. */
   findLast(channelId: Hex, belowIndex: number): LoggedCharge | undefined;
+}
+
+/** Writes those of one chain besides. */
+export interface ChargeStore extends ChargeReader {
+  nextBatchId(): number;
+  insert(charge: PendingCharge, place: { batchId: number; batchIndex: number }): void;
+  /** The batch's charges MUST have been inserted. */
+  insertBatch(batch: ReceiptBatchRow): void;
   /** Number of charges: the size of the log. */
   count(): number;
 }
@@ -50,22 +55,7 @@ function loggedCharge(row: Row | undefined): LoggedCharge | undefined {
 }
 
 /** Prepares the statements once. */
-export function createChargeStore(db: DatabaseSync, chainId: number): ChargeStore {
-  const nextBatch = db.prepare('SELECT coalesce(max(batch_id), 0) + 1 AS id FROM receipt_batches');
-  const count = db.prepare('SELECT coalesce(max(log_index), -1) + 1 AS size FROM charges');
-  const insert = db.prepare(
-    `INSERT INTO charges (log_index, call_id, channel_id, sequence, amount, running_total, token, day, model, provider,
-       payer, key_id, batch_id, batch_index, leaf_hash, request_salt, response_salt, entry, chain_id)
-     VALUES ((SELECT coalesce(max(log_index), -1) + 1 FROM charges), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ${chainId})`,
-  );
-  const insertBatch = db.prepare(
-    `INSERT INTO receipt_batches (batch_id, root, size, signed_at_ms, signature, chain_id) VALUES (?, ?, ?, ?, ?, ${chainId})`,
-  );
-  // A group's first charge is the first of its first batch.
-  const markHour = db.prepare(
-    `INSERT INTO log_hours (first_index, hour) SELECT log_index, ?2 FROM charges WHERE batch_id = ?1 AND batch_index = 0
-       AND ?2 IS NOT (SELECT hour FROM log_hours ORDER BY first_index DESC LIMIT 1)`,
-  );
+export function createChargeReader(db: DatabaseSync): ChargeReader {
   const select = db.prepare(
     `SELECT entry, batch_id, batch_index, request_salt, response_salt, signed_at_ms, signature
      FROM charges JOIN receipt_batches USING (batch_id) WHERE call_id = ?`,
@@ -77,35 +67,8 @@ export function createChargeStore(db: DatabaseSync, chainId: number): ChargeStor
   const selectLeaves = db.prepare('SELECT leaf_hash FROM charges WHERE batch_id = ? ORDER BY batch_index');
 
   return {
-    nextBatchId: () => numberOf(nextBatch.get() ?? {}, 'id'),
-    count: () => numberOf(count.get() ?? {}, 'size'),
     findBySequence: (channelId, sequence) => loggedCharge(bySequence.get(fromHex(channelId, 32), sequence)),
     findLast: (channelId, belowIndex) => loggedCharge(lastBelow.get(fromHex(channelId, 32), belowIndex)),
-    insert({ receipt, entry, leafHash, requestSalt, responseSalt, keyId }, { batchId, batchIndex }) {
-      insert.run(
-        parseCallId(receipt.callId),
-        receipt.sequence === 0 ? null : fromHex(receipt.channelId, 32),
-        receipt.sequence,
-        encodeAmount(receipt.amount),
-        encodeAmount(receipt.runningTotal),
-        fromHex(receipt.token, 20),
-        Math.floor(receipt.admittedAtMs / dayMs),
-        receipt.modelAsked,
-        receipt.provider,
-        receipt.payer === zeroAddress ? null : fromHex(receipt.payer, 20),
-        keyId,
-        batchId,
-        batchIndex,
-        leafHash,
-        requestSalt,
-        responseSalt,
-        entry,
-      );
-    },
-    insertBatch({ batchId, root, size, signedAtMs, signature }) {
-      insertBatch.run(batchId, root, size, signedAtMs, signature);
-      markHour.run(batchId, Math.floor(signedAtMs / hourMs));
-    },
     find(callId) {
       const row = select.get(parseCallId(callId));
       if (row === undefined) return undefined;
@@ -125,6 +88,60 @@ export function createChargeStore(db: DatabaseSync, chainId: number): ChargeStor
         responseSalt: bytesOf(row, 'response_salt'),
       };
       return { receipt: decodeReceipt(entry), signed };
+    },
+  };
+}
+
+/** Prepares the statements once. */
+export function createChargeStore(db: DatabaseSync, chainId: number, logEnd: LogEnd): ChargeStore {
+  const insert = db.prepare(
+    `INSERT INTO charges (log_index, call_id, channel_id, sequence, amount, running_total, token, day, model, provider,
+       payer, key_id, batch_id, batch_index, leaf_hash, request_salt, response_salt, entry, chain_id)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ${chainId})`,
+  );
+  const insertBatch = db.prepare(
+    `INSERT INTO receipt_batches (batch_id, root, size, signed_at_ms, signature, chain_id) VALUES (?, ?, ?, ?, ?, ${chainId})`,
+  );
+  // A group's first charge is the first of its first batch.
+  const markHour = db.prepare(
+    'INSERT INTO log_hours (first_index, hour) SELECT log_index, ?2 FROM charges WHERE batch_id = ?1 AND batch_index = 0',
+  );
+  return {
+    ...createChargeReader(db),
+    nextBatchId: () => logEnd.get().nextBatchId,
+    count: () => logEnd.get().size,
+    insert({ receipt, entry, leafHash, requestSalt, responseSalt, keyId }, { batchId, batchIndex }) {
+      const end = logEnd.get();
+      insert.run(
+        end.size,
+        parseCallId(receipt.callId),
+        receipt.sequence === 0 ? null : fromHex(receipt.channelId, 32),
+        receipt.sequence,
+        encodeAmount(receipt.amount),
+        encodeAmount(receipt.runningTotal),
+        fromHex(receipt.token, 20),
+        Math.floor(receipt.admittedAtMs / dayMs),
+        receipt.modelAsked,
+        receipt.provider,
+        receipt.payer === zeroAddress ? null : fromHex(receipt.payer, 20),
+        keyId,
+        batchId,
+        batchIndex,
+        leafHash,
+        requestSalt,
+        responseSalt,
+        entry,
+      );
+      end.size += 1;
+    },
+    insertBatch({ batchId, root, size, signedAtMs, signature }) {
+      insertBatch.run(batchId, root, size, signedAtMs, signature);
+      const end = logEnd.get();
+      end.nextBatchId = batchId + 1;
+      const hour = Math.floor(signedAtMs / hourMs);
+      if (hour === end.hour) return;
+      markHour.run(batchId, hour);
+      end.hour = hour;
     },
   };
 }

@@ -87,6 +87,6 @@ test('killed after the charge: the receipt that was given out is the one in the 
   expect(await budgetLeft(after, reserve)).toBe(100n);
   const stored = await after.getSignedReceipt(reserve.callId);
   expect(stored && `charged ${encodeSignedReceipt(stored)}`).toBe(line);
-  expect(encodeSignedReceipt((await after.charge(charge)).signed)).toBe(line.slice('charged '.length));
+  expect((await after.charge(charge)).signedReceipt).toBe(line.slice('charged '.length));
   expect(await after.listEntries({ from: 0, limit: 9 })).toHaveLength(1);
 });

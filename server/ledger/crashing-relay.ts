@@ -1,4 +1,3 @@
-import { encodeSignedReceipt } from '../../protocol/receipt/signed-receipt.ts';
 import type { ChargeRequest, ReserveRequest } from './ledger.ts';
 import { testKey, testScope } from './ledger-fixtures.ts';
 import { openLedger } from './open-ledger.ts';
@@ -58,7 +57,7 @@ async function run(plan: CrashPlan): Promise<void> {
   const charged = ledger.charge(plan.charge);
   if (plan.commitDelayMs > 0) await sleep(settleMs);
   process.stdout.write('charging\n');
-  process.stdout.write(`charged ${encodeSignedReceipt((await charged).signed)}\n`);
+  process.stdout.write(`charged ${(await charged).signedReceipt}\n`);
   setInterval(() => undefined, 1000);
 }
 

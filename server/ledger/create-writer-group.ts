@@ -1,6 +1,7 @@
 import type { Books } from './open-books.ts';
 import { createOperations, type OperationTable } from './operations/create-operations.ts';
-import { createRunGroup } from './run-group.ts';
+import { createRunGroup, type GroupRunner } from './run-group.ts';
+import { createRunOperations } from './run-operations.ts';
 import { createSealReceipts } from './seal-receipts.ts';
 
 /**
@@ -9,14 +10,21 @@ import { createSealReceipts } from './seal-receipts.ts';
  * @param options.key signs the receipts, 32 bytes
  * @param options.commitDelayMs test only: waits before every COMMIT
  */
-export function createWriterGroup({ db, chains }: Books, options: { key: Uint8Array; commitDelayMs: number }) {
+export function createWriterGroup(
+  { db, caches, chains }: Books,
+  options: { key: Uint8Array; commitDelayMs: number },
+): GroupRunner {
   return createRunGroup({
     db,
+    caches,
     charges: chains[0].stores.charges,
-    chains: chains.map(({ stores }) => ({
-      chainId: stores.chainId,
-      operations: createOperations(stores) as OperationTable,
-    })),
+    operations: createRunOperations({
+      ...{ db, caches },
+      chains: chains.map(({ stores }) => ({
+        chainId: stores.chainId,
+        operations: createOperations(stores) as OperationTable,
+      })),
+    }),
     seal: createSealReceipts({
       chains: chains.map(({ scope, stores }) => ({ scope, charges: stores.charges })),
       key: options.key,

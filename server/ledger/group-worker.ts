@@ -9,9 +9,11 @@ import {
 } from './messages.ts';
 import type { ArgumentOf, OperationName, ResultOf } from './operations/create-operations.ts';
 import type { ReserveDecision } from './operations/hold-funds.ts';
+import type { ChargeRequest } from './ledger.ts';
+import { packCharge, unpackResult, type PackedResult } from './pack-charge.ts';
 import { startThread } from './start-thread.ts';
 
-/** The most operations that go as one message and one transaction. */
+/** The most operations that go as one message. */
 export const maxGroupSize = 256;
 /** The most operations that wait; beyond it new reservations are refused as `overloaded`. */
 export const maxQueuedReserves = 4_096;
@@ -53,7 +55,12 @@ export class GroupWorker {
   readonly #ready = Promise.withResolvers<void>();
   readonly #ended = Promise.withResolvers<void>();
   #queue: Waiting[] = [];
+  /** Posted, and not settled. */
   #inFlight: Waiting[] = [];
+  /** The last group that was posted. */
+  #last: readonly Waiting[] = [];
+  /** Whether that is still being run or committed. */
+  #isBusy = false;
   #isScheduled = false;
   #state: 'opening' | 'open' | 'closing' | 'closed' = 'opening';
 
@@ -115,7 +122,7 @@ export class GroupWorker {
   }
 
   #schedule(): void {
-    if (this.#isScheduled || this.#inFlight.length > 0) return;
+    if (this.#isScheduled || this.#isBusy) return;
     this.#isScheduled = true;
     setImmediate(() => {
       this.#isScheduled = false;
@@ -124,12 +131,12 @@ export class GroupWorker {
   }
 
   #postGroup(): void {
-    if (this.#inFlight.length > 0 || this.#queue.length === 0) return;
-    this.#inFlight = this.#queue.splice(0, maxGroupSize);
-    const calls: OperationCall[] = this.#inFlight.map(({ chainId, name, argument }) =>
-      chainId === undefined ? { name, argument } : { chainId, name, argument },
-    );
-    this.#worker.postMessage(calls);
+    if (this.#isBusy || this.#queue.length === 0) return;
+    this.#last = this.#queue.splice(0, maxGroupSize);
+    this.#inFlight.push(...this.#last);
+    this.#isBusy = true;
+    const { calls, transferred } = packGroup(this.#last);
+    this.#worker.postMessage(calls, transferred);
   }
 
   #hear(message: WriterMessage): void {
@@ -143,22 +150,25 @@ export class GroupWorker {
         this.#ready.reject(fromPlainError(message.error));
         break;
       case 'decided':
-        for (const { index, decision } of message.decisions) this.#inFlight[index]?.onDecided?.(decision);
+        for (const { index, decision } of message.decisions) this.#last[index]?.onDecided?.(decision);
+        if (message.waits) this.#isBusy = false;
+        this.#postGroup();
         break;
       case 'done':
-        this.#settle((waiting, index) => settleOne(waiting, message.outcomes[index]));
+        this.#settle(message.outcomes.length, (waiting, index) => settleOne(waiting, message.outcomes[index]));
         break;
       case 'failed':
-        this.#settle((waiting) => waiting.reject(fromPlainError(message.error)));
+        this.#settle(message.count, (waiting) => waiting.reject(fromPlainError(message.error)));
         break;
     }
   }
 
-  #settle(settle: (waiting: Waiting, index: number) => void): void {
-    const group = this.#inFlight;
-    this.#inFlight = [];
+  #settle(count: number, settle: (waiting: Waiting, index: number) => void): void {
+    const settled = this.#inFlight.splice(0, count);
+    // What is left was posted before the writer's word came.
+    if (this.#inFlight.length === 0) this.#isBusy = false;
     this.#postGroup();
-    group.forEach(settle);
+    settled.forEach(settle);
     this.#closeIfIdle();
   }
 
@@ -186,8 +196,23 @@ export class GroupWorker {
   }
 }
 
+function packGroup(group: readonly Waiting[]): { calls: OperationCall[]; transferred: ArrayBuffer[] } {
+  const transferred: ArrayBuffer[] = [];
+  const calls = group.map(({ chainId, name, argument }): OperationCall => {
+    if (name !== 'charge') return chainId === undefined ? { name, argument } : { chainId, name, argument };
+    const packed = packCharge(argument as ChargeRequest);
+    if (packed.answer) transferred.push(packed.answer.body.buffer);
+    return { ...(chainId !== undefined && { chainId }), name, argument: packed };
+  });
+  return { calls, transferred };
+}
+
+function unpackValue({ argument, name }: Waiting, value: unknown): unknown {
+  return name === 'charge' ? unpackResult(argument as ChargeRequest, value as PackedResult) : value;
+}
+
 function settleOne(waiting: Waiting, outcome: OperationOutcome | undefined): void {
   if (outcome === undefined) waiting.reject(new AutoPayError('internal_error', 'The ledger gave no answer.'));
-  else if (outcome.ok) waiting.resolve(outcome.value);
+  else if (outcome.ok) waiting.resolve(unpackValue(waiting, outcome.value));
   else waiting.reject(fromPlainError(outcome.error));
 }

@@ -4,12 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { toHex, zeroAddress, zeroBytes32, type Hex } from '../../protocol/bytes/hex.ts';
 import { createCallId } from '../../protocol/receipt/call-id.ts';
+import { decodeSignedReceipt, type SignedReceipt } from '../../protocol/receipt/signed-receipt.ts';
 import { maxAmount } from './amount-blob.ts';
 import type {
   AttemptRecord,
   BudgetTerms,
   ChannelOnChain,
   ChargeRequest,
+  ChargeResult,
   DirectPayment,
   Idempotency,
   ReserveRequest,
@@ -174,4 +176,9 @@ export function someCharge(
 export function temporaryFolder(): { dataDir: string; remove: () => void } {
   const dataDir = mkdtempSync(join(tmpdir(), 'autopay-ledger-'));
   return { dataDir, remove: () => rmSync(dataDir, { recursive: true, force: true }) };
+}
+
+/** The signed receipt of a charge, read. */
+export function signedOf({ signedReceipt }: ChargeResult): SignedReceipt {
+  return decodeSignedReceipt(signedReceipt);
 }

@@ -136,6 +136,11 @@ export interface ReserveRequest {
   /** The budget that the quote is held against too; null on a free route, which spends nothing. */
   budget: BudgetTerms | null;
   admittedAtMs: number;
+  /**
+   * Whether it may become durable some milliseconds late, as a rule together with its charge: nothing of the answer leaves before that.
+   * A payment of its own MUST NOT be used before it is durable.
+   */
+  mayWait?: boolean;
   /** After this the sweeper may free the reservation. */
   leaseUntilMs: number;
 }
@@ -273,7 +278,8 @@ export interface StoredAnswer {
 /** A durable charge. */
 export interface ChargeResult {
   receipt: CallReceipt;
-  signed: SignedReceipt;
+  /** Base64 SignedReceipt, as the client gets it. */
+  signedReceipt: string;
   /** The channel right after the charge; null on a free route and for a direct payment. */
   channel: ChannelState | null;
   /** The direct payment and what is taken for it (0: no transaction); null for other funds. */

@@ -12,7 +12,8 @@ export interface LogStore {
   listLeafHashes(from: number, limit: number): Uint8Array[];
   lastBlock(): StoredBlock | undefined;
   findBlockByStart(start: number): StoredBlock | undefined;
-  hasBlockOfSize(size: number): boolean;
+  /** The block that ends with the log at this size. */
+  findBlock(size: number): StoredBlock | undefined;
   insertBlock(block: StoredBlock): void;
   lastAnchor(): StoredAnchor | undefined;
   /** The first block beyond the last anchor that has a transaction `anchor:<size>` which did not revert. */
@@ -50,7 +51,7 @@ export function createLogStore(db: DatabaseSync, chainId: number): LogStore {
   const leafHashes = db.prepare('SELECT leaf_hash FROM charges WHERE log_index >= ? ORDER BY log_index LIMIT ?');
   const lastBlock = db.prepare('SELECT * FROM blocks ORDER BY start DESC LIMIT 1');
   const blockByStart = db.prepare('SELECT * FROM blocks WHERE start = ?');
-  const blockBySize = db.prepare('SELECT 1 FROM blocks WHERE size = ?');
+  const blockBySize = db.prepare('SELECT * FROM blocks WHERE size = ?');
   const insertBlock = db.prepare('INSERT INTO blocks (start, size, cid, root, frontier) VALUES (?, ?, ?, ?, ?)');
   const lastAnchor = db.prepare(`SELECT * FROM anchors WHERE ${here} ORDER BY size DESC LIMIT 1`);
   const sentAnchor = db.prepare(
@@ -76,7 +77,7 @@ export function createLogStore(db: DatabaseSync, chainId: number): LogStore {
     listLeafHashes: (from, limit) => leafHashes.all(from, limit).map((row) => bytesOf(row, 'leaf_hash')),
     lastBlock: () => one(lastBlock.get(), blockOf),
     findBlockByStart: (start) => one(blockByStart.get(start), blockOf),
-    hasBlockOfSize: (size) => blockBySize.get(size) !== undefined,
+    findBlock: (size) => one(blockBySize.get(size), blockOf),
     insertBlock({ start, size, cid, root, frontier }) {
       insertBlock.run(start, size, cid, root, Buffer.concat(frontier));
     },

@@ -33,13 +33,17 @@ export interface PlainError {
 /** How one operation of a group ended. */
 export type OperationOutcome = { ok: true; value: unknown } | { ok: false; error: PlainError };
 
-/** What the writer says. `decided` and `done` speak of the group that was posted last; there is one at a time. */
+/**
+ * What the writer says. `decided` speaks of the group that was posted last; if that `waits`, another may be posted, else not before
+ * `done` or `failed`, which speak of the first groups that they have not spoken of, all or some.
+ */
 export type WriterMessage =
   | { type: 'ready' }
   | { type: 'unopened'; error: PlainError }
-  | { type: 'decided'; decisions: readonly { index: number; decision: ReserveDecision }[] }
+  | { type: 'decided'; decisions: readonly { index: number; decision: ReserveDecision }[]; waits: boolean }
   | { type: 'done'; outcomes: readonly OperationOutcome[] }
-  | { type: 'failed'; error: PlainError };
+  /** `count` operations were undone. */
+  | { type: 'failed'; count: number; error: PlainError };
 
 /** Flattens an error for a message. */
 export function toPlainError(error: unknown): PlainError {

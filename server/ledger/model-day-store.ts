@@ -1,5 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { encodeAmount } from './amount-blob.ts';
+import type { RowCaches } from './row-cache.ts';
 import { amountOf } from './rows.ts';
 
 /** What a model has spent of its budget of one UTC day, AGPT wei. */
@@ -21,20 +22,25 @@ export interface ModelDayStore {
 }
 
 /** Prepares the statements once. */
-export function createModelDayStore(db: DatabaseSync): ModelDayStore {
+export function createModelDayStore(db: DatabaseSync, caches: RowCaches): ModelDayStore {
   const select = db.prepare('SELECT charged_agpt, reserved_agpt FROM model_days WHERE model = ? AND day = ?');
   const upsert = db.prepare(
     `INSERT INTO model_days (model, day, charged_agpt, reserved_agpt) VALUES (?, ?, ?, ?)
      ON CONFLICT (model, day) DO UPDATE SET charged_agpt = excluded.charged_agpt, reserved_agpt = excluded.reserved_agpt`,
   );
+  const rows = caches.create<ModelDay>(({ model, day, charged, reserved }) =>
+    upsert.run(model, day, encodeAmount(charged), encodeAmount(reserved)),
+  );
+
   return {
     get(model, day) {
-      const row = select.get(model, day);
-      if (row === undefined) return { model, day, charged: 0n, reserved: 0n };
-      return { model, day, charged: amountOf(row, 'charged_agpt'), reserved: amountOf(row, 'reserved_agpt') };
+      const known = rows.get(`${day} ${model}`, () => {
+        const row = select.get(model, day);
+        if (row === undefined) return undefined;
+        return { model, day, charged: amountOf(row, 'charged_agpt'), reserved: amountOf(row, 'reserved_agpt') };
+      });
+      return known ?? { model, day, charged: 0n, reserved: 0n };
     },
-    put({ model, day, charged, reserved }) {
-      upsert.run(model, day, encodeAmount(charged), encodeAmount(reserved));
-    },
+    put: (modelDay) => rows.put(`${modelDay.day} ${modelDay.model}`, modelDay),
   };
 }

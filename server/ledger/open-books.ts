@@ -4,8 +4,9 @@ import { fromHex, toHex } from '../../protocol/bytes/hex.ts';
 import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
 import type { TypedDataScope } from '../../protocol/typed-data/domain-separator.ts';
 import { migrate } from './migrations/migrate.ts';
-import { createStores, type Stores } from './operations/create-operations.ts';
+import { createSharedStores, createStores, type Stores } from './operations/create-operations.ts';
 import { createSweepReservations, maxSweep } from './operations/sweep-reservations.ts';
+import type { RowCaches } from './row-cache.ts';
 import { bytesOf, numberOf } from './rows.ts';
 
 /** The books are of one home chain for ever: its budgets and anchors are theirs. */
@@ -53,6 +54,7 @@ export interface BooksOfChain {
 /** An open ledger file. */
 export interface Books {
   db: DatabaseSync;
+  caches: RowCaches;
   /** The home chain first. */
   chains: readonly [BooksOfChain, ...BooksOfChain[]];
 }
@@ -86,14 +88,15 @@ export function openBooks(options: { file: string; receiptScopes: readonly Typed
     db.exec('PRAGMA journal_size_limit = 67108864');
     migrate(db);
     claimHome(db, home);
+    const shared = createSharedStores(db);
     const openChain = (scope: TypedDataScope): BooksOfChain => {
       claimChain(db, scope);
-      const stores = createStores(db, { chainId: scope.chainId, isHome: scope === home });
+      const stores = createStores(db, { chainId: scope.chainId, isHome: scope === home, shared });
       releaseLeftOvers(db, stores);
       if (scope === home) stores.purchases.forsakeOpen();
       return { scope, stores };
     };
-    return { db, chains: [openChain(home), ...others.map(openChain)] };
+    return { db, caches: shared.caches, chains: [openChain(home), ...others.map(openChain)] };
   } catch (error) {
     db.close();
     throw error;

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { addressOfPrivateKey } from '../../protocol/bytes/secp256k1.ts';
 import { verifySignedReceipt } from '../../protocol/receipt/verify-signed-receipt.ts';
 import type { BackgroundLedger } from './background-ledger.ts';
-import { someChannel, someCharge, someReserve, temporaryFolder, testKey, testScope } from './ledger-fixtures.ts';
+import { signedOf, someChannel, someCharge, someReserve, temporaryFolder, testKey, testScope } from './ledger-fixtures.ts';
 import type { Ledger, ReserveOutcome } from './ledger.ts';
 import { openLedger, type OpenLedgerOptions } from './open-ledger.ts';
 
@@ -130,8 +130,9 @@ test('what is posted while a group is under way goes as one group', async () => 
   await new Promise((resolve) => setTimeout(resolve, 20));
   const results = await Promise.all(requests.map(({ callId }) => ledger.charge(someCharge(callId, 5n))));
   await busy;
-  expect(results.map(({ signed }) => [signed.index, signed.size])).toEqual([0, 1, 2, 3].map((index) => [index, 4]));
-  for (const { signed } of results) {
+  const receipts = results.map(signedOf);
+  expect(receipts.map(({ index, size }) => [index, size])).toEqual([0, 1, 2, 3].map((index) => [index, 4]));
+  for (const signed of receipts) {
     verifySignedReceipt(signed, { scope: testScope, signer: addressOfPrivateKey(testKey) });
   }
 });

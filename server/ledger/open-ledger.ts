@@ -99,6 +99,7 @@ function createBackground(worker: ChainWriter): BackgroundLedger {
     newestCheckpoint: () => worker.call('newestCheckpoint', undefined),
     addCheckpoint: (checkpoint) => worker.call('addCheckpoint', checkpoint),
     lastBlock: () => worker.call('lastBlock', undefined),
+    findBlock: (size) => worker.call('findBlock', size),
     addBlock: (block) => worker.call('addBlock', block),
     anchoredSize: () => worker.call('anchoredSize', undefined),
     findSentAnchor: () => worker.call('findSentAnchor', undefined),

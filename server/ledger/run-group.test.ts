@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { addressOfPrivateKey } from '../../protocol/bytes/secp256k1.ts';
 import { verifySignedReceipt } from '../../protocol/receipt/verify-signed-receipt.ts';
-import { someAttempt, someChannel, someCharge, someReserve, testKey, testScope } from './ledger-fixtures.ts';
+import { signedOf, someAttempt, someChannel, someCharge, someReserve, testKey, testScope } from './ledger-fixtures.ts';
 import type { ChargeResult } from './ledger.ts';
 import type { OperationCall, OperationOutcome } from './messages.ts';
 import { openTestBooks, type TestBooks } from './test-books.ts';
@@ -42,8 +42,9 @@ test('the charges of a group share one signature, and each receipt verifies', ()
     [2, 80n],
     [3, 120n],
   ]);
-  expect(new Set(results.map(({ signed }) => Buffer.from(signed.signature).toString('hex'))).size).toBe(1);
-  for (const { signed } of results) {
+  const receipts = results.map(signedOf);
+  expect(new Set(receipts.map(({ signature }) => Buffer.from(signature).toString('hex'))).size).toBe(1);
+  for (const signed of receipts) {
     verifySignedReceipt(signed, { scope: testScope, signer: addressOfPrivateKey(testKey) });
   }
   expect(countOf('receipt_batches')).toBe(1);
@@ -59,7 +60,7 @@ test('an operation that throws half-way is undone by itself; its neighbours stan
   const outcomes = books.runGroup([charge(first), charge(broken), charge(third)]);
   expect(outcomes.map((outcome) => outcome.ok)).toEqual([true, false, true]);
   expect(receiptsOf(outcomes).map(({ receipt }) => receipt.sequence)).toEqual([1, 2]);
-  expect(receiptsOf(outcomes).map(({ signed }) => [signed.index, signed.size])).toEqual([
+  expect(receiptsOf(outcomes).map(signedOf).map(({ index, size }) => [index, size])).toEqual([
     [0, 2],
     [1, 2],
   ]);

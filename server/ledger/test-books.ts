@@ -5,14 +5,19 @@ import { otherScope, temporaryFolder, testKey, testScope } from './ledger-fixtur
 import { createWriterGroup } from './create-writer-group.ts';
 import { openBooks } from './open-books.ts';
 import type { ArgumentOf, OperationName, ResultOf, Stores } from './operations/create-operations.ts';
-import type { Decision } from './run-group.ts';
+import type { RowCaches } from './row-cache.ts';
+import type { OnDecided } from './run-group.ts';
 
 /** The writer's books in the test's own thread, on a real file. */
 export interface TestBooks {
   db: DatabaseSync;
+  /** Cleared by a test that changes the file behind the writer's back. */
+  caches: RowCaches;
   stores: Stores;
-  /** Runs a group as the writer does. */
-  runGroup(calls: readonly OperationCall[], onDecided?: (decisions: Decision[]) => void): OperationOutcome[];
+  /** Runs a group as the writer does; no outcomes if it waits. */
+  runGroup(calls: readonly OperationCall[], onDecided?: OnDecided): OperationOutcome[];
+  /** Commits the groups that wait. */
+  commit(): OperationOutcome[];
   /** Runs one operation as a group of its own, on the home chain unless told otherwise; throws what it throws. */
   run<N extends OperationName>(name: N, argument: ArgumentOf<N>, chainId?: number): ResultOf<N>;
   close(): void;
@@ -22,15 +27,18 @@ export interface TestBooks {
 export function openTestBooks(): TestBooks {
   const { dataDir, remove } = temporaryFolder();
   const books = openBooks({ file: join(dataDir, 'ledger.sqlite'), receiptScopes: [testScope, otherScope] });
-  const { db, chains } = books;
-  const runInWriter = createWriterGroup(books, { key: testKey, commitDelayMs: 0 });
+  const { db, caches, chains } = books;
+  const runner = createWriterGroup(books, { key: testKey, commitDelayMs: 0 });
   // What crosses the thread border is cloned: Buffers arrive as Uint8Arrays.
   const runGroup: TestBooks['runGroup'] = (calls, onDecided = () => undefined) =>
-    structuredClone(runInWriter(structuredClone(calls), onDecided));
+    structuredClone(runner.run(structuredClone(calls), onDecided) ?? []);
+  const commit = () => structuredClone(runner.commit());
   return {
     db,
+    caches,
     stores: chains[0].stores,
     runGroup,
+    commit,
     run<N extends OperationName>(name: N, argument: ArgumentOf<N>, chainId?: number) {
       const [outcome] = runGroup([{ name, argument, ...(chainId !== undefined && { chainId }) }]);
       if (outcome === undefined) throw new Error('no outcome');

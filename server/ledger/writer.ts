@@ -1,12 +1,24 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import { toPlainError, type OperationCall, type WriterData, type WriterMessage } from './messages.ts';
 import { createWriterGroup } from './create-writer-group.ts';
+import type { ChargeRequest, ChargeResult } from './ledger.ts';
+import {
+  toPlainError,
+  type OperationCall,
+  type OperationOutcome,
+  type WriterData,
+  type WriterMessage,
+} from './messages.ts';
 import { openBooks, type Books } from './open-books.ts';
+import { packResult, unpackCharge, type PackedCharge } from './pack-charge.ts';
 
 /*
- * The writer thread: it alone writes the ledger file. It takes groups of operations, one message and one transaction
- * for each, and says twice how a group with reservations went: `decided` before COMMIT, `done` after it.
+ * The writer thread: it alone writes the ledger file. It takes groups of operations, one message for each, and says twice how a
+ * group with reservations went: `decided` before COMMIT, `done` after it. A group of reservations that may wait shares the
+ * transaction of the next group; without one it is committed after `maxWaitMs`.
  */
+
+/** How long reservations that may wait do so at most, milliseconds: providers that answer sooner have their calls take one commit, not two. */
+const maxWaitMs = 5;
 
 const data = workerData as WriterData;
 const port = parentPort;
@@ -16,25 +28,51 @@ function say(message: WriterMessage): void {
   port?.postMessage(message);
 }
 
+function unpackCall(call: OperationCall): OperationCall {
+  return call.name === 'charge' ? { ...call, argument: unpackCharge(call.argument as PackedCharge) } : call;
+}
+
+function packOutcome(call: OperationCall | undefined, outcome: OperationOutcome): OperationOutcome {
+  if (!outcome.ok) return outcome;
+  // A decision has been told already; copying it once more would cost the main thread.
+  if (call?.name === 'reserve') return { ok: true, value: undefined };
+  if (call?.name !== 'charge') return outcome;
+  return { ok: true, value: packResult(call.argument as ChargeRequest, outcome.value as ChargeResult) };
+}
+
 function serve(books: Books): void {
   const { db } = books;
-  const runGroup = createWriterGroup(books, { key: data.receiptKey, commitDelayMs: data.commitDelayMs });
+  const runner = createWriterGroup(books, { key: data.receiptKey, commitDelayMs: data.commitDelayMs });
+  /** Of groups that are not done. */
+  let open: OperationCall[] = [];
+  let timer: NodeJS.Timeout | undefined;
+
+  /** Says how the transaction went; nothing while it waits. */
+  function answer(work: () => OperationOutcome[] | undefined): void {
+    try {
+      const outcomes = work();
+      if (outcomes === undefined) {
+        timer ??= setTimeout(() => answer(() => runner.commit()), maxWaitMs);
+        return;
+      }
+      say({ type: 'done', outcomes: outcomes.map((outcome, index) => packOutcome(open[index], outcome)) });
+    } catch (error) {
+      say({ type: 'failed', count: open.length, error: toPlainError(error) });
+    }
+    clearTimeout(timer);
+    timer = undefined;
+    open = [];
+  }
+
   port?.on('message', (calls: readonly OperationCall[] | 'close') => {
     if (calls === 'close') {
       db.close();
       port?.close();
       return;
     }
-    try {
-      const outcomes = runGroup(calls, (decisions) => say({ type: 'decided', decisions }));
-      // A decision has been told already; copying it once more would cost the main thread.
-      const untold = outcomes.map((outcome, index) =>
-        outcome.ok && calls[index]?.name === 'reserve' ? { ok: true as const, value: undefined } : outcome,
-      );
-      say({ type: 'done', outcomes: untold });
-    } catch (error) {
-      say({ type: 'failed', error: toPlainError(error) });
-    }
+    const unpacked = calls.map(unpackCall);
+    open.push(...unpacked);
+    answer(() => runner.run(unpacked, (decisions, waits) => say({ type: 'decided', decisions, waits })));
   });
   say({ type: 'ready' });
 }

@@ -1,7 +1,7 @@
-import { Agent, type Dispatcher } from 'undici';
+import { Agent } from 'undici';
 import { TransportError, type Transport, type UpstreamRequest, type UpstreamResponse } from '../call/transport.ts';
 import type { Deployment } from '../call/types.ts';
-import { readFailure } from './read-failure.ts';
+import { dispatchRequest } from './dispatch-request.ts';
 
 /** A provider that speaks OpenAI's API, Anthropic's, or both. */
 export interface Provider {
@@ -85,32 +85,18 @@ async function send({ agent, endpoints }: TransportDeps, request: UpstreamReques
   // A region may have an endpoint of its own.
   const endpoint = endpoints.get(deployment.id) ?? endpoints.get(deployment.provider);
   if (!endpoint) throw new TransportError('unreachable', `no provider is named ${deployment.provider}`);
-  let response: Dispatcher.ResponseData;
-  try {
-    // The transport of one wire or the other: where a key goes is all that they differ in.
-    const isNative = path === messagesPath && deployment.quirks?.anthropicMessages === true;
-    const wire = isNative ? endpoint.anthropic : endpoint.openai;
-    const own = stream ? wire.stream : wire.json;
-    const headers = request.headers ? { ...own, ...request.headers } : own;
-    const { origin, root } = endpoint;
-    const asked = agent.request({
-      ...{ origin, path: root + path.slice('/v1'.length), method: 'POST', headers, body, signal },
-      ...(timeouts?.headersMs !== undefined && { headersTimeout: timeouts.headersMs }),
-      ...(timeouts?.idleMs !== undefined && { bodyTimeout: timeouts.idleMs }),
-    });
-    response = await orAborted(asked, signal);
-  } catch (error) {
-    throw new TransportError(readFailure(error, { afterHeaders: false, signal }), String(error), error);
-  }
-  const { body: answer } = response;
-  // A body that is destroyed reports that too; its reader, if there is one, hears of it by itself.
-  answer.on('error', () => undefined);
-  return {
-    status: response.statusCode,
-    headers: firstHeaders(response.headers),
-    body: readBody(answer, signal),
-    destroy: () => void answer.destroy(),
+  // The transport of one wire or the other: where a key goes is all that they differ in.
+  const isNative = path === messagesPath && deployment.quirks?.anthropicMessages === true;
+  const wire = isNative ? endpoint.anthropic : endpoint.openai;
+  const own = stream ? wire.stream : wire.json;
+  const headers = request.headers ? { ...own, ...request.headers } : own;
+  const { origin, root } = endpoint;
+  const options = {
+    ...{ origin, path: root + path.slice('/v1'.length), method: 'POST' as const, headers, body },
+    ...(timeouts?.headersMs !== undefined && { headersTimeout: timeouts.headersMs }),
+    ...(timeouts?.idleMs !== undefined && { bodyTimeout: timeouts.idleMs }),
   };
+  return dispatchRequest(agent, options, signal);
 }
 
 async function probe({ agent, endpoints }: TransportDeps, deployment: Deployment, timeoutMs: number): Promise<boolean> {
@@ -127,43 +113,6 @@ async function probe({ agent, endpoints }: TransportDeps, deployment: Deployment
   } catch {
     return false;
   }
-}
-
-/** The answer, or a rejection as soon as the signal aborts: undici itself does not give up a request that still queues. */
-async function orAborted(
-  answered: Promise<Dispatcher.ResponseData>,
-  signal: AbortSignal,
-): Promise<Dispatcher.ResponseData> {
-  const aborted = Promise.withResolvers<never>();
-  const abort = () => aborted.reject(signal.reason);
-  signal.addEventListener('abort', abort, { once: true });
-  if (signal.aborted) abort();
-  try {
-    return await Promise.race([answered, aborted.promise]);
-  } catch (error) {
-    // What comes all the same is not read by anyone.
-    answered.then(({ body }) => body.on('error', () => undefined).destroy()).catch(() => undefined);
-    throw error;
-  } finally {
-    signal.removeEventListener('abort', abort);
-  }
-}
-
-async function* readBody(body: AsyncIterable<Uint8Array>, signal: AbortSignal): AsyncGenerator<Uint8Array> {
-  try {
-    yield* body;
-  } catch (error) {
-    throw new TransportError(readFailure(error, { afterHeaders: true, signal }), String(error), error);
-  }
-}
-
-function firstHeaders(headers: Record<string, string | string[] | undefined>): Record<string, string | undefined> {
-  const first: Record<string, string | undefined> = {};
-  for (const [name, value] of Object.entries(headers)) first[name] = Array.isArray(value) ? value[0] : value;
-  // Each way to pay may have a line of its own.
-  const challenges = headers['www-authenticate'];
-  if (Array.isArray(challenges)) first['www-authenticate'] = challenges.join(', ');
-  return first;
 }
 
 function toEndpoint({ apiKey, baseUrl }: Provider): Endpoint {

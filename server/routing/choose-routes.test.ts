@@ -116,6 +116,36 @@ describe('evidence', () => {
       ['c', '2', ['tee-attested']],
     ]);
   });
+
+  test('that a rule’s first target demands holds for the others too, which answer in its place', () => {
+    const signed = { minimumEvidenceTier: 'provider-signed' } as const;
+    const rules: RuleConfig[] = [{ name: 'sensitive', targets: ['b', 'c', 'd'], when: { models: ['a'] } }];
+    const d = { deployments, terms: { minimumEvidenceTier: 'tee-attested' } } as const;
+    expect(chosen({ a: {}, b: { deployments, terms: signed }, c: { deployments }, d }, { rules })).toEqual([
+      ['b', '12', ['provider-signed']],
+      ['c', '12', ['provider-signed']],
+      ['d', '2', ['provider-signed', 'tee-attested']],
+    ]);
+    // Also where the first has nothing for this request; and what the route that was asked for demands holds for all.
+    const inEurope = { rules, headers: { 'x-autopay-region': 'eu' } };
+    const european = deployments.map((one) => ({ ...one, region: 'eu' }));
+    expect(
+      chosen({ a: { terms: signed }, b: { deployments, terms: d.terms }, c: { deployments: european }, d }, inEurope),
+    ).toEqual([['c', '2', ['provider-signed', 'tee-attested']]]);
+    // Of a target that stands for others, what it demands of them.
+    const specs = {
+      a: {},
+      b: auto({ evidenceTier: 'tee-attested', among: ['c'] }),
+      c: { deployments },
+      d: { deployments },
+    };
+    expect(chosen(specs, { rules })).toEqual([
+      ['c', '2', ['tee-attested']],
+      ['d', '2', ['tee-attested']],
+    ]);
+    const none = { a: {}, b: { deployments: [{}], terms: signed }, c: { deployments: [{}] }, d: { deployments: [{}] } };
+    expect(() => chosen(none, { rules })).toThrow(/needs \(evidence: provider-signed\)/);
+  });
 });
 
 describe('fallbacks', () => {

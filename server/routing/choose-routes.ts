@@ -55,11 +55,16 @@ export function createRouteChooser(table: RoutingTable): ChooseRoutes {
     const wanted: Wanted = { ...table, needs, tiers, features, asked, bodyBytes };
     const rule = findRule(rules, { ...features, model: asked.model, isAuto, headers });
     const starts = rule ? rule.targets.map((name) => required(routes, name)) : [askedRoute];
+    // What answers in the place of a rule's first target has to show what that one would, as its fallbacks have to.
+    const { auto, minimumEvidenceTier } = starts[0]?.terms ?? plainRoute;
+    const inherited = demandedTiers(...tiers, auto?.evidenceTier, minimumEvidenceTier);
+    const strict: Wanted = { ...wanted, tiers: inherited };
     const chosen = starts.flatMap((route) =>
-      route.terms?.auto ? chooseAuto({ ...wanted, auto: route.terms.auto }) : offered(wanted, route),
+      route.terms?.auto ? chooseAuto({ ...strict, auto: route.terms.auto }) : offered(strict, route),
     );
     const [first, ...rest] = chosen;
-    if (!first) throw unmetNeeds(asked.model, { ...needs, ...(tiers.length > 0 && { evidence: tiers.join(' and ') }) });
+    if (!first)
+      throw unmetNeeds(asked.model, { ...needs, ...(inherited.length > 0 && { evidence: inherited.join(' and ') }) });
     const more = [
       ...rest.map((one) => ({ ...one, after: 'general' as const })),
       ...listFallbacks({ ...wanted, tiers: first.minimumTiers ?? [] }, first.route, askedRoute),

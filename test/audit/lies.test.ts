@@ -10,6 +10,7 @@ import { encodeFunctionData } from 'viem';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { openSender } from '../../client/chain/open-deployment.ts';
 import { createPriceFacts } from '../../client/chain/read-price-facts.ts';
+import { leavesOf } from '../../client/disputes/held-receipt.ts';
 import { readEvidenceFile } from '../../client/disputes/build-evidence.ts';
 import { endDispute } from '../../client/disputes/end-dispute.ts';
 import type { Evidence } from '../../client/disputes/evidence-schema.ts';
@@ -279,6 +280,7 @@ async function search(
     client: connect(rpcUrl),
     ...{ auditLog: deployment.contracts.auditLog, deployedAtBlock: deployment.deployedAtBlock, blockSource: blocks },
     channels: new Set(receipts.map(({ channelId }) => channelId)),
+    leaves: leavesOf(receipts),
   });
   const prices = createPriceFacts(deployment, new Map([[priceRoot, rows]]));
   return findFraud({ deployment, receipts: receipts.filter(only), channels: [], prices, log: { ...log, readAt } });

@@ -49,7 +49,7 @@ async function writeLog(blocks: BlockStore, count: number): Promise<LogHead> {
     const start = head.frontier.size;
     const length = Math.min(entriesPerBlock, count - start);
     const entries = Array.from({ length }, (_, at) => encodeReceipt(syntheticReceipt(start + at)));
-    const cut = cutBlock(head, entries);
+    const cut = await cutBlock(head, entries);
     const cid = await blocks.put(cut.bytes);
     head = { previous: CID.parse(cid.toString()), frontier: cut.frontier };
   }

@@ -7,7 +7,7 @@ import { serveWitness } from '../../../witness/serve-witness.ts';
 import { openTestWitness, TestLog } from '../../../witness/witness-fixture.ts';
 import type { PublishedCheckpoint } from '../publish-checkpoint.ts';
 import { createCosigning } from './cosign-checkpoints.ts';
-import type { Witness } from './submit-checkpoint.ts';
+import type { Witness } from './ask-witness.ts';
 
 const silent = { info: () => undefined, warn: () => undefined, error: () => undefined };
 let log: TestLog;

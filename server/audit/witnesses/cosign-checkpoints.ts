@@ -3,7 +3,8 @@ import { cosignedAt, countCosignatures } from '../../../protocol/log/cosignature
 import type { JobLog } from '../../chain/job-log.ts';
 import type { LogTree } from '../log-tree.ts';
 import type { PublishedCheckpoint } from '../publish-checkpoint.ts';
-import { submitCheckpoint, type Witness } from './submit-checkpoint.ts';
+import type { Witness } from './ask-witness.ts';
+import { submitCheckpoint } from './submit-checkpoint.ts';
 
 /** What an operator sees of a witness. JSON. */
 export interface WitnessState {

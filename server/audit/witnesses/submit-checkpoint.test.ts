@@ -13,7 +13,8 @@ import { withCosignatures } from '../../../protocol/log/cosignatures.ts';
 import { parseAddCheckpoint } from '../../../protocol/log/add-checkpoint.ts';
 import { serveWitness, type ServedWitness } from '../../../witness/serve-witness.ts';
 import { openTestWitness, TestLog, type TestWitness } from '../../../witness/witness-fixture.ts';
-import { submitCheckpoint, type Witness } from './submit-checkpoint.ts';
+import type { Witness } from './ask-witness.ts';
+import { submitCheckpoint } from './submit-checkpoint.ts';
 
 const silent = { info: () => undefined, warn: () => undefined, error: () => undefined };
 let log: TestLog;

@@ -1,14 +1,7 @@
 import { AutoPayError } from '../../../protocol/errors/auto-pay-error.ts';
 import { formatAddCheckpoint } from '../../../protocol/log/add-checkpoint.ts';
-import { formatSignature, openNote, parseNote, type NoteVerifier } from '../../../protocol/log/signed-note.ts';
-
-/** A witness that is asked for cosignatures. */
-export interface Witness {
-  /** Submission prefix, without a slash at the end. */
-  url: string;
-  /** What checks its cosignatures. */
-  verifier: NoteVerifier;
-}
+import { formatSignature, openNote, parseNote } from '../../../protocol/log/signed-note.ts';
+import { askWitness, readConflict, type Witness } from './ask-witness.ts';
 
 /** A checkpoint that is to be cosigned. */
 export interface Submission {
@@ -27,7 +20,6 @@ export type Submitted =
   /** It had cosigned a larger log before: not this one, any more. */
   | { kind: 'overtaken'; size: number };
 
-const maxAnswerBytes = 16_384;
 /** A witness whose size changes more often while it is told of one checkpoint is not serious. */
 const maxConflicts = 3;
 
@@ -46,12 +38,13 @@ export async function submitCheckpoint(
   let { oldSize } = options;
   for (let conflicts = 0; conflicts < maxConflicts; conflicts += 1) {
     const proof = oldSize === 0 || oldSize === size ? [] : await proofFrom(oldSize);
-    const { status, text } = await post(witness, formatAddCheckpoint({ oldSize, proof, note }), options.signal);
+    const body = formatAddCheckpoint({ oldSize, proof, note });
+    const { status, text } = await askWitness(witness, { path: 'add-checkpoint', body, signal: options.signal });
     if (status === 200) return { kind: 'cosigned', line: findLine(witness, note, text) };
     if (status !== 409) throw refused(witness, `it answers ${status}: ${text.slice(0, 200).trim()}`);
-    const [, digits] = /^(0|[1-9][0-9]{0,15})\n$/.exec(text) ?? [];
-    if (digits === undefined) throw refused(witness, 'it answers 409 without a size');
-    oldSize = Number(digits);
+    const named = readConflict(text);
+    if (named === undefined) throw refused(witness, 'it answers 409 without a size');
+    oldSize = named;
     if (oldSize > size) return { kind: 'overtaken', size: oldSize };
   }
   throw refused(witness, `it names another size each time, at last ${oldSize}`);
@@ -69,24 +62,6 @@ function findLine({ verifier }: Witness, note: string, lines: string): string {
   throw new AutoPayError('invalid_signature', `The answer of ${verifier.name} has no signature of its key.`);
 }
 
-async function post({ url, verifier }: Witness, body: string, signal: AbortSignal) {
-  try {
-    const headers = { 'content-type': 'text/plain; charset=utf-8' };
-    const response = await fetch(`${url}/add-checkpoint`, { method: 'POST', body, headers, signal, redirect: 'error' });
-    const chunks: Uint8Array[] = [];
-    let length = 0;
-    for await (const chunk of (response.body ?? []) as AsyncIterable<Uint8Array>) {
-      length += chunk.length;
-      if (length > maxAnswerBytes) throw refused({ verifier }, `its answer has more than ${maxAnswerBytes} bytes`);
-      chunks.push(chunk);
-    }
-    return { status: response.status, text: Buffer.concat(chunks).toString() };
-  } catch (cause) {
-    if (cause instanceof AutoPayError) throw cause;
-    throw new AutoPayError('upstream_unreachable', `The witness ${verifier.name} cannot be reached.`, { cause });
-  }
-}
-
-function refused({ verifier }: Pick<Witness, 'verifier'>, why: string): AutoPayError {
+function refused({ verifier }: Witness, why: string): AutoPayError {
   return new AutoPayError('upstream_error', `The witness ${verifier.name} did not cosign: ${why}.`);
 }

@@ -1,9 +1,10 @@
 import { expect, test } from 'vitest';
+import type { ByteString } from '../byte-string.ts';
 import { BrokenStream } from '../stream-meter.ts';
 import { MessagesMeter, readMessageUsage } from './messages-meter.ts';
 
-function event(data: { type: string } & Record<string, unknown>): Buffer {
-  return Buffer.from(`event: ${data.type}\ndata: ${JSON.stringify(data)}\n\n`);
+function event(data: { type: string } & Record<string, unknown>): ByteString {
+  return `event: ${data.type}\ndata: ${JSON.stringify(data)}\n\n`;
 }
 
 test('what was read from the cache, and written to it, is part of the prompt', () => {

@@ -1,6 +1,7 @@
 import type { TokenUsage } from '../../../protocol/receipt/call-receipt.ts';
 import { isObject, type JsonObject } from '../../../protocol/text/json-object.ts';
 import { readCount, readUsage } from '../../metering/read-usage.ts';
+import type { ByteString } from '../byte-string.ts';
 import { readUpstreamError } from '../read-upstream-error.ts';
 import { BrokenStream } from '../stream-meter.ts';
 import { modelOf } from './openai-wire.ts';
@@ -22,7 +23,7 @@ export class MessagesMeter implements StreamMeter {
   #isOutputCounted = false;
 
   /** @inheritdoc */
-  takeEvent(block: Buffer): StreamStep {
+  takeEvent(block: ByteString): StreamStep {
     const event = readTypedEvent(block);
     if (event.kind !== 'event') return event;
     const { bytes, type, value } = event;

@@ -1,18 +1,19 @@
 import { expect, test } from 'vitest';
+import { decodeBytes } from '../byte-string.ts';
 import { readTypedEvent } from './read-typed-event.ts';
 
-const read = (text: string) => readTypedEvent(Buffer.from(text));
+const read = (text: string) => readTypedEvent(Buffer.from(text).toString('latin1'));
 const shown = (text: string) => {
   const event = read(text);
-  return event.kind === 'nothing' ? '' : event.bytes.toString('utf8');
+  return event.kind === 'nothing' ? '' : decodeBytes(event.bytes);
 };
 const plain = 'event: ping\ndata: {"type":"ping"}\n\n';
 
 test('an event goes on as the same bytes', () => {
-  const block = Buffer.from(plain);
-  const event = readTypedEvent(block);
-  expect(event).toMatchObject({ kind: 'event', type: 'ping', value: { type: 'ping' } });
-  expect(event.kind === 'event' && event.bytes).toBe(block);
+  expect(read(plain)).toEqual({ kind: 'event', type: 'ping', value: { type: 'ping' }, bytes: plain });
+  const foreign = 'event: ping\ndata: {"type":"ping","text":"€"}\n\n';
+  expect(read(foreign)).toMatchObject({ value: { text: '€' } });
+  expect(shown(foreign)).toBe(foreign);
 });
 
 test('its name is its type, and nothing else goes along', () => {

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import type { ByteString } from '../byte-string.ts';
 import { BrokenStream } from '../stream-meter.ts';
 import { readResponseUsage, ResponsesMeter } from './responses-meter.ts';
 
@@ -7,8 +8,8 @@ const usage = {
   ...{ output_tokens: 5, output_tokens_details: { reasoning_tokens: 2 } },
 };
 
-function event(data: { type: string } & Record<string, unknown>): Buffer {
-  return Buffer.from(`event: ${data.type}\ndata: ${JSON.stringify(data)}\n\n`);
+function event(data: { type: string } & Record<string, unknown>): ByteString {
+  return `event: ${data.type}\ndata: ${JSON.stringify(data)}\n\n`;
 }
 
 test('usage is that of `response.usage`, with cached and reasoning tokens', () => {

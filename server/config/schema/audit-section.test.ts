@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 import { createCosigner, createNoteSigner } from '../../../protocol/log/signed-note.ts';
 import { auditSchema } from './audit-section.ts';
@@ -21,4 +22,15 @@ test.each([
   ['another word', { url: 'https://witness.example', key, name: 'w1' }],
 ])('%s is refused', (_what, witness) => {
   expect(auditSchema.safeParse({ witnesses: [witness] }).success).toBe(false);
+});
+
+test('evidence is kept for longer than any dispute takes', async () => {
+  const daysOf = async (file: string, name: string) => {
+    const source = await readFile(new URL(`../../../contracts/${file}`, import.meta.url), 'utf8');
+    return Number(new RegExp(`${name} = (\\d+) days;`).exec(source)?.[1]);
+  };
+  const oldest = await daysOf('disputes/Evidence.sol', 'MAX_RECEIPT_AGE');
+  const ruling = await daysOf('BillingDisputes.sol', 'RULING_WINDOW');
+  expect(auditSchema.safeParse({ evidenceRetentionDays: oldest + ruling }).success).toBe(false);
+  expect(auditSchema.parse({}).evidenceRetentionDays).toBe(400);
 });

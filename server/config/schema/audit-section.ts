@@ -19,6 +19,9 @@ function isWitnessKey(text: string): boolean {
   }
 }
 
+/** A dispute takes receipts up to 30 days old, and is ruled on within 14 more (`MAX_RECEIPT_AGE`, `RULING_WINDOW`); the rest is for clocks. */
+const minEvidenceDays = 60;
+
 /** `audit`: the log of receipts. */
 export const auditSchema = z.strictObject({
   intervalSeconds: countSchema(86_400).default(30).describe('How often the log is anchored.'),
@@ -45,6 +48,14 @@ export const auditSchema = z.strictObject({
     .default(600)
     .describe(
       'A checkpoint that is older is signed again, though no receipt came: a reader sees that the log is alive.',
+    ),
+  evidenceRetentionDays: z
+    .int()
+    .min(minEvidenceDays)
+    .max(36_500)
+    .default(400)
+    .describe(
+      `How long evidence documents of answers are kept, and the attestations that they name. At least ${minEvidenceDays}, so that no dispute misses them; receipts and their tiers stay for ever.`,
     ),
   ipfs: ipfsSchema.prefault({}).describe('Who keeps the blocks of the log besides the relay.'),
 });

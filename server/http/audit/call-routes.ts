@@ -25,7 +25,7 @@ const maxPiecesPerPage = 25;
  * `GET /v1/audit/calls`: charges with their receipts, newest first unless asked otherwise; a page of JSON, or all of them as CSV or
  * NDJSON. A payer sees its own, the operator all.
  *
- * @throws AutoPayError `forbidden`, `login_required`, `invalid_request`, `unsupported_parameter`, `overloaded`
+ * @throws AutoPayError `forbidden`, `login_required`, `invalid_request`, `unsupported_parameter`, `rate_limit_exceeded`, `overloaded`
  */
 export function createCallsHandler(deps: CallRoutesDeps): RequestHandler {
   return async (request, response) => {
@@ -35,7 +35,8 @@ export function createCallsHandler(deps: CallRoutesDeps): RequestHandler {
     const format = query.format ?? acceptedFormat(request);
     response.setHeader('cache-control', 'no-store');
     response.setHeader('vary', 'Accept, Authorization');
-    if (format !== 'json') return streamExport({ request, response, format, walk, limit: query.limit, ...deps });
+    const payer = asker.kind === 'operator' ? null : asker.payer;
+    if (format !== 'json') return streamExport({ payer, request, response, format, walk, limit: query.limit, ...deps });
     const limit = requireLimit(query.limit ?? defaultLimit);
     response.type('application/json').send(await readPage(deps, { walk, limit }));
   };

@@ -4,12 +4,13 @@ import type { AddressInfo } from 'node:net';
 import express, { type ErrorRequestHandler } from 'express';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createLog } from '../../log.ts';
-import type { KeptEvidence } from '../../ledger/evidence-store.ts';
+import type { KeptEvidence, PrunedEvidence } from '../../ledger/evidence-store.ts';
 import { sendError } from '../send-error.ts';
 import { createEvidenceHandler } from './evidence-route.ts';
 
 const operatorToken = 'operator';
-const kept = new Map<string, KeptEvidence>([
+const kept = new Map<string, KeptEvidence | PrunedEvidence>([
+  ['old', { prunedBeforeMs: Date.UTC(2026, 0, 2) }],
   ['plain', { body: '{"version":1,"attestation":null}', attestation: null }],
   ['attested', { body: '{"version":1,"attestation":null}', attestation: '{"quote":"AA=="}' }],
 ]);
@@ -49,4 +50,11 @@ test('it is for those whose call it is; a call without evidence says so', async 
   expect((await ask('plain', 'somebody-else'))[0]).toBe(403);
   expect((await ask('unknown'))[0]).toBe(404);
   expect(await ask('bare')).toMatchObject([404, { error: { message: expect.stringContaining('relay’s signature') } }]);
+});
+
+test('evidence that was kept long enough is said to be gone, from when, and what is left', async () => {
+  expect(await ask('old')).toMatchObject([
+    410,
+    { error: { code: 'evidence_pruned', message: expect.stringMatching(/before 2026-01-02T.*saved in time.*--file/) } },
+  ]);
 });

@@ -15,7 +15,7 @@ export interface EvidenceRouteDeps extends AskerDeps {
  * `GET /v1/audit/evidence/{callId}`: the evidence document of one call (docs/PROTOCOL.md, "Evidence"), with what the relay found. For
  * its payer, its API key, and the operator.
  *
- * @throws AutoPayError `forbidden`, `login_required`, `not_found`
+ * @throws AutoPayError `forbidden`, `login_required`, `not_found`, `evidence_pruned`
  */
 export function createEvidenceHandler(deps: EvidenceRouteDeps): RequestHandler<{ callId: string }> {
   return async (request, response) => {
@@ -25,6 +25,13 @@ export function createEvidenceHandler(deps: EvidenceRouteDeps): RequestHandler<{
       const message =
         'Nothing but the relay’s signature supports this call: its provider has no evidence, or none was kept.';
       throw new AutoPayError('not_found', message, { param: 'callId' });
+    }
+    if ('prunedBeforeMs' in kept) {
+      const { prunedBeforeMs } = kept;
+      const message =
+        `Evidence of calls before ${new Date(prunedBeforeMs).toISOString()} is no longer kept. The tier that was found stays in the ` +
+        'receipt; check a document that was saved in time with autopay audit evidence --file.';
+      throw new AutoPayError('evidence_pruned', message, { param: 'callId', facts: { prunedBeforeMs } });
     }
     const document = JSON.parse(kept.body) as object;
     const attestation = kept.attestation === null ? {} : { attestation: JSON.parse(kept.attestation) as object };

@@ -3,11 +3,13 @@ import { createServer, type Server } from 'node:http';
 import { connect, type AddressInfo } from 'node:net';
 import type { Request, Response } from 'express';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import type { Hex } from '../../../protocol/bytes/hex.ts';
 import type { AuditQueries, CallPiece } from '../../ledger/queries/audit-queries.ts';
 import { createExportSlots, streamExport, type ExportSlots } from './stream-export.ts';
 
 const servers: Server[] = [];
 afterEach(() => {
+  vi.useRealTimers();
   for (const server of servers.splice(0)) {
     server.closeAllConnections();
     server.close();
@@ -15,13 +17,16 @@ afterEach(() => {
 });
 
 /** A relay that exports whatever the pieces are. */
-async function serve(listCalls: AuditQueries['listCalls'], exports: ExportSlots = createExportSlots()) {
+async function serve(
+  listCalls: AuditQueries['listCalls'],
+  { exports = createExportSlots(), payer = null }: { exports?: ExportSlots; payer?: Hex | null } = {},
+) {
   const responses: Response[] = [];
   const ended: Promise<void>[] = [];
   const server = createServer((request, response) => {
     responses.push(response as Response);
     const work = streamExport({
-      ...{ request: request as Request, response: response as Response, format: 'ndjson', limit: undefined },
+      ...{ request: request as Request, response: response as Response, format: 'ndjson', limit: undefined, payer },
       ...{ walk: { filter: {}, order: 'asc', at: undefined }, queries: { listCalls }, exports },
     });
     ended.push(work.catch(() => void response.destroy()));
@@ -30,6 +35,11 @@ async function serve(listCalls: AuditQueries['listCalls'], exports: ExportSlots 
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   return { port: (server.address() as AddressInfo).port, responses, ended };
+}
+
+/** Looks again at each turn of the event loop: timers may stand still. */
+async function waitUntil(isSo: () => boolean): Promise<void> {
+  while (!isSo()) await new Promise((done) => setImmediate(done));
 }
 
 const line = `${'x'.repeat(100_000)}\n`;
@@ -82,12 +92,62 @@ describe('an export', () => {
   });
 });
 
-it('only so many exports run at one time', async () => {
-  const slots = createExportSlots();
-  const gate = Promise.withResolvers<void>();
-  const running = Array.from({ length: 8 }, () => slots.run(() => gate.promise));
-  await expect(slots.run(() => Promise.resolve())).rejects.toMatchObject({ code: 'overloaded' });
-  gate.resolve();
-  await Promise.all(running);
-  await slots.run(() => Promise.resolve());
+describe('the places of exports', () => {
+  const payers = Array.from({ length: 4 }, (_, at): Hex => `0x${String(at).repeat(40)}`);
+
+  /** Exports that run until the gate opens, and what came of one more. */
+  function fill(wanted: readonly (Hex | null)[]) {
+    const slots = createExportSlots();
+    const gate = Promise.withResolvers<void>();
+    const running = wanted.map((payer) => slots.run(payer, () => gate.promise));
+    const tryOne = (payer: Hex | null) => slots.run(payer, () => Promise.resolve());
+    const open = async () => {
+      gate.resolve();
+      await Promise.all(running);
+    };
+    return { tryOne, open };
+  }
+
+  it('are two of each payer, and come back', async () => {
+    const [ann = '0x', bob = '0x'] = payers;
+    const { tryOne, open } = fill([ann, ann]);
+    await expect(tryOne(ann)).rejects.toMatchObject({ code: 'rate_limit_exceeded' });
+    await tryOne(bob);
+    await open();
+    await tryOne(ann);
+  });
+
+  it('are six of all payers, and eight with the operator’s', async () => {
+    const [ann = '0x', bob = '0x', cem = '0x', dan = '0x'] = payers;
+    const { tryOne, open } = fill([ann, ann, bob, bob, cem, cem, null]);
+    await expect(tryOne(dan)).rejects.toMatchObject({ code: 'overloaded' });
+    await tryOne(null);
+    await open();
+    const operators = fill(Array<null>(8).fill(null));
+    await expect(operators.tryOne(null)).rejects.toMatchObject({ code: 'overloaded' });
+    await expect(operators.tryOne(ann)).rejects.toMatchObject({ code: 'overloaded' });
+    await operators.open();
+    await tryOne(dan);
+  });
+});
+
+it('a client that takes nothing is given up, and its place is free again', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  const endless = async (): Promise<CallPiece> => ({ text: line, count: 1, next: 1, size: 1_000_000 });
+  const exports = createExportSlots();
+  const ann: Hex = `0x${'a1'.repeat(20)}`;
+  const { port, responses, ended } = await serve(endless, { exports, payer: ann });
+  for (let count = 0; count < 2; count += 1) {
+    const client = connect(port, '127.0.0.1').on('error', () => undefined);
+    client.pause();
+    client.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n');
+  }
+  await waitUntil(() => responses.length === 2 && responses.every((response) => response.writableNeedDrain));
+  await expect(exports.run(ann, () => Promise.resolve())).rejects.toMatchObject({ code: 'rate_limit_exceeded' });
+  await vi.advanceTimersByTimeAsync(29_000);
+  expect(responses.map(({ destroyed }) => destroyed)).toEqual([false, false]);
+  await vi.advanceTimersByTimeAsync(1_001);
+  await Promise.all(ended);
+  expect(responses.map(({ destroyed }) => destroyed)).toEqual([true, true]);
+  await exports.run(ann, () => Promise.resolve());
 });

@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import type { Request, Response } from 'express';
+import type { Hex } from '../../../protocol/bytes/hex.ts';
 import { AutoPayError } from '../../../protocol/errors/auto-pay-error.ts';
 import type { AuditQueries, CallFilter, CallPiece, QueryOrder } from '../../ledger/queries/audit-queries.ts';
 import { csvHeader } from '../../ledger/queries/describe-call.ts';
@@ -7,31 +8,42 @@ import { maxCallsPerPiece } from '../../ledger/queries/audit-queries.ts';
 
 /** The most exports at one time. */
 const maxExports = 8;
-/** A client that takes nothing for so long is gone. */
-const stallTimeoutMs = 60_000;
+/** Of them, those of payers: the operator finds room, however slowly payers read. */
+const maxPayersExports = 6;
+/** Of them, those of one payer. */
+const maxOwnExports = 2;
+/** A client that does not take a piece in this time is given up, so that none holds its place for ever. */
+const stallTimeoutMs = 30_000;
 
 /** Bounds the exports that are under way. */
 export interface ExportSlots {
   /**
    * Runs an export.
-   * @throws AutoPayError `overloaded` if as many as may are under way
+   * @param payer null for the operator
+   * @throws AutoPayError `rate_limit_exceeded` if as many as may of this payer are under way, `overloaded` if as many as may at all
    */
-  run(work: () => Promise<void>): Promise<void>;
+  run(payer: Hex | null, work: () => Promise<void>): Promise<void>;
 }
 
 /** Makes the slots of a relay. */
 export function createExportSlots(): ExportSlots {
-  let running = 0;
+  /** Whose exports are under way. */
+  const running: (Hex | null)[] = [];
   return {
-    async run(work) {
-      if (running >= maxExports) {
-        throw new AutoPayError('overloaded', `${maxExports} exports are under way. Try again when one is done.`);
+    async run(payer, work) {
+      const count = (isCounted: (other: Hex | null) => boolean) => running.filter(isCounted).length;
+      if (payer !== null && count((other) => other === payer) >= maxOwnExports) {
+        const message = `${maxOwnExports} exports of this payer are under way. Try again when one is done.`;
+        throw new AutoPayError('rate_limit_exceeded', message);
       }
-      running += 1;
+      const isFull =
+        running.length >= maxExports || (payer !== null && count((other) => other !== null) >= maxPayersExports);
+      if (isFull) throw new AutoPayError('overloaded', 'Too many exports are under way. Try again when one is done.');
+      running.push(payer);
       try {
         await work();
       } finally {
-        running -= 1;
+        running.splice(running.indexOf(payer), 1);
       }
     },
   };
@@ -41,6 +53,8 @@ const contentTypes = { csv: 'text/csv; charset=utf-8; header=present', ndjson: '
 
 /** What is exported, and to whom. */
 export interface ExportOptions {
+  /** Null for the operator. */
+  payer: Hex | null;
   request: Request;
   response: Response;
   format: keyof typeof contentTypes;
@@ -56,12 +70,12 @@ export interface ExportOptions {
  * it is of that log, whatever is charged meanwhile. What fails half-way breaks the connection off, so that the client knows that the
  * export is not whole.
  *
- * @throws AutoPayError `overloaded`, `invalid_request`, before the first byte
+ * @throws AutoPayError `rate_limit_exceeded`, `overloaded`, `invalid_request`, before the first byte
  */
 export async function streamExport(options: ExportOptions): Promise<void> {
-  const { exports, limit = Infinity } = options;
+  const { exports, payer, limit = Infinity } = options;
   if (limit < 1) throw new AutoPayError('invalid_request', 'limit has to be at least 1.', { param: 'limit' });
-  await exports.run(() => stream({ ...options, limit }));
+  await exports.run(payer, () => stream({ ...options, limit }));
 }
 
 async function stream(options: ExportOptions & { limit: number }): Promise<void> {
@@ -93,7 +107,7 @@ async function stream(options: ExportOptions & { limit: number }): Promise<void>
   response.end();
 }
 
-/** Resolves when the client has room for more, or is gone. */
+/** Resolves when the client has taken what came before, or is gone. */
 function writePaced(response: ServerResponse, text: string): Promise<void> {
   if (response.destroyed || text === '' || response.write(text)) return Promise.resolve();
   const { promise, resolve } = Promise.withResolvers<void>();

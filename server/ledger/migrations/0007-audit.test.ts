@@ -24,7 +24,7 @@ test('a ledger that is in use is brought to it: its charges keep their hours, an
     const ids = db.prepare('SELECT batch_id FROM receipt_batches ORDER BY batch_id').all();
     [5.1, 5.9, 6, 6.5, 5.5].forEach((hour, at) => setTime.run(hour * 3_600_000, ids[at]?.['batch_id'] ?? null));
     // As version 6 left it.
-    for (const table of ['pins', 'evidence', 'attestations', 'checkpoints', 'log_hours'])
+    for (const table of ['evidence_horizon', 'pins', 'evidence', 'attestations', 'checkpoints', 'log_hours'])
       db.exec(`DROP TABLE ${table}`);
     for (const index of ['channels_by_payer', 'direct_payments_by_booking']) db.exec(`DROP INDEX ${index}`);
     db.exec(`PRAGMA user_version = ${version - 1}`);
@@ -37,6 +37,7 @@ test('a ledger that is in use is brought to it: its charges keep their hours, an
       { first_index: 5, hour: 5 },
     ]);
     expect(db.prepare('PRAGMA foreign_key_check').all()).toEqual([]);
+    books.caches.clear();
     const [late] = charge([left]);
     expect(late).toMatchObject({ ok: true });
     expect(db.prepare('SELECT first_index FROM log_hours ORDER BY first_index DESC').get()).toEqual({ first_index: 6 });

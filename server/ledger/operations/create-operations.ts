@@ -11,9 +11,11 @@ import { createCheckpointStore, type CheckpointStore } from '../checkpoint-store
 import { createCollectionStore, type CollectionStore } from '../collection-store.ts';
 import type { AfterSeal } from '../group-context.ts';
 import type { ChannelState } from '../ledger.ts';
+import { RowCaches } from '../row-cache.ts';
 import { createKeyChannelStore, type KeyChannelStore } from '../key-channel-store.ts';
 import { createKeyStore, type KeyStore } from '../key-store.ts';
 import { createEvidenceStore, type EvidenceStore } from '../evidence-store.ts';
+import { createLogEnd, type LogEnd } from '../log-end.ts';
 import { createLogStore, type LogStore } from '../log-store.ts';
 import { createModelDayStore, type ModelDayStore } from '../model-day-store.ts';
 import { createPaymentBookingStore, type PaymentBookingStore } from '../payment-booking-store.ts';
@@ -86,26 +88,44 @@ export interface Stores {
   pins: PinStore;
 }
 
+/** What the stores of all chains have in common. */
+export interface SharedStores {
+  caches: RowCaches;
+  modelDays: ModelDayStore;
+  logEnd: LogEnd;
+}
+
+/** The shared stores of a database. */
+export function createSharedStores(db: DatabaseSync): SharedStores {
+  const caches = new RowCaches();
+  return { caches, modelDays: createModelDayStore(db, caches), logEnd: createLogEnd(db, caches) };
+}
+
 /**
  * The stores of one chain in a database; prepares every statement. None of them sees what is of another chain, so the same token
  * address, nonce or purpose on two chains are two.
  *
+ * @param chain.shared the same for all chains of a database
  * @param chain.isHome whether it is the chain whose values in `state`, and scopes of idempotency keys, have no prefix
  */
-export function createStores(db: DatabaseSync, { chainId, isHome }: { chainId: number; isHome: boolean }): Stores {
-  const channels = createChannelStore(db, chainId);
+export function createStores(
+  db: DatabaseSync,
+  { chainId, isHome, shared }: { chainId: number; isHome: boolean; shared: SharedStores },
+): Stores {
+  const { caches, modelDays, logEnd } = shared;
+  const channels = createChannelStore(db, chainId, caches);
   const prefix = isHome ? '' : `chain:${chainId}:`;
   return {
     chainId,
     channels,
-    calls: createCallStore(db, chainId),
-    charges: createChargeStore(db, chainId),
+    calls: createCallStore(db, chainId, caches),
+    charges: createChargeStore(db, chainId, logEnd),
     payments: createPaymentStore(db, chainId),
     paymentBookings: createPaymentBookingStore(db, chainId),
-    scopes: createScopeStore(db, chainId),
+    scopes: createScopeStore(db, chainId, caches),
     answers: createAnswerStore(db, { prefix }),
     spending: createSpendingStore(db, chainId),
-    modelDays: createModelDayStore(db),
+    modelDays,
     budgetChanges: createBudgetChangeStore(db),
     log: createLogStore(db, chainId),
     checkpoints: createCheckpointStore(db),

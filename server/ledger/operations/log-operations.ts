@@ -21,6 +21,7 @@ export function createLogOperations(stores: { charges: ChargeStore; checkpoints:
     newestCheckpoint: () => checkpoints.newest(),
     addCheckpoint: createAddCheckpoint(stores),
     lastBlock: () => log.lastBlock(),
+    findBlock: (size: number) => log.findBlock(size),
     addBlock: createAddBlock(stores),
     anchoredSize: (): number => log.lastAnchor()?.size ?? 0,
     findSentAnchor: () => log.findSentAnchor(),

@@ -1,4 +1,5 @@
 import { AutoPayError } from '../../../protocol/errors/auto-pay-error.ts';
+import { encodeSignedReceipt } from '../../../protocol/receipt/signed-receipt.ts';
 import type { AnswerStore } from '../answer-store.ts';
 import type { CallStore, StoredCall } from '../call-store.ts';
 import type { ChannelStore } from '../channel-store.ts';
@@ -19,7 +20,8 @@ export function finishLater(context: GroupContext, index: number): AfterSeal<Cha
     const charge = context.charges[index];
     const signed = receipts[index];
     if (charge === undefined || signed === undefined) throw new RangeError('a charge is missing from its batch');
-    return { receipt: charge.receipt, signed, channel: charge.channel, payment: charge.payment };
+    const { channel, payment, receipt } = charge;
+    return { receipt, signedReceipt: encodeSignedReceipt(signed), channel, payment };
   });
 }
 
@@ -35,7 +37,9 @@ export function createReadCharge({ channels, charges, payments }: Stores) {
     const stored = charges.find(callId);
     if (stored === undefined) throw new AutoPayError('internal_error', `The receipt of call ${callId} is missing.`);
     const payment = paymentId === null ? null : { paymentId, captured: payments.get(paymentId).captured };
-    return { ...stored, channel: channelId === null ? null : channels.get(channelId), payment };
+    const { receipt, signed } = stored;
+    const channel = channelId === null ? null : channels.get(channelId);
+    return { receipt, signedReceipt: encodeSignedReceipt(signed), channel, payment };
   };
 }
 

@@ -15,7 +15,7 @@ export function createRecordAnchor(stores: { log: LogStore }) {
       if (known.transactionHash === anchor.transactionHash.toLowerCase()) return;
       throw new AutoPayError('internal_error', `Size ${anchor.size} was anchored by ${known.transactionHash}.`);
     }
-    if (!log.hasBlockOfSize(anchor.size)) {
+    if (log.findBlock(anchor.size) === undefined) {
       throw new AutoPayError('internal_error', `No block ends at log size ${anchor.size}.`);
     }
     const last = log.lastAnchor()?.size ?? 0;

@@ -70,9 +70,6 @@ export function createReserveCall(stores: Stores) {
     if (quote < 0n || quote > maxAmount) {
       throw new AutoPayError('internal_error', `A quote must lie in 0 … 2^128 − 1, not ${quote}.`);
     }
-    if (calls.find(request.callId) !== undefined) {
-      throw new AutoPayError('internal_error', `Call ${request.callId} has a reservation already.`);
-    }
     const repeated = refuseRepeat(stores, request);
     if (repeated !== undefined) return repeated;
     if (funds !== null) return reserveOn(request, funds);

@@ -1,7 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { isCallId, parseCallId } from '../../../protocol/receipt/call-id.ts';
 import { encodeSignedReceipt } from '../../../protocol/receipt/signed-receipt.ts';
-import { createChargeStore } from '../charge-store.ts';
+import { createChargeReader } from '../charge-store.ts';
 import { amountOf, hexOf, numberOf, textOf, type Row } from '../rows.ts';
 import type { FoundCall } from './audit-queries.ts';
 import { describeCall, writeJson } from './describe-call.ts';
@@ -25,7 +25,7 @@ const hexOrNull = (row: Row, column: string) => (row[column] === null ? null : h
 /** Finds a call, and how far its receipt and its money are. */
 export function createCallFinder(db: DatabaseSync): (callId: string) => FoundCall | undefined {
   const select = db.prepare('SELECT * FROM charges WHERE call_id = ?');
-  const charges = createChargeStore(db, 0);
+  const charges = createChargeReader(db);
   const readLog = createLogStateReader(db);
   const readMoney = createMoneyReader(db);
 
