@@ -53,13 +53,12 @@ export interface LogHead {
   root: Uint8Array;
 }
 
-/** Bounds a walk, where a source would make up ever more blocks: more than a log of 100 million entries has. */
-const maxBlocks = 1_000_000;
+/** Bounds a walk, where a relay would make up ever more blocks: 720 MB. With one each 30 s a log has them after nine years. */
+const maxBlocks = 10_000_000;
 
 /**
  * Walks a log backwards, from a head that something vouches for. Each block is checked as it is read: against its CID, against the one
- * behind it, and so against the head's root. It remembers where blocks end, 72 bytes
- * for each, and not what they hold.
+ * behind it, and so against the head's root. It remembers where blocks end, 72 bytes for each, and not what they hold.
  */
 export class LogWalk {
   readonly #source: BlockSource;

@@ -6,7 +6,7 @@ import { toHex } from '../protocol/bytes/hex.ts';
 import { addressOfPrivateKey } from '../protocol/bytes/secp256k1.ts';
 import { originOf } from '../protocol/log/checkpoint.ts';
 import { decodeEntryBundle } from '../protocol/log/entry-bundle.ts';
-import { recoverSignedCheckpoint } from '../protocol/log/relay-signature.ts';
+import { createRelayVerifier, recoverSignedCheckpoint } from '../protocol/log/relay-signature.ts';
 import { createNoteSigner, createNoteVerifier, openNote } from '../protocol/log/signed-note.ts';
 import { hashLeaf } from '../protocol/merkle/hashes.ts';
 import { inclusionProofOf, merkleRoot } from '../protocol/merkle/inclusion.ts';
@@ -45,11 +45,13 @@ type Changes = {
   ledger?: RelayLedger;
   maxMergeDelaySeconds?: number;
   nowMs?: () => number;
+  logKey?: Uint8Array;
   witnesses?: { url: string; key: string }[];
 };
 
 async function open(changes: Changes = {}): Promise<RelayLog> {
   const { maxMergeDelaySeconds = 3_600, nowMs = () => Date.now(), witnesses = [] } = changes;
+  const { logKey = Buffer.alloc(32, 1) } = changes;
   const log = await createLog({
     config: {
       audit: auditSchema.parse({ maxMergeDelaySeconds, witnesses }),
@@ -57,7 +59,7 @@ async function open(changes: Changes = {}): Promise<RelayLog> {
       contracts: { autoPayLLM: testScope.verifyingContract },
     },
     ...{ dataDir, ledger: changes.ledger ?? ledger, log: createToyLog(), nowMs },
-    keys: { logKey: Buffer.alloc(32, 1), relayKey: Buffer.from(testKey) },
+    keys: { logKey: Buffer.from(logKey), relayKey: Buffer.from(testKey) },
   });
   logs.push(log);
   return log;
@@ -207,7 +209,9 @@ describe('the log of a data folder', () => {
 
   it('refuses a whole folder that was put back to before what a witness cosigned, and signs nothing', async () => {
     const { origin, keys } = witnessedLog();
-    const test = openTestWitness([{ origin, verifierKey: keys.verifierKey }]);
+    const signer = addressOfPrivateKey(testKey);
+    const findReceiptKey = async () => createRelayVerifier({ name: origin, scope: testScope, signer });
+    const test = openTestWitness([{ origin, verifierKey: keys.verifierKey, findReceiptKey }]);
     const served = await serveWitness({ witness: test.witness, host: '127.0.0.1', port: 0, log: createToyLog() });
     const witnesses = [{ url: served.url, key: test.cosigner.verifierKey }];
     const cosign = async ({ tree }: RelayLog) => {
@@ -246,6 +250,9 @@ describe('the log of a data folder', () => {
         code: 'log_rolled_back',
         facts: { ...facts, size: 20 },
       });
+      // Even with a new key of the log: the receipt key had signed too.
+      const logKey = Buffer.alloc(32, 9);
+      await expect(open({ witnesses, logKey })).rejects.toMatchObject({ code: 'log_rolled_back' });
       // Even where it has grown again before anyone looked.
       await charge(30);
       await expect(open({ witnesses })).rejects.toMatchObject({ code: 'log_forked', facts: { ...facts, size: 50 } });

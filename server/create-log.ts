@@ -1,6 +1,7 @@
 import { join } from 'node:path';
+import { addressOfPrivateKey } from '../protocol/bytes/secp256k1.ts';
 import { originOf } from '../protocol/log/checkpoint.ts';
-import { createRelaySigner } from '../protocol/log/relay-signature.ts';
+import { createRelaySigner, createRelayVerifier } from '../protocol/log/relay-signature.ts';
 import { createNoteSigner, createNoteVerifier } from '../protocol/log/signed-note.ts';
 import { createTileTree } from '../protocol/log/tile-tree.ts';
 import type { GrowingTree } from './audit/grow-tree.ts';
@@ -60,17 +61,21 @@ export async function createLog(options: RelayLogOptions): Promise<RelayLog> {
   await sweepLeftOvers(folder);
   const stored = await ledger.newestCheckpoint();
   const nowMs = createForwardClock(options.nowMs, stored?.signedAtMs ?? 0);
-  const signers = [
-    createNoteSigner({ name: origin, seed: keys.logKey }),
-    createRelaySigner({ name: origin, scope, receiptKey: keys.relayKey, nowMs }),
-  ];
+  const logSigner = createNoteSigner({ name: origin, seed: keys.logKey });
+  const signers = [logSigner, createRelaySigner({ name: origin, scope, receiptKey: keys.relayKey, nowMs })];
 
   const statements = [stored, await readCheckpointFile(file, origin), await ledger.lastBlock()].filter(
     (statement) => statement !== undefined,
   );
   const grown = await openGrown({ store: createTileStore(folder), ledger, log }, statements);
   await checkWitnessed({
-    ...{ origin, signed: stored, log, tree: { size: grown.size(), rootAt: (size) => rootAt(grown, size) } },
+    ...{ origin, signed: stored, log },
+    // The log's key may be a new one; the receipt key has signed the same.
+    own: [
+      createNoteVerifier(logSigner.verifierKey),
+      createRelayVerifier({ name: origin, scope, signer: addressOfPrivateKey(keys.relayKey) }),
+    ],
+    tree: { size: grown.size(), rootAt: (size) => rootAt(grown, size) },
     witnesses: audit.witnesses.map(({ url, key }) => ({ url, verifier: createNoteVerifier(key) })),
   });
   const tree = await openLogTree({

@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { AutoPayError } from '../protocol/errors/auto-pay-error.ts';
 import { describeError } from './log.ts';
-import { runRelayProcess } from './run-relay-process.ts';
+import { restartTuned } from './restart-tuned.ts';
 
 const help = `Usage: node server/main.ts --data-dir DIR [--config FILE] [--port N]
 
@@ -55,6 +55,9 @@ try {
   fail(`${error instanceof Error ? error.message : String(error)}\n\n${help}`, 2);
 }
 if (options) {
+  restartTuned(options.dataDir);
+  // Not before: its modules would be read twice.
+  const { runRelayProcess } = await import('./run-relay-process.ts');
   await runRelayProcess(options).catch((error: unknown) => {
     const known =
       error instanceof AutoPayError ? `${error.code}: ${error.message}` : JSON.stringify(describeError(error));

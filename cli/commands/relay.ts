@@ -1,3 +1,4 @@
+import { restartTuned } from '../../server/restart-tuned.ts';
 import type { CommandContext } from '../command-context.ts';
 
 /** Makes this process the relay of the data folder, until SIGTERM or SIGINT. It logs JSON lines to stderr. */
@@ -5,6 +6,7 @@ export async function runRelay(
   context: CommandContext,
   options: { configFile?: string; port?: number },
 ): Promise<void> {
+  restartTuned(context.dataDir);
   const { runRelayProcess } = await import('../../server/run-relay-process.ts');
   await runRelayProcess({ dataDir: context.dataDir, ...options });
 }

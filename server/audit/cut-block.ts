@@ -25,8 +25,8 @@ export interface CutBlock {
 const entryOverheadBytes = 5;
 
 /**
- * Cuts the next block: as many of the entries, from the first, as fit `maxBytes`, and `maxBlockEntries` at most. The event loop goes on meanwhile; what is done at a
- * stretch takes about a millisecond.
+ * Cuts the next block: as many of the entries, from the first, as fit `maxBytes`, and `maxBlockEntries` at most. The event loop goes on
+ * meanwhile; what is done at a stretch takes about a millisecond.
  * @throws AutoPayError `internal_error` if not even one fits.
  */
 export async function cutBlock(

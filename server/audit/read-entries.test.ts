@@ -55,4 +55,20 @@ describe('a reader of entries', () => {
     asked.at(-1)?.();
     expect(await last).toHaveLength(2 + 'entry 0'.length);
   });
+
+  it('has what is made of a bundle done within the same bounds', async () => {
+    const entries = createToyEntries(1);
+    const read = createEntryReader({ ledger: entries, tree: treeOf(entries) });
+    const begun: (() => void)[] = [];
+    const encode = () => new Promise<Buffer>((resolve) => begun.push(() => resolve(Buffer.from('short'))));
+    const reads = Array.from({ length: 3 }, () => read({ index: 0, width: 1 }, encode));
+    await new Promise(setImmediate);
+    expect(begun).toHaveLength(2);
+    begun[0]?.();
+    expect(await reads[0]).toEqual(Buffer.from('short'));
+    await new Promise(setImmediate);
+    expect(begun).toHaveLength(3);
+    for (const end of begun) end();
+    await Promise.all(reads);
+  });
 });

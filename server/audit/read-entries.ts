@@ -10,8 +10,9 @@ import type { LogTree } from './log-tree.ts';
  * Reads an entry bundle (C2SP tlog-tiles, "Log entries") under the newest checkpoint, each entry checked against its leaf hash.
  * @throws AutoPayError `not_found` if the log has not so many entries; `overloaded` if too many wait; `verification_failed` if the
  * ledger has another entry than was signed
+ * @param encode what is made of the bundle, within the same bounds
  */
-export type EntryReader = (tile: EntryTile) => Promise<Buffer>;
+export type EntryReader = (tile: EntryTile, encode?: (bundle: Buffer) => Promise<Buffer>) => Promise<Buffer>;
 
 /** Bundles that are read at one time: the ledger's writer, which decides about money, reads them. */
 const parallelReads = 2;
@@ -40,7 +41,7 @@ export function createEntryReader(deps: {
     return encodeEntryBundle(entries);
   }
 
-  return async (tile) => {
+  return async (tile, encode) => {
     const leaves = await tree.readTile({ level: 0, ...tile });
     if (waiting.length >= maxWaiting) {
       throw new AutoPayError('overloaded', 'Too many readers wait for log entries. Try again in a moment.');
@@ -48,7 +49,8 @@ export function createEntryReader(deps: {
     if (running >= parallelReads) await new Promise<void>((resume) => waiting.push(resume));
     else running += 1;
     try {
-      return await read(tile, leaves);
+      const bundle = await read(tile, leaves);
+      return encode ? await encode(bundle) : bundle;
     } finally {
       // Whoever waits takes this one's place.
       const next = waiting.shift();

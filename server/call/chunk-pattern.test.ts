@@ -152,6 +152,14 @@ test('a meter that knows the pattern reads a stream as one that reads each chunk
   );
 });
 
+test('a member that only has the name of a text is none', () => {
+  const meter = new StreamMeter({ showUsage: false });
+  for (const other of ['b', 'c']) {
+    meter.takeEvent(eventOf(`{"choices":[{},{"delta":{"content":"a"}}],"x":{"text":"${other}"}}`));
+  }
+  expect(meter.texts).toEqual(['a', 'a']);
+});
+
 test('bytes that are no UTF-8 go on as they came', () => {
   const meter = new StreamMeter({ showUsage: false });
   for (const text of ['a', 'b\xff', '\xe2\x82']) {

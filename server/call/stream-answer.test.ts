@@ -90,6 +90,20 @@ test('it is bounded, as a whole and by the event', async () => {
   expect(endless.destroyed).toBe(true);
 });
 
+test('what fits its bound is there, however much comes at once', async () => {
+  const maxBytes = streamEvents.slice(0, 2).join('').length + 5;
+  for (const pieces of [[whole], streamEvents, [...whole]]) {
+    const answer = await open(makeStream(pieces), { maxBytes });
+    const read: Buffer[] = [];
+    const reading = async () => {
+      for (let bytes = await answer.next(); bytes !== null; bytes = await answer.next()) read.push(bytes);
+    };
+    await expect(reading()).rejects.toMatchObject({ failure: 'too_long' });
+    expect(Buffer.concat(read).toString()).toBe(streamEvents.slice(0, 2).join('').replaceAll(',"usage":null', ''));
+  }
+  expect(await read([`${whole}data: {"late":true}\n\n`], { maxBytes: whole.length })).toBe(shown);
+});
+
 test('its connection serves the next stream', async () => {
   let connections = 0;
   const server = createServer((_, response) => {

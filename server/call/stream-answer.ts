@@ -108,11 +108,14 @@ export class StreamAnswer {
     if (this.#whole) return null;
     const step = await this.#iterator.next();
     if (step.done) return this.#readEnd();
+    const { maxBytes } = this.#options;
+    const room = maxBytes - this.#bytes;
     this.#bytes += step.value.length;
-    if (this.#bytes > this.#options.maxBytes) {
-      throw new TransportError('too_long', `the stream is longer than ${this.#options.maxBytes} bytes`);
-    }
-    return this.#takeAll(step.value);
+    if (step.value.length <= room) return this.#takeAll(step.value);
+    // What fits is taken, however much the network brings at once.
+    const bytes = this.#takeAll(step.value.subarray(0, room));
+    if (!this.#whole) this.#broken ??= new TransportError('too_long', `the stream is longer than ${maxBytes} bytes`);
+    return bytes;
   }
 
   /** The connection's regular end: whole after its last event, or, where a provider sends none, if the meter says so. */

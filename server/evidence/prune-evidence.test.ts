@@ -5,7 +5,7 @@ const log = { info: () => undefined, warn: () => undefined, error: () => undefin
 const dayMs = 86_400_000;
 
 /** Pruning with a ledger that has so much to forget. */
-function pruneFrom(left: number, { retentionDays = 60, nowMs = 100 * dayMs } = {}) {
+function pruneFrom(left: number, { retentionDays = 60, clock = { nowMs: 100 * dayMs, elapsedMs: 0 } } = {}) {
   const asked: number[] = [];
   const pruning = createEvidencePruning({
     ledger: {
@@ -16,7 +16,7 @@ function pruneFrom(left: number, { retentionDays = 60, nowMs = 100 * dayMs } = {
         return Promise.resolve(some);
       },
     },
-    ...{ retentionDays, log, nowMs: () => nowMs },
+    ...{ retentionDays, log, nowMs: () => clock.nowMs, elapsedMs: () => clock.elapsedMs },
   });
   return { pruning, asked };
 }
@@ -41,4 +41,17 @@ test('a stop does not wait until everything is gone', async () => {
   await pruning.stop();
   await running;
   expect(asked.length).toBeLessThan(3);
+});
+
+test('a clock that is set ahead, or back, takes nothing that is not old enough', async () => {
+  const clock = { nowMs: 100 * dayMs, elapsedMs: 7.5 };
+  const { pruning, asked } = pruneFrom(0, { clock });
+  Object.assign(clock, { nowMs: 9_000 * dayMs, elapsedMs: dayMs + 8.25 });
+  await pruning.run();
+  clock.nowMs = 90 * dayMs;
+  await pruning.run();
+  clock.nowMs = 101 * dayMs;
+  await pruning.run();
+  expect(asked).toEqual([41 * dayMs, 30 * dayMs, 41 * dayMs]);
+  await pruning.stop();
 });

@@ -17,7 +17,10 @@ const router = createLogRouter({
       return Buffer.from(`tile ${level} ${index} ${width}`);
     },
   },
-  readEntries: ({ index, width }) => Promise.resolve(Buffer.from(`entries ${index} ${width}`)),
+  readEntries: async ({ index, width }, encode) => {
+    const bundle = Buffer.from(`entries ${index} ${width}`);
+    return encode ? encode(bundle) : bundle;
+  },
   verifierKeys: ['one+00000000+AA==', 'two+00000000+AA=='],
 });
 

@@ -22,8 +22,9 @@ const aMinute = 'public, max-age=60';
 const text = 'text/plain; charset=utf-8';
 const bytesType = 'application/octet-stream';
 
-/** Entries become a seventh, in a thread of its own; hashes would not become smaller. */
-const compress = promisify(gzip);
+const gzipped = promisify(gzip);
+/** Entries become a seventh, beside the main thread; hashes would not become smaller. */
+const compress = (bytes: Buffer): Promise<Buffer> => gzipped(bytes, { level: 1 });
 
 /**
  * `/log`: the log as C2SP tlog-tiles has it, so that its readers, monitors and witnesses need nothing of ours: `checkpoint`, `key`,
@@ -61,13 +62,12 @@ function answerTile({ tree, readEntries }: Pick<LogRoutesDeps, 'tree' | 'readEnt
         'This is no path of a tile: tile/<L>/<N>[.p/<W>] or tile/entries/<N>[.p/<W>].',
       );
     }
-    const bytes = hashes ? await tree.readTile(hashes) : await readEntries(found);
+    const isGzip = entries !== undefined && request.acceptsEncodings('gzip', 'identity') === 'gzip';
+    const bytes = hashes ? await tree.readTile(hashes) : await readEntries(found, isGzip ? compress : undefined);
     response.setHeader('cache-control', isFull(found) ? forever : aMinute);
-    if (hashes) return send(response, bytesType, bytes);
-    response.setHeader('vary', 'Accept-Encoding');
-    if (request.acceptsEncodings('gzip', 'identity') !== 'gzip') return send(response, bytesType, bytes);
-    response.setHeader('content-encoding', 'gzip');
-    send(response, bytesType, await compress(bytes, { level: 1 }));
+    if (entries) response.setHeader('vary', 'Accept-Encoding');
+    if (isGzip) response.setHeader('content-encoding', 'gzip');
+    send(response, bytesType, bytes);
   };
 }
 

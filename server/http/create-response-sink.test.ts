@@ -13,14 +13,14 @@ afterEach(() => {
 });
 
 /** One request over a plain socket, so that the test sees the bytes as they come and reads when it likes. */
-async function open(): Promise<{ sink: ResponseSink; socket: Socket }> {
+async function open(version = '1.1'): Promise<{ sink: ResponseSink; socket: Socket }> {
   const sinks = Promise.withResolvers<ResponseSink>();
   server = createServer((_, response) => sinks.resolve(createResponseSink(response)));
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const socket = connect((server.address() as AddressInfo).port, '127.0.0.1');
   socket.on('error', () => undefined);
-  socket.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n');
+  socket.write(`GET / HTTP/${version}\r\nhost: x\r\n\r\n`);
   return { sink: await sinks.promise, socket };
 }
 
@@ -42,6 +42,30 @@ it('sends the head of a stream at once, and each write by itself', async () => {
   const [last] = (await once(socket, 'data')) as [Buffer];
   expect(last.toString()).toMatch(/last\r\n0\r\n\r\n$/);
   expect(sink.closed).toBe(false);
+});
+
+it('sends what is there with the head', async () => {
+  const { sink, socket } = await open();
+  sink.start(200, stream);
+  // Of no length: not the end.
+  expect(sink.write(Buffer.alloc(0))).toBeUndefined();
+  void sink.write(Buffer.from('data: 1\n\n'));
+  const [first] = (await once(socket, 'data')) as [Buffer];
+  expect(first.toString()).toMatch(/^HTTP\/1.1 200 OK\r\n[^]*\r\n\r\n9\r\ndata: 1\n\n\r\n$/);
+  sink.end();
+  const [last] = (await once(socket, 'data')) as [Buffer];
+  expect(last.toString()).toBe('0\r\n\r\n');
+});
+
+it('frames nothing for a client that knows no chunks', async () => {
+  const { sink, socket } = await open('1.0');
+  const pieces: Buffer[] = [];
+  socket.on('data', (piece: Buffer) => pieces.push(piece));
+  sink.start(200, stream);
+  void sink.write(Buffer.from('data: 1\n\n'));
+  sink.end(Buffer.from('last'));
+  await once(socket, 'close');
+  expect(Buffer.concat(pieces).toString()).toMatch(/\r\n\r\ndata: 1\n\nlast$/);
 });
 
 it('ends a body byte for byte, short or long, and the end of a stream', async () => {

@@ -19,6 +19,7 @@ class HttpSink implements ResponseSink {
   #started = false;
   #gone = false;
   #isHeadOut = false;
+  #isChunked = false;
 
   constructor(response: ServerResponse) {
     this.#response = response;
@@ -42,15 +43,22 @@ class HttpSink implements ResponseSink {
   start(status: number, headers: Readonly<Record<string, string>>): void {
     this.#started = true;
     if (this.#gone) return;
-    this.#response.writeHead(status, headers);
+    const response = this.#response;
+    response.writeHead(status, headers);
+    // Node writes a chunk in four pieces. Framed here it is one: 10 µs instead of 12 for each event that comes by itself.
+    this.#isChunked = response.chunkedEncoding;
+    response.chunkedEncoding = false;
     // With the first bytes, if they are there: that is one write less of each stream.
     if (headers['content-type']?.startsWith('text/event-stream')) process.nextTick(() => this.#flushHead());
   }
 
   write(bytes: Uint8Array): Promise<void> | undefined {
     const response = this.#response;
+    // A chunk of no length would end the answer.
+    if (this.#gone || bytes.length === 0) return undefined;
     this.#isHeadOut = true;
-    if (this.#gone || response.write(bytes)) return undefined;
+    const isTaken = this.#isChunked ? response.write(frame(bytes), 'latin1') : response.write(bytes);
+    if (isTaken) return undefined;
     return new Promise((resolve) => {
       const done = () => {
         response.off('drain', done);
@@ -65,21 +73,18 @@ class HttpSink implements ResponseSink {
   end(bytes?: Uint8Array): void {
     this.#isHeadOut = true;
     if (this.#gone) return;
-    if (bytes === undefined) this.#response.end();
+    const response = this.#response;
+    if (this.#isChunked) response.end(`${bytes?.length ? frame(bytes) : ''}0\r\n\r\n`, 'latin1');
+    else if (bytes === undefined) response.end();
     // A Latin-1 string is the same bytes, and leaves with the head in one write; a buffer needs two, gathered.
-    else if (bytes.length <= maxJoinedBytes)
-      this.#response.end(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1'), 'latin1');
-    else this.#response.end(bytes);
+    else if (bytes.length <= maxJoinedBytes) response.end(latin1Of(bytes), 'latin1');
+    else response.end(bytes);
   }
 
   destroy(): void {
     if (this.#gone) return;
     this.#gone = true;
-    const { socket } = this.#response;
-    if (!socket) return void this.#response.destroy();
-    // Without the last chunk of the chunked coding the client knows that the answer is not whole (RFC 9112 §8).
-    socket.destroySoon();
-    setTimeout(() => socket.destroy(), flushTimeoutMs).unref();
+    breakOff(this.#response);
   }
 
   onClose(callback: () => void): void {
@@ -90,4 +95,21 @@ class HttpSink implements ResponseSink {
   #flushHead(): void {
     if (!this.#isHeadOut && !this.#gone) this.#response.flushHeaders();
   }
+}
+
+/** Breaks an answer off that has begun, after what was written of it: without the end of the chunked coding it is not whole (RFC 9112 §8). */
+export function breakOff(response: ServerResponse): void {
+  const { socket } = response;
+  if (!socket) return void response.destroy();
+  socket.destroySoon();
+  setTimeout(() => socket.destroy(), flushTimeoutMs).unref();
+}
+
+/** A chunk of the chunked coding (RFC 9112 §7.1). */
+function frame(bytes: Uint8Array): string {
+  return `${bytes.length.toString(16)}\r\n${latin1Of(bytes)}\r\n`;
+}
+
+function latin1Of(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
 }

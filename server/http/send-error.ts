@@ -9,6 +9,7 @@ import { chatCompletions } from '../call/endpoints/chat-completions.ts';
 import { findEndpoint } from '../call/endpoints/list-endpoints.ts';
 import { collectChallenges, type Offer } from '../payments/collect-challenges.ts';
 import type { ChallengeContext, PaymentMethod } from '../payments/payment-method.ts';
+import { breakOff } from './create-response-sink.ts';
 import { headersOf, pathOf } from './read-headers.ts';
 
 /** What an error is answered with. */
@@ -50,7 +51,7 @@ export function sendError(options: SendErrorOptions): void {
     const callId = response.getHeader('x-autopay-call-id');
     log.error({ callId, path: pathOf(request), error: describeError(options.error) }, 'request failed');
   }
-  if (response.headersSent || response.destroyed) return void response.destroy();
+  if (response.headersSent || response.destroyed) return breakOff(response);
 
   const offer = error.status === 402 ? offerPayment(options, error) : undefined;
   const isPayment = paymentAuthorization(headersOf(request)) !== undefined;

@@ -79,3 +79,72 @@ test('reservations beyond the bound are refused; a charge still goes in', async 
   await Promise.all(waiting);
   await worker.close();
 });
+
+/** Lets every group of reservations wait, and tells of them all when another operation comes. */
+const waitsForOthers = `let open = 0; port.on('message', (calls) => {
+  if (calls === 'close') return port.close();
+  open += calls.length;
+  const waits = calls.every(({ name }) => name === 'reserve');
+  port.postMessage({ type: 'decided', waits, decisions: [{ index: 0, decision: { ok: true, channel: null } }] });
+  if (waits) return;
+  port.postMessage(FINAL);
+  open = 0;
+});`;
+
+test('while a group waits the next one is posted, and both are settled together', async () => {
+  const { worker } = await workerWith(
+    waitsForOthers.replace(
+      'FINAL',
+      `{ type: 'done', outcomes: Array.from({ length: open }, () => ({ ok: true, value: open })) }`,
+    ),
+  );
+  const decided: string[] = [];
+  const settled: string[] = [];
+  const reserve = (name: string) =>
+    new Promise<void>((resolve) => {
+      const onDecided = () => {
+        decided.push(name);
+        resolve();
+      };
+      void worker.call('reserve', someReserve(null, 0n), { onDecided }).then(() => settled.push(name));
+    });
+  await reserve('first');
+  await reserve('second');
+  expect([decided, settled]).toEqual([['first', 'second'], []]);
+  expect(await worker.call('nextNonce', zeroAddress)).toBe(3);
+  expect(settled).toEqual(['first', 'second']);
+  await worker.close();
+});
+
+test('if the transaction of groups that waited fails, so do they', async () => {
+  const error = `{ code: 'internal_error', message: 'disk full', facts: {}, detail: null }`;
+  const { worker } = await workerWith(
+    waitsForOthers.replace('FINAL', `{ type: 'failed', count: open, error: ${error} }`),
+  );
+  const { promise: isDecided, resolve: onDecided } = Promise.withResolvers<unknown>();
+  const waiting = worker.call('reserve', someReserve(null, 0n), { onDecided });
+  await isDecided;
+  const other = worker.call('nextNonce', zeroAddress);
+  await expect(Promise.all([waiting, other])).rejects.toThrow('disk full');
+  await expect(other).rejects.toThrow('disk full');
+  await worker.close();
+});
+
+test('a group that was posted while the one before it was committed is settled by its own word', async () => {
+  // The writer's time is up as the second group comes.
+  const { worker } = await workerWith(`let count = 0; port.on('message', (calls) => {
+    if (calls === 'close') return port.close();
+    count += 1;
+    const done = (value) => port.postMessage({ type: 'done', outcomes: [{ ok: true, value }] });
+    if (count === 1) return port.postMessage({ type: 'decided', waits: true, decisions: [{ index: 0, decision: { ok: true, channel: null } }] });
+    if (count === 2) done('first');
+    done(count);
+  });`);
+  const { promise: isDecided, resolve: onDecided } = Promise.withResolvers<unknown>();
+  const first = worker.call('reserve', someReserve(null, 0n), { onDecided });
+  await isDecided;
+  const second = worker.call('nextNonce', zeroAddress);
+  expect(await Promise.all([first, second])).toEqual(['first', 2]);
+  expect(await worker.call('nextNonce', zeroAddress)).toBe(3);
+  await worker.close();
+});

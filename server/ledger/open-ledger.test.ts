@@ -5,7 +5,15 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { addressOfPrivateKey } from '../../protocol/bytes/secp256k1.ts';
 import { verifySignedReceipt } from '../../protocol/receipt/verify-signed-receipt.ts';
 import type { BackgroundLedger } from './background-ledger.ts';
-import { signedOf, someChannel, someCharge, someReserve, temporaryFolder, testKey, testScope } from './ledger-fixtures.ts';
+import {
+  signedOf,
+  someChannel,
+  someCharge,
+  someReserve,
+  temporaryFolder,
+  testKey,
+  testScope,
+} from './ledger-fixtures.ts';
 import type { Ledger, ReserveOutcome } from './ledger.ts';
 import { openLedger, type OpenLedgerOptions } from './open-ledger.ts';
 
@@ -119,6 +127,22 @@ test('with a commit delay, `decided` comes before `durable`, and a charge not be
   const postedAt = performance.now();
   await ledger.charge(someCharge(request.callId, 1n));
   expect(performance.now() - postedAt).toBeGreaterThan(commitDelayMs * 0.9);
+});
+
+test('a reservation that may wait is durable with its charge, and without one by itself', async () => {
+  const ledger = await open();
+  const channel = await ledger.upsertChannel(someChannel());
+  const reserve = (step: bigint) =>
+    someReserve({ channelId: channel.channelId, cumulativeAmount: step * 100n }, 100n, { mayWait: true });
+  const [first, second] = [reserve(1n), reserve(2n)];
+  const outcome = await ledger.reserve(first);
+  const [charged] = await Promise.all([ledger.charge(someCharge(first.callId, 40n)), durable(outcome)]);
+  expect(charged.channel).toMatchObject({ charged: 40n, reserved: 0n, sequence: 1 });
+  // Nothing follows, until the ledger is closed.
+  await durable(await ledger.reserve(second));
+  await ledger.close();
+  const again = await open();
+  expect(await again.getChannel(channel.channelId)).toMatchObject({ acceptedCumulative: 200n, reserved: 0n });
 });
 
 test('what is posted while a group is under way goes as one group', async () => {

@@ -16,7 +16,11 @@ function prepare() {
   const request = someReserve({ channelId, cumulativeAmount: 500n }, 500n);
   books.run('reserve', request);
   // Of Node's pool, as in calls.
-  return { ...someCharge(request.callId, 320n), requestSalt: Buffer.from('a'.repeat(32)), responseSalt: Buffer.alloc(32, 255) };
+  return {
+    ...someCharge(request.callId, 320n),
+    requestSalt: Buffer.from('a'.repeat(32)),
+    responseSalt: Buffer.alloc(32, 255),
+  };
 }
 
 test('a charge arrives as it was sent', () => {

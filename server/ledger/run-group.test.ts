@@ -1,9 +1,12 @@
+import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import type { Hex } from '../../protocol/bytes/hex.ts';
 import { addressOfPrivateKey } from '../../protocol/bytes/secp256k1.ts';
 import { verifySignedReceipt } from '../../protocol/receipt/verify-signed-receipt.ts';
 import { signedOf, someAttempt, someChannel, someCharge, someReserve, testKey, testScope } from './ledger-fixtures.ts';
 import type { ChargeResult } from './ledger.ts';
 import type { OperationCall, OperationOutcome } from './messages.ts';
+import type { OnDecided } from './run-group.ts';
 import { openTestBooks, type TestBooks } from './test-books.ts';
 
 let books: TestBooks;
@@ -60,7 +63,11 @@ test('an operation that throws half-way is undone by itself; its neighbours stan
   const outcomes = books.runGroup([charge(first), charge(broken), charge(third)]);
   expect(outcomes.map((outcome) => outcome.ok)).toEqual([true, false, true]);
   expect(receiptsOf(outcomes).map(({ receipt }) => receipt.sequence)).toEqual([1, 2]);
-  expect(receiptsOf(outcomes).map(signedOf).map(({ index, size }) => [index, size])).toEqual([
+  expect(
+    receiptsOf(outcomes)
+      .map(signedOf)
+      .map(({ index, size }) => [index, size]),
+  ).toEqual([
     [0, 2],
     [1, 2],
   ]);
@@ -122,4 +129,87 @@ test('a disk that is full fails the group, not the books', () => {
   if (failure !== undefined) expect(reserved).toBe(0n);
   const free = someReserve(null, 0n);
   expect(books.run('reserve', free).ok).toBe(true);
+});
+
+const patient = (step: bigint, channelId: Hex) =>
+  someReserve({ channelId, cumulativeAmount: step * 100n }, 100n, { mayWait: true });
+
+/** What another connection sees: what is durable. */
+function durableCalls(): number {
+  const other = new DatabaseSync(books.db.location() ?? '', { readOnly: true });
+  try {
+    return Number(other.prepare('SELECT count(*) AS n FROM calls').get()?.['n']);
+  } finally {
+    other.close();
+  }
+}
+
+test('reservations that may wait are decided at once, and become durable with the charge that follows', () => {
+  const { channelId } = books.run('upsertChannel', someChannel());
+  const [first, second] = [patient(1n, channelId), patient(2n, channelId)];
+  const heard: [number, boolean][] = [];
+  const listen: OnDecided = (decisions, waits) => heard.push([decisions.length, waits]);
+  expect([books.runGroup([reserve(first)], listen), books.runGroup([reserve(second)], listen)]).toEqual([[], []]);
+  expect(heard).toEqual([
+    [1, true],
+    [1, true],
+  ]);
+  expect([countOf('calls'), durableCalls()]).toEqual([2, 0]);
+  const outcomes = books.runGroup([charge(someCharge(first.callId, 40n))]);
+  expect(outcomes.map(({ ok }) => ok)).toEqual([true, true, true]);
+  expect([durableCalls(), countOf('charges')]).toEqual([2, 1]);
+  expect(books.run('getChannel', channelId)).toMatchObject({ charged: 40n, reserved: 100n });
+});
+
+test('reservations that nothing follows are committed when told to', () => {
+  const { channelId } = books.run('upsertChannel', someChannel());
+  books.runGroup([reserve(patient(1n, channelId))]);
+  expect(books.commit()).toMatchObject([{ ok: true }]);
+  expect(durableCalls()).toBe(1);
+  expect(books.run('getChannel', channelId)).toMatchObject({ reserved: 100n });
+});
+
+test('one reservation that may not wait has its group committed', () => {
+  const { channelId } = books.run('upsertChannel', someChannel());
+  const urgent = someReserve({ channelId, cumulativeAmount: 200n }, 100n);
+  expect(books.runGroup([reserve(patient(1n, channelId)), reserve(urgent)])).toHaveLength(2);
+  expect(durableCalls()).toBe(2);
+});
+
+test('an operation that throws undoes nothing of the groups that waited for it', () => {
+  const { channelId } = books.run('upsertChannel', someChannel());
+  const [first, second] = [patient(1n, channelId), patient(2n, channelId)];
+  books.runGroup([reserve(first)]);
+  books.runGroup([reserve(second)]);
+  const broken = { ...someCharge(second.callId, 40n), attempts: [someAttempt(), someAttempt()] };
+  const outcomes = books.runGroup([charge(someCharge(first.callId, 30n)), charge(broken)]);
+  expect(outcomes.map(({ ok }) => ok)).toEqual([true, true, true, false]);
+  expect(books.run('getChannel', channelId)).toMatchObject({ charged: 30n, reserved: 100n, sequence: 1 });
+  expect([durableCalls(), countOf('charges')]).toEqual([2, 1]);
+});
+
+test('if the commit fails, nothing remains of the groups that waited for it either', () => {
+  const { channelId } = books.run('upsertChannel', someChannel());
+  breakCommits();
+  const request = patient(1n, channelId);
+  books.runGroup([reserve(request)]);
+  expect(() => books.runGroup([charge(someCharge(request.callId, 40n))])).toThrow('FOREIGN KEY constraint failed');
+  expect(books.run('getChannel', channelId)).toMatchObject({ reserved: 0n, charged: 0n, sequence: 0 });
+  books.db.exec('DROP TRIGGER poisoned');
+  books.run('reserve', { ...request, mayWait: false });
+  expect(books.run('charge', someCharge(request.callId, 40n)).channel).toMatchObject({ charged: 40n, sequence: 1 });
+});
+
+test('sums that many calls of a group change are written once', () => {
+  const { channelId } = books.run('upsertChannel', someChannel());
+  books.db.exec(`CREATE TABLE writes (charged BLOB);
+    CREATE TRIGGER counted AFTER UPDATE ON channels BEGIN INSERT INTO writes VALUES (new.charged); END`);
+  const requests = [1n, 2n, 3n].map((step) => patient(step, channelId));
+  books.runGroup(requests.map(reserve));
+  books.runGroup(requests.map(({ callId }) => charge(someCharge(callId, 40n))));
+  expect(books.db.prepare('SELECT count(*) AS n FROM writes').get()).toEqual({ n: 1 });
+  // What reads the table itself comes after the write.
+  const last = patient(4n, channelId);
+  const outcomes = books.runGroup([reserve(last), { name: 'listChannels', argument: {} }]);
+  expect(outcomes[1]).toMatchObject({ ok: true, value: [{ charged: 120n, reserved: 100n }] });
 });

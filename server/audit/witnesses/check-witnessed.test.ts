@@ -33,14 +33,14 @@ async function cosign(): Promise<void> {
 }
 
 /** A relay starts with what the log has. */
-async function check(options: { at?: string; of?: TestLog; signedSize?: number; timeoutMs?: number } = {}) {
+async function check(options: { at?: string; of?: TestLog; signed?: number | null; timeoutMs?: number } = {}) {
   const { at = url, of = log, timeoutMs = 5_000 } = options;
-  const { signedSize = of.leaves.length } = options;
+  const { signed = of.leaves.length } = options;
   const relay = createToyLog();
   await checkWitnessed({
     witnesses: [{ url: at, verifier: createNoteVerifier(test.cosigner.verifierKey) }],
-    ...{ origin: of.origin, log: relay, timeoutMs },
-    signed: signedSize === 0 ? undefined : { size: signedSize, note: of.checkpoint({ size: signedSize }) },
+    ...{ origin: of.origin, own: [createNoteVerifier(of.signer.verifierKey)], log: relay, timeoutMs },
+    signed: signed === null ? undefined : { size: signed, note: of.checkpoint({ size: signed }) },
     tree: {
       size: of.leaves.length,
       rootAt: (size) => Promise.resolve(Buffer.from(merkleRoot(of.leaves.slice(0, size)))),
@@ -69,11 +69,11 @@ async function serve(answer: (request: { method: string; path: string; body: str
 
 it('a log of which the witness has seen nothing, all, or less than there is goes on', async () => {
   expect(await check()).toEqual([]);
-  expect(await check({ signedSize: 0 })).toEqual([]);
+  expect(await check({ signed: null })).toEqual([]);
   await cosign();
   expect(await check()).toEqual([]);
   log.grow(4);
-  expect(await check({ signedSize: 9 })).toEqual([]);
+  expect(await check({ signed: 9 })).toEqual([]);
 });
 
 it('one that is shorter than what the witness cosigned was put back', async () => {
@@ -81,7 +81,9 @@ it('one that is shorter than what the witness cosigned was put back', async () =
   const older = new TestLog({ leaves: log.leaves.slice(0, 8) });
   await expect(check({ of: older })).rejects.toMatchObject({
     code: 'log_rolled_back',
-    message: expect.stringMatching(/witness\.example\/w1 has cosigned 9 log entries, and the ledger has 8.*OPERATIONS/),
+    message: expect.stringMatching(
+      /witness\.example\/w1 has cosigned 9 log entries, and the ledger has 8.*log’s own key.*OPERATIONS/,
+    ),
     facts: { witness: 'witness.example/w1', url, witnessed: 9, size: 8 },
   });
 });
@@ -109,7 +111,42 @@ it('a witness whose checkpoints are elsewhere is told of what was signed last, a
     });
   expect(await check({ at: await at(4) })).toEqual([]);
   expect(asked).toEqual([`/add-checkpoint ${formatAddCheckpoint({ oldSize: 9, proof: [], note: log.checkpoint() })}`]);
-  await expect(check({ at: await at(10) })).rejects.toMatchObject({ code: 'log_rolled_back' });
+  await expect(check({ at: await at(10) })).rejects.toMatchObject({
+    code: 'log_rolled_back',
+    message: expect.stringContaining('showed no checkpoint'),
+  });
+  // The size that it was told of is a conflict of roots; of the empty log there is but one.
+  await expect(check({ at: await at(9) })).rejects.toMatchObject({
+    code: 'log_forked',
+    facts: { witnessed: 9, size: 9 },
+  });
+  expect(await check({ of: new TestLog(), signed: 0, at: await at(0) })).toEqual([]);
+});
+
+it('what a witness made up, or another log of the name signed, does not keep the relay from starting', async () => {
+  const other = new TestLog({ seed: 2 }).grow(40);
+  const liar = openTestWitness([{ origin: other.origin, verifierKey: other.signer.verifierKey }]);
+  closers.push(() => liar.close());
+  expect(liar.cosigner.verifierKey).toBe(test.cosigner.verifierKey);
+  expect(await liar.witness.addCheckpoint({ oldSize: 0, proof: [], note: other.checkpoint() })).toMatchObject({
+    status: 200,
+  });
+  const shown = liar.state.latest(other.origin)?.note ?? '';
+  expect(await check({ at: await serve(() => [200, shown]) })).toEqual([
+    expect.stringMatching(/^warn: a witness did not say/),
+  ]);
+});
+
+it('a witness that refuses the checkpoint as well is told of', async () => {
+  for (const answer of [
+    [403, 'no'],
+    [404, ''],
+    [409, 'soon'],
+    [500, ''],
+  ] as [number, string][]) {
+    const at = await serve(({ method }) => (method === 'GET' ? [404, ''] : answer));
+    expect(await check({ at })).toEqual([expect.stringMatching(/^warn: a witness did not say/)]);
+  }
 });
 
 const answers: [string, () => [number, string]][] = [

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { AutoPayError } from '../../../protocol/errors/auto-pay-error.ts';
 import { formatAddCheckpoint } from '../../../protocol/log/add-checkpoint.ts';
 import { parseCheckpoint } from '../../../protocol/log/checkpoint.ts';
-import { openNote } from '../../../protocol/log/signed-note.ts';
+import { openNote, type NoteVerifier } from '../../../protocol/log/signed-note.ts';
 import type { JobLog } from '../../chain/job-log.ts';
 import { describeError } from '../../log.ts';
 import { askWitness, readConflict, type Witness } from './ask-witness.ts';
@@ -11,6 +11,8 @@ import { askWitness, readConflict, type Witness } from './ask-witness.ts';
 export interface WitnessedOptions {
   witnesses: readonly Witness[];
   origin: string;
+  /** What checks the log's own signatures: a checkpoint without one says nothing of the log. */
+  own: readonly NoteVerifier[];
   /** The newest checkpoint that the ledger knows of; undefined before the first. */
   signed: { size: number; note: string } | undefined;
   /** All that the ledger has. */
@@ -23,8 +25,10 @@ export interface WitnessedOptions {
 /** What a witness cosigned last. */
 interface Seen {
   size: number;
-  /** RFC 6962 root; undefined where the witness has told no more than the size. */
+  /** RFC 6962 root; undefined where the witness has told no more than the size, which nothing signs. */
   root?: Uint8Array;
+  /** Whether it says that it knows another root at this size. */
+  isOther?: boolean;
 }
 
 /**
@@ -48,14 +52,16 @@ export async function checkWitnessed(options: WitnessedOptions): Promise<void> {
 /** Undefined if it has seen nothing of the log, or nothing but what was signed last. */
 async function findSeen(
   witness: Witness,
-  { origin, signed, timeoutMs = 5_000 }: WitnessedOptions,
+  { origin, own, signed, timeoutMs = 5_000 }: WitnessedOptions,
 ): Promise<Seen | undefined> {
   const { verifier } = witness;
   const signal = AbortSignal.timeout(timeoutMs);
   const path = `${createHash('sha256').update(origin).digest('hex')}/checkpoint`;
   const { status, text } = await askWitness(witness, { path, signal });
   if (status === 200) {
-    const checkpoint = parseCheckpoint(openNote(text, [verifier]).text);
+    openNote(text, [verifier]);
+    // Witnesses cosign what the log has signed: what it has not cannot keep the relay from starting.
+    const checkpoint = parseCheckpoint(openNote(text, own).text);
     if (checkpoint.origin === origin) return checkpoint;
     throw new AutoPayError('upstream_error', `The witness ${verifier.name} shows another log: ${checkpoint.origin}.`);
   }
@@ -64,15 +70,27 @@ async function findSeen(
   // Its checkpoints may be elsewhere (C2SP's monitoring prefix). Told of one of another size than its last, it names its own.
   const body = formatAddCheckpoint({ oldSize: signed.size, proof: [], note: signed.note });
   const answer = await askWitness(witness, { path: 'add-checkpoint', body, signal });
+  if (answer.status === 200) return undefined;
   const size = answer.status === 409 ? readConflict(answer.text) : undefined;
-  return size === undefined ? undefined : { size };
+  if (size === undefined) {
+    throw new AutoPayError(
+      'upstream_error',
+      `The witness ${verifier.name} answers a checkpoint with ${answer.status}.`,
+    );
+  }
+  // C2SP: a conflict of equal sizes is one of roots. There is one empty log only.
+  return { size, isOther: size === signed.size && size > 0 };
 }
 
 async function requireSeen({ verifier, url }: Witness, seen: Seen, { tree }: WitnessedOptions): Promise<void> {
   const facts = { witness: verifier.name, url, witnessed: seen.size, size: tree.size };
+  const basis =
+    seen.root === undefined
+      ? 'It named the size and showed no checkpoint: ask who runs it for the checkpoint.'
+      : 'Its checkpoint has the signature of this log’s own key.';
   const remedy =
-    'Stop here, and put the newest data folder in its place: whatever was signed from this one would be evidence against the relay ' +
-    '(docs/OPERATIONS.md, "A data folder that was put back").';
+    `${basis} Stop here, and put the newest data folder in its place: whatever was signed from this one would be evidence against the ` +
+    'relay (docs/OPERATIONS.md, "A data folder that was put back").';
   if (seen.size > tree.size) {
     throw new AutoPayError(
       'log_rolled_back',
@@ -80,7 +98,8 @@ async function requireSeen({ verifier, url }: Witness, seen: Seen, { tree }: Wit
       { facts },
     );
   }
-  if (seen.root === undefined || Buffer.compare(seen.root, await tree.rootAt(seen.size)) === 0) return;
+  const isSame = seen.root === undefined || Buffer.compare(seen.root, await tree.rootAt(seen.size)) === 0;
+  if (isSame && seen.isOther !== true) return;
   throw new AutoPayError(
     'log_forked',
     `The witness ${verifier.name} has cosigned ${seen.size} log entries that are not the first ${seen.size} of the ledger: another copy of the data folder was sold from. ${remedy}`,

@@ -4,15 +4,7 @@ import { zeroAddress, zeroBytes32 } from '../../../protocol/bytes/hex.ts';
 import { decodeSignedReceipt, encodeSignedReceipt } from '../../../protocol/receipt/signed-receipt.ts';
 import { verifySignedReceipt } from '../../../protocol/receipt/verify-signed-receipt.ts';
 import { maxAmount } from '../amount-blob.ts';
-import {
-  signedOf,
-  someAttempt,
-  someChannel,
-  someCharge,
-  someReserve,
-  testKey,
-  testScope,
-} from '../ledger-fixtures.ts';
+import { signedOf, someAttempt, someChannel, someCharge, someReserve, testKey, testScope } from '../ledger-fixtures.ts';
 import { openTestBooks, type TestBooks } from '../test-books.ts';
 import type { ChargeResult } from '../ledger.ts';
 
@@ -113,7 +105,10 @@ test('a receipt is rebuilt from the books as it was given out', () => {
 test('a free call has a receipt and a log entry all the same', () => {
   const request = someReserve(null, 0n);
   books.run('reserve', request);
-  const { receipt, signedReceipt, channel } = books.run('charge', someCharge(request.callId, 0n, { token: zeroAddress }));
+  const { receipt, signedReceipt, channel } = books.run(
+    'charge',
+    someCharge(request.callId, 0n, { token: zeroAddress }),
+  );
   expect(channel).toBeNull();
   expect(receipt).toMatchObject({
     payer: zeroAddress,
