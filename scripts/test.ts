@@ -31,10 +31,10 @@ const SUITES: Readonly<Record<string, Suite>> = {
     count: countHardhatTests,
   },
   units: { about: 'units, beside their sources', args: vitest('--exclude', 'test/**'), count: countVitestTests },
-  // These start whole stacks: one at a time, or small machines run into their time limits.
+  // These start whole stacks, and wait a good deal: two at a time keep two cores busy, more run into their time limits.
   system: {
     about: 'end to end, and faults',
-    args: vitest('--dir', 'test', '--exclude', 'test/fuzz/**', '--exclude', kuboTest, '--no-file-parallelism'),
+    args: vitest('--dir', 'test', '--exclude', 'test/fuzz/**', '--exclude', kuboTest, '--maxWorkers', '2'),
     count: countVitestTests,
   },
   kubo: {
