@@ -56,6 +56,18 @@ describe('the reservation of a call', () => {
     ]);
   });
 
+  it.each([
+    ['may wait for the charge of a JSON answer', {}, {}, true],
+    ['may not where a stream begins before its charge', { stream: true }, {}, false],
+    ['may not with a payment of its own, which must not be forgotten', {}, directPayment(), false],
+  ])('%s', async (_, fields, payment, mayWait) => {
+    const ledger = new FakeLedger();
+    const request = makeRequest({ ...body, ...fields }, payment);
+    const deps = makeCallDeps({ router, ledger });
+    await reserveCall(deps, { request, call: prepareCall(deps, request), idempotency: null });
+    expect(ledger.reserved).toMatchObject([{ mayWait }]);
+  });
+
   it('asks for no budget on a free route', async () => {
     const budgets: ModelBudgets = {
       terms: () => {

@@ -63,5 +63,6 @@ test('an error event and broken JSON break the stream', () => {
   expect(() => take(meter, '{"error":{"message":"no more","code":"x"}}')).toThrowError(
     expect.objectContaining({ error: { message: 'no more', type: 'upstream_error', param: null, code: 'x' } }),
   );
-  for (const text of ['{"choices":', '[]', 'null']) expect(() => take(meter, text)).toThrow(BrokenStream);
+  const twice = '{"choices":[],"usage":null,"usage":null}';
+  for (const text of ['{"choices":', '[]', 'null', twice]) expect(() => take(meter, text)).toThrow(BrokenStream);
 });

@@ -128,9 +128,14 @@ function textMemberOf({ delta, text }: JsonObject): string | undefined {
   return typeof delta[thought] === 'string' ? thought : undefined;
 }
 
+/** @throws BrokenStream if it has a member twice, since its readers would not agree on it */
 function dropUsage(data: ByteString): ByteString {
   const bytes = bytesOf(data);
-  return spliceTopLevel(bytes, scanTopLevel(bytes), withoutUsage).toString('latin1');
+  try {
+    return spliceTopLevel(bytes, scanTopLevel(bytes), withoutUsage).toString('latin1');
+  } catch {
+    throw brokenChunk('The provider sent a chunk that has a member twice.');
+  }
 }
 
 /** The object of a chunk. @throws BrokenStream */

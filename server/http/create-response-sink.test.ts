@@ -68,6 +68,25 @@ it('frames nothing for a client that knows no chunks', async () => {
   expect(Buffer.concat(pieces).toString()).toMatch(/\r\n\r\ndata: 1\n\nlast$/);
 });
 
+it('keeps the connection for the next answer, though that was asked for, and begun, before this one', async () => {
+  const { sink, socket } = await open();
+  const sinks = Promise.withResolvers<ResponseSink>();
+  server?.on('request', (_, response) => sinks.resolve(createResponseSink(response)));
+  let got = '';
+  socket.on('data', (piece: Buffer) => (got += piece.toString()));
+  socket.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n');
+  const second = await sinks.promise;
+  second.start(200, stream);
+  void second.write(Buffer.from('data: 2\n\n'));
+  sink.start(200, stream);
+  await sink.write(Buffer.from('data: 1\n\n'));
+  sink.end();
+  second.end(Buffer.from('last'));
+  const [first, next] = ['9\r\ndata: 1\n\n\r\n0\r\n\r\n', '9\r\ndata: 2\n\n\r\n4\r\nlast\r\n0\r\n\r\n'];
+  const head = String.raw`HTTP/1\.1 200 OK\r\n(?:[^\r]+\r\n)+\r\n`;
+  await expect.poll(() => got).toMatch(new RegExp(`^${head}${first}${head}${next}$`));
+});
+
 it('ends a body byte for byte, short or long, and the end of a stream', async () => {
   // Every byte, so also what is not UTF-8.
   const body = Buffer.from(Array.from({ length: 256 }, (_, index) => index));

@@ -33,7 +33,7 @@ async function budgetLeft(after: Ledger, reserve: ReserveRequest): Promise<bigin
   return 400n - charged - reserved;
 }
 
-async function crash(until: string, commitDelayMs: number) {
+async function crash(until: string, commitDelayMs: number, changes: Partial<ReserveRequest> = {}) {
   const channel = someChannel();
   const before = await open();
   await before.upsertChannel(channel);
@@ -41,7 +41,7 @@ async function crash(until: string, commitDelayMs: number) {
   const request = someReserve({ channelId: channel.channelId, cumulativeAmount: 500n }, 400n);
   // The whole budget of the day: what is left after the crash is what the books say was charged.
   const day = Math.floor(request.admittedAtMs / 86_400_000);
-  const reserve = { ...request, budget: { day, limitAgpt: 400n, rate: 10n ** 18n } };
+  const reserve = { ...request, ...changes, budget: { day, limitAgpt: 400n, rate: 10n ** 18n } };
   const charge = someCharge(reserve.callId, 300n);
   const line = await crashAt(until, { dataDir: folder.dataDir, commitDelayMs, until, reserve, charge });
   return { channel, reserve, charge, line, after: await open() };
@@ -89,4 +89,22 @@ test('killed after the charge: the receipt that was given out is the one in the 
   expect(stored && `charged ${encodeSignedReceipt(stored)}`).toBe(line);
   expect((await after.charge(charge)).signedReceipt).toBe(line.slice('charged '.length));
   expect(await after.listEntries({ from: 0, limit: 9 })).toHaveLength(1);
+});
+
+test('killed while a charge is being written with the reservation that waited for it: neither is', async () => {
+  const { channel, reserve, after } = await crash('charging', 2000, { mayWait: true });
+  expect(await after.getChannel(channel.channelId)).toMatchObject({
+    reserved: 0n,
+    charged: 0n,
+    acceptedCumulative: 0n,
+  });
+  expect(await budgetLeft(after, reserve)).toBe(400n);
+  expect(await after.getSignedReceipt(reserve.callId)).toBeUndefined();
+});
+
+test('killed after that charge: both are', async () => {
+  const { channel, reserve, charge, line, after } = await crash('charged', 0, { mayWait: true });
+  expect(await after.getChannel(channel.channelId)).toMatchObject({ reserved: 0n, charged: 300n, sequence: 1 });
+  expect(await budgetLeft(after, reserve)).toBe(100n);
+  expect((await after.charge(charge)).signedReceipt).toBe(line.slice('charged '.length));
 });

@@ -38,6 +38,15 @@ function fromText(text: string): CrashPlan {
 /** Long enough for a commit that does not wait as it must to reach the disk, and so to be caught. */
 const settleMs = 300;
 
+async function tellDurable({ commitDelayMs, until }: CrashPlan, durable: Promise<void>): Promise<void> {
+  if (commitDelayMs > 0) await sleep(settleMs);
+  process.stdout.write('decided\n');
+  await durable;
+  process.stdout.write('durable\n');
+  // Or the charge could be durable too by the time the signal comes.
+  if (until === 'durable') await sleep(60_000);
+}
+
 async function run(plan: CrashPlan): Promise<void> {
   const ledger = await openLedger({
     dataDir: plan.dataDir,
@@ -48,12 +57,8 @@ async function run(plan: CrashPlan): Promise<void> {
   });
   const outcome = await ledger.reserve(plan.reserve);
   if (!outcome.ok) throw new Error(outcome.refusal.code);
-  if (plan.commitDelayMs > 0) await sleep(settleMs);
-  process.stdout.write('decided\n');
-  await outcome.durable;
-  process.stdout.write('durable\n');
-  // Or the charge could be durable too by the time the signal comes.
-  if (plan.until === 'durable') await sleep(60_000);
+  // One that may wait shares the commit of its charge.
+  if (plan.reserve.mayWait !== true) await tellDurable(plan, outcome.durable);
   const charged = ledger.charge(plan.charge);
   if (plan.commitDelayMs > 0) await sleep(settleMs);
   process.stdout.write('charging\n');

@@ -1,11 +1,12 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { Hex } from '../../protocol/bytes/hex.ts';
+import { fromHex, type Hex } from '../../protocol/bytes/hex.ts';
 import { decodeReceipt } from '../../protocol/receipt/decode-receipt.ts';
 import { someChannel, someCharge, someReserve } from './ledger-fixtures.ts';
 import type { ChannelOnChain, ChargeResult } from './ledger.ts';
 import type { OperationCall } from './messages.ts';
 import type { ReserveDecision } from './operations/hold-funds.ts';
+import { amountOf } from './rows.ts';
 import { openTestBooks, type TestBooks } from './test-books.ts';
 
 /*
@@ -28,16 +29,17 @@ const limit = 45n;
 const rate = 10n ** 18n / 2n;
 const unit = 2n ** 120n; // amounts are multiples of this, so that nothing narrower than 2^128 would do
 
+const reserving = (mayWait: fc.Arbitrary<boolean>) =>
+  fc.record({
+    type: fc.constant('reserve' as const),
+    channel: fc.nat(1),
+    cumulative: fc.integer({ min: 0, max: 64 }),
+    quote: fc.nat(20),
+    mayWait,
+  });
+
 const step = fc.oneof(
-  {
-    weight: 5,
-    arbitrary: fc.record({
-      type: fc.constant('reserve' as const),
-      channel: fc.nat(1),
-      cumulative: fc.integer({ min: 0, max: 64 }),
-      quote: fc.nat(20),
-    }),
-  },
+  { weight: 5, arbitrary: reserving(fc.boolean()) },
   { weight: 4, arbitrary: fc.record({ type: fc.constant('charge' as const), call: fc.nat(30), metered: fc.nat(25) }) },
   { weight: 2, arbitrary: fc.record({ type: fc.constant('release' as const), call: fc.nat(30) }) },
   {
@@ -46,6 +48,15 @@ const step = fc.oneof(
   },
 );
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
+
+/** One that may wait does so for the next, or until its time is up. */
+const group = fc.record({
+  steps: fc.oneof(
+    fc.array(step, { minLength: 1, maxLength: 8 }),
+    fc.array<Step>(reserving(fc.constant(true)), { minLength: 1, maxLength: 4 }),
+  ),
+  isTimeUp: fc.boolean(),
+});
 
 class Model {
   readonly calls: ModelCall[] = [];
@@ -72,18 +83,19 @@ class Model {
   }
 }
 
+interface Planned {
+  call: OperationCall;
+  expected: string;
+}
+
 /** Turns a step into an operation, and says what its outcome must be by the model. */
-function plan(
-  step: Step,
-  model: Model,
-  channels: readonly ChannelOnChain[],
-): { call: OperationCall; expected: string } | undefined {
+function plan(step: Step, model: Model, channels: readonly ChannelOnChain[]): Planned | undefined {
   if (step.type === 'reserve') {
     const channelId = channels[step.channel]?.channelId ?? '0x';
     const [cumulative, quote] = [BigInt(step.cumulative) * unit, BigInt(step.quote) * unit];
     const day = Math.floor(someReserve(null, 0n).admittedAtMs / 86_400_000);
     const budget = { day, limitAgpt: limit * unit, rate };
-    const request = someReserve({ channelId, cumulativeAmount: cumulative }, quote, { budget });
+    const request = someReserve({ channelId, cumulativeAmount: cumulative }, quote, { budget, mayWait: step.mayWait });
     const expected = model.reserve({
       callId: request.callId,
       channel: step.channel,
@@ -133,8 +145,30 @@ function collect(books: TestBooks, fate: string): void {
   else books.run('finishCollection', { id, transactionHash, skipped });
 }
 
+/** What is committed, whatever the writer remembers of it. */
+function checkRows({ db }: TestBooks, model: Model, channels: readonly ChannelOnChain[]): void {
+  expect(db.isTransaction).toBe(false);
+  const select = db.prepare('SELECT charged, reserved, accepted_cumulative FROM channels WHERE channel_id = ?');
+  for (const [index, { channelId }] of channels.entries()) {
+    const row = select.get(fromHex(channelId, 32)) ?? {};
+    expect(['charged', 'reserved', 'accepted_cumulative'].map((column) => amountOf(row, column))).toEqual([
+      ...[model.sum(index, 'charged'), model.sum(index, 'reserved'), model.accepted[index]],
+    ]);
+  }
+  const days = db.prepare('SELECT charged_agpt, reserved_agpt FROM model_days').all();
+  const held = (state: 'charged' | 'reserved') =>
+    days.reduce((sum, row) => sum + 2n * amountOf(row, `${state}_agpt`), 0n);
+  for (const state of ['charged', 'reserved'] as const) {
+    expect(held(state)).toBe(model.sum(0, state) + model.sum(1, state));
+  }
+}
+
 function checkBooks(books: TestBooks, model: Model, channels: readonly ChannelOnChain[]): void {
-  const receipts = books.run('listEntries', { from: 0, limit: 1000 }).map(({ entry }) => decodeReceipt(entry));
+  // First: the operations below would write what was not.
+  checkRows(books, model, channels);
+  const entries = books.run('listEntries', { from: 0, limit: 1000 });
+  expect(entries.map(({ index }) => index)).toEqual(entries.map((_, index) => index));
+  const receipts = entries.map(({ entry }) => decodeReceipt(entry));
   expect(receipts).toHaveLength(model.calls.filter((call) => call.state === 'charged').length);
   const day = Math.floor(someReserve(null, 0n).admittedAtMs / 86_400_000);
   const both = (state: 'charged' | 'reserved') => (model.sum(0, state) + model.sum(1, state)) / 2n;
@@ -164,19 +198,26 @@ function checkBooks(books: TestBooks, model: Model, channels: readonly ChannelOn
 
 test('the books decide as the model does, and always add up', () => {
   fc.assert(
-    fc.property(fc.array(fc.array(step, { minLength: 1, maxLength: 8 }), { maxLength: 8 }), (groups) => {
+    fc.property(fc.array(group, { maxLength: 8 }), (groups) => {
       const books = openTestBooks();
       try {
         const channels = [someChannel({ deposit: deposit * unit }), someChannel({ deposit: deposit * unit })];
         for (const channel of channels) books.run('upsertChannel', channel);
         const model = new Model();
-        for (const group of groups) {
-          const planned = group.flatMap((item) => plan(item, model, channels) ?? []);
-          const outcomes = books.runGroup(planned.map(({ call }) => call));
-          expect(planned.map(({ call }, index) => outcomeOf(call, outcomes[index]))).toEqual(
-            planned.map(({ expected }) => expected),
+        let untold: Planned[] = [];
+        for (const { steps, isTimeUp } of groups) {
+          const planned = steps.flatMap((item) => plan(item, model, channels) ?? []);
+          untold.push(...planned);
+          let outcomes = books.runGroup(planned.map(({ call }) => call));
+          if (books.db.isTransaction) {
+            if (!isTimeUp) continue;
+            outcomes = books.commit();
+          }
+          expect(untold.map(({ call }, index) => outcomeOf(call, outcomes[index]))).toEqual(
+            untold.map(({ expected }) => expected),
           );
-          for (const item of group) if (item.type === 'collect') collect(books, item.fate);
+          untold = [];
+          for (const item of steps) if (item.type === 'collect') collect(books, item.fate);
           checkBooks(books, model, channels);
         }
       } finally {

@@ -187,6 +187,35 @@ test('a commit that fails rejects `durable` and charges; the ledger goes on', as
   }
 });
 
+test('a commit that fails rejects all who waited for it, and nobody else', async () => {
+  const ledger = await open();
+  const { channelId } = await ledger.upsertChannel(someChannel());
+  const saboteur = new DatabaseSync(join(folder.dataDir, 'ledger.sqlite'));
+  try {
+    saboteur.exec(`
+      CREATE TABLE parent (x INTEGER PRIMARY KEY);
+      CREATE TABLE poison (x INTEGER REFERENCES parent DEFERRABLE INITIALLY DEFERRED);
+      CREATE TRIGGER poisoned AFTER INSERT ON calls BEGIN INSERT INTO poison VALUES (1); END;
+    `);
+    const requests = [1n, 2n].map((step) =>
+      someReserve({ channelId, cumulativeAmount: step * 100n }, 100n, { mayWait: true }),
+    );
+    const outcomes: ReserveOutcome[] = [];
+    for (const request of requests) outcomes.push(await ledger.reserve(request));
+    const [first] = requests;
+    const charged = ledger.charge(someCharge(first?.callId ?? '', 40n));
+    const all = await Promise.allSettled([...outcomes.map(durable), charged]);
+    expect(all.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected']);
+    saboteur.exec('DROP TRIGGER poisoned');
+    expect(await ledger.getChannel(channelId)).toMatchObject({ reserved: 0n, charged: 0n, acceptedCumulative: 0n });
+    await Promise.all((await Promise.all(requests.map((request) => ledger.reserve(request)))).map(durable));
+    // It would wait for ever for whom it had not told.
+    await ledger.close();
+  } finally {
+    saboteur.close();
+  }
+});
+
 test('a reservation whose group fails before it is decided rejects', async () => {
   const ledger = await open();
   const broken = ledger.reserve(someReserve(null, 5n));
@@ -208,6 +237,14 @@ test('close finishes what was posted', async () => {
   await ledger.close();
   expect((await posted).channelId).toBe(channel.channelId);
   expect(await (await open()).getChannel(channel.channelId)).toMatchObject(channel);
+});
+
+test('close commits what waits first', async () => {
+  const ledger = await open();
+  const { channelId } = await ledger.upsertChannel(someChannel());
+  const outcome = await ledger.reserve(someReserve({ channelId, cumulativeAmount: 100n }, 100n, { mayWait: true }));
+  await Promise.all([ledger.close(), durable(outcome)]);
+  expect(await (await open()).getChannel(channelId)).toMatchObject({ acceptedCumulative: 100n, reserved: 0n });
 });
 
 test("a ledger of another deployment or of a newer version is refused, and the folder's lock given back", async () => {

@@ -9,6 +9,7 @@ import { someChannel, someCharge, someKey, somePayment, someReserve, testToken }
 import type { ChargeResult, DirectPayment, ReserveRequest } from './ledger.ts';
 import type { OperationCall } from './messages.ts';
 import type { ReserveDecision } from './operations/hold-funds.ts';
+import { amountOf } from './rows.ts';
 import { openTestBooks, type TestBooks } from './test-books.ts';
 
 /*
@@ -221,11 +222,16 @@ function requireSound(payment: StoredPayment): void {
 
 /** Σ charges = booked + not yet booked + lost; what is booked and given back is what was taken. */
 function checkBooks(books: TestBooks, model: Model, channelId: `0x${string}`): void {
+  const scoped = (call: ModelCall) => call.scoped;
+  // First, what is in the file: the operations below would write what is not.
+  const windows = books.db.prepare('SELECT charged, reserved FROM scope_spending').all();
+  for (const state of ['charged', 'reserved'] as const) {
+    expect(windows.reduce((sum, row) => sum + amountOf(row, state), 0n)).toBe(model.sum(scoped, state));
+  }
   const receipts = books.run('listEntries', { from: 0, limit: 1000 }).map(({ entry }) => decodeReceipt(entry));
   const charged = receipts.reduce((sum, { amount }) => sum + amount, 0n);
   expect(charged).toBe(model.sum(() => true, 'charged'));
   const [scope] = books.run('getSpending', [{ id: 'key:a', window: 0, token: testToken }]);
-  const scoped = (call: ModelCall) => call.scoped;
   expect(scope).toMatchObject({ charged: model.sum(scoped, 'charged'), reserved: model.sum(scoped, 'reserved') });
   const channel = books.run('getChannel', channelId);
   let [settled, lost, open] = [0n, 0n, 0n];

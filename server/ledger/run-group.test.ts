@@ -1,5 +1,5 @@
 import { DatabaseSync } from 'node:sqlite';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { Hex } from '../../protocol/bytes/hex.ts';
 import { addressOfPrivateKey } from '../../protocol/bytes/secp256k1.ts';
 import { verifySignedReceipt } from '../../protocol/receipt/verify-signed-receipt.ts';
@@ -73,6 +73,7 @@ test('an operation that throws half-way is undone by itself; its neighbours stan
   ]);
   expect(books.run('getChannel', channelId)).toMatchObject({ charged: 80n, reserved: 100n, sequence: 2 });
   expect([countOf('charges'), countOf('attempts')]).toEqual([2, 2]);
+  expect(books.run('listEntries', { from: 0, limit: 9 }).map(({ index }) => index)).toEqual([0, 1]);
 });
 
 test('reservations are announced before the commit, refusals too, failures not', () => {
@@ -107,6 +108,21 @@ test('if the commit fails, nothing of the group remains, and the next group is w
   books.db.exec('DROP TRIGGER poisoned');
   books.run('reserve', request);
   expect(books.run('charge', someCharge(request.callId, 40n)).receipt.sequence).toBe(1);
+  // The log goes on from where it was.
+  expect(books.db.prepare('SELECT log_index, batch_id FROM charges').all()).toEqual([{ log_index: 0, batch_id: 1 }]);
+  expect(books.db.prepare('SELECT first_index FROM log_hours').all()).toEqual([{ first_index: 0 }]);
+});
+
+test('a call whose reservation was not committed holds nothing that could be charged or freed', () => {
+  const { channelId } = books.run('upsertChannel', someChannel());
+  books.run('reserve', someReserve({ channelId, cumulativeAmount: 100n }, 100n));
+  breakCommits();
+  const lost = someReserve({ channelId, cumulativeAmount: 200n }, 100n);
+  expect(() => books.runGroup([reserve(lost)])).toThrow('FOREIGN KEY constraint failed');
+  books.db.exec('DROP TRIGGER poisoned');
+  expect(() => books.run('charge', someCharge(lost.callId, 40n))).toThrow('was never reserved');
+  expect(books.run('release', { callId: lost.callId, reason: 'internal_error', attempts: [] })).toBeNull();
+  expect(books.run('getChannel', channelId)).toMatchObject({ charged: 0n, reserved: 100n });
 });
 
 test('a disk that is full fails the group, not the books', () => {
@@ -129,6 +145,22 @@ test('a disk that is full fails the group, not the books', () => {
   if (failure !== undefined) expect(reserved).toBe(0n);
   const free = someReserve(null, 0n);
   expect(books.run('reserve', free).ok).toBe(true);
+});
+
+test('what cannot be rolled back is not committed with the next group either', () => {
+  const { channelId } = books.run('upsertChannel', someChannel());
+  breakCommits();
+  const request = someReserve({ channelId, cumulativeAmount: 100n }, 100n);
+  const exec = vi.spyOn(books.db, 'exec').mockImplementationOnce(() => {
+    throw new Error('disk I/O error');
+  });
+  expect(() => books.runGroup([reserve(request)])).toThrow('disk I/O error');
+  exec.mockRestore();
+  // From here on a commit of it would succeed.
+  books.db.exec('DELETE FROM poison');
+  expect(() => books.run('getChannel', channelId)).toThrow('within a transaction');
+  expect(books.run('getChannel', channelId)).toMatchObject({ reserved: 0n, acceptedCumulative: 0n });
+  expect(countOf('calls')).toBe(0);
 });
 
 const patient = (step: bigint, channelId: Hex) =>
@@ -198,6 +230,23 @@ test('if the commit fails, nothing remains of the groups that waited for it eith
   books.db.exec('DROP TRIGGER poisoned');
   books.run('reserve', { ...request, mayWait: false });
   expect(books.run('charge', someCharge(request.callId, 40n)).channel).toMatchObject({ charged: 40n, sequence: 1 });
+});
+
+test('if a reservation that was announced cannot be made again, none of its transaction is', () => {
+  const { channelId } = books.run('upsertChannel', someChannel());
+  books.db.exec(`CREATE TRIGGER unlucky BEFORE INSERT ON calls WHEN new.voucher_cumulative = x'${'00'.repeat(15)}c8'
+    BEGIN SELECT raise(ABORT, 'no luck'); END`);
+  const [first, second] = [patient(1n, channelId), patient(2n, channelId)];
+  books.runGroup([reserve(first)]);
+  // Rolled back with the transaction, which is what makes the second run differ from the first.
+  books.db.exec('DROP TRIGGER unlucky');
+  const announced: boolean[] = [];
+  books.runGroup([reserve(second)], (decisions) => announced.push(...decisions.map(({ decision }) => decision.ok)));
+  expect(announced).toEqual([true]);
+  const broken = { ...someCharge(first.callId, 40n), attempts: [someAttempt(), someAttempt()] };
+  expect(() => books.runGroup([charge(broken)])).toThrow('cannot be made again');
+  expect(books.run('getChannel', channelId)).toMatchObject({ reserved: 0n, acceptedCumulative: 0n });
+  expect(durableCalls()).toBe(0);
 });
 
 test('sums that many calls of a group change are written once', () => {

@@ -84,8 +84,9 @@ export function createRunGroup(options: {
   const createContext = (): GroupContext => ({ nowMs: Date.now(), batchId: charges.nextBatchId(), charges: [] });
 
   function rollBack(): void {
-    if (db.isTransaction) db.exec('ROLLBACK');
+    // First: even where SQLite cannot roll back, nothing of it is true any more.
     caches.clear();
+    if (db.isTransaction) db.exec('ROLLBACK');
   }
 
   /**
@@ -123,7 +124,8 @@ export function createRunGroup(options: {
   }
 
   function runAll(calls: readonly OperationCall[], onDecided: OnDecided): OperationOutcome[] | undefined {
-    if (!db.isTransaction) begin.run();
+    // Throws if a transaction that failed could not be rolled back: what it has written MUST NOT be committed with this one.
+    if (waiting === nothing) begin.run();
     const { context, results } = runOperations(calls);
     const all = { calls: [...waiting.calls, ...calls], results: [...waiting.results, ...results] };
     const waits = all.calls.length < maxWaiting && calls.every(mayWait) && results.every((result) => result.ok);
@@ -138,8 +140,8 @@ export function createRunGroup(options: {
     try {
       return work();
     } catch (error) {
-      rollBack();
       waiting = nothing;
+      rollBack();
       throw error;
     }
   }

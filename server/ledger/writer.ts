@@ -49,16 +49,19 @@ function serve(books: Books): void {
 
   /** Says how the transaction went; nothing while it waits. */
   function answer(work: () => OperationOutcome[] | undefined): void {
+    let outcomes: OperationOutcome[] | undefined;
     try {
-      const outcomes = work();
-      if (outcomes === undefined) {
-        timer ??= setTimeout(() => answer(() => runner.commit()), maxWaitMs);
-        return;
-      }
-      say({ type: 'done', outcomes: outcomes.map((outcome, index) => packOutcome(open[index], outcome)) });
+      outcomes = work();
     } catch (error) {
-      say({ type: 'failed', count: open.length, error: toPlainError(error) });
+      return end({ type: 'failed', count: open.length, error: toPlainError(error) });
     }
+    if (outcomes === undefined) timer ??= setTimeout(() => answer(() => runner.commit()), maxWaitMs);
+    // Not within the `try`: what is committed MUST NOT be told as undone.
+    else end({ type: 'done', outcomes: outcomes.map((outcome, index) => packOutcome(open[index], outcome)) });
+  }
+
+  function end(message: WriterMessage): void {
+    say(message);
     clearTimeout(timer);
     timer = undefined;
     open = [];

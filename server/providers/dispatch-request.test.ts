@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { createServer as createHttp2Server, type ServerHttp2Stream } from 'node:http2';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Agent } from 'undici';
@@ -152,7 +153,9 @@ test('the signal ends it at once: before it is sent, while it waits, before its 
   const { requests, send, sockets } = await serve((socket, request) => {
     if (request > 1) socket.write(`${head}content-length: 10\r\n\r\nabcde`);
   });
-  await expect(send(AbortSignal.abort())).rejects.toMatchObject({ failure: 'aborted' });
+  for (const signal of [AbortSignal.abort(), AbortSignal.abort(null)]) {
+    await expect(send(signal)).rejects.toMatchObject({ failure: 'aborted' });
+  }
   const [first, waiting] = [new AbortController(), new AbortController()];
   const headless = send(first.signal);
   await expect.poll(requests).toBe(1);
@@ -171,4 +174,38 @@ test('the signal ends it at once: before it is sent, while it waits, before its 
   third.abort();
   await expect(reading).rejects.toMatchObject({ failure: 'aborted' });
   await closed;
+});
+
+test('the same holds over HTTP/2, which a provider may choose', async () => {
+  const length = 2_000_000;
+  const streams: ServerHttp2Stream[] = [];
+  const server = createHttp2Server();
+  server.on('stream', (stream, { ':path': path }) => {
+    streams.push(stream.on('error', () => undefined));
+    if (path === '/silent') return;
+    stream.additionalHeaders({ ':status': 103, link: 'x' });
+    stream.respond({ ':status': 200, 'x-n': '1' });
+    if (path === '/long') stream.end(Buffer.alloc(length));
+    else stream.write('abcde');
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  stops.push(() => server.close());
+  const agent = new Agent({ connections: 1, h2Options: { useH2c: true } });
+  stops.push(() => agent.destroy());
+  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const send = (path: string, signal = new AbortController().signal) =>
+    dispatchRequest(agent, { origin, path, method: 'POST', body: '{}' }, signal);
+
+  const broken = await send('/');
+  expect(broken).toMatchObject({ status: 200, headers: { 'x-n': '1' } });
+  expect(Buffer.from((await next(broken)).value ?? '').toString()).toBe('abcde');
+  streams.at(-1)?.destroy(new Error('broken'));
+  await expect(next(broken)).rejects.toMatchObject({ failure: 'truncated' });
+  const leaving = new AbortController();
+  const silent = send('/silent', leaving.signal);
+  await expect.poll(() => streams.length).toBe(2);
+  leaving.abort();
+  await expect(silent).rejects.toMatchObject({ failure: 'aborted' });
+  expect((await readAll(await send('/long'))).length).toBe(length);
 });

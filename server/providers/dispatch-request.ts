@@ -71,7 +71,7 @@ class DispatchedAnswer implements Dispatcher.DispatchHandler, AsyncIterableItera
   }
 
   onResponseEnd(): void {
-    this.#end(null);
+    this.#end();
   }
 
   onResponseError(_: unknown, error: Error): void {
@@ -124,12 +124,12 @@ class DispatchedAnswer implements Dispatcher.DispatchHandler, AsyncIterableItera
     controller?.abort(this.#error);
   }
 
-  #end(error: unknown): void {
+  #end(error?: unknown): void {
     if (this.#isEnded) return;
     this.#isEnded = true;
     this.#controller = null;
     this.#signal.removeEventListener('abort', this);
-    if (error !== null) {
+    if (error !== undefined) {
       this.#error = this.#describe(error);
       if (!this.#hasHead) this.#head.reject(this.#error);
     }
