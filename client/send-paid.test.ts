@@ -152,7 +152,9 @@ describe('a client that does not wait for an answer, and repeats the call,', () 
       if (!isFirst || !new Headers(init?.headers).has('authorization')) return answer;
       isFirst = false;
       await answer;
-      await once(init?.signal ?? expect.fail('nobody can leave'), 'abort');
+      const signal = init?.signal ?? expect.fail('nobody can leave');
+      // On a busy machine it has gone by now.
+      if (!signal.aborted) await once(signal, 'abort');
       throw new DOMException('gone', 'AbortError');
     };
   }
