@@ -33,6 +33,25 @@ export default tseslint.config(
     },
   },
   {
+    // What calls pass through. V8 puts both into the old generation at once, with all that they see (docs/BENCHMARKS.md, Memory).
+    files: ['server/{call,http,payer,payments,providers,routing}/**/*.ts'],
+    ignores: ['**/*.test.ts', 'server/http/call-gate.ts'],
+    rules: {
+      'no-restricted-syntax': [
+        'error',
+        {
+          selector:
+            'AssignmentExpression[left.type="MemberExpression"] > :matches(ArrowFunctionExpression, FunctionExpression).right',
+          message: 'Make it a method, or name it before it is assigned: written here, it and all that it sees outlive the call.',
+        },
+        {
+          selector: 'ObjectExpression > Property[kind=/^(get|set)$/]',
+          message: 'Make it a class or a function: the accessors of an object literal, and all that they see, outlive the call.',
+        },
+      ],
+    },
+  },
+  {
     files: ['**/*.test.ts', 'test/**'],
     rules: {
       'max-lines-per-function': 'off',

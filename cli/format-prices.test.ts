@@ -1,14 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { fakeDeployment } from '../client/testing/fake-deployment.ts';
+import { plainPrices } from '../protocol/pricing/plain-prices-fixture.ts';
 import type { PriceRow } from '../protocol/pricing/price-row.ts';
 import { formatPrices } from './format-prices.ts';
 
 const deployment = fakeDeployment();
 const [usdc, agpt] = [deployment.tokens['USDC']!.address, deployment.tokens['AGPT']!.address];
-const plain = {
-  ...{ prompt: 150_000n, cachedPrompt: 150_000n, cacheWrite: 150_000n, audioPrompt: 150_000n },
-  ...{ completion: 600_000n, audioCompletion: 600_000n, request: 0n },
-};
+const plain = plainPrices(150_000n, 600_000n);
 const lineOf = (row: PriceRow) => formatPrices(deployment, [row]).split('\n')[1]?.trim().split(/ {2,}/);
 
 describe('a price table that is voted on', () => {

@@ -1,13 +1,11 @@
-import { once } from 'node:events';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { cidOfBlock } from '../protocol/log/batch-block.ts';
+import { serveHttp, type ServedHttp } from '../test/support/serve-http.ts';
 import { createGatewaySource } from './gateway-source.ts';
 
 const block = Buffer.from('a block');
 const cid = cidOfBlock(block);
-let gateway: Server;
+let gateway: ServedHttp;
 let url: string;
 let status: number;
 let asked: string[];
@@ -17,18 +15,13 @@ beforeEach(async () => {
   status = 200;
   asked = [];
   sent = block;
-  gateway = createServer((request, response) => {
+  gateway = await serveHttp((request, response) => {
     asked.push(`${request.url} ${request.headers.accept}`);
     response.writeHead(status).end(sent);
-  }).listen(0, '127.0.0.1');
-  await once(gateway, 'listening');
-  url = `http://127.0.0.1:${(gateway.address() as AddressInfo).port}`;
+  });
+  ({ url } = gateway);
 });
-afterEach(async () => {
-  gateway.closeAllConnections();
-  gateway.close();
-  await once(gateway, 'close');
-});
+afterEach(() => gateway.stop());
 
 describe('a gateway as a source of blocks', () => {
   it('is asked for raw blocks', async () => {

@@ -1,4 +1,5 @@
 import type { BlockSource } from '../fsck/walk-log.ts';
+import { collectBytes } from '../protocol/bytes/collect-bytes.ts';
 import { AutoPayError } from '../protocol/errors/auto-pay-error.ts';
 import { maxBlockBytes } from '../protocol/log/batch-block.ts';
 
@@ -28,26 +29,11 @@ export function createGatewaySource(gatewayUrl: string): BlockSource {
           `The gateway answered ${response.status} for block ${cid.toString()}. Try another.`,
         );
       }
-      const what = `The gateway sent more than ${maxBlockBytes} bytes for a block. Try another.`;
-      return readBounded(response.body, { maxBytes: maxBlockBytes, what });
+      const message = `The gateway sent more than ${maxBlockBytes} bytes for a block. Try another.`;
+      return collectBytes(response.body, {
+        maxBytes: maxBlockBytes,
+        tooLong: () => new AutoPayError('upstream_error', message),
+      });
     },
   };
-}
-
-/**
- * Reads a body that may not be longer than it should be.
- * @throws AutoPayError `upstream_error` with `what` if it is
- */
-export async function readBounded(
-  body: ReadableStream<Uint8Array>,
-  { maxBytes, what }: { maxBytes: number; what: string },
-): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const chunk of body) {
-    bytes += chunk.length;
-    if (bytes > maxBytes) throw new AutoPayError('upstream_error', what);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
 }

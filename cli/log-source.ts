@@ -1,7 +1,7 @@
 import type { LogSource } from '../fsck/verify-checkpoint.ts';
 import { tilePath, tileWidth } from '../protocol/log/tile-path.ts';
+import { collectBytes } from '../protocol/bytes/collect-bytes.ts';
 import { AutoPayError } from '../protocol/errors/auto-pay-error.ts';
-import { readBounded } from './gateway-source.ts';
 
 const requestTimeoutMs = 10_000;
 /** More than a note with a hundred cosignatures, and than a tile. */
@@ -46,8 +46,8 @@ async function read(base: string, path: string): Promise<Uint8Array | undefined>
   if (!response.ok || response.body === null) {
     throw new AutoPayError('upstream_error', `${url} answered ${response.status}.`);
   }
-  return readBounded(response.body, {
+  return collectBytes(response.body, {
     maxBytes: maxAnswerBytes,
-    what: `${base} sent more than ${maxAnswerBytes} bytes for ${path}.`,
+    tooLong: () => new AutoPayError('upstream_error', `${base} sent more than ${maxAnswerBytes} bytes for ${path}.`),
   });
 }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { toHex, zeroBytes32 } from '../protocol/bytes/hex.ts';
 import { addressOfPrivateKey, signDigest } from '../protocol/bytes/secp256k1.ts';
+import { plainPrices } from '../protocol/pricing/plain-prices-fixture.ts';
 import { hashLeaf } from '../protocol/merkle/hashes.ts';
 import { createCallId } from '../protocol/receipt/call-id.ts';
 import type { CallReceipt } from '../protocol/receipt/call-receipt.ts';
@@ -16,10 +17,7 @@ import { walletAddress } from './testing/seed-wallet.ts';
 const relayKey = Buffer.alloc(32, 0x11);
 const [request, answer] = [Buffer.from('{"model":"paid"}'), Buffer.from('{}')];
 const scope = { chainId: doubleTerms.chainId, verifyingContract: doubleTerms.payee };
-const prices = {
-  ...{ prompt: 1_000_000n, cachedPrompt: 1_000_000n, cacheWrite: 1_000_000n, audioPrompt: 1_000_000n },
-  ...{ completion: 2_000_000n, audioCompletion: 2_000_000n, request: 0n },
-};
+const prices = plainPrices(1_000_000n, 2_000_000n);
 const parts = { cachedPrompt: 0, cacheWrite: 0, audioPrompt: 0, reasoning: 0, audioCompletion: 0 };
 
 /** The problems of a receipt over 20 units for a call that was paid by a payment of its own. */

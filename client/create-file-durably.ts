@@ -11,7 +11,7 @@ import { syncFolder, writeSynced } from './sync-to-disk.ts';
 export async function createFileDurably(file: string, content: string | Uint8Array): Promise<boolean> {
   const temporary = `${file}.${randomBytes(6).toString('hex')}.tmp`;
   try {
-    await writeSynced(temporary, content, 'wx');
+    await writeSynced(temporary, content);
     // Unlike rename, link refuses to replace what is there.
     await link(temporary, file);
   } catch (error) {

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { AutoPayError } from '../protocol/errors/auto-pay-error.ts';
 import type { Hex } from '../protocol/bytes/hex.ts';
+import { plainPrices } from '../protocol/pricing/plain-prices-fixture.ts';
 import type { PriceRow } from '../protocol/pricing/price-row.ts';
 import type { Catalogue, CatalogueModel } from './fetch-catalogue.ts';
 import type { PayToken } from './fetch-relay-terms.ts';
@@ -8,10 +9,7 @@ import { createTariffFinder } from './find-tariff.ts';
 
 const usdc: PayToken = { symbol: 'USDC', address: `0x${'c1'.repeat(20)}`, decimals: 6 };
 const weth: PayToken = { symbol: 'WETH', address: `0x${'e1'.repeat(20)}`, decimals: 18 };
-const prices = {
-  ...{ prompt: 1n, cachedPrompt: 1n, cacheWrite: 1n, audioPrompt: 1n },
-  ...{ completion: 2n, audioCompletion: 2n, request: 0n },
-};
+const prices = plainPrices(1n, 2n);
 const rows: PriceRow[] = [
   { model: 'm', token: usdc.address, inUsd: false, ...prices },
   { model: 'm', token: weth.address, inUsd: true, ...prices },

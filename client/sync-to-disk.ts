@@ -1,11 +1,11 @@
 import { open } from 'node:fs/promises';
 
-/**
- * Writes a file that only its owner may read (0600); when this resolves, its content is on the disk.
- * @param flags `w` replaces what is there, `wx` refuses to (EEXIST)
- */
-export async function writeSynced(file: string, content: string | Uint8Array, flags: 'w' | 'wx'): Promise<void> {
-  const handle = await open(file, flags, 0o600);
+/** What is written to a file: all of it, or piece by piece as it comes. */
+export type FileContent = string | Uint8Array | AsyncIterable<Uint8Array>;
+
+/** Writes a new file that only its owner may read (0600); when this resolves, its content is on the disk. One that is there stays (EEXIST). */
+export async function writeSynced(file: string, content: FileContent): Promise<void> {
+  const handle = await open(file, 'wx', 0o600);
   try {
     await handle.writeFile(content);
     await handle.sync();

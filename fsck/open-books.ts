@@ -4,7 +4,7 @@ import { toHex, type Hex } from '../protocol/bytes/hex.ts';
 import { AutoPayError } from '../protocol/errors/auto-pay-error.ts';
 
 /** The schema that this checker can read (PRAGMA user_version). */
-const knownVersion = 8;
+const knownVersion = 9;
 
 /** One row, read by column and type; anything else than what the schema says is an error. */
 export class Row {

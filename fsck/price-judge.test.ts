@@ -1,15 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import type { Hex } from '../protocol/bytes/hex.ts';
+import { plainPrices } from '../protocol/pricing/plain-prices-fixture.ts';
 import type { PriceRow } from '../protocol/pricing/price-row.ts';
 import { rootOfPrices } from '../protocol/pricing/price-tree.ts';
 import { createPriceJudge, type PricedEntry, type ReadRound } from './price-judge.ts';
 
 const usdc: Hex = `0x${'c1'.repeat(20)}`;
 const weth: Hex = `0x${'e1'.repeat(20)}`;
-const prices = {
-  ...{ prompt: 1_000_000n, cachedPrompt: 1_000_000n, cacheWrite: 1_000_000n, audioPrompt: 1_000_000n },
-  ...{ completion: 2_000_000n, audioCompletion: 2_000_000n, request: 0n },
-};
+const prices = plainPrices(1_000_000n, 2_000_000n);
 const rows: PriceRow[] = [
   { model: 'm', token: usdc, inUsd: false, ...prices },
   { model: 'm', token: weth, inUsd: true, ...prices },

@@ -2,20 +2,24 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import type { PublicClient } from 'viem';
 import { describe, expect, it } from 'vitest';
-import { fromHex, toHex, zeroAddress, type Hex } from '../protocol/bytes/hex.ts';
+import { fromHex, toHex, zeroAddress } from '../protocol/bytes/hex.ts';
 import { cidOfBlock, encodeBatchBlock } from '../protocol/log/batch-block.ts';
 import { Frontier } from '../protocol/merkle/frontier.ts';
 import { hashLeaf } from '../protocol/merkle/hashes.ts';
 import { merkleRoot, verifyInclusion } from '../protocol/merkle/inclusion.ts';
 import { encodeReceipt } from '../protocol/receipt/encode-receipt.ts';
 import { makeReceipt, receiptChannel } from '../client/testing/sign-receipts.ts';
+import type { ChainAnchor } from './chain-reader.ts';
 import type { ProvenEntry } from './find-rewritten.ts';
 import { readAnchoredLog } from './read-anchored-log.ts';
+import type { BlockSource } from './walk-log.ts';
+
+type Anchored = Omit<ChainAnchor, 'transactionHash'>;
 
 /** A chain with some anchors, and blocks by CID. */
 class Log {
   readonly blocks = new Map<string, Uint8Array>();
-  readonly #anchors: { size: bigint; previousSize: bigint; anchoredAt: bigint; root: Hex; cid: Hex }[] = [];
+  readonly #anchors: Anchored[] = [];
 
   /** Anchors a log, cut into blocks of so many entries. */
   anchor(entries: readonly Uint8Array[], perBlock = 2): this {
@@ -36,14 +40,18 @@ class Log {
   }
 
   read() {
-    const events = this.#anchors.map((args) => ({ args, transactionHash: '0x01' }));
-    const client = { getBlockNumber: async () => 1n, getContractEvents: async () => events };
-    return readAnchoredLog({
-      client: client as unknown as PublicClient,
-      ...{ auditLog: zeroAddress, deployedAtBlock: 1, channels: new Set([receiptChannel]), leaves },
-      blockSource: { get: async (cid) => this.blocks.get(cid.toString()) },
-    });
+    return readFrom(this.#anchors, { get: async (cid) => this.blocks.get(cid.toString()) });
   }
+}
+
+/** What of a chain with these anchors, and of these blocks, is read for the payer of the channel. */
+function readFrom(anchors: readonly Anchored[], blockSource: BlockSource) {
+  const events = anchors.map((args) => ({ args, transactionHash: '0x01' }));
+  const client = { getBlockNumber: async () => 1n, getContractEvents: async () => events };
+  return readAnchoredLog({
+    ...{ client: client as unknown as PublicClient, blockSource },
+    ...{ auditLog: zeroAddress, deployedAtBlock: 1, channels: new Set([receiptChannel]), leaves },
+  });
 }
 
 const own = [1, 2, 3].map((sequence) => encodeReceipt(makeReceipt({ sequence })));
@@ -162,18 +170,12 @@ describe('a log of 60,000 entries', () => {
     const held: number[] = [];
     const args = { size: BigInt(size), previousSize: 0n, anchoredAt: 1n, root: toHex(tree.root()) };
     const cid = toHex(previous?.multihash.digest ?? new Uint8Array());
-    const events = [{ args: { ...args, cid }, transactionHash: '0x01' }];
-    const client = { getBlockNumber: async () => 1n, getContractEvents: async () => events };
-    const log = await readAnchoredLog({
-      client: client as unknown as PublicClient,
-      ...{ auditLog: zeroAddress, deployedAtBlock: 1, channels: new Set([receiptChannel]), leaves },
-      blockSource: {
-        get: async (asked) => {
-          if (held.length % 25 === 0) collectGarbage();
-          const { external, heapUsed } = process.memoryUsage();
-          held.push(heapUsed + external);
-          return made.get(asked.toString())?.();
-        },
+    const log = await readFrom([{ ...args, cid }], {
+      get: async (asked) => {
+        if (held.length % 25 === 0) collectGarbage();
+        const { external, heapUsed } = process.memoryUsage();
+        held.push(heapUsed + external);
+        return made.get(asked.toString())?.();
       },
     });
     expect(log).toMatchObject({ size, faults: [], rewritten: [] });

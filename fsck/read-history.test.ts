@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { zeroAddress, type Hex } from '../protocol/bytes/hex.ts';
+import { plainPrices } from '../protocol/pricing/plain-prices-fixture.ts';
 import type { PriceRow } from '../protocol/pricing/price-row.ts';
 import { rootOfPrices } from '../protocol/pricing/price-tree.ts';
 import type { CallReceipt } from '../protocol/receipt/call-receipt.ts';
@@ -15,10 +16,7 @@ const other: Hex = `0x${'bb'.repeat(20)}`;
 const token: Hex = `0x${'cc'.repeat(20)}`;
 const channelId: Hex = `0x${'01'.repeat(32)}`;
 const otherChannel: Hex = `0x${'02'.repeat(32)}`;
-const prices = {
-  ...{ prompt: 1_000_000n, cachedPrompt: 1_000_000n, cacheWrite: 1_000_000n, audioPrompt: 1_000_000n },
-  ...{ completion: 2_000_000n, audioCompletion: 2_000_000n, request: 0n },
-};
+const prices = plainPrices(1_000_000n, 2_000_000n);
 /** 10 prompt and 5 completion tokens: 20 units. */
 const rows: PriceRow[] = [{ model: 'sim-small', token, inUsd: false, ...prices }];
 const priceRoot = rootOfPrices(rows);

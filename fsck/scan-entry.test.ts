@@ -4,6 +4,7 @@ import { createCallId, parseCallId } from '../protocol/receipt/call-id.ts';
 import { decodeReceipt } from '../protocol/receipt/decode-receipt.ts';
 import { encodeReceipt } from '../protocol/receipt/encode-receipt.ts';
 import { readVectors } from '../protocol/vectors/read-vectors.ts';
+import { flipBit } from '../test/support/flip-bit.ts';
 import { callIdOf, channelIdOf, isOfCall, mayBeEntry, names, scanEntry, type EntryFacts } from './scan-entry.ts';
 
 const entries = readVectors().receipts.map(({ entry }) => fromHex(entry));
@@ -55,8 +56,7 @@ describe('scanning an entry', () => {
     for (const entry of entries) {
       for (let place = 0; place < entry.length; place += 1) {
         for (const bit of [0x01, 0x80]) {
-          const flipped = Buffer.from(entry);
-          flipped[place] = (flipped[place] ?? 0) ^ bit;
+          const flipped = flipBit(entry, place, bit);
           const facts = scanned(flipped);
           expect(facts, `byte ${place} of ${entry.length}`).toEqual(decoded(flipped));
           if (facts === undefined) refused += 1;

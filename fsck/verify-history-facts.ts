@@ -7,7 +7,7 @@ import { formatRanges, judgeCollected, type ChannelStep } from './channel-histor
 import { noteUse, type PriceJudge, type UseTime } from './price-judge.ts';
 import type { HistoryFacts } from './read-history.ts';
 import { createSignerCache } from './recover-receipt-signer.ts';
-import { scanEntry } from './scan-entry.ts';
+import { tryScanEntry } from './scan-entry.ts';
 import { Refuted, type ClaimList, type ClaimName } from './verification.ts';
 import { readDueOf } from './verify-channel.ts';
 
@@ -154,7 +154,7 @@ async function checkHistoryTotals(
 function newestHeld(receipts: Receipts): Map<Hex, ChannelStep[]> {
   const byChannel = new Map<Hex, ChannelStep[]>();
   for (const { entry } of receipts.values()) {
-    const facts = tryScan(entry);
+    const facts = tryScanEntry(entry);
     if (facts === undefined || facts.channelId === zeroBytes32) continue;
     const { channelId, sequence, runningTotal, amount } = facts;
     const known = byChannel.get(channelId) ?? [];
@@ -162,14 +162,6 @@ function newestHeld(receipts: Receipts): Map<Hex, ChannelStep[]> {
     byChannel.set(channelId, known);
   }
   return byChannel;
-}
-
-function tryScan(entry: Uint8Array) {
-  try {
-    return scanEntry(entry);
-  } catch {
-    return undefined;
-  }
 }
 
 /** Tables were in force from the first call that was sold under them to the last, and no charge is above its price. */

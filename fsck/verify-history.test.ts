@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openDeployment } from '../client/chain/open-deployment.ts';
 import { toHex } from '../protocol/bytes/hex.ts';
 import type { DeployedTokens } from '../protocol/deployment/deployment-schema.ts';
+import { plainPrices } from '../protocol/pricing/plain-prices-fixture.ts';
 import type { PriceRow } from '../protocol/pricing/price-row.ts';
 import { rootOfPrices } from '../protocol/pricing/price-tree.ts';
 import { encodeReceipt } from '../protocol/receipt/encode-receipt.ts';
@@ -17,10 +18,7 @@ import { verifyHistory, type VerifyHistoryOptions } from './verify-history.ts';
 
 /** A unit for each prompt token. */
 function rowsOf(tokens: DeployedTokens): PriceRow[] {
-  const million = 1_000_000n;
-  const prompt = { prompt: million, cachedPrompt: million, cacheWrite: million, audioPrompt: million };
-  const prices = { ...prompt, completion: million, audioCompletion: million, request: 0n };
-  return [{ model: 'sim-small', token: tokens['USDC']?.address ?? '0x', inUsd: false, ...prices }];
+  return [{ model: 'sim-small', token: tokens['USDC']?.address ?? '0x', inUsd: false, ...plainPrices(1_000_000n) }];
 }
 
 let stack: ChainStack;

@@ -433,6 +433,8 @@ describe('an error', () => {
     ['GET', '/v1/chat/completions', 405, 'method_not_allowed', 'HEAD, POST'],
     ['PUT', '/v1/chat/completions', 405, 'method_not_allowed', 'HEAD, POST'],
     ['DELETE', '/v1/models', 405, 'method_not_allowed', 'GET, HEAD'],
+    ['DELETE', '/v1/models/a/b', 405, 'method_not_allowed', 'GET, HEAD'],
+    ['GET', '/v1/models/a/b', 404, 'model_not_found', null],
     ['GET', '/v1/operator/jobs/collect', 405, 'method_not_allowed', 'POST'],
     ['POST', '/v1/images/generations', 404, 'not_found', null],
     ['POST', '/v1/chat/completions/', 404, 'not_found', null],

@@ -9,6 +9,7 @@ import { createCallHandler, type AnswerCallDeps } from './http/answer-call.ts';
 import { createForgiveHandler, createLossesHandler, type LossesDeps } from './http/answer-losses.ts';
 import { createPaymentHandler } from './http/answer-payment.ts';
 import { createHeadHandler } from './http/answer-head.ts';
+import { createModelHandler } from './http/answer-model.ts';
 import { createLogRouter, type LogRoutesDeps } from './http/answer-log.ts';
 import { createPurchasesHandler, createResumeHandler, type PurchasesDeps } from './http/answer-purchases.ts';
 import { createRetryWebhooksHandler, createWebhooksHandler, type WebhooksDeps } from './http/answer-webhooks.ts';
@@ -50,7 +51,7 @@ export interface AppDeps extends AnswerCallDeps {
 const ipfsPath = '/ipfs/:cid{/*path}';
 const postPaths = ['/v1/operator/jobs/:job', '/v1/operator/losses/:paymentId/forgive'];
 const getPaths = [
-  ...['/v1/models', '/healthz', ipfsPath, '/v1/payments/:paymentId'],
+  ...['/v1/models', '/v1/models/*model', '/healthz', ipfsPath, '/v1/payments/:paymentId'],
   ...['/v1/operator/losses', '/log/checkpoint', '/log/key', '/log/tile/*place'],
 ];
 
@@ -74,6 +75,7 @@ export function createApp(deps: AppDeps): RequestListener {
   });
   for (const { path } of endpoints) app.head(path, createHeadHandler(deps));
   app.get('/v1/models', (_, response) => void response.json(deps.models()));
+  app.get('/v1/models/*model', createModelHandler(deps.models));
   app.get('/healthz', (_, response) => {
     const { stopping } = deps.gate;
     response.status(stopping ? 503 : 200).json({ status: stopping ? 'stopping' : 'ok', ...deps.health() });

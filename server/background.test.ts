@@ -1,14 +1,11 @@
 import { join } from 'node:path';
-import { once } from 'node:events';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createCallId } from '../protocol/receipt/call-id.ts';
 import { chargeCall, localBudget } from '../test/support/charge-calls.ts';
 import { deployStack, type ChainStack } from '../test/support/deploy-stack.ts';
 import { openTestRelay, type TestRelay } from '../test/support/open-test-relay.ts';
+import { startSwitchedProxy } from '../test/support/start-switched-proxy.ts';
 import { createBlockStore } from './audit/block-store.ts';
 import { auditSchema } from './config/schema/audit-section.ts';
 import { createBackground, type Background } from './background.ts';
@@ -64,32 +61,6 @@ function backgroundOf(rpcUrl: string): Background {
     sweepIntervalMs: 50,
     closingIntervalMs: 50,
   });
-}
-
-/** A way to the chain that can be cut. */
-async function startOutage() {
-  let isCut = false;
-  const server = createServer((request, response) => {
-    if (isCut) return void response.destroy();
-    const forward = async (): Promise<void> => {
-      const answer = await fetch(stack.chain.rpcUrl, { method: 'POST', body: await text(request), headers: json });
-      response.writeHead(answer.status, json).end(await answer.text());
-    };
-    forward().catch(() => response.destroy());
-  });
-  const json = { 'content-type': 'application/json' };
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  return {
-    rpcUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    begin: () => (isCut = true),
-    end: () => (isCut = false),
-    async stop() {
-      server.closeAllConnections();
-      server.close();
-      await once(server, 'close');
-    },
-  };
 }
 
 async function until(what: string, isTrue: () => Promise<boolean>): Promise<void> {
@@ -149,15 +120,15 @@ describe('the background', () => {
   });
 
   it('sees a close that was asked for while the chain was away, collects before the payer may withdraw, and warns when it is late', async () => {
-    const outage = await startOutage();
-    const cut = backgroundOf(outage.rpcUrl);
+    const proxy = await startSwitchedProxy(stack.chain.rpcUrl);
+    const cut = backgroundOf(proxy.url);
     try {
       cut.start();
       const channel = await stack.openChannel({ deposit: 100n });
       const { channelId } = channel;
       await until('the watcher saw the channel', async () => (await relay.ledger.getChannel(channelId)) !== undefined);
       await chargeCall({ ledger: relay.ledger, channel, amount: 12n, token: stack.contracts.usdc });
-      outage.begin();
+      proxy.isOn = false;
       await until('the outage is felt', async () => errors.some((error) => error.includes('chain_unavailable')));
       await stack.sendAsPayer({ functionName: 'requestClose', args: [channelId] });
       const known = await relay.ledger.getChannel(channelId);
@@ -165,7 +136,7 @@ describe('the background', () => {
       // Half of the hour of grace goes by.
       await relay.ledger.upsertChannel({ ...known, closeRequestedAt: Math.floor(Date.now() / 1_000) - 1_801 });
       await until('a warning', async () => errors.some((error) => error.includes('may soon withdraw')));
-      outage.end();
+      proxy.isOn = true;
       const settled = async () => (await background.channelReader.readChannel(channelId))?.settled;
       await until('the collection', async () => (await settled()) === 12n);
       await stack.chain.request('evm_increaseTime', [3_600]);
@@ -173,7 +144,7 @@ describe('the background', () => {
       expect(await settled()).toBe(12n);
     } finally {
       await cut.stop();
-      await outage.stop();
+      await proxy.stop();
     }
   }, 60_000);
 

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { toHex, type Hex } from '../protocol/bytes/hex.ts';
+import { plainPrices } from '../protocol/pricing/plain-prices-fixture.ts';
 import { costOfUsage } from '../protocol/pricing/token-prices.ts';
 import { decodeReceipt } from '../protocol/receipt/decode-receipt.ts';
 import { decodeSignedReceipt } from '../protocol/receipt/signed-receipt.ts';
@@ -31,8 +32,7 @@ const fullPrice = 20n;
 const cachePrice = 3n;
 
 const prices = (makeRoute().prices ?? []).filter((row) => row.token === token);
-const free = { prompt: 0n, cachedPrompt: 0n, cacheWrite: 0n, audioPrompt: 0n, completion: 0n, audioCompletion: 0n };
-const cachedRows = prices.map((row) => ({ ...row, ...free, model: 'small@cache', request: cachePrice }));
+const cachedRows = prices.map((row) => ({ ...row, ...plainPrices(0n), model: 'small@cache', request: cachePrice }));
 
 const ask = { model: 'small', messages: [{ role: 'user', content: 'Hi' }], max_completion_tokens: 100 };
 

@@ -10,6 +10,7 @@ import { createEvidenceCollector } from './evidence/create-evidence-collector.ts
 import type { QuoteAsk } from './evidence/check-quote.ts';
 import { openQuoteChecker } from './evidence/open-quote-checker.ts';
 import type { EvidenceLedger } from './ledger/evidence-ledger.ts';
+import { createPayerScope } from './create-payer-scope.ts';
 import { describeError, type Log } from './log.ts';
 import type { PriceList } from './metering/price-list.ts';
 import { createAddressLimits } from './payments/free/address-limits.ts';
@@ -66,6 +67,7 @@ export function createCallDeps(options: {
       limits,
       prices,
       maxUnsettled: createUnsettledBound(config.payment, prices),
+      payerScope: createPayerScope(config),
       freeLimit,
       slices: options.before?.slices ?? slicesOf(config, ledger),
       running,

@@ -13,6 +13,7 @@ import { makeRoute } from './call/call-fixtures.ts';
 import { plainRoute, type RouteTerms } from './call/routing-terms.ts';
 import type { Deployment, Route } from './call/types.ts';
 import { temporaryFolder } from './ledger/ledger-fixtures.ts';
+import type { AttemptRecord } from './ledger/ledger.ts';
 import { payByToy, ToyBank } from './payments/toy-fixture.ts';
 import { createTransport, type Provider, type ProviderTransport } from './providers/openai-compatible.ts';
 import { startToyRelay, type ToyRelay } from './toy-relay-fixture.ts';
@@ -65,9 +66,9 @@ const failure = (ask: Fault['ask'], told: [number, string], attempt: string): Fa
   ...{ ask, alone: both(failed(...told, attempt)), backed: backedBy(attempt) },
 });
 const unreachable = (baseUrl: () => string) => failure({ baseUrl }, [502, 'upstream_unreachable'], 'unreachable null');
-/** A key that is refused is nothing that its client could mend. */
-const refusedKey = (status: number): Fault => ({
-  ask: `fault=status:${status}`,
+/** A key that is refused, or an account without money, is nothing that its client could mend. */
+const refusedKey = (status: number, directives = ''): Fault => ({
+  ask: `fault=status:${status}${directives}`,
   ...{ alone: both(refused(502, 'upstream_error', status)), backed: backedBy(`refused ${status}`) },
 });
 /** What only a route of its own kind makes good. */
@@ -88,6 +89,8 @@ const faults: Record<string, Fault> = {
   'status 503': refusal('', 503, null),
   '401, the relay’s key is refused': refusedKey(401),
   '403, the relay’s key is refused': refusedKey(403),
+  '429, the relay’s account has no money': refusedKey(429, '&code=insufficient_quota'),
+  '404, the model is not there any more': refusal('', 404, 'model_not_found'),
   'connection refused': unreachable(() => closedUrl),
   'connection reset': failure('fault=refuse', [502, 'upstream_unreachable'], 'unreachable null'),
   'DNS failure': unreachable(() => 'http://nowhere.invalid/v1'),
@@ -261,10 +264,9 @@ async function call(model: string, kind: Kind): Promise<Ended> {
 }
 
 function attemptsOf(callId: string): string[] {
-  const rows = books
-    .prepare('SELECT outcome, status FROM attempts WHERE call_id = ? ORDER BY number')
-    .all(parseCallId(callId));
-  return rows.map(({ outcome, status }) => `${String(outcome)} ${String(status)}`);
+  const row = books.prepare('SELECT attempts FROM calls WHERE call_id = ?').get(parseCallId(callId));
+  const attempts = JSON.parse(String(row?.['attempts'] ?? '[]')) as AttemptRecord[];
+  return attempts.map(({ outcome, status }) => `${outcome} ${status}`);
 }
 
 /** Nothing for a call that failed; else what its own usage costs at its own price. */

@@ -48,7 +48,7 @@ async function run({ env, options = [], hasChannel = false }: Start = {}) {
 it('is the same process with other options', async () => {
   const cache = join(dataDir, 'cache', 'modules');
   expect(await run()).toMatchObject({
-    v8: ['--max-semi-space-size=8', '--heap-growing-percent=40'],
+    v8: ['--max-semi-space-size=8', '--heap-growing-percent=20'],
     ...{ arguments: ['first', '--second=2'], arenas: '2', cache, kept: 'yes' },
   });
 });
@@ -74,7 +74,7 @@ it('leaves what the operator has set', async () => {
     ...{ arenas: '5', cache: '' },
   });
   expect(await run({ env: { NODE_OPTIONS: '--max_semi_space_size=64', MALLOC_ARENA_MAX: '5' } })).toMatchObject({
-    v8: ['--heap-growing-percent=40'],
+    v8: ['--heap-growing-percent=20'],
     arenas: '5',
   });
 });

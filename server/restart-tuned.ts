@@ -3,9 +3,9 @@ import { join, resolve } from 'node:path';
 
 /**
  * Options of V8 (decision 0030): a young generation of three times 8 MB, where V8 would take 32; and a full collection when the old generation has grown
- * by two fifths, where V8 would let it double or more. Both can be set before the process has a heap only.
+ * by a fifth, where V8 would let it double or more. Both can be set before the process has a heap only.
  */
-const v8Options = { '--max-semi-space-size': '8', '--heap-growing-percent': '40' };
+const v8Options = { '--max-semi-space-size': '8', '--heap-growing-percent': '20' };
 
 /**
  * Of glibc: it gives each thread an arena of its own, up to eight for each core; and keeps up to twice the largest block that was ever freed, instead of

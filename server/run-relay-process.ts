@@ -14,6 +14,8 @@ import { startRelay } from './start-relay.ts';
  * @throws AutoPayError as `startRelay`; nothing runs then
  */
 export async function runRelayProcess(options: { dataDir: string; configFile?: string; port?: number }): Promise<void> {
+  // Small buffers are cut from one of this many bytes, which lives as long as any of them: of 64 KiB, Node's default, streams held 6 MB that nothing else needed.
+  Buffer.poolSize = 8_192;
   const log = createLog(process.env['AUTOPAY_LOG_LEVEL'] ?? 'info');
   let isChanged = false;
   let reload = () => {

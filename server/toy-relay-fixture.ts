@@ -48,6 +48,8 @@ export async function startToyRelay(options: {
   limits?: Partial<CallDeps['limits']>;
   /** What votes allow; by default everything. */
   budgets?: CallDeps['budgets'];
+  /** What each payer may spend; by default all that it has. */
+  payerScope?: CallDeps['payerScope'];
 }) {
   const { bank, upstream } = options;
   const books = { dataDir: options.dataDir, chainId: testScope.chainId, receiptScope: testScope, receiptKey: testKey };
@@ -66,6 +68,7 @@ export async function startToyRelay(options: {
       chooseRoutes: createRouteChooser({ routes, rules: [] }),
       limits: { ...limits, ...options.limits },
       ...(options.budgets && { budgets: options.budgets }),
+      payerScope: options.payerScope,
       running: new RunningCalls(),
       cache: new AnswerCache({ maxBytes: 8 * 2 ** 20 }),
       onUnfinished: ({ callId }) => unfinished.push(callId),

@@ -1,6 +1,5 @@
-import { createHash } from 'node:crypto';
 import { AutoPayError } from '../protocol/errors/auto-pay-error.ts';
-import type { AddCheckpointRequest } from '../protocol/log/add-checkpoint.ts';
+import { hashOrigin, type AddCheckpointRequest } from '../protocol/log/add-checkpoint.ts';
 import { parseCheckpoint, type LogCheckpoint } from '../protocol/log/checkpoint.ts';
 import {
   createNoteVerifier,
@@ -39,9 +38,9 @@ export interface WitnessLogger {
 export type AddCheckpointAnswer =
   /** Cosigned; signature lines, each with its newline. */
   | { status: 200; lines: string }
-  /** Of another size was cosigned last: this one. */
+  /** Of another size was cosigned last: this one. If it is the size that was asked from, it has another root. */
   | { status: 409; size: number }
-  /** 403: not signed by the log. 404: the log is not known. 422: not consistent with what was cosigned. */
+  /** 403: not signed by the log. 404: the log is not known. 422: the proof does not lead there from what was cosigned. */
   | { status: 400 | 403 | 404 | 422; reason: string };
 
 /** What a witness works with. */
@@ -78,7 +77,7 @@ export function createWitness(parts: WitnessParts): Witness {
   if (byOrigin.size < logs.length) {
     throw new AutoPayError('invalid_configuration', 'Two logs have one origin. Name each log once.');
   }
-  const byHash = new Map(logs.map(({ origin }) => [createHash('sha256').update(origin).digest('hex'), origin]));
+  const byHash = new Map(logs.map(({ origin }) => [hashOrigin(origin), origin]));
 
   function accuse(found: ForkEvidence): void {
     const file = evidence.keep(found);
@@ -153,6 +152,8 @@ function judge(
       { origin, oldSize, size },
       'refused a checkpoint that is not shown to begin with the one that was cosigned',
     );
+    // Where no proof is due, it is a conflict of roots.
+    if (oldSize === size && size > 0 && proof.length === 0) return { status: 409, size };
     return { status: 422, reason: `The proof does not lead from the cosigned ${oldSize} entries to these ${size}.` };
   }
   const lines = formatSignature({ ...cosigner, signature: cosigner.sign(parseNote(note).text) });

@@ -1,3 +1,4 @@
+import { collectBytes } from '../protocol/bytes/collect-bytes.ts';
 import { AutoPayError } from '../protocol/errors/auto-pay-error.ts';
 import { tilePath } from '../protocol/log/tile-path.ts';
 import type { ReadTile } from '../protocol/log/tile-tree.ts';
@@ -49,14 +50,10 @@ async function fetchBytes(url: URL, options: { maxBytes: number; signal: AbortSi
       await response.body?.cancel();
       throw new AutoPayError('upstream_error', `${where} answers ${response.status}. Check the URL of the log.`);
     }
-    const chunks: Uint8Array[] = [];
-    let length = 0;
-    for await (const chunk of (response.body ?? []) as AsyncIterable<Uint8Array>) {
-      length += chunk.length;
-      if (length > maxBytes) throw new AutoPayError('upstream_error', `${where} answers more than ${maxBytes} bytes.`);
-      chunks.push(chunk);
-    }
-    return Buffer.concat(chunks);
+    return await collectBytes(response.body, {
+      maxBytes,
+      tooLong: () => new AutoPayError('upstream_error', `${where} answers more than ${maxBytes} bytes.`),
+    });
   } catch (cause) {
     if (cause instanceof AutoPayError) throw cause;
     throw new AutoPayError('upstream_unreachable', `${where} cannot be reached. Try again later.`, { cause });

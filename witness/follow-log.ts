@@ -42,9 +42,10 @@ export async function lookAtLog(parts: { witness: Witness; known: WitnessedLog; 
   if (answer.status === 422 && seen !== undefined && oldSize < size) {
     await accuseOfRewriting({ witness, known, note, seen }, { tree, size, root });
   }
+  if (answer.status !== 409) throw failed(known, answer.reason);
+  if (answer.size === oldSize) throw failed(known, `it shows another root of its ${size} entries than was cosigned`);
   // Another process of this witness was faster.
-  if (answer.status === 409) return { origin, size, cosignedBefore: answer.size };
-  throw failed(known, answer.reason);
+  return { origin, size, cosignedBefore: answer.size };
 }
 
 /**

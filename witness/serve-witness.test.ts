@@ -51,9 +51,11 @@ describe('the HTTP interface of C2SP tlog-witness', () => {
     expect(await post(requestOf(0).replace('\n3\n', '\n4\n'))).toMatchObject({ status: 403 });
     await post(requestOf(0));
     const other = new TestLog().grow(3, 'other');
-    expect(await post(formatAddCheckpoint({ oldSize: 3, proof: [], note: other.checkpoint() }))).toMatchObject({
-      status: 422,
-    });
+    const conflict = { status: 409, type: 'text/x.tlog.size', text: '3\n' };
+    expect(await post(formatAddCheckpoint({ oldSize: 3, proof: [], note: other.checkpoint() }))).toEqual(conflict);
+    other.grow(1, 'other');
+    const inconsistent = { oldSize: 3, proof: other.proof(3), note: other.checkpoint() };
+    expect(await post(formatAddCheckpoint(inconsistent))).toMatchObject({ status: 422 });
     expect((await fetch(`${served.url}/add-checkpoint`)).status).toBe(405);
     expect((await fetch(`${served.url}/other`)).status).toBe(404);
   });

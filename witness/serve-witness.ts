@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { collectBytes } from '../protocol/bytes/collect-bytes.ts';
 import { AutoPayError } from '../protocol/errors/auto-pay-error.ts';
 import { maxAddCheckpointBytes, parseAddCheckpoint } from '../protocol/log/add-checkpoint.ts';
 import type { Witness, WitnessLogger } from './create-witness.ts';
@@ -85,17 +86,12 @@ async function answer(witness: Witness, request: IncomingMessage): Promise<Answe
 
 /** @throws AutoPayError `body_too_large`, `invalid_encoding` */
 async function readText(request: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    length += chunk.length;
-    if (length > maxAddCheckpointBytes) {
-      throw new AutoPayError('body_too_large', `A request has at most ${maxAddCheckpointBytes} bytes.`);
-    }
-    chunks.push(chunk);
-  }
+  const bytes = await collectBytes(request, {
+    maxBytes: maxAddCheckpointBytes,
+    tooLong: () => new AutoPayError('body_too_large', `A request has at most ${maxAddCheckpointBytes} bytes.`),
+  });
   try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(Buffer.concat(chunks));
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch (cause) {
     throw new AutoPayError('invalid_encoding', 'A request is UTF-8.', { cause });
   }

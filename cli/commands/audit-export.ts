@@ -1,7 +1,6 @@
-import { randomBytes } from 'node:crypto';
-import { open, rename, rm } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
-import { syncFolder } from '../../client/sync-to-disk.ts';
+import { stat } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { writeFileDurably } from '../../client/write-file-durably.ts';
 import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
 import { openAuditSession, queryOf, type CallFilterOptions } from '../audit-answers.ts';
 import type { CommandContext } from '../command-context.ts';
@@ -29,7 +28,7 @@ export async function runAuditExport(context: CommandContext, options: AuditExpo
   const logSize = Number(response.headers.get('x-autopay-log-size'));
   const file = resolve(output);
   const pieces = readBody(response);
-  const work = writeAtomically(file, format === 'json' ? arrayOf(pieces) : pieces);
+  const work = save(file, format === 'json' ? arrayOf(pieces) : pieces);
   const bytes = await showProgress('Exporting', work);
   context.print({
     json: { file, format, bytes, logSize },
@@ -66,28 +65,11 @@ async function* arrayOf(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8
   yield Buffer.from(before === '[\n' ? '[]\n' : '\n]\n');
 }
 
-/** The file is whole and on the disk, or as it was before. Only its owner may read it (0600). */
-async function writeAtomically(file: string, pieces: AsyncIterable<Uint8Array>): Promise<number> {
-  const temporary = `${file}.${randomBytes(6).toString('hex')}.part`;
-  const handle = await open(temporary, 'wx', 0o600).catch((cause: unknown) => {
+/** The file is whole and on the disk, or as it was before. @returns its length, bytes */
+async function save(file: string, pieces: AsyncIterable<Uint8Array>): Promise<number> {
+  await writeFileDurably(file, pieces).catch((cause: unknown) => {
+    if (cause instanceof AutoPayError) throw cause;
     throw new AutoPayError('invalid_argument', `${file} cannot be written. Name another with --output.`, { cause });
   });
-  let bytes = 0;
-  try {
-    try {
-      for await (const piece of pieces) {
-        await handle.appendFile(piece);
-        bytes += piece.length;
-      }
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    await rename(temporary, file);
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
-  }
-  await syncFolder(dirname(file));
-  return bytes;
+  return (await stat(file)).size;
 }

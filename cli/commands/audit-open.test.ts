@@ -10,6 +10,7 @@ import { seedWallet, walletKey } from '../../client/testing/seed-wallet.ts';
 import { createCallId } from '../../protocol/receipt/call-id.ts';
 import { formatDisclosure, maxDisclosureBytes, parseDisclosure } from '../../protocol/receipt/disclosure.ts';
 import { decodeSignedReceipt, encodeSignedReceipt } from '../../protocol/receipt/signed-receipt.ts';
+import { flipBit } from '../../test/support/flip-bit.ts';
 import type { CommandContext } from '../command-context.ts';
 import { readStack } from '../read-stack.ts';
 import { runAuditCheck } from './audit-check.ts';
@@ -196,9 +197,7 @@ describe('autopay audit check', () => {
     const bytes = Buffer.from(text);
     // Every sixth byte, in one of its bits; each bit of receipts and bodies is flipped where their codecs are tested.
     for (let place = 0; place < bytes.length; place += 6) {
-      const other = Buffer.from(bytes);
-      other[place] = (other[place] ?? 0) ^ (1 << ((place / 6) % 7));
-      const changedText = other.toString('latin1');
+      const changedText = flipBit(bytes, place, 1 << ((place / 6) % 7)).toString('latin1');
       // Hexadecimal digits may be in capitals.
       if (await holds(changedText)) expect(formatDisclosure(parseDisclosure(changedText))).toBe(text);
     }

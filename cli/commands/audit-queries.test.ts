@@ -208,7 +208,7 @@ describe('autopay audit export', () => {
     const { code, stdout } = await exportTo('csv', 'kept.csv').run;
     expect([code, JSON.parse(stdout)]).toMatchObject([1, { error: { code: 'upstream_truncated' } }]);
     expect(await readFile(file, 'utf8')).toBe('before');
-    expect((await readdir(stack.dataDir)).filter((name) => name.endsWith('.part'))).toEqual([]);
+    expect((await readdir(stack.dataDir)).filter((name) => name.startsWith('kept'))).toEqual(['kept.csv']);
     expect((await stack.run(['audit', 'export', '--output', join(file, 'x')])).stderr).toContain('--output');
   });
 });

@@ -6,6 +6,7 @@ import type { ChannelSummary, HistorySummary } from '../../fsck/summarize-histor
 import { verifyHistory, type HistoryVerification } from '../../fsck/verify-history.ts';
 import { isHex, zeroAddress, type Hex } from '../../protocol/bytes/hex.ts';
 import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
+import { orUndefined } from '../../protocol/errors/or-undefined.ts';
 import { originOf } from '../../protocol/log/checkpoint.ts';
 import { decodeReceipt } from '../../protocol/receipt/decode-receipt.ts';
 import { decodeSignedReceipt, type SignedReceipt } from '../../protocol/receipt/signed-receipt.ts';
@@ -63,18 +64,10 @@ export async function runAuditVerifyAll(context: CommandContext, options: AuditV
 /** Receipts of free calls name no payer; they are those of the wallet that the others name. */
 function ownReceipts(receipts: readonly SignedReceipt[], payer: Hex): SignedReceipt[] {
   const named = receipts.flatMap((signed) => {
-    const by = tryReadPayer(signed.entry);
+    const by = orUndefined(() => decodeReceipt(signed.entry).payer);
     return by === payer || by === zeroAddress ? [{ signed, by }] : [];
   });
   return named.some(({ by }) => by === payer) ? named.map(({ signed }) => signed) : [];
-}
-
-function tryReadPayer(entry: Uint8Array): Hex | undefined {
-  try {
-    return decodeReceipt(entry).payer;
-  } catch {
-    return undefined;
-  }
 }
 
 function choosePayer(

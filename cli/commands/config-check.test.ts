@@ -142,4 +142,23 @@ describe('config explain', () => {
       message: 'There is no route nowhere. There are small, free.',
     });
   });
+
+  it('says what stands behind auto, the cheapest first, and which rules may decide otherwise', async () => {
+    const more = `  - { model: dear, price: { prompt: "9", completion: "9" }, deployments: [{ provider: groq, model: big }] }
+  - { model: auto, auto: {} }
+routing:
+  rules:
+    - { name: legal, when: { tags: [legal_docs] }, targets: [dear] }
+    - { name: other, when: { models: [small], tools: true }, targets: [dear] }
+`;
+    const dataDir = await dataDirWith(configText('sim-small') + more);
+    const { json, text } = await run(dataDir, (context) => runConfigExplain(context, { model: 'auto' }));
+    expect(json).toMatchObject({ cheapest: ['small', 'dear'], rules: [{ name: 'legal', targets: ['dear'] }] });
+    expect(text).toContain('of a plain one small, then dear');
+    expect(text).toContain('rule legal, where it matches: dear');
+    expect(text.indexOf('small: 2 deployment(s)')).toBeLessThan(text.indexOf('dear: 1 deployment(s)'));
+    expect(text).toContain('9.000000 USDC');
+    const { text: ofSmall } = await run(dataDir, (context) => runConfigExplain(context, { model: 'small' }));
+    expect(ofSmall).toContain('rule other, where it matches: dear');
+  });
 });

@@ -8,6 +8,10 @@ interface Explanation {
   model: string;
   strategy: string;
   isAuto: boolean;
+  /** Of a plain request, where `isAuto`: the cheapest first. */
+  cheapest: readonly string[];
+  /** Rules that may send its requests elsewhere; the first match wins. */
+  rules: readonly { name: string; targets: readonly string[] }[];
   isFree: boolean;
   deployments: readonly { id: string; model: string; baseUrl: string; order: number; weight: number | null }[];
   fallbacks: readonly { reason: string; models: readonly string[] }[];
@@ -45,24 +49,30 @@ export async function runConfigExplain(
     const names = config.routes.map((route) => route.model).join(', ');
     throw new AutoPayError('model_not_found', `There is no route ${model}. There are ${names}.`);
   }
-  context.print({ json: explanation, text: describe(explanation) });
+  const cheapest = explanation.cheapest.flatMap((name) => explainRoute(config, name) ?? []);
+  context.print({ json: explanation, text: [explanation, ...cheapest].map(describe).join('\n') });
 }
 
 function describe(route: Explanation): string {
-  const { deployments, fallbacks } = route;
+  const { cheapest, deployments, fallbacks, rules } = route;
   const rows = deployments.map(({ id, model, baseUrl, order, weight }, index) => [
     ...[String(index + 1), id, model, baseUrl],
     weight === null ? `order ${order}` : `order ${order}, weight ${weight}`,
   ]);
   const who = route.isAuto
-    ? 'the cheapest route that has what a request needs'
+    ? `the cheapest route that has what a request needs; of a plain one ${cheapest.join(', then ') || 'none'}`
     : `${rows.length} deployment(s), ${route.strategy}`;
   const then = fallbacks.map(({ reason, models }) => `${models.join(', ')} (${reason})`).join('; ');
   const lines = [
     `${route.model}: ${who}`,
     ...(then === '' ? [] : [`then ${then}`]),
-    `context ${route.contextTokens} tokens, output at most ${route.maxOutputTokens}, ${route.defaultMaxOutputTokens} if the client says nothing`,
+    ...rules.map(({ name, targets }) => `rule ${name}, where it matches: ${targets.join(', then ')}`),
   ];
+  // What stands for others has no bounds and no price of its own.
+  if (route.isAuto) return `${lines.join('\n')}\n`;
+  lines.push(
+    `context ${route.contextTokens} tokens, output at most ${route.maxOutputTokens}, ${route.defaultMaxOutputTokens} if the client says nothing`,
+  );
   const table = rows.length > 0 ? formatTable([['', 'deployment', 'model there', 'endpoint', 'routing'], ...rows]) : '';
   return `${lines.join('\n')}\n\n${table}\n${describePrices(route)}`;
 }

@@ -7,6 +7,7 @@ import { billingDisputesAbi } from '../../protocol/abi/billing-disputes.ts';
 import { toHex, zeroBytes32, type Hex } from '../../protocol/bytes/hex.ts';
 import { hashLeaf } from '../../protocol/merkle/hashes.ts';
 import { inclusionProofOf, merkleRoot } from '../../protocol/merkle/inclusion.ts';
+import { plainPrices } from '../../protocol/pricing/plain-prices-fixture.ts';
 import type { CallReceipt } from '../../protocol/receipt/call-receipt.ts';
 import { createCallId } from '../../protocol/receipt/call-id.ts';
 import { encodeReceipt } from '../../protocol/receipt/encode-receipt.ts';
@@ -184,8 +185,7 @@ describe('what evidence claims', () => {
     ...toSignedReceiptStruct(storedOf(channel('c1'), 1)),
     entry: toHex(encodeReceipt({ ...receiptOf(channel('c1'), 1), ...changes })),
   });
-  const prices = { prompt: 3n, cachedPrompt: 3n, cacheWrite: 3n, audioPrompt: 3n, completion: 3n, audioCompletion: 3n };
-  const row = { ...prices, model: 'm', token: usdc, inUsd: false, request: 2n };
+  const row = { ...plainPrices(3n), model: 'm', token: usdc, inUsd: false, request: 2n };
   const place = { index: 0n, size: 1n, path: [] };
   const anchor = { size: 1n, previousSize: 0n, anchoredAt: 0n, root: zeroBytes32, cid: zeroBytes32 };
   const anchored = (changes: Partial<CallReceipt> = {}) => ({

@@ -2,6 +2,7 @@ import { billingDisputesAbi } from '../../protocol/abi/billing-disputes.ts';
 import { paymentChannelsAbi } from '../../protocol/abi/payment-channels.ts';
 import { larger } from '../../protocol/bytes/compare-amounts.ts';
 import { fromHex, type Hex } from '../../protocol/bytes/hex.ts';
+import { orUndefined } from '../../protocol/errors/or-undefined.ts';
 import type { CallReceipt } from '../../protocol/receipt/call-receipt.ts';
 import { decodeReceipt } from '../../protocol/receipt/decode-receipt.ts';
 import type { OpenDeployment } from '../chain/open-deployment.ts';
@@ -39,12 +40,8 @@ export function findRewrittenEntries({ rewritten }: LogView): Finding[] {
 
 /** What stands there now need not be a receipt. */
 function describeChanged(entry: Hex, before: string): string {
-  try {
-    const { callId } = decodeReceipt(fromHex(entry));
-    return `call ${callId}${callId === before ? ', changed,' : ''}`;
-  } catch {
-    return 'no receipt';
-  }
+  const callId = orUndefined(() => decodeReceipt(fromHex(entry)).callId);
+  return callId === undefined ? 'no receipt' : `call ${callId}${callId === before ? ', changed,' : ''}`;
 }
 
 /** Receipts that are older than the relay may take to log them, and are not in the anchored log. */

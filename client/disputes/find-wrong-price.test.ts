@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { plainPrices } from '../../protocol/pricing/plain-prices-fixture.ts';
 import type { PriceRow } from '../../protocol/pricing/price-row.ts';
 import { rootOfPrices } from '../../protocol/pricing/price-tree.ts';
 import type { CallReceipt } from '../../protocol/receipt/call-receipt.ts';
@@ -6,10 +7,7 @@ import { makeReceipt, signReceipts } from '../testing/sign-receipts.ts';
 import { findWrongDelivery, judgePrice, type PriceFacts } from './find-wrong-price.ts';
 import { holdReceipt, type HeldReceipt } from './held-receipt.ts';
 
-const prices = {
-  ...{ prompt: 1_000_000n, cachedPrompt: 1_000_000n, cacheWrite: 1_000_000n, audioPrompt: 1_000_000n },
-  ...{ completion: 2_000_000n, audioCompletion: 2_000_000n, request: 0n },
-};
+const prices = plainPrices(1_000_000n, 2_000_000n);
 const { token } = makeReceipt();
 const rows: PriceRow[] = [
   { model: 'a', token, inUsd: false, ...prices },

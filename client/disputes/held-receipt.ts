@@ -1,5 +1,5 @@
 import { toHex, zeroBytes32, type Hex } from '../../protocol/bytes/hex.ts';
-import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
+import { orUndefined } from '../../protocol/errors/or-undefined.ts';
 import { hashLeaf } from '../../protocol/merkle/hashes.ts';
 import type { CallReceipt } from '../../protocol/receipt/call-receipt.ts';
 import { decodeSignedReceipt } from '../../protocol/receipt/signed-receipt.ts';
@@ -45,7 +45,7 @@ export function holdReceipt(stored: StoredReceipt): HeldReceipt | undefined {
   if (stored.channelId === zeroBytes32) return undefined;
   const { chainId, problems } = stored;
   const payee = stored.payee as Hex;
-  try {
+  return orUndefined(() => {
     const signed = decodeSignedReceipt(stored.receipt);
     const { receipt, signer } = recoverReceipt(signed, { chainId, verifyingContract: payee });
     const { signedAtMs } = signed;
@@ -56,24 +56,15 @@ export function holdReceipt(stored: StoredReceipt): HeldReceipt | undefined {
         return toSignedReceiptStruct(stored);
       },
     };
-  } catch (error) {
-    if (error instanceof AutoPayError) return undefined;
-    throw error;
-  }
+  });
 }
 
 /** Where receipts of channels have to be in the log: the leaf hashes of their entries, without a look at who signed them. */
 export function leavesOf(receipts: readonly StoredReceipt[]): Set<Hex> {
-  const leaves = new Set<Hex>();
-  for (const { channelId, receipt } of receipts) {
-    if (channelId === zeroBytes32) continue;
-    try {
-      leaves.add(toHex(hashLeaf(decodeSignedReceipt(receipt).entry)));
-    } catch (error) {
-      if (!(error instanceof AutoPayError)) throw error;
-    }
-  }
-  return leaves;
+  const leaves = receipts
+    .filter(({ channelId }) => channelId !== zeroBytes32)
+    .flatMap(({ receipt }) => orUndefined(() => toHex(hashLeaf(decodeSignedReceipt(receipt).entry))) ?? []);
+  return new Set(leaves);
 }
 
 /** Whether a receipt still counts as evidence. @param now unix seconds */

@@ -7,6 +7,7 @@ import { readEvidenceFile } from './build-evidence.ts';
 import type { Evidence } from './evidence-schema.ts';
 import { findingOf, holdReceipt, type Finding } from './held-receipt.ts';
 import { writeEvidence } from './write-evidence.ts';
+import { plainPrices } from '../../protocol/pricing/plain-prices-fixture.ts';
 
 let folder: string;
 beforeEach(async () => {
@@ -17,10 +18,7 @@ afterEach(() => rm(folder, { recursive: true, force: true }));
 const [held] = signReceipts([makeReceipt()]).flatMap((stored) => holdReceipt(stored) ?? []);
 if (!held) throw new Error('the receipt is none');
 const { struct, receipt } = held;
-const row = {
-  ...{ model: 'm', token: receipt.token, inUsd: false, prompt: 2n ** 127n, cachedPrompt: 0n, cacheWrite: 0n },
-  ...{ audioPrompt: 0n, completion: 0n, audioCompletion: 0n, request: 0n },
-};
+const row = { model: 'm', token: receipt.token, inUsd: false, ...plainPrices(0n), prompt: 2n ** 127n };
 const anchor = { size: 5n, previousSize: 0n, anchoredAt: 7n, root: receiptChannel, cid: receiptChannel };
 const anchored = { entry: struct.entry, index: 3n, anchor, path: [receiptChannel] };
 /** One of each kind. */

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fromHex, toHex, zeroAddress, zeroBytes32, type Hex } from '../../protocol/bytes/hex.ts';
 import { addressOfPrivateKey, recoverSigner, signDigest } from '../../protocol/bytes/secp256k1.ts';
+import { plainPrices } from '../../protocol/pricing/plain-prices-fixture.ts';
 import { hashLeaf } from '../../protocol/merkle/hashes.ts';
 import { encodeBase64UrlJson } from '../../protocol/mpp/base64url-json.ts';
 import { formatChallenge } from '../../protocol/mpp/challenge.ts';
@@ -35,15 +36,7 @@ export const doubleTerms = {
   token: { symbol: 'USDC', address: address('dc'), decimals: 6 },
   relay: addressOfPrivateKey(relayKey),
 };
-const prices = {
-  prompt: 1_000_000n,
-  cachedPrompt: 1_000_000n,
-  cacheWrite: 1_000_000n,
-  audioPrompt: 1_000_000n,
-  completion: 2_000_000n,
-  audioCompletion: 2_000_000n,
-  request: 0n,
-};
+const prices = plainPrices(1_000_000n, 2_000_000n);
 const defaultOutputTokens = 1_000;
 const contextTokens = 8_000;
 const usage = {

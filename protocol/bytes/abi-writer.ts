@@ -21,7 +21,7 @@ export class AbiWriter {
   constructor(words: number, tailBytes = 0) {
     this.#headEnd = words * 32;
     this.#end = this.#headEnd;
-    this.#bytes = Buffer.alloc(this.#headEnd + tailBytes);
+    this.#bytes = zeros(this.#headEnd + tailBytes);
   }
 
   /** An unsigned integer that fits 53 bits (uint8 … uint64 of our types: counts and milliseconds). */
@@ -120,7 +120,11 @@ export class AbiWriter {
     const start = this.#end;
     this.number(start);
     this.#end += length;
-    if (this.#end > this.#bytes.length) this.#bytes = Buffer.concat([this.#bytes, Buffer.alloc(length)], this.#end);
+    if (this.#end > this.#bytes.length) {
+      const known = this.#bytes;
+      this.#bytes = zeros(this.#end);
+      this.#bytes.set(known);
+    }
     return start;
   }
 
@@ -130,6 +134,11 @@ export class AbiWriter {
     if (isHex && this.#bytes.write(value.slice(2), start, 'hex') === lengthBytes) return;
     this.#bytes.set(fromHex(value, lengthBytes), start);
   }
+}
+
+/** Of Node's pool: `Buffer.alloc` takes a block of memory for each, which costs more than what is written there. */
+function zeros(lengthBytes: number): Buffer {
+  return Buffer.allocUnsafe(lengthBytes).fill(0);
 }
 
 /** How long a dynamic value of this many bytes is, its length word included. */

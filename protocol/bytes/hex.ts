@@ -10,7 +10,8 @@ export const zeroBytes32: Hex = `0x${'0'.repeat(64)}`;
 
 /** Lower-case 0x-hex of `bytes`. */
 export function toHex(bytes: Uint8Array): Hex {
-  return `0x${Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex')}`;
+  const buffer = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return `0x${buffer.toString('hex')}`;
 }
 
 /** Whether `value` is 0x-hex of exactly `lengthBytes` bytes (of any length if omitted). */

@@ -1,4 +1,5 @@
 import { beforeAll, expect, test } from 'vitest';
+import { flipBit } from '../../test/support/flip-bit.ts';
 import { forgeMachine, type ForgedMachine, type ForgeOptions } from '../../test/support/forge-quote.ts';
 import { verifyQuote } from './verify-quote.ts';
 
@@ -39,9 +40,7 @@ test('every part of a quote is signed: no byte of header, report, key or certifi
   const quote = machine.quote(reportData);
   // Version, TEE type, MRTD, report data, signature, attestation key, the quoting enclave's report, its signature, a certificate.
   for (const at of [0, 4, 200, 600, 640, 710, 780, 1_180, 1_400]) {
-    const changed = Buffer.from(quote);
-    changed.writeUInt8(changed.readUInt8(at) ^ 1, at);
-    await expect(verify(machine, { quote: changed }), `byte ${at}`).rejects.toMatchObject({
+    await expect(verify(machine, { quote: flipBit(quote, at) }), `byte ${at}`).rejects.toMatchObject({
       code: 'verification_failed',
     });
   }

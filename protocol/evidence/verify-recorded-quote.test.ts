@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { flipBit } from '../../test/support/flip-bit.ts';
 import { readRecordedQuote, type RecordedQuote } from '../../test/support/read-recorded-quote.ts';
 import type { Collateral } from './evidence-document.ts';
 import { verifyQuote } from './verify-quote.ts';
@@ -12,12 +13,6 @@ const recorded = { sgx: readRecordedQuote('sgx'), tdx: readRecordedQuote('tdx') 
 function verify(changes: Partial<RecordedQuote>, of: RecordedQuote) {
   const { collateral, goodAtMs, quote } = { ...of, ...changes };
   return verifyQuote({ quote: quote.toString('base64'), collateral, verifiedAtMs: goodAtMs });
-}
-
-function flip(bytes: Buffer, at: number): Buffer {
-  const changed = Buffer.from(bytes);
-  changed.writeUInt8(changed.readUInt8(at) ^ 1, at);
-  return changed;
 }
 
 describe('a recorded quote is genuine, and says what it is about', () => {
@@ -71,7 +66,7 @@ describe.each(['sgx', 'tdx'] as const)('%s', (kind) => {
 
   test.each(Object.entries(partsOf(kind)))('one wrong bit makes it false: %s', async (_, at) => {
     const refused = { code: 'verification_failed', message: expect.stringMatching(/^The quote is not genuine: /) };
-    await expect(verify({ quote: flip(one.quote, at) }, one)).rejects.toMatchObject(refused);
+    await expect(verify({ quote: flipBit(one.quote, at) }, one)).rejects.toMatchObject(refused);
   });
 
   test.each(Object.keys(one.collateral) as (keyof Collateral)[])(

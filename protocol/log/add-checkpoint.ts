@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { AutoPayError } from '../errors/auto-pay-error.ts';
 
 /** What a log asks of a witness by `POST <witness>/add-checkpoint` (C2SP tlog-witness). */
@@ -8,6 +9,11 @@ export interface AddCheckpointRequest {
   proof: readonly Uint8Array[];
   /** The checkpoint: a signed note. */
   note: string;
+}
+
+/** SHA-256 of a log's origin, hexadecimal: a witness shows the log's checkpoint at `GET <witness>/<hash>/checkpoint` (C2SP tlog-witness). */
+export function hashOrigin(origin: string): string {
+  return createHash('sha256').update(origin).digest('hex');
 }
 
 /** A witness takes no longer body: 63 lines of proof, and a note with a few hundred signatures. */

@@ -1,6 +1,7 @@
 import { verifyMerkleInclusion } from '@sigstore/verify/dist/tlog/merkle.js';
 import { RFC9162 as theirs } from '@transmute/rfc9162';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { flipBit } from '../../test/support/flip-bit.ts';
 import { consistencyProof, verifyConsistency } from './consistency.ts';
 import { hashLeaf } from './hashes.ts';
 import { inclusionProof, merkleRoot, verifyInclusion } from './inclusion.ts';
@@ -115,11 +116,7 @@ describe('our trees', () => {
 });
 
 describe('a flipped byte', () => {
-  const flip = (bytes: Uint8Array, at: number) => {
-    const copy = Buffer.from(bytes);
-    copy[at] = (copy[at] ?? 0) ^ 0x80;
-    return copy;
-  };
+  const flip = (bytes: Uint8Array, at: number) => flipBit(bytes, at, 0x80);
   const places = [
     [0, 1],
     [0, 2],

@@ -131,9 +131,7 @@ export function parseDisclosure(text: string): Disclosure {
     ...(response && { response: openPart(response) }),
   };
   const signed = decodeSignedReceipt(receipt);
-  if (
-    Buffer.compare(Buffer.concat([signed.requestSalt, signed.responseSalt]), Buffer.concat([zeroSalt, zeroSalt])) !== 0
-  ) {
+  if (![signed.requestSalt, signed.responseSalt].every((salt) => zeroSalt.equals(salt))) {
     const message =
       'The receipt of a disclosure has no salts: each stands with the part that it opens (docs/PROTOCOL.md, "Disclosures").';
     throw new AutoPayError('invalid_encoding', message);

@@ -1,5 +1,5 @@
 import { AbiReader } from '../bytes/abi-reader.ts';
-import { AbiWriter, asOnlyArgument } from '../bytes/abi-writer.ts';
+import { AbiWriter, asOnlyArgument, paddedBytes } from '../bytes/abi-writer.ts';
 import { AutoPayError } from '../errors/auto-pay-error.ts';
 
 /** A receipt with all that proves it: the relay's signature over its batch, and its path in that batch. */
@@ -23,13 +23,15 @@ export interface SignedReceipt {
 
 /** Standard base64 of `abi.encode(SignedReceipt)`: the value of `x-autopay-receipt` and of the SSE comment. */
 export function encodeSignedReceipt(signed: SignedReceipt): string {
-  const tuple = new AbiWriter(8)
-    .bytes(signed.entry)
+  const { entry, path, signature } = signed;
+  const tailBytes = paddedBytes(entry.length) + 32 * (path.length + 1) + paddedBytes(signature.length);
+  const tuple = new AbiWriter(8, tailBytes)
+    .bytes(entry)
     .number(signed.index)
     .number(signed.size)
     .number(signed.signedAtMs)
-    .bytes32Array(signed.path)
-    .bytes(signed.signature)
+    .bytes32Array(path)
+    .bytes(signature)
     .fixedBytes(signed.requestSalt, 32)
     .fixedBytes(signed.responseSalt, 32);
   return asOnlyArgument(tuple.finish()).toString('base64');

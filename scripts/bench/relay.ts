@@ -1,5 +1,5 @@
 /**
- * npm run bench:relay [-- --json] [--requests N] [--connections N] [--streams N] [--only NAME]…
+ * npm run bench:relay [-- --json] [--requests N] [--rounds N] [--connections N] [--streams N] [--only NAME]…
  *
  * What the relay costs on top of passing a body through, beside bare and Express pass-throughs and Portkey's gateway. Client, upstream
  * (the simulated provider) and the measured server are separate processes; all of it is one run on one machine, so only the ratios
@@ -17,6 +17,7 @@ import { readPeakMemory } from './process-usage.ts';
 import { checkRows } from './relay/check-rows.ts';
 import { describeSpeed, type Yardsticks } from './relay/describe-speed.ts';
 import { measureSubject, type Measured, type Subject } from './relay/measure-subject.ts';
+import { medianRound } from './relay/median-round.ts';
 import { preparePayments } from './relay/prepare-payments.ts';
 import { figure, printFigures, type Figure } from './report.ts';
 import { startPassThrough, type PassThrough } from './start-pass-through.ts';
@@ -26,18 +27,25 @@ const { values } = parseArgs({
   options: {
     json: { type: 'boolean', default: false },
     requests: { type: 'string', default: '10000' },
+    rounds: { type: 'string', default: '3' },
     connections: { type: 'string', default: '32' },
     streams: { type: 'string' },
     only: { type: 'string', multiple: true },
   },
 });
-function readCount(name: 'requests' | 'connections' | 'streams', text: string, least: number, most: number): number {
+function readCount(
+  name: 'requests' | 'rounds' | 'connections' | 'streams',
+  text: string,
+  least: number,
+  most: number,
+): number {
   const count = Number(text);
   if (Number.isSafeInteger(count) && count >= least && count <= most) return count;
   process.stderr.write(`--${name} takes a whole number from ${least} to ${most}.\n`);
   process.exit(2);
 }
 const requests = readCount('requests', values.requests, 1, 100_000);
+const rounds = readCount('rounds', values.rounds, 1, 100);
 const size = {
   requests,
   connections: readCount('connections', values.connections, 1, 1_000),
@@ -126,19 +134,31 @@ async function measureAll(stackRunning: RunningStack): Promise<Figure[]> {
   const checks: Figure[] = [];
   const total = { answers: 0, receipts: 0 };
   for (const isStreamed of [false, true]) {
-    const measured = new Map<string, Measured>();
-    for (const subject of [...others, ...ways]) {
-      const name = `${subject.name}, ${isStreamed ? 'streamed' : 'JSON'}`;
-      if (!isMeasured(name)) continue;
-      progress(`measuring: ${name}`);
-      const result = await measureSubject(subject, { isStreamed, size, direct });
-      measured.set(subject.name, result);
+    const subjects = [...others, ...ways]
+      .map((subject) => ({ subject, name: `${subject.name}, ${isStreamed ? 'streamed' : 'JSON'}` }))
+      .filter(({ name }) => isMeasured(name));
+    const measured = new Map<Subject, [Measured, ...Measured[]]>();
+    for (let round = 1; round <= rounds; round++) {
+      for (const { subject, name } of subjects) {
+        progress(`measuring: ${name}, round ${round} of ${rounds}`);
+        const warmUp = round === 1 ? requests : Math.ceil(requests / 5);
+        const result = await measureSubject(subject, { isStreamed, size: { ...size, warmUp }, direct });
+        measured.set(subject, [...(measured.get(subject) ?? []), result] as [Measured, ...Measured[]]);
+      }
+    }
+    const results = new Map([...measured].map(([{ name }, all]) => [name, medianRound(all)]));
+    for (const { subject, name } of subjects) {
+      const result = results.get(subject.name);
+      if (!result) continue;
       const isRelay = ways.includes(subject);
-      speed.push(...describeSpeed(name, result, isRelay ? yardsticks(measured, fsyncUs) : undefined));
+      speed.push(...describeSpeed(name, result, isRelay ? yardsticks(results, fsyncUs) : undefined));
       if (!isRelay) continue;
       total.answers += result.answers;
       total.receipts += result.receipts;
-      checks.push(...checkRows(name, { dataDir: stack.dataDir, answers: total.answers }));
+    }
+    if (subjects.some(({ subject }) => ways.includes(subject))) {
+      const kind = isStreamed ? 'streamed too' : 'JSON';
+      checks.push(...checkRows(`relay, ${kind}`, { dataDir: stack.dataDir, answers: total.answers }));
     }
   }
   return [

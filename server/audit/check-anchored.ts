@@ -1,10 +1,11 @@
-import { isAddressEqual, parseEventLogs } from 'viem';
 import { auditLogAbi } from '../../protocol/abi/audit-log.ts';
 import { fromHex, type Hex } from '../../protocol/bytes/hex.ts';
 import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
 import { cidOfDigest } from '../../protocol/log/batch-block.ts';
 import { callChain } from '../chain/call-chain.ts';
 import type { ChainClient } from '../chain/create-chain-client.ts';
+import { listAnchored } from '../chain/list-anchored.ts';
+import { searchBack } from '../chain/search-back.ts';
 import type { BackgroundLedger } from '../ledger/background-ledger.ts';
 import { requireGrowth } from './grow-tree.ts';
 import type { LogTree } from './log-tree.ts';
@@ -65,28 +66,23 @@ async function findByTransaction(
   if (stored === undefined) return undefined;
   // An endpoint may not know an old transaction; then its events are looked through.
   const receipt = await client.getTransactionReceipt({ hash: stored.transactionHash }).catch(() => undefined);
-  const ours = (receipt?.logs ?? []).filter(({ address }) => isAddressEqual(address, auditLog));
-  const anchors = parseEventLogs({ abi: auditLogAbi, eventName: 'Anchored', logs: ours });
-  return anchors.find(({ args }) => Number(args.size) === size)?.args;
+  return listAnchored(receipt?.logs ?? [], auditLog).find((anchor) => Number(anchor.size) === size);
 }
 
 /** From the newest block back: where the ledger is an older copy, the anchor is newer. */
 async function findByEvent(options: CheckAnchoredOptions, size: number): Promise<Anchored> {
-  const { auditLog, client, deployedAtBlock, maxBlocksPerQuery } = options;
-  const what = `the anchor of ${size} entries`;
-  let to = Number(await callChain('the newest block', () => client.getBlockNumber()));
-  for (; to >= deployedAtBlock; to -= maxBlocksPerQuery) {
-    const [event] = await callChain(what, () =>
-      client.getContractEvents({
-        ...{ address: auditLog, abi: auditLogAbi, eventName: 'Anchored', args: { size: BigInt(size) }, strict: true },
-        fromBlock: BigInt(Math.max(deployedAtBlock, to - maxBlocksPerQuery + 1)),
-        toBlock: BigInt(to),
-      }),
+  const { auditLog, client, deployedAtBlock: oldest, maxBlocksPerQuery } = options;
+  const newest = Number(await callChain('the newest block', () => client.getBlockNumber()));
+  const event = { address: auditLog, abi: auditLogAbi, eventName: 'Anchored', args: { size: BigInt(size) } } as const;
+  const found = await searchBack({ newest, oldest, maxBlocksPerQuery }, async (range) => {
+    const [first] = await callChain(`the anchor of ${size} entries`, () =>
+      client.getContractEvents({ ...event, ...range, strict: true }),
     );
-    if (event) return event.args;
-  }
+    return first?.args;
+  });
+  if (found) return found;
   throw new AutoPayError(
     'chain_unavailable',
-    `AuditLog ${auditLog} has an anchor of ${size} entries, and the endpoint no event of it since block ${deployedAtBlock}. Use an endpoint that has all events.`,
+    `AuditLog ${auditLog} has an anchor of ${size} entries, and the endpoint no event of it since block ${oldest}. Use an endpoint that has all events.`,
   );
 }

@@ -2,14 +2,12 @@ import { mkdtemp, open, readdir, readFile, rm, stat, type FileHandle } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
+import { plainPrices } from '../../protocol/pricing/plain-prices-fixture.ts';
 import type { PriceRow } from '../../protocol/pricing/price-row.ts';
 import { rootOfPrices } from '../../protocol/pricing/price-tree.ts';
 import { keepPriceTable } from './keep-price-table.ts';
 
-const row: PriceRow = {
-  ...{ model: 'm', token: `0x${'a'.repeat(40)}`, inUsd: false, prompt: 2n ** 96n, cachedPrompt: 1n, cacheWrite: 1n },
-  ...{ audioPrompt: 1n, completion: 1n, audioCompletion: 1n, request: 0n },
-};
+const row: PriceRow = { model: 'm', token: `0x${'a'.repeat(40)}`, inUsd: false, ...plainPrices(1n), prompt: 2n ** 96n };
 
 test('keeps a table under its root, whole, however many relays keep it at one time', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'autopay-keep-'));

@@ -42,6 +42,37 @@ test('the output limit is always sent, capped, and under the name that the deplo
   );
 });
 
+test('tags are for the relay: OpenAI’s metadata takes texts only', () => {
+  const head = '{"model":"upstream","messages":[{}],"max_completion_tokens":5';
+  expect(build(`${head},"tags":["a"]}`, 5)).toBe(`${head}}`);
+  expect(build(`${head},"metadata":{"tags":["a"]}}`, 5)).toBe(`${head}}`);
+  expect(build(`${head},"metadata":{"tags":["a"],"b":"c"}}`, 5)).toBe(`${head},"metadata":{"b":"c"}}`);
+  const others = `${head},"tags":"a","metadata":{"tags":"a"}}`;
+  expect(build(others, 5)).toBe(others);
+});
+
+test('a search goes on where one is asked for', () => {
+  const head = '{"model":"upstream","messages":[{}],"max_completion_tokens":5';
+  const asked = `${head},"search":true,"search_parameters":{"max_search_results":3}}`;
+  expect(build(asked, 5)).toBe(asked);
+  expect(build(`${head},"search":false,"search_parameters":{"mode":"off","Mode":"on"}}`, 5)).toBe(`${head}}`);
+});
+
+test('what the deployment says for requests goes there where they do not say it', () => {
+  const defaults = { temperature: 0.2, reasoning_effort: 'high', stop: ['x'] };
+  const to = (text: string) => {
+    const body = Buffer.from(text);
+    const asked = parseChatRequest(body);
+    const options = { body, asked, route: makeRoute(), deployment: { ...deployment, defaults }, outputTokens: 5 };
+    return buildUpstreamBody(options).toString('utf8');
+  };
+  const head = '{"model":"upstream","messages":[{}],"max_completion_tokens":5';
+  expect(to(`${head}}`)).toBe(`${head},"temperature":0.2,"stop":["x"],"reasoning_effort":"high"}`);
+  expect(to(`${head},"temperature":0,"stop":null}`)).toBe(
+    `${head},"temperature":0,"stop":["x"],"reasoning_effort":"high"}`,
+  );
+});
+
 test('a stream is asked for its usage; other stream options stay', () => {
   const head = '{"model":"upstream","messages":[{}],"max_completion_tokens":5,"stream":true';
   expect(build(`${head}}`, 5)).toBe(`${head},"stream_options":{"include_usage":true}}`);

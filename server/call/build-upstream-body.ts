@@ -1,4 +1,6 @@
+import { isObject } from '../../protocol/text/json-object.ts';
 import type { ModelRequest, UpstreamBodyOptions } from './endpoints/endpoint.ts';
+import { searchParameters } from './refuse-unbounded.ts';
 import { spliceTopLevel } from './splice-top-level.ts';
 import type { Deployment, OutputLimitParameter } from './types.ts';
 
@@ -12,7 +14,7 @@ export function buildUpstreamBody(options: UpstreamBodyOptions): Buffer {
   const { quirks } = deployment;
   const parameter: OutputLimitParameter =
     options.route.outputLimitParameter ?? quirks?.outputLimitParameter ?? 'max_completion_tokens';
-  const changes = changesOfName(asked, deployment);
+  const changes = changesOfName(asked, deployment, defaultsOfChat);
   if (asked.outputLimit?.parameter !== parameter || asked.outputLimit.tokens !== outputTokens) {
     // The other name may be there as null.
     const other = parameter === 'max_tokens' ? 'max_completion_tokens' : 'max_tokens';
@@ -23,12 +25,42 @@ export function buildUpstreamBody(options: UpstreamBodyOptions): Buffer {
   return spliceTopLevel(body, asked.members, changes);
 }
 
-/** What differs at every endpoint: the model's name at the provider, and what is for the relay. */
-export function changesOfName(asked: ModelRequest, deployment: Deployment): Map<string, string | null> {
+/** What a deployment's `defaults` may say of a chat completion. */
+const defaultsOfChat = [
+  ...['temperature', 'top_p', 'top_k', 'min_p', 'seed', 'stop', 'frequency_penalty', 'presence_penalty'],
+  ...['repetition_penalty', 'reasoning_effort', 'verbosity', 'parallel_tool_calls', 'user'],
+];
+
+/**
+ * What differs at every endpoint: the model's name at the provider, what is for the relay, and what the deployment says for those who do
+ * not say it themselves.
+ * @param defaults the members of `defaults` that the endpoint has
+ */
+export function changesOfName(
+  asked: ModelRequest,
+  deployment: Deployment,
+  defaults: readonly string[] = [],
+): Map<string, string | null> {
   const changes = new Map<string, string | null>();
-  // It is for the relay; elsewhere it might be obeyed once more.
-  if ('fallback_models' in asked.value) changes.set('fallback_models', null);
+  const { value } = asked;
+  // These are for the relay; elsewhere they might be obeyed once more, or refused.
+  if ('fallback_models' in value) changes.set('fallback_models', null);
+  // What says that nothing is to be searched must not be read otherwise elsewhere; OpenAI's wire does not know it.
+  if (asked.search === undefined) {
+    for (const name of searchParameters) if (name in value) changes.set(name, null);
+  }
+  if (Array.isArray(value['tags'])) changes.set('tags', null);
+  if (isObject(value['metadata']) && Array.isArray(value['metadata']['tags'])) {
+    const { tags: _, ...others } = value['metadata'];
+    changes.set('metadata', Object.keys(others).length === 0 ? null : JSON.stringify(others));
+  }
   if (asked.model !== deployment.model) changes.set('model', JSON.stringify(deployment.model));
+  if (deployment.defaults) {
+    for (const name of defaults) {
+      const said = deployment.defaults[name];
+      if (said !== undefined && (value[name] ?? null) === null) changes.set(name, JSON.stringify(said));
+    }
+  }
   return changes;
 }
 

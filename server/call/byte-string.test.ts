@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { bytesOf, decodeBytes } from './byte-string.ts';
+import { byteStringOf, bytesOf, decodeBytes } from './byte-string.ts';
 
 test('is the bytes, and decodes as they do, valid UTF-8 or not', () => {
   const text = fc.string({ unit: 'binary' }).map((value) => Buffer.from(value));
@@ -11,7 +11,8 @@ test('is the bytes, and decodes as they do, valid UTF-8 or not', () => {
         fc.uint8Array().map((value) => Buffer.from(value)),
       ),
       (bytes) => {
-        const string = bytes.toString('latin1');
+        const string = byteStringOf(bytes);
+        expect(string).toHaveLength(bytes.length);
         expect(bytesOf(string)).toEqual(bytes);
         expect(decodeBytes(string)).toBe(bytes.toString('utf8'));
       },

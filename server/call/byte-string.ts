@@ -6,6 +6,11 @@ export type ByteString = string;
 
 const beyondAscii = /[\u0080-\u00ff]/;
 
+/** Bytes as such a string. */
+export function byteStringOf(bytes: Uint8Array): ByteString {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
+}
+
 /** The bytes. */
 export function bytesOf(text: ByteString): Buffer {
   return Buffer.from(text, 'latin1');

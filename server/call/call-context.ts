@@ -76,7 +76,7 @@ export function planAttempts<T>(
     path: call.endpoint.path,
     stream: call.asked.stream,
     signal: watch.signal,
-    leaving: watch.leaving,
+    leaving: () => watch.leaving,
     deadlineMs: reserved.admittedAtMs + deps.limits.callTimeoutMs,
     mayRetry: () => !watch.clientGone && watch.reason === null,
     accept,

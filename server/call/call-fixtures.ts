@@ -1,3 +1,4 @@
+import { plainPrices } from '../../protocol/pricing/plain-prices-fixture.ts';
 import { createCallId } from '../../protocol/receipt/call-id.ts';
 import { zeroAddress, zeroBytes32, type Hex } from '../../protocol/bytes/hex.ts';
 import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
@@ -48,13 +49,8 @@ const row: PriceRow = {
   model: 'small',
   token,
   inUsd: false,
-  prompt: 1_000_000n,
+  ...plainPrices(1_000_000n, 2_000_000n),
   cachedPrompt: 500_000n,
-  cacheWrite: 1_000_000n,
-  audioPrompt: 1_000_000n,
-  completion: 2_000_000n,
-  audioCompletion: 2_000_000n,
-  request: 0n,
 };
 
 export const limits: CallLimits = {

@@ -15,7 +15,8 @@ export class CallWatch {
   readonly #sink: ResponseSink;
   readonly #limits: CallLimits;
   readonly #controller = new AbortController();
-  readonly #gone = new AbortController();
+  /** Few calls ever wait for anything but an answer. */
+  #gone: AbortController | undefined;
   readonly #callTimer: NodeJS.Timeout;
   #drainTimer: NodeJS.Timeout | undefined;
   #writing = false;
@@ -43,6 +44,8 @@ export class CallWatch {
 
   /** Aborted when the client has gone: what only waits need not go on. */
   get leaving(): AbortSignal {
+    this.#gone ??= new AbortController();
+    if (this.#clientGone) this.#gone.abort();
     return this.#gone.signal;
   }
 
@@ -104,7 +107,7 @@ export class CallWatch {
   #loseClient(): void {
     if (this.#clientGone) return;
     this.#clientGone = true;
-    this.#gone.abort();
+    this.#gone?.abort();
     this.#drainTimer = setTimeout(() => this.#giveUp('drain_timeout'), this.#limits.drainTimeoutMs);
   }
 

@@ -10,6 +10,7 @@ import type { BreakReason } from './judge-break.ts';
 import type { AnswerFacts } from './endpoints/answer-facts.ts';
 import { meterAnswer } from './meter-answer.ts';
 import type { OpenAttempt } from './router.ts';
+import type { CallSummary } from './types.ts';
 
 /** What is to be charged. */
 export interface ChargeOptions {
@@ -51,7 +52,8 @@ export async function chargeCall(context: CallContext, options: ChargeOptions): 
   const outcome = brokenOff === null ? 'ok' : 'aborted';
   const closed = closeAttempt(context, attempt, { outcome, usage, usageKind }, fault);
   // One that was given up in favour of this may have begun later.
-  const attempts = [...options.failed, closed].sort((left, right) => left.number - right.number);
+  const attempts = [...options.failed, closed];
+  if (attempts.length > 1) attempts.sort((left, right) => left.number - right.number);
   const requestSalt = createSalt();
   const charge = {
     callId: request.callId,
@@ -89,15 +91,9 @@ export async function chargeCall(context: CallContext, options: ChargeOptions): 
   if (reserved.slice && result.channel && charge.metered > result.receipt.amount) {
     deps.slices?.unpaid.add(result.channel.channelId);
   }
-  const usageFault = fault === null ? {} : { usageFault: fault };
-  const summary = {
-    callId: request.callId,
-    model: route.model,
-    outcome: 'charged',
-    attempts,
-    result,
-    ...usageFault,
-  } as const;
-  deps.onFinish?.(brokenOff === null ? summary : { ...summary, reason: brokenOff });
+  const summary: CallSummary = { callId: request.callId, model: route.model, outcome: 'charged', attempts, result };
+  if (fault !== null) summary.usageFault = fault;
+  if (brokenOff !== null) summary.reason = brokenOff;
+  deps.onFinish?.(summary);
   return { receipt: result.signedReceipt, result };
 }

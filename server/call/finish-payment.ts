@@ -30,7 +30,9 @@ export async function finishPayment({ request }: FinishContext, charged: Charged
 
 /** Lets the method finish after the answer has gone. What fails then is a loss to be reported, not an error of the client's. */
 export function finishLater({ deps, request }: FinishContext, result: ChargeResult): void {
-  finish(request, result).catch((error: unknown) => deps.onUnfinished?.({ callId: result.receipt.callId, error }));
+  Promise.resolve()
+    .then(() => finish(request, result))
+    .catch((error: unknown) => deps.onUnfinished?.({ callId: result.receipt.callId, error }));
 }
 
 /**
@@ -67,7 +69,7 @@ export async function endStream(
 
 const nothing: FinishedPayment = { headers: {}, events: '' };
 
-/** Funds that came along with a free call were not used. Never throws at once. */
-async function finish({ payment }: CallRequest, result: ChargeResult): Promise<FinishedPayment> {
-  return result.channel || result.payment ? payment.finish(result) : nothing;
+/** Funds that came along with a free call were not used. */
+function finish({ payment }: CallRequest, result: ChargeResult): Promise<FinishedPayment> {
+  return result.channel || result.payment ? payment.finish(result) : Promise.resolve(nothing);
 }

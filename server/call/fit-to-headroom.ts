@@ -20,8 +20,9 @@ export interface FitOptions {
 /**
  * Quotes a call within what its payer has authorised: by the bytes of its prompt, and where that does not fit, by its tokens, if the
  * tokenizer of the route's models is known (DESIGN.md §4.2).
+ * @returns a promise only where tokens have to be counted
  */
-export async function fitToHeadroom(deps: Pick<CallDeps, 'prices'>, options: FitOptions): Promise<Offers> {
+export function fitToHeadroom(deps: Pick<CallDeps, 'prices'>, options: FitOptions): Offers | Promise<Offers> {
   const { atMs, call, headroom, request, sale } = options;
   const { payment } = request;
   const offerAll = (prepared: PreparedCall) => offerRoutes(deps, { call: prepared, sale, payment, atMs });
@@ -32,7 +33,7 @@ export async function fitToHeadroom(deps: Pick<CallDeps, 'prices'>, options: Fit
   const leastTokens = Math.ceil(request.body.length / mostBytesPerToken);
   const [least] = fitOffers(offerAll(withTokens(call, () => leastTokens)), headroom);
   if (least.quote.amount > headroom) return fitting;
-  return fitOffers(offerAll(await countTokens(call, request.body)), headroom);
+  return countTokens(call, request.body).then((counted) => fitOffers(offerAll(counted), headroom));
 }
 
 async function countTokens(call: PreparedCall, body: Buffer): Promise<PreparedCall> {

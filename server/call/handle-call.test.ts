@@ -440,6 +440,32 @@ describe('refusals', () => {
     expect(sink.status).toBe(200);
   });
 
+  test.each([
+    ['come when too many of a payer’s answers were waited for in vain after it had gone', { drainTimeoutMs: 1 }, true],
+    ['come when too many of a payer’s answers took longer than a call may', { callTimeoutMs: 1 }, true],
+    ['do not come where calls are cancelled at once when their client goes', { drainTimeoutMs: 0 }, false],
+  ])('%s', async (_, changed, isRefused) => {
+    const transport: Transport = {
+      send: ({ signal }) =>
+        new Promise((_resolve, reject) => {
+          signal.addEventListener('abort', () => reject(new TransportError('aborted', 'given up')));
+        }),
+    };
+    const deps = makeDeps({ transport, limits: { ...limits, ...changed } });
+    const isLeaving = 'drainTimeoutMs' in changed;
+    const calls = Array.from({ length: maxLateFailures }, async () => {
+      const sink = new MemorySink();
+      const call = handleCall(deps, makeRequest(ask), sink).catch(() => undefined);
+      if (isLeaving) sink.leave();
+      await call;
+    });
+    await Promise.all(calls);
+    const { router: answering } = makeDeps({ transport: makeTransport(makeResponse([answerText])) });
+    const next = handleCall({ ...deps, limits, router: answering }, makeRequest(ask), new MemorySink());
+    if (isRefused) await expect(next).rejects.toMatchObject({ code: 'rate_limit_exceeded', status: 429 });
+    else await next;
+  });
+
   test('come without payment, and the quote of each token can be told', async () => {
     const deps = makeDeps({ transport: makeTransport() });
     const request = makeRequest(ask, unpaid);

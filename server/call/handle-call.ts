@@ -62,12 +62,18 @@ async function runCall(options: Omit<CallContext, 'watch'>): Promise<void> {
     if (error instanceof CallError) throw error;
     const failure =
       error instanceof CallFailure ? error : new CallFailure({ reason: 'internal_error', attempts: [], cause: error });
-    noteEnd(context, { isLate: sink.started || failure.reason === 'evidence_too_low' });
+    noteEnd(context, { isLate: sink.started || failure.reason === 'evidence_too_low' || isWasted(context, failure) });
     await release(context, failure);
     await answerFailure(context, failure);
   } finally {
     watch.end();
   }
+}
+
+/** Whether the relay gave its provider up for want of time, with nothing read that could be charged: what ran there until then is billed. */
+function isWasted({ deps, watch }: CallContext, { attempts }: CallFailure): boolean {
+  if (attempts.length === 0) return false;
+  return watch.reason === 'call_timeout' || (watch.reason === 'drain_timeout' && deps.limits.drainTimeoutMs > 0);
 }
 
 function noteEnd({ deps, request, reserved }: CallContext, { isLate }: { isLate: boolean }): void {

@@ -61,3 +61,37 @@ test('what was broken off used what was told so far, or what was read if that is
     fault: 'not_a_count',
   });
 });
+
+test('zeros are what a provider fills in that does not count: half by half they are estimated', async () => {
+  const zeros = { ...none, prompt: 0, completion: 0 };
+  const texts = ['Hello', ' there'];
+  expect(await meterAnswer({ usage: zeros, texts }, whole)).toEqual({
+    ...{ usage: { ...none, prompt: 9, completion: 2 }, usageKind: 'estimated', fault: null },
+  });
+  const counted = { ...told, prompt: 40, cachedPrompt: 30 };
+  expect((await meterAnswer({ usage: { ...counted, completion: 0 }, texts }, whole)).usage).toEqual({
+    ...counted,
+    completion: 2,
+  });
+  // What it has counted holds, also where the tokenizer would count more.
+  expect((await meterAnswer({ usage: { ...told, prompt: 0, completion: 1 }, texts }, whole)).usage).toEqual({
+    ...{ ...none, prompt: 9, completion: 1 },
+  });
+  // An answer that says nothing, such as an embedding, has none.
+  expect(await meterAnswer({ usage: { ...told, completion: 0 }, texts: [] }, whole)).toMatchObject({
+    usage: { prompt: 9, completion: 0 },
+    usageKind: 'exact',
+  });
+});
+
+test('a prompt that was told before the output was counted holds; the output is estimated', async () => {
+  const begun = { ...none, prompt: 90, cachedPrompt: 80, completion: 0, isBegun: true } as const;
+  const { isBegun: _, ...counts } = begun;
+  const texts = ['Hello', ' there'];
+  for (const isWhole of [true, false]) {
+    expect(await meterAnswer({ usage: begun, texts }, { ...whole, isWhole })).toEqual({
+      ...{ usage: { ...counts, completion: 2 }, usageKind: 'estimated', fault: null },
+    });
+  }
+  expect(await meterAnswer({ usage: begun, texts: [] }, whole)).toMatchObject({ usageKind: 'estimated' });
+});

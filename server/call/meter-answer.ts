@@ -30,7 +30,7 @@ const toolPromptTokens = 1_024;
 const endTokens = 16;
 
 /**
- * Meters an answer: by the provider's usage, held against what is possible; by a tokenizer where there is none.
+ * Meters an answer: by the provider's usage, held against what is possible; by a tokenizer where there is none, or where it says nothing.
  * Nothing is ever above the bounds of the quote, so that no charge is above it: fsck recomputes the charge from the usage alone.
  */
 export async function meterAnswer(
@@ -39,19 +39,36 @@ export async function meterAnswer(
 ): Promise<Metered> {
   const bounds = boundsOf(facts, options);
   const judged = facts.usage && judgeUsage(facts.usage, bounds);
-  if (judged && options.isWhole) {
+  const counted = whatIsCounted(facts.usage, bounds);
+  if (judged && options.isWhole && counted.prompt && counted.completion) {
     const { fault, isExact, usage } = judged;
     return { usage, usageKind: isExact ? 'exact' : 'estimated', fault };
   }
-  const counted = await estimateUsage({ ...options.asked.prompt, answer: [facts.texts.join('')] });
-  const estimate = judgeUsage(counted, bounds).usage;
+  const input = { ...options.asked.prompt, answer: [facts.texts.join('')] };
+  const estimate = judgeUsage(await estimateUsage(input), bounds).usage;
+  const told = judged?.usage ?? estimate;
+  const { prompt, cachedPrompt, cacheWrite, audioPrompt } = counted.prompt ? told : estimate;
   // A provider that counts on in every chunk has said how far it was; some begin with zeros.
-  const { completion, ...told } = judged?.usage ?? estimate;
+  const isOutputTold = options.isWhole && counted.completion;
+  const completion = isOutputTold ? told.completion : Math.max(told.completion, estimate.completion);
   return {
-    usage: { ...told, completion: Math.max(completion, estimate.completion) },
+    usage: { ...told, prompt, cachedPrompt, cacheWrite, audioPrompt, completion },
     usageKind: 'estimated',
     fault: judged?.fault ?? null,
   };
+}
+
+/**
+ * Which halves of a usage a provider has counted. Servers that do not count fill in zeros (LiteLLM's streams of completions, LocalAI's with
+ * tools, Ollama's prompts that it has in its cache), but no prompt has none, nor an answer that says something: to believe them would
+ * give the call away.
+ */
+function whatIsCounted(
+  usage: AnswerFacts['usage'],
+  { answerBytes }: Pick<UsageBounds, 'answerBytes'>,
+): { prompt: boolean; completion: boolean } {
+  if (!usage) return { prompt: false, completion: false };
+  return { prompt: usage.prompt !== 0, completion: !usage.isBegun && (usage.completion !== 0 || answerBytes === 0) };
 }
 
 /** What is believed goes by the byte bound, even where the tokenizer counted fewer: nothing that is true exceeds it. */

@@ -89,7 +89,9 @@ export function fitOffers(offers: Offers, headroom: bigint): Offers {
 function fit(one: Offer, headroom: bigint): Offer {
   const { quoteInput: input, sale } = one;
   if (sale === null) return one;
-  return { ...one, quote: shrinkQuote(quoteCall(input, sale), { input, tariff: sale, headroom }) };
+  const whole = one.quote.shrunk ? quoteCall(input, sale) : one.quote;
+  const quote = shrinkQuote(whole, { input, tariff: sale, headroom });
+  return quote === one.quote ? one : { ...one, quote };
 }
 
 /** Without the fallbacks that are dearer than the first. */

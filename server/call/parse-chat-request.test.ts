@@ -68,6 +68,22 @@ test('refuses wrong types by name', () => {
   }
 });
 
+test('reads whether a search is asked for, as at BlockRun: what it finds is no text of the body', () => {
+  expect(parse({ search: true })).toMatchObject({ search: 'search', textOnly: false });
+  expect(parse({ search_parameters: { max_search_results: 5 } })).toMatchObject({ search: 'search_parameters' });
+  for (const none of [
+    { search: false },
+    { search: null, search_parameters: null },
+    { search_parameters: { mode: 'off' } },
+  ])
+    expect(parse(none)).not.toHaveProperty('search');
+  for (const [changes, param] of [
+    [{ search: 1 }, 'search'],
+    [{ search_parameters: [] }, 'search_parameters'],
+  ] as const)
+    expect(() => parse(changes)).toThrowError(expect.objectContaining({ code: 'invalid_request', param }));
+});
+
 test('refuses by name what tokens do not bound', () => {
   const cases: [object, string][] = [
     [{ web_search_options: {} }, 'web_search_options'],
@@ -78,12 +94,19 @@ test('refuses by name what tokens do not bound', () => {
     [{ tools: [{ type: 'function' }, { type: 'web_search' }] }, 'tools[1].type'],
     [{ tools: [null] }, 'tools[0].type'],
     [{ max_output_tokens: 9 }, 'max_output_tokens'],
+    // Servers that have a limit of their own obey it rather than the quote's.
+    ...['max_gen_tokens', 'max_length', 'max_new_tokens', 'n_predict', 'num_predict'].map((name): [object, string] => [
+      { [name]: 4_096, max_tokens: 1 },
+      name,
+    ]),
+    [{ n_cmpl: 8, n: 1 }, 'n_cmpl'],
     ...['access_programs', 'chat_template', 'content_policy_fallbacks', 'context_window_fallbacks', 'data_sources'].map(
       (name): [object, string] => [{ [name]: 'x' }, name],
     ),
-    ...['deferred', 'extra_body', 'fallbacks', 'num_retries', 'provider', 'route', 'search'].map(
-      (name): [object, string] => [{ [name]: 1 }, name],
-    ),
+    ...['deferred', 'extra_body', 'fallbacks', 'num_retries', 'provider', 'route'].map((name): [object, string] => [
+      { [name]: 1 },
+      name,
+    ]),
   ];
   for (const [changes, param] of cases) {
     expect(() => parse(changes)).toThrowError(expect.objectContaining({ code: 'unsupported_parameter', param }));

@@ -25,7 +25,8 @@ export function parseChatRequest(body: Buffer): ModelRequest {
   listed.forEach((tool, index) => {
     if (isObject(tool)) refuseFoldedPart(tool, `tools[${index}]`);
   });
-  refuseUnbounded(value);
+  refuseUnbounded(value, { maySearch: true });
+  const search = readSearch(value);
   const stream = readBoolean(value['stream'], 'stream');
   return {
     value,
@@ -38,10 +39,21 @@ export function parseChatRequest(body: Buffer): ModelRequest {
     inputs: 1,
     logprobs: readLogprobs(value['top_logprobs'], 'top_logprobs', readBoolean(value['logprobs'], 'logprobs')),
     fallbackModels: readFallbackModels(value['fallback_models']),
-    textOnly: (messages as JsonObject[]).every(isTextOnly),
+    // What a search finds is part of the prompt.
+    textOnly: search === null && (messages as JsonObject[]).every(isTextOnly),
+    ...(search !== null && { search }),
     overheadTokens: 0,
     prompt: { messages, tools },
   };
+}
+
+/** The member by which a request asks for a search, as BlockRun has them; null if it asks for none. */
+function readSearch(value: JsonObject): string | null {
+  const { search, search_parameters: parameters } = value;
+  if (readBoolean(search, 'search')) return 'search';
+  if (parameters === undefined || parameters === null) return null;
+  if (!isObject(parameters)) throw invalid('search_parameters', 'an object');
+  return parameters['mode'] === 'off' ? null : 'search_parameters';
 }
 
 /** Whether the client asked for usage in the stream, by `stream_options`. */

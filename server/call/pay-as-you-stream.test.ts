@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Hex } from '../../protocol/bytes/hex.ts';
+import { plainPrices } from '../../protocol/pricing/plain-prices-fixture.ts';
 import { quoteOfBounds } from '../../protocol/pricing/token-prices.ts';
 import type { TokenUsage } from '../../protocol/receipt/call-receipt.ts';
 import type { ExtendOutcome, ExtendRequest } from '../ledger/channel-ledger.ts';
@@ -8,16 +9,13 @@ import type { SaleTerms } from '../metering/price-list.ts';
 import type { Quote } from '../metering/quote-call.ts';
 import { PayAsYouStream, VoucherMissing } from './pay-as-you-stream.ts';
 
-const perMillion = 1_000_000n;
 /** One atomic unit per token. */
-const prices = {
-  ...{ prompt: perMillion, cachedPrompt: perMillion, cacheWrite: perMillion, audioPrompt: perMillion },
-  ...{ completion: perMillion, audioCompletion: perMillion, request: 0n },
-};
+const prices = plainPrices(1_000_000n);
 const sale = { token: '0x', prices, conversion: null, oracleRound: 0n } as unknown as SaleTerms;
 const bounds = { promptTokens: 100, choices: 1, outputTokens: 1_000 };
 const quote: Quote = { ...bounds, amount: quoteOfBounds(bounds, sale), shrunk: false };
 const budget = { day: 1, limitAgpt: 1n, rate: 1n };
+const scopes = [{ id: 'payer:0x01', window: 0, limit: 9_999n, endsAtSeconds: null }];
 const texts = (tokens: number) => ({ texts: ['abc'.repeat(tokens)] });
 
 let signed: bigint;
@@ -40,7 +38,8 @@ beforeEach(() => {
 });
 
 /** A channel that nothing else is charged to. */
-function extend({ quote: wanted }: ExtendRequest): Promise<ExtendOutcome> {
+function extend({ quote: wanted, ...terms }: ExtendRequest): Promise<ExtendOutcome> {
+  expect(terms).toEqual({ callId: 'a call', budget, scopes });
   asked.push(wanted);
   if (wanted <= signed) {
     held = wanted;
@@ -53,7 +52,7 @@ function extend({ quote: wanted }: ExtendRequest): Promise<ExtendOutcome> {
 
 function pay(waitMs = 2_000): PayAsYouStream {
   const terms = { outputTokens: 20, waitMs, unpaid: new Set<Hex>(), extend };
-  return new PayAsYouStream({ callId: 'a call', terms, first: { held, budget }, quote, sale, watch });
+  return new PayAsYouStream({ callId: 'a call', terms, first: { held, budget, scopes }, quote, sale, watch });
 }
 
 describe('a stream that is paid for as it comes', () => {

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Hex } from '../../protocol/bytes/hex.ts';
 import { costOfUsage, quoteOfBounds } from '../../protocol/pricing/token-prices.ts';
 import type { ExtendOutcome, ExtendRequest } from '../ledger/channel-ledger.ts';
-import type { BudgetTerms, ReserveRefusal } from '../ledger/ledger.ts';
+import type { BudgetTerms, ReserveRefusal, SpendingScope } from '../ledger/ledger.ts';
 import { judgeUsage } from '../metering/judge-usage.ts';
 import type { SaleTerms } from '../metering/price-list.ts';
 import type { Quote } from '../metering/quote-call.ts';
@@ -28,6 +28,7 @@ export interface FirstSlice {
   /** What is held, atomic units. */
   held: bigint;
   budget: BudgetTerms;
+  scopes: readonly SpendingScope[];
 }
 
 /** The payer has not signed on in time, or is gone: what was delivered is what it gets. */
@@ -84,7 +85,7 @@ export class PayAsYouStream {
 
   /** Holds what a whole answer has cost, if it is signed; what is not is not charged. */
   async settle({ texts, usage }: Pick<AnswerFacts, 'texts' | 'usage'>): Promise<void> {
-    if (!usage) return;
+    if (!usage || usage.isBegun) return;
     const { quote, sale } = this.#options;
     const { choices, outputTokens, promptTokens } = quote;
     const answerBytes = texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0);
@@ -135,7 +136,7 @@ export class PayAsYouStream {
   async #hold(amount: bigint): Promise<ReserveRefusal | null> {
     if (amount <= this.#held) return null;
     const { callId, first, terms } = this.#options;
-    const outcome = await terms.extend({ callId, quote: amount, budget: first.budget });
+    const outcome = await terms.extend({ callId, quote: amount, budget: first.budget, scopes: first.scopes });
     if (!outcome.ok) return outcome.refusal;
     this.#held = amount;
     return null;

@@ -4,7 +4,7 @@ import type { Endpoint, ModelRequest } from './endpoints/endpoint.ts';
 import { endpointOf } from './endpoints/list-endpoints.ts';
 import { refuseTooLong } from './refuse-too-long.ts';
 import type { ChosenRoute, RouteChoice } from './route-choice.ts';
-import type { CallDeps, CallRequest, Route } from './types.ts';
+import type { CallDeps, CallRequest, Deployment, Route } from './types.ts';
 
 /** A request, as far as its price depends on it. */
 export type CallAsk = Pick<CallRequest, 'body' | 'headers' | 'path'>;
@@ -37,7 +37,7 @@ export function prepareCall(
   const endpoint = endpointOf(path);
   const asked = endpoint.parse(body);
   const { routes, rule }: RouteChoice = deps.chooseRoutes({ asked, headers, bodyBytes: body.length });
-  const [first, ...others] = servingAt(path, routes);
+  const [first, ...others] = searching(asked, servingAt(path, routes));
   const boundTo = (chosen: ChosenRoute): CallOption => ({ ...chosen, quoteInput: inputOf(chosen.route, asked, body) });
   const options: PreparedCall['options'] = [boundTo(first), ...others.map(boundTo)];
   for (const { quoteInput, route } of options) {
@@ -55,9 +55,10 @@ export function prepareCall(
  * @throws AutoPayError `model_not_found` if the first has none
  */
 function servingAt(path: string, routes: RouteChoice['routes']): RouteChoice['routes'] {
+  const hasEndpoint = ({ quirks }: Deployment) => quirks?.endpoints?.includes(path) ?? true;
   const [first, ...others] = routes.map((chosen): ChosenRoute => {
-    const deployments = chosen.deployments.filter(({ quirks }) => quirks?.endpoints?.includes(path) ?? true);
-    return deployments.length === chosen.deployments.length ? chosen : { ...chosen, deployments };
+    if (chosen.deployments.every(hasEndpoint)) return chosen;
+    return { ...chosen, deployments: chosen.deployments.filter(hasEndpoint) };
   });
   if (first && first.deployments.length > 0) {
     return [first, ...others.filter(({ deployments }) => deployments.length > 0)];
@@ -66,6 +67,18 @@ function servingAt(path: string, routes: RouteChoice['routes']): RouteChoice['ro
   const paths = new Set(deployments.flatMap(({ quirks }) => quirks?.endpoints ?? []));
   const message = `"${route.model}" does not answer at ${path}, but at ${[...paths].join(', ')}.`;
   throw new AutoPayError('model_not_found', message, { param: 'model' });
+}
+
+/**
+ * The routes that sell a search, where the request asks for one; fallbacks that do not are left out.
+ * @throws AutoPayError `unsupported_parameter` if the first does not
+ */
+function searching({ search }: ModelRequest, routes: RouteChoice['routes']): RouteChoice['routes'] {
+  if (search === undefined) return routes;
+  const [first, ...others] = routes;
+  if (first.route.search === true) return [first, ...others.filter(({ route }) => route.search === true)];
+  const message = `"${search}" is not supported by "${first.route.model}": no price of it covers a search. Leave it out.`;
+  throw new AutoPayError('unsupported_parameter', message, { param: search });
 }
 
 function inputOf(route: Route, asked: ModelRequest, body: Buffer): QuoteInput {

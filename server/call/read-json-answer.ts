@@ -8,6 +8,9 @@ import { readUpstreamError } from './read-upstream-error.ts';
 import { UnusableAnswer } from './router.ts';
 import { TransportError, type UpstreamResponse } from './transport.ts';
 
+/** How deep parts of a content are looked into. */
+const maxPartDepth = 3;
+
 /** A JSON answer. */
 export interface JsonAnswer extends AnswerFacts {
   bytes: Buffer;
@@ -40,7 +43,8 @@ export async function readJsonAnswer(
     if (!isObject(value) || (value['error'] !== undefined && value['error'] !== null)) {
       throw new UnusableAnswer(readUpstreamError(value, response.status).message);
     }
-    return { ...endpoint.readAnswer(value, shape), bytes, cut: null };
+    const { model, texts, usage } = endpoint.readAnswer(value, shape);
+    return { model, texts, usage, bytes, cut: null };
   } catch (error) {
     const isCut = error instanceof TransportError && ['too_long', 'aborted'].includes(error.failure);
     if (!isCut || chunks.length === 0) throw error;
@@ -57,13 +61,24 @@ export async function readJsonAnswer(
 export function textsOfMessage(message: JsonObject): string[] {
   const { audio, content, function_call: called, reasoning, reasoning_content: thought, refusal } = message;
   const spoken = isObject(audio) ? audio['transcript'] : undefined;
-  const texts = [content, refusal, thought ?? reasoning, spoken].filter((text) => typeof text === 'string');
+  const others = [refusal, thought ?? reasoning, spoken].filter((text) => typeof text === 'string');
+  const texts = [...textsOfContent(content), ...others];
   const calls: unknown[] = Array.isArray(message['tool_calls']) ? message['tool_calls'] : [];
   const tools = calls.filter(isObject).map((call) => call['function'] ?? call['custom']);
   for (const tool of [...tools, called].filter(isObject)) {
     texts.push(...Object.values(tool).filter((text) => typeof text === 'string'));
   }
   return texts;
+}
+
+/** A text, or a list of parts with their texts, as Mistral's models that think have them: a thought is a list once more. */
+function textsOfContent(content: unknown, depth = 0): string[] {
+  if (typeof content === 'string') return [content];
+  if (!Array.isArray(content) || depth > maxPartDepth) return [];
+  const parts: unknown[] = content;
+  return parts
+    .filter(isObject)
+    .flatMap(({ text, thinking }) => [...textsOfContent(text, depth + 1), ...textsOfContent(thinking, depth + 1)]);
 }
 
 /**
@@ -83,6 +98,7 @@ export async function readBytes(
     if (length > maxBytes) throw new TransportError('too_long', `the answer is longer than ${maxBytes} bytes`);
   }
   const [only] = chunks;
-  if (only && chunks.length === 1) return Buffer.from(only.buffer, only.byteOffset, only.byteLength);
+  if (only && chunks.length === 1)
+    return Buffer.isBuffer(only) ? only : Buffer.from(only.buffer, only.byteOffset, only.byteLength);
   return Buffer.concat(chunks, length);
 }

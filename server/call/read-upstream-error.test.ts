@@ -24,3 +24,17 @@ test('lists of faults, as FastAPI has them, become a sentence', () => {
   expect(readUpstreamError({ message: { detail } }, 422, 'message').message).toBe(text);
   expect(readUpstreamError({ message: {} }, 422, 'message').message).toBe('The provider answered with status 422.');
 });
+
+test('Google’s errors stand in a list', () => {
+  const body = [{ error: { code: 400, message: 'no', status: 'INVALID_ARGUMENT' } }];
+  expect(readUpstreamError(body, 400)).toMatchObject({ message: 'no', code: '400' });
+});
+
+test('the relay’s organization and project are not named', () => {
+  const message =
+    'Rate limit reached for m in organization `org_01hzz4xkqafbsv9e2y6m1c8n3p` (proj_AbCdEfGhIjKlMnOpQr) on tokens';
+  expect(readUpstreamError({ error: { message } }, 429).message).toBe(
+    'Rate limit reached for m in organization `org_…` (proj_…) on tokens',
+  );
+  expect(readUpstreamError({ error: 'an org-chart, proj-ect' }, 400).message).toBe('an org-chart, proj-ect');
+});

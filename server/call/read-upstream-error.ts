@@ -7,6 +7,8 @@ type ErrorMember = ProviderQuirks['errorMember'];
 
 const maxMessageCharacters = 2000;
 const maxNameCharacters = 128;
+/** Of the relay's organization or project there, which OpenAI and Groq name where a limit is met. */
+const accountIds = /\b(org[-_]|proj[-_])[A-Za-z0-9]{16,}/g;
 
 /**
  * An upstream's error in OpenAI's shape, from a parsed body `{"error": {…}}` or `{"error": "…"}`; of any other body, its
@@ -18,16 +20,22 @@ export function readUpstreamError(
   status: number | null,
   member: ErrorMember = 'error',
 ): UpstreamErrorBody {
-  const error = isObject(value) ? (value['error'] ?? readMember(value, member)) : undefined;
+  const error = errorOf(value) ?? (isObject(value) ? readMember(value, member) : undefined);
   const fields = isObject(error) ? error : { message: error };
   const fallback =
     status === null ? 'The provider failed within its answer.' : `The provider answered with status ${status}.`;
   return {
-    message: readText(fields['message'], maxMessageCharacters) ?? fallback,
+    message: readText(fields['message'], maxMessageCharacters)?.replaceAll(accountIds, '$1…') ?? fallback,
     type: readText(fields['type'], maxNameCharacters) ?? 'upstream_error',
     param: readText(fields['param'], maxNameCharacters),
     code: readText(fields['code'], maxNameCharacters) ?? (isObject(error) ? null : 'upstream_error'),
   };
+}
+
+/** The `error` of a body; Google's is within a list. */
+export function errorOf(value: unknown): unknown {
+  const body: unknown = Array.isArray(value) ? value[0] : value;
+  return isObject(body) ? body['error'] : undefined;
 }
 
 /** What some providers tell in a member of their own: a text, or a list of `{msg}` (FastAPI), in `message` perhaps as its `detail`. */

@@ -36,7 +36,7 @@ const remedies: Record<ReserveRefusal['code'], string> = {
   insufficient_funds:
     'The wallet does not hold enough for this call beside its payments that are under way. Add to it, or wait for those to settle.',
   scope_exceeded:
-    'The budget of this key (or of its project) does not cover the quote. Ask for fewer output tokens, wait until resetsAt, or have the budget raised.',
+    'The budget of this key (of its project, or of the wallet that pays) does not cover the quote. Ask for fewer output tokens, wait until resetsAt, or have the budget raised.',
   idempotency_mismatch: 'This Idempotency-Key came with another request before. Take a new key for a new request.',
   idempotent_repeat: 'The first call with this Idempotency-Key is still under way. Ask again later, with the same key.',
 };

@@ -2,6 +2,9 @@ import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
 import { isObject, type JsonObject } from '../../protocol/text/json-object.ts';
 import { invalid } from './read-request.ts';
 
+/** BlockRun's: a search is billed by the call, so a route has to sell it (`search`), at a price for each call. */
+export const searchParameters: readonly string[] = ['search', 'search_parameters'];
+
 /**
  * Parameters whose cost the output limit and the prompt's length do not bound: built-in tools and searches that are
  * billed by the piece, predictions (rejected tokens are billed beyond the limit), other models, hidden extra answers, log
@@ -9,21 +12,30 @@ import { invalid } from './read-request.ts';
  * Some belong to providers that extend OpenAI's API (OpenRouter, xAI, Alibaba, vLLM, Azure), some to gateways before them (LiteLLM).
  */
 const unboundedParameters = [
+  ...searchParameters,
   'web_search_options',
   'prediction',
   'plugins',
   'models',
   'preset',
-  'search_parameters',
   'enable_search',
   'best_of',
+  // llama.cpp's `n`, which it goes before.
+  'n_cmpl',
   'prompt_logprobs',
   ...['access_programs', 'chat_template', 'content_policy_fallbacks', 'context_window_fallbacks', 'data_sources'],
-  ...['deferred', 'extra_body', 'fallbacks', 'num_retries', 'provider', 'route', 'search'],
+  ...['deferred', 'extra_body', 'fallbacks', 'num_retries', 'provider', 'route'],
 ];
 
-/** The output limits of the several APIs. */
-const limitNames = ['max_completion_tokens', 'max_output_tokens', 'max_tokens', 'max_tokens_to_sample'];
+/**
+ * The output limits of the several APIs, and of servers that take their own one too: llama.cpp's `n_predict` goes before the `max_tokens` of
+ * the quote.
+ */
+const limitNames = [
+  ...['max_completion_tokens', 'max_output_tokens', 'max_tokens', 'max_tokens_to_sample'],
+  ...['max_gen_tokens', 'max_length', 'max_new_tokens', 'n_predict', 'num_predict'],
+];
+const chatLimitNames: readonly string[] = ['max_completion_tokens', 'max_tokens'];
 
 /** Members whose own members could do the same: what they must be where they are there, or null for nothing. */
 const watchedWithin: readonly { parent: string; member: string; allowed: string | null }[] = [
@@ -61,6 +73,8 @@ export interface BoundedNames {
   limits?: readonly string[];
   /** Whether it has `n`; elsewhere it may only be 1. */
   manyChoices?: boolean;
+  /** Whether its requests may search, where a route sells that; who reads them sees to it (readSearch). */
+  maySearch?: boolean;
 }
 
 /**
@@ -73,16 +87,17 @@ export function refuseUnbounded(
     also = [],
     tiers = listedTiers,
     tools = clientTools,
-    limits = ['max_completion_tokens', 'max_tokens'],
+    limits = chatLimitNames,
     manyChoices = true,
+    maySearch = false,
   }: BoundedNames = {},
 ): void {
-  const otherLimits = limitNames.filter((name) => !limits.includes(name));
-  for (const param of [...unboundedParameters, ...otherLimits, ...also]) {
-    if (isGiven(value[param])) throw refuseMember(param);
-  }
+  const isRefused = (param: string) => isGiven(value[param]) && !(maySearch && searchParameters.includes(param));
+  const isOtherLimit = (param: string) => isRefused(param) && !limits.includes(param);
+  const refused = unboundedParameters.find(isRefused) ?? limitNames.find(isOtherLimit) ?? also.find(isRefused);
+  if (refused !== undefined) throw refuseMember(refused);
   if (!manyChoices && isGiven(value['n']) && value['n'] !== 1) throw refuseMember('n');
-  for (const { parent, member, allowed } of watchedWithin) refuseWithin(value[parent], { parent, member, allowed });
+  for (const watched of watchedWithin) refuseWithin(value[watched.parent], watched);
   const tier = value['service_tier'];
   if (isGiven(tier) && !tiers.some((listed) => listed === tier)) {
     throw unsupported('service_tier', `Only the service tiers "${tiers.join('" and "')}" are supported.`);

@@ -52,7 +52,7 @@ export async function relayStream(context: CallContext): Promise<void> {
   const describeCharge = () => {
     return { facts: answer.meter, attempt, failed, responseSalt, responseCommitment: commitment.digest() };
   };
-  const headers = { ...streamHeaders, ...answerHeaders(context, attempt, retries) };
+  const headers = answerHeaders(context, { attempt, retries, always: streamHeaders });
   const kept = keepStream(context);
   const paying = payAsYouStream(context);
   try {

@@ -191,6 +191,28 @@ describe('the quote', () => {
     expect(await quotesOf(key, onReserve)).toEqual([8_192n, 3_000n]);
   });
 
+  it('is held in the scope of its payer too, whatever the payer comes with; on a free route in none', async () => {
+    const ofPayer = { id: 'payer:0x44', window: 5, limit: 7n, endsAtSeconds: 9 };
+    const asked: object[] = [];
+    const payerScope: CallDeps['payerScope'] = ({ payer, sale, atMs }) => {
+      asked.push({ payer, token: sale.token, atMs });
+      return ofPayer;
+    };
+    const ledger = new FakeLedger();
+    const run = async (payment: Partial<Admission>, prices = makeRoute().prices) => {
+      const deps = makeCallDeps({ router, ledger, payerScope, route: makeRoute({ prices }) });
+      const request = makeRequest(body, payment);
+      await reserveCall(deps, { request, call: prepareCall(deps, request), idempotency: null });
+    };
+    await run({});
+    await run({ ...key, scopes: [scope] });
+    await run(directPayment());
+    await run({}, null);
+    expect(ledger.reserved.map(({ scopes }) => scopes)).toEqual([[ofPayer], [scope, ofPayer], [ofPayer], []]);
+    const { payer, token } = makeChannel();
+    expect(asked).toMatchObject(Array.from({ length: 3 }, () => ({ payer, token })));
+  });
+
   it('of an allowance shrinks to it; of another payment never', async () => {
     const allowance = directPayment({ kind: 'allowance', maximum: whole, available: whole });
     expect(await quotesOf({ ...allowance, headroom: promptCost + 4_000n })).toEqual([4_000n]);

@@ -1,6 +1,13 @@
 import { zeroAddress, type Hex } from '../../protocol/bytes/hex.ts';
 import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
-import type { BudgetTerms, Funds, Idempotency, ReserveOutcome, ReserveRefusal } from '../ledger/ledger.ts';
+import type {
+  BudgetTerms,
+  Funds,
+  Idempotency,
+  ReserveOutcome,
+  ReserveRefusal,
+  SpendingScope,
+} from '../ledger/ledger.ts';
 import { quoteOfBounds } from '../../protocol/pricing/token-prices.ts';
 import type { SaleTerms } from '../metering/price-list.ts';
 import { fitToHeadroom } from './fit-to-headroom.ts';
@@ -99,6 +106,8 @@ interface PaidTerms {
   funds: Funds;
   sale: SaleTerms;
   budget: BudgetTerms;
+  /** Of the method of payment, and of the payer. */
+  scopes: readonly SpendingScope[];
 }
 
 function readTerms(deps: CallDeps, { request, call }: ReserveOptions, atMs: number): PaidTerms {
@@ -118,7 +127,9 @@ function readTerms(deps: CallDeps, { request, call }: ReserveOptions, atMs: numb
   }
   const sale = deps.prices.termsFor(prices ?? [], { token, atMs });
   requireWithinCeiling(deps, { route: call.route, ceilingOf: call.route, atMs });
-  return { funds, sale, budget: deps.budgets.terms({ model, token, atMs }) };
+  const ofPayer = payer === null ? undefined : deps.payerScope?.({ payer, sale, atMs });
+  const scopes = [...request.payment.scopes, ...(ofPayer ? [ofPayer] : [])];
+  return { funds, sale, budget: deps.budgets.terms({ model, token, atMs }), scopes };
 }
 
 interface HoldOptions extends ReserveOptions {
@@ -148,7 +159,7 @@ async function hold(deps: CallDeps, options: HoldOptions): Promise<ReservedCall 
   if (amount !== null && paid !== null) {
     const sliced = await reserve(deps, options, amount);
     if (sliced.ok) {
-      slice = { held: amount, budget: paid.budget };
+      slice = { held: amount, budget: paid.budget, scopes: paid.scopes };
       // What is signed as it comes is signed at one price.
       offers = [first];
       outcome = sliced;
@@ -203,11 +214,11 @@ function isTooDear({ code }: ReserveRefusal): boolean {
 function reserve(deps: CallDeps, options: HoldOptions, quote: bigint): Promise<ReserveOutcome> {
   const { request, call, paid, admittedAtMs, idempotency } = options;
   const { callTimeoutMs, drainTimeoutMs } = deps.limits;
-  const { keyId, scopes } = request.payment;
+  const { keyId } = request.payment;
   return deps.ledger.reserve({
     callId: request.callId,
     funds: paid && paid.funds,
-    scopes: paid === null ? [] : scopes,
+    scopes: paid === null ? [] : paid.scopes,
     idempotency,
     maxUnsettled: paid?.funds.kind === 'direct' ? deps.maxUnsettled(paid.sale.token, admittedAtMs) : null,
     keyId,

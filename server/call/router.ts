@@ -34,7 +34,7 @@ export interface AttemptPlan<T> {
   stream: boolean;
   signal: AbortSignal;
   /** Aborted when the client has gone: attempts go on, waits do not. */
-  leaving: AbortSignal;
+  leaving(): AbortSignal;
   /** Unix milliseconds: nothing is waited for beyond. */
   deadlineMs: number;
   /** Whether another attempt may still be made; false once the client has gone. */

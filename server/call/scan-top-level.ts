@@ -21,7 +21,7 @@ const closers = [0x5d, 0x7d];
  * @throws AutoPayError `duplicate_key`: readers disagree on which of two equal keys counts (RFC 8259 §4), so what was
  *   quoted might not be what the provider obeys.
  */
-export function scanTopLevel(text: Uint8Array): TopLevelMember[] {
+export function scanTopLevel(text: Buffer): TopLevelMember[] {
   const members: TopLevelMember[] = [];
   const seen = new Set<string>();
   let at = skipSpace(text, skipSpace(text, 0) + 1);
@@ -47,8 +47,8 @@ export function scanTopLevel(text: Uint8Array): TopLevelMember[] {
   return members;
 }
 
-function readKey(text: Uint8Array, start: number, end: number): string {
-  const raw = Buffer.from(text.buffer, text.byteOffset + start, end - start).toString('utf8');
+function readKey(text: Buffer, start: number, end: number): string {
+  const raw = text.toString('utf8', start, end);
   // An escaped key ("\u006dodel") is the same key.
   return raw.includes('\\') ? (JSON.parse(raw) as string) : raw.slice(1, -1);
 }

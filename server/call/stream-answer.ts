@@ -1,4 +1,4 @@
-import { bytesOf, type ByteString } from './byte-string.ts';
+import { byteStringOf, bytesOf, type ByteString } from './byte-string.ts';
 import type { StreamMeter } from './endpoints/stream-step.ts';
 import { UnusableAnswer } from './router.ts';
 import { OversizedEvent, SseSplitter } from './sse-splitter.ts';
@@ -152,7 +152,7 @@ export class StreamAnswer {
 
   #split(chunk: Uint8Array): ByteString[] {
     try {
-      return this.#splitter.push(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength).toString('latin1'));
+      return this.#splitter.push(byteStringOf(chunk));
     } catch (error) {
       if (error instanceof OversizedEvent) throw new TransportError('too_long', error.message, error);
       throw error;

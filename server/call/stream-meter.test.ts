@@ -48,6 +48,25 @@ test('the last usage holds, and whether it can be is judged later', () => {
   expect(meter.usage).toMatchObject({ prompt: NaN, completion: 9 });
 });
 
+test('zeros at the end do not take back what was counted', () => {
+  const meter = new StreamMeter({ showUsage: false });
+  take(meter, last);
+  take(meter, '{"choices":[],"usage":{"prompt_tokens":0,"completion_tokens":0,"total_tokens":0}}');
+  expect(meter.usage).toMatchObject({ prompt: 3, completion: 2 });
+});
+
+test('a content in parts is text too, thoughts within it included', () => {
+  const meter = new StreamMeter({ showUsage: false });
+  const thinking = [
+    { type: 'thinking', thinking: [{ type: 'text', text: 'Hm' }] },
+    { type: 'text', text: '!' },
+  ];
+  for (const content of [thinking, [{ type: 'text', text: 'Hi' }], 'Hi', [5, null, [[[[[['deep']]]]]]]]) {
+    take(meter, JSON.stringify({ choices: [{ index: 0, delta: { content } }] }));
+  }
+  expect(meter.texts).toEqual(['Hm', '!', 'Hi', 'Hi']);
+});
+
 test('counts the choices that have finished', () => {
   const meter = new StreamMeter({ showUsage: false, choices: 2 });
   take(meter, '{"choices":[{"index":1,"delta":{},"finish_reason":""}]}');

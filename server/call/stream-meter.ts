@@ -92,9 +92,9 @@ export class StreamMeter implements Meter {
   ): ByteString | null {
     const { data, event } = chunk;
     if (!('usage' in value)) return event;
-    // Some providers count on in every chunk: the last one holds.
+    // Some providers count on in every chunk: the last one holds, but for zeros, which say nothing.
     const usage = readUsage(value['usage'], this.#shape);
-    if (usage) this.usage = usage;
+    if (usage && (usage.completion !== 0 || !this.usage || this.usage.completion === 0)) this.usage = usage;
     if (this.#showUsage) return event;
     if (value['usage'] !== null && choices.length === 0) return null;
     const shown = value['usage'] === null ? dropNullUsage(data) : null;

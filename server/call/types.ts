@@ -11,7 +11,7 @@ import type {
   SpendingScope,
 } from '../ledger/ledger.ts';
 import type { UsageFault } from '../metering/judge-usage.ts';
-import type { PriceList } from '../metering/price-list.ts';
+import type { PriceList, SaleTerms } from '../metering/price-list.ts';
 import type { SliceTerms } from './pay-as-you-stream.ts';
 import type { AnswerCache } from './cache/answer-cache.ts';
 import type { EvidenceCollector } from './evidence/evidence-collector.ts';
@@ -31,6 +31,8 @@ export interface Deployment {
   model: string;
   /** Where its provider departs from OpenAI's wire; undefined if nothing is known. */
   quirks?: ProviderQuirks | undefined;
+  /** Members of the request that go there where the client sends none, as far as the endpoint has them. */
+  defaults?: Readonly<Record<string, unknown>> | undefined;
   /** `plainDeployment` if nothing is said. */
   terms?: DeploymentTerms;
 }
@@ -68,6 +70,8 @@ export interface Route {
   prices: readonly PriceRow[] | null;
   /** How its answers are sold again to the same request; not at all if omitted. */
   cache?: CacheTerms | null | undefined;
+  /** Whether its requests may search, at the price of a call; not if omitted. */
+  search?: boolean;
   /** The model's context window: no prompt has more tokens. */
   contextTokens: number;
   /** A client's limit above this is lowered to it. */
@@ -238,6 +242,8 @@ export interface CallDeps {
   prices: Pick<PriceList, 'root' | 'termsFor'>;
   /** The most that a payer may leave unsettled, in this token; see ReserveRequest. */
   maxUnsettled(token: Hex, atMs: number): bigint;
+  /** The cap on what one payer may spend in the token of a sale; undefined where there is none. */
+  payerScope?: ((ask: { payer: string; sale: SaleTerms; atMs: number }) => SpendingScope) | undefined;
   /** Bounds what one address may use of free routes. `take` throws `rate_limit_exceeded`. */
   freeLimit: { take(address: string): void };
   /** How streams begin that their payers have not signed all of; undefined where none does. */

@@ -7,6 +7,7 @@ import type { ChannelOnChain } from '../ledger/ledger.ts';
 import { callChain } from './call-chain.ts';
 import type { ChainClient } from './create-chain-client.ts';
 import { createNotConfirmed, readFinalBlock, secondsToWait, type Finality, type PendingDeposit } from './finality.ts';
+import { searchBack } from './search-back.ts';
 
 /** What the relay asks the escrow about channels. */
 export interface ChannelReader {
@@ -145,23 +146,20 @@ async function readConfirmedDeposit(
 
 /** Newest blocks first: a channel that is asked for was most likely just opened. */
 async function searchSalt(options: ChannelReaderOptions, channelId: Hex, newest: number): Promise<Hex> {
-  const { client, paymentChannels, payee, deployedAtBlock, maxBlocksPerQuery } = options;
-  for (let end = newest; end >= deployedAtBlock; end -= maxBlocksPerQuery) {
-    const start = Math.max(deployedAtBlock, end - maxBlocksPerQuery + 1);
-    const events = await callChain(`the opening of channel ${channelId}`, () =>
-      client.getContractEvents({
-        address: paymentChannels,
-        abi: paymentChannelsAbi,
-        eventName: 'ChannelOpened',
-        args: { channelId, payee },
-        fromBlock: BigInt(start),
-        toBlock: BigInt(end),
-        strict: true,
-      }),
+  const { client, paymentChannels, payee, deployedAtBlock: oldest, maxBlocksPerQuery } = options;
+  const event = {
+    address: paymentChannels,
+    abi: paymentChannelsAbi,
+    eventName: 'ChannelOpened',
+    args: { channelId, payee },
+  } as const;
+  const salt = await searchBack({ newest, oldest, maxBlocksPerQuery }, async (range) => {
+    const [first] = await callChain(`the opening of channel ${channelId}`, () =>
+      client.getContractEvents({ ...event, ...range, strict: true }),
     );
-    const salt = events[0]?.args.salt;
-    if (salt !== undefined) return salt;
-  }
+    return first?.args.salt;
+  });
+  if (salt !== undefined) return salt;
   throw new AutoPayError(
     'chain_unavailable',
     `The endpoint has no event that opened ${channelId}. Set chain.deployedAtBlock to the escrow's first block.`,

@@ -1,8 +1,7 @@
-import { isAddressEqual, parseEventLogs } from 'viem';
-import { auditLogAbi } from '../../protocol/abi/audit-log.ts';
 import { zeroBytes32, type Hex } from '../../protocol/bytes/hex.ts';
 import { callChain } from '../chain/call-chain.ts';
 import type { ChainClient } from '../chain/create-chain-client.ts';
+import { listAnchored } from '../chain/list-anchored.ts';
 import type { BackgroundLedger } from '../ledger/background-ledger.ts';
 
 /** An anchor as its event has it (IAuditLog.Anchor). */
@@ -32,8 +31,7 @@ export async function findCoveringAnchor(
   const { logs } = await callChain(`the anchor of size ${stored.size}`, () =>
     deps.client.getTransactionReceipt({ hash: stored.transactionHash }),
   );
-  const ours = logs.filter((log) => isAddressEqual(log.address, deps.auditLog));
-  const anchors = parseEventLogs({ abi: auditLogAbi, eventName: 'Anchored', logs: ours });
+  const anchors = listAnchored(logs, deps.auditLog);
   // Not so if this ledger has not been there from the first anchor on.
-  return anchors.map(({ args }) => args).find(({ previousSize, size }) => previousSize < logSize && logSize <= size);
+  return anchors.find(({ previousSize, size }) => previousSize < logSize && logSize <= size);
 }

@@ -1,3 +1,5 @@
+import { findProvider } from '../providers/catalogue.ts';
+import { anthropicVersion } from '../providers/openai-compatible.ts';
 import type { RelayConfig } from './relay-config.ts';
 import type { ProviderConfig } from './resolve-providers.ts';
 
@@ -28,9 +30,12 @@ export function checkModels(
   return Promise.all(
     checks.map(async ({ provider, uses }): Promise<ModelCheck> => {
       const check = { provider: provider.name, baseUrl: provider.baseUrl, missing: [], unknown: null };
-      const listed = await listModels(provider, { fetch, ...options, env: { ...options.env, ...config.secrets } });
+      const isNative = uses.some((use) => use.isNative);
+      const env = { ...options.env, ...config.secrets };
+      const listed = await listModels(provider, { fetch, ...options, env, isNative });
       if (typeof listed === 'string') return { ...check, unknown: listed };
-      return { ...check, missing: uses.filter(({ model }) => !listed.has(model)) };
+      const missing = uses.filter(({ model }) => !isListed(model, listed));
+      return { ...check, missing: missing.map(({ isNative: _, ...use }) => use) };
     }),
   );
 }
@@ -41,20 +46,41 @@ function usesOf({ providers, routes }: Pick<RelayConfig, 'providers' | 'routes'>
   return routes.flatMap((route) =>
     route.deployments
       .filter(({ id, provider }) => (regional.has(id) ? id : provider) === name)
-      .map(({ id, model }) => ({ model, route: route.model, deployment: id })),
+      .map(({ id, model, quirks }) => {
+        return { model, route: route.model, deployment: id, isNative: quirks?.anthropicMessages === true };
+      }),
   );
+}
+
+/** Variants that OpenRouter serves of every model, and lists of none. */
+const unlistedVariant = /:(?:nitro|floor|online|exacto)$/;
+
+/**
+ * Whether a model is there, by the name that it is called: a list may have it with its date (Anthropic), with `:latest` (Ollama), after
+ * `models/` (Google), or without its variant (OpenRouter); `auto` stands for what is there.
+ */
+function isListed(model: string, listed: ReadonlySet<string>): boolean {
+  const names = [model, `${model}:latest`, `models/${model}`, model.replace(unlistedVariant, '')];
+  if (model === 'auto' || names.some((name) => listed.has(name))) return true;
+  const undated = model.replace(/-latest$/, '');
+  return [...listed].some((id) => id.startsWith(`${undated}-`) && /^\d{8}$/.test(id.slice(undated.length + 1)));
 }
 
 /** The ids that a provider lists, or why they cannot be had. */
 async function listModels(
-  { baseUrl, apiKeyEnv }: ProviderConfig,
-  options: { env: Readonly<Record<string, string | undefined>>; fetch: typeof fetch },
+  { name, baseUrl, apiKeyEnv }: ProviderConfig,
+  options: { env: Readonly<Record<string, string | undefined>>; fetch: typeof fetch; isNative: boolean },
 ): Promise<Set<string> | string> {
+  const [provider = name] = name.split('@');
+  if (findProvider(provider)?.modelList === 'of others') return 'its list has other names than calls take';
   const key = apiKeyEnv === undefined ? undefined : options.env[apiKeyEnv]?.trim();
   if (apiKeyEnv !== undefined && !key) return `${apiKeyEnv} is not set`;
   try {
-    const response = await options.fetch(`${baseUrl}/models`, {
-      headers: { accept: 'application/json', ...(key !== undefined && { authorization: `Bearer ${key}` }) },
+    // Anthropic's own list has pages of twenty, and takes the key as its other endpoints do.
+    const native = { 'anthropic-version': anthropicVersion, ...(key !== undefined && { 'x-api-key': key }) };
+    const bearer = key !== undefined && { authorization: `Bearer ${key}` };
+    const response = await options.fetch(`${baseUrl}/models${options.isNative ? '?limit=1000' : ''}`, {
+      headers: { accept: 'application/json', ...(options.isNative ? native : bearer) },
       // A redirect would take the key along.
       redirect: 'error',
       signal: AbortSignal.timeout(timeoutMs),

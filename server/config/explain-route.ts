@@ -1,4 +1,5 @@
 import { usdDecimals } from '../../protocol/pricing/token-prices.ts';
+import { chooseAuto } from '../routing/choose-auto.ts';
 import type { RelayConfig, RouteConfig } from './relay-config.ts';
 
 /**
@@ -26,6 +27,10 @@ export function explainRoute(config: RelayConfig, model: string) {
     fallbacks: Object.entries(terms.fallbacks).flatMap(([reason, models]) =>
       models.length > 0 ? [{ reason, models }] : [],
     ),
+    rules: config.routing.rules
+      .filter(({ when }) => when.models?.includes(model) ?? terms.auto !== null)
+      .map(({ name, targets }) => ({ name, targets })),
+    cheapest: listCheapest(config, route),
     retries: terms.retries,
     contextTokens: route.contextTokens,
     maxOutputTokens: route.maxOutputTokens,
@@ -40,6 +45,17 @@ export function explainRoute(config: RelayConfig, model: string) {
     priceCeiling: ceilingOf(config, route),
   };
 }
+
+/** Of a request of a thousand tokens or so that needs nothing: the routes that `auto` takes, the cheapest first. */
+function listCheapest({ routes }: RelayConfig, { terms: { auto } }: RouteConfig): string[] {
+  if (auto === null) return [];
+  const ask = { needs: {}, tiers: [], features: { tags: [] }, asked: plainRequest, bodyBytes: plainBytes };
+  const found = chooseAuto({ ...ask, auto, routes: new Map(routes.map((route) => [route.model, route])) });
+  return found.map(({ route }) => route.model);
+}
+
+const plainRequest = { choices: 1, outputLimit: null, textOnly: true };
+const plainBytes = 4_000;
 
 /** What a row is paid in, and what its amounts are in: the token, or US dollars that an oracle converts. */
 function unitOf({ tokens }: RelayConfig, row: { token: string; inUsd: boolean }) {

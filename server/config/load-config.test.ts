@@ -66,6 +66,7 @@ describe('a configuration', () => {
       sponsorship: { enabled: true, minDepositPercent: 20, perPayerPerHour: 12, perHour: 1_200 },
     });
     expect(config.tokens).toMatchObject([{ symbol: 'USDC', oracle: false, suggestedDeposit: 5_000_000n }]);
+    expect(config.tokens[0]).not.toHaveProperty('payerBudget');
     expect(config.routes.map(({ firstSlice }) => firstSlice)).toEqual(config.routes.map(() => false));
     expect(config.budgets).toEqual({ maxStalenessSeconds: 300 });
     expect(config.collection).toEqual({ intervalSeconds: 60, maxClaims: 100 });
@@ -74,6 +75,14 @@ describe('a configuration', () => {
     expect(config.disputes).toEqual({ intervalSeconds: 60 });
     expect(config.limits.maxBodyBytes).toBe(4_194_304);
     expect(config.limits.maxConcurrentCalls).toBe(1024);
+  });
+
+  it('has searches where they have a price, and says things for requests', () => {
+    const more = 'search: true\n    price: { request: "0.08",';
+    const said = replaced('price: {', more).replace('region: local', 'region: local, defaults: { temperature: 0.2 }');
+    const [first, second] = parseConfig(said, 'autopay.yaml').routes;
+    expect(first).toMatchObject({ search: true, deployments: [{ defaults: { temperature: 0.2 } }] });
+    expect(second?.search).toBe(false);
   });
 
   it('requires no more cosignatures than there are witnesses, each with a key of its own', () => {
@@ -165,6 +174,18 @@ describe('a configuration', () => {
       'line 10: routes.0.price contradicts free: true',
     ],
     [
+      'a search that no price covers',
+      '    price:',
+      '    search: true\n    price:',
+      'line 9: routes.0.search needs price.request above zero',
+    ],
+    [
+      'a default that would make calls dearer',
+      'region: local }',
+      'region: local, defaults: { max_tokens: 9 } }',
+      'line 8: routes.0.deployments.0.defaults',
+    ],
+    [
       'an unknown provider',
       'provider: simulated, model: sim-small',
       'provider: simulatd, model: x',
@@ -238,6 +259,23 @@ describe('a configuration', () => {
     expect(priced.routes[0]?.prices?.[0]).toMatchObject({ inUsd: true, prompt: 15_000_000n });
     expect(priced.routes[0]?.prices?.[1]).toMatchObject({ inUsd: false, prompt: 49_995n * 10n ** 12n });
     expect(priced.tokens[0]).toMatchObject({ oracle: true, suggestedDeposit: 500_000_000n });
+  });
+
+  it('gives what a payer may spend in each token, as prices are: rounded up at a rate, or in US dollars', () => {
+    const text = replaced(
+      `[{ symbol: USDC, address: ${address('4')}, decimals: 6 }]`,
+      `[${second(', rate: "0.3333"')}]`,
+    ).replaceAll('X', address('5'));
+    const budget = (terms: string) => `\npayment: { payerBudget: ${terms} }`;
+    const { payment, tokens } = parseConfig(text + budget('{ amount: "2.5" }'), 'x');
+    expect(payment.payerBudget).toEqual({ amount: '2.5', period: '1d' });
+    expect(tokens.map(({ payerBudget }) => payerBudget)).toEqual([2_500_000n, 83_325n * 10n ** 13n]);
+    const inUsd = `${text.replace('decimals: 6', 'decimals: 6, oracle: true')}\npriceCurrency: USD`;
+    expect(parseConfig(inUsd + budget('{ amount: "2.5", period: 7d }'), 'x').tokens[0]?.payerBudget).toBe(250_000_000n);
+    expect(faultOf(text + budget('{ amount: "0" }'))).toContain('payment.payerBudget.amount is zero');
+    expect(faultOf(text + budget('{ amount: "1", period: 1y }'))).toContain(
+      'payment.payerBudget.period must be a number',
+    );
   });
 
   it('has a price root that can be told before the contracts are known', () => {

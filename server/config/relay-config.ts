@@ -20,6 +20,8 @@ export interface DeploymentConfig {
   region: string;
   /** Where the provider departs from OpenAI's wire. */
   quirks?: ProviderQuirks | undefined;
+  /** Members of the request that go there where the client sends none. */
+  defaults?: Readonly<Record<string, unknown>> | undefined;
   terms: DeploymentTerms;
 }
 
@@ -32,6 +34,8 @@ export interface TokenConfig {
   oracle: boolean;
   /** For a new channel: atomic units, or, with an oracle, US dollars with 8 decimals. */
   suggestedDeposit: bigint;
+  /** What one payer may spend in a period, in the units of `suggestedDeposit`; undefined where nothing bounds it. */
+  payerBudget?: bigint | undefined;
   /** One unit of the price currency: atomic units, or, with an oracle, US dollars with 8 decimals. */
   currencyUnit: bigint;
 }
@@ -46,6 +50,8 @@ export interface RouteConfig {
   prices: readonly PriceRow[] | null;
   /** How its answers are sold again; null if they are not. */
   cache: CacheTerms | null;
+  /** Whether its requests may search, at the price of a call. */
+  search: boolean;
   contextTokens: number;
   maxOutputTokens: number;
   /** What bounds a call whose client sets no limit; never above `maxOutputTokens`. */

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
+import { plainPrices } from '../../protocol/pricing/plain-prices-fixture.ts';
 import { parseConfig } from './load-config.ts';
 
 const address = (digit: string) => `0x${digit.repeat(40)}`;
@@ -41,7 +42,7 @@ test('a cached answer costs the same in every token, whatever its own tokens', (
   const { routes } = parseConfig(file({ route: `${price}, cache: { ttlSeconds: 60, price: "0.0001" }` }), 'a');
   const cache = routes[0]?.cache;
   expect(cache).toMatchObject({ ttlMs: 60_000, scope: 'payer', model: 'm@cache' });
-  const none = { prompt: 0n, cachedPrompt: 0n, cacheWrite: 0n, audioPrompt: 0n, completion: 0n, audioCompletion: 0n };
+  const none = plainPrices(0n);
   expect(cache?.prices).toMatchObject([
     { model: 'm@cache', token: address('4'), inUsd: false, ...none, request: 100n },
     { model: 'm@cache', token: address('5'), ...none, request: 10n ** 16n },

@@ -47,6 +47,7 @@ export function resolveConfig(file: ConfigFile, issues: ConfigIssue[]): Resolved
   const depositPath = ['payment', 'suggestedDeposit'];
   const suggestedDeposit = currency.read(deposit, depositPath);
   const currencyUnit = currency.read('1', ['tokens']);
+  const payerBudget = readPayerBudget(payment, currency, issues);
   const { import: _import, prices: _prices, providers: _providers, ...others } = file;
   const { auto_refill: _refill, payment_channels: _channels, ...rest } = others;
   const routes = file.routes.map((route, index) => resolveRoute({ file, route, index, currency, issues }));
@@ -61,10 +62,25 @@ export function resolveConfig(file: ConfigFile, issues: ConfigIssue[]): Resolved
       oracle: token.oracle,
       suggestedDeposit: currency.inToken(suggestedDeposit, token, depositPath),
       currencyUnit: currency.inToken(currencyUnit, token, ['tokens']),
+      ...(payerBudget !== undefined && { payerBudget: currency.inToken(payerBudget, token, payerBudgetPath) }),
     })),
     payment,
     routes,
   };
+}
+
+const payerBudgetPath = ['payment', 'payerBudget', 'amount'];
+
+function readPayerBudget(
+  { payerBudget }: Pick<ConfigFile['payment'], 'payerBudget'>,
+  currency: PriceCurrency,
+  issues: ConfigIssue[],
+): bigint | undefined {
+  if (!payerBudget) return undefined;
+  const amount = currency.read(payerBudget.amount, payerBudgetPath);
+  if (amount === 0n)
+    issues.push({ path: payerBudgetPath, message: 'is zero, so nobody could pay for a call; raise it' });
+  return amount;
 }
 
 function checkWitnesses({ witnesses, requiredCosignatures }: ConfigFile['audit'], issues: ConfigIssue[]): void {
@@ -98,6 +114,9 @@ function resolveRoute({ file, route, index, currency, issues }: RouteToResolve):
   if (!route.free && !route.price && !route.auto) {
     report([], `needs a price (as price, or as prices.${route.model}), or free: true`);
   }
+  if (route.search && !route.free && !/[1-9]/.test(route.price?.request ?? '')) {
+    report(['search'], 'needs price.request above zero: providers bill a search by the call, whatever its tokens');
+  }
   const defaultMaxOutputTokens = route.defaultMaxOutputTokens ?? Math.min(4096, route.maxOutputTokens);
   if (defaultMaxOutputTokens > route.maxOutputTokens) report(['defaultMaxOutputTokens'], 'is above maxOutputTokens');
 
@@ -107,6 +126,7 @@ function resolveRoute({ file, route, index, currency, issues }: RouteToResolve):
     provider: deployment.provider,
     region: deployment.region,
     ...describeDeployment(file, deployment),
+    ...(deployment.defaults && { defaults: deployment.defaults }),
     terms: resolveDeploymentTerms(deployment, {
       ...{ currency, issues, providers: file.providers },
       path: [...path, 'deployments', at],
@@ -137,6 +157,7 @@ function resolveRoute({ file, route, index, currency, issues }: RouteToResolve):
     // One that stands for others is not free, and costs what they cost.
     prices: route.auto ? [] : listRoutePrices({ file, index, currency, issues }),
     cache: resolveCache({ file, index, currency, issues }),
+    search: route.search,
     contextTokens: route.contextTokens,
     maxOutputTokens: route.maxOutputTokens,
     defaultMaxOutputTokens,

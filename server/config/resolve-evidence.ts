@@ -1,5 +1,6 @@
 import { meetsTier } from '../../protocol/evidence/meets-tier.ts';
 import type { EvidenceTier } from '../../protocol/receipt/call-receipt.ts';
+import { mayStandFor } from '../routing/choose-auto.ts';
 import type { ConfigFile } from './config-schema.ts';
 import type { RouteConfig } from './relay-config.ts';
 import type { ConfigIssue, ConfigPath } from './report-issues.ts';
@@ -44,9 +45,4 @@ export function checkDemands(routes: readonly RouteConfig[], issues: ConfigIssue
       issues.push({ path: ['routes', index, ...keys], message });
     }
   }
-}
-
-/** As the choice of `auto` has it: not for others of its kind, and for what is free only by name. */
-function mayStandFor({ model, prices, terms }: RouteConfig, among: readonly string[] | undefined): boolean {
-  return terms.auto === null && (among === undefined ? prices !== null : among.includes(model));
 }

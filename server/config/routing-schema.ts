@@ -22,6 +22,14 @@ const timeouts = z.strictObject({
     ),
 });
 
+/** What may be said for requests: none of it makes a call dearer than it is quoted. */
+export const defaultMembers = [
+  ...(['temperature', 'top_p', 'top_k', 'min_p', 'seed', 'stop', 'frequency_penalty', 'presence_penalty'] as const),
+  ...(['repetition_penalty', 'reasoning_effort', 'verbosity', 'parallel_tool_calls', 'user'] as const),
+] as const;
+
+const defaultValue = z.union([z.string().max(256), z.number(), z.boolean(), z.array(z.string().max(256)).max(16)]);
+
 /** Keys of a deployment that concern routing. */
 export const deploymentRouting = {
   order: z
@@ -51,6 +59,12 @@ export const deploymentRouting = {
       'Requests with one of these tags go here; without a deployment of their tags, to those that have none, or `default`.',
     ),
   timeouts: timeouts.optional().describe('Instead of the route’s.'),
+  defaults: z
+    .partialRecord(z.enum(defaultMembers), defaultValue)
+    .optional()
+    .describe(
+      `Members of the request that go there where the client sends none: ${defaultMembers.join(', ')}. Each as far as the endpoint has it.`,
+    ),
 };
 
 /** Keys of a route that concern routing. */
@@ -127,7 +141,11 @@ const conditionSchema = z.strictObject({
     .describe('The script that most of its letters are of.'),
   tools: z.boolean().optional().describe('Whether the request has tools.'),
   images: z.boolean().optional().describe('Whether it has images.'),
-  tags: tags.optional().describe('One of them is in `x-autopay-tags`, `x-litellm-tags` or `metadata.tags`.'),
+  tags: tags
+    .optional()
+    .describe(
+      'One of them is in `x-autopay-tags`, `x-litellm-tags`, or `tags` or `metadata.tags` of the body, which go no further.',
+    ),
   headers: z
     .record(z.string().regex(/^[a-z0-9-]{1,64}$/, 'must be a header’s name in lower case'), pattern)
     .optional()

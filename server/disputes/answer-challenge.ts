@@ -1,5 +1,4 @@
-import { encodeFunctionData, parseEventLogs } from 'viem';
-import { auditLogAbi } from '../../protocol/abi/audit-log.ts';
+import { encodeFunctionData } from 'viem';
 import { billingDisputesAbi } from '../../protocol/abi/billing-disputes.ts';
 import { toHex, type Hex } from '../../protocol/bytes/hex.ts';
 import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
@@ -9,6 +8,7 @@ import { decodeReceipt } from '../../protocol/receipt/decode-receipt.ts';
 import type { LogTree } from '../audit/log-tree.ts';
 import { callChain } from '../chain/call-chain.ts';
 import type { ChainClient } from '../chain/create-chain-client.ts';
+import { listAnchored } from '../chain/list-anchored.ts';
 import type { TransactionQueue } from '../chain/send-queued-transactions.ts';
 import type { BackgroundLedger, LoggedCharge, StoredAnchor } from '../ledger/background-ledger.ts';
 import type { Ledger } from '../ledger/ledger.ts';
@@ -94,10 +94,8 @@ async function readAnchor({ client, auditLog }: AnswerChallengeDeps, stored: Sto
   const receipt = await callChain(`the anchor of size ${size}`, () =>
     client.getTransactionReceipt({ hash: transactionHash }),
   );
-  const anchored = parseEventLogs({ abi: auditLogAbi, eventName: 'Anchored', logs: receipt.logs }).find(
-    (event) => event.address.toLowerCase() === auditLog.toLowerCase() && event.args.size === BigInt(size),
-  );
-  if (anchored !== undefined) return anchored.args;
+  const anchored = listAnchored(receipt.logs, auditLog).find((anchor) => anchor.size === BigInt(size));
+  if (anchored !== undefined) return anchored;
   throw new AutoPayError('internal_error', `Transaction ${transactionHash} did not anchor the log at size ${size}.`);
 }
 

@@ -1,6 +1,7 @@
 import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
 import { collateralSchema, type Collateral } from '../../protocol/evidence/evidence-document.ts';
 import { verifyQuote, type VerifiedQuote } from '../../protocol/evidence/verify-quote.ts';
+import { withTimeout } from '../with-timeout.ts';
 
 /** A quote that is to be checked. */
 export interface QuoteAsk {
@@ -40,13 +41,9 @@ export async function checkQuote(ask: QuoteAsk): Promise<CheckedQuote> {
 
 async function askPccs(pccsUrl: string, { quote, timeoutMs }: QuoteAsk): Promise<Collateral> {
   const { getCollateral } = await import('@phala/dcap-qvl');
-  const late = Promise.withResolvers<never>();
-  const timer = setTimeout(
-    () => late.reject(new AutoPayError('upstream_timeout', 'PCCS did not answer in time')),
-    timeoutMs,
-  );
+  const late = () => new AutoPayError('upstream_timeout', 'PCCS did not answer in time');
   try {
-    const found = await Promise.race([getCollateral(pccsUrl, quote), late.promise]);
+    const found = await withTimeout(getCollateral(pccsUrl, quote), { timeoutMs, late });
     const hex = (bytes: number[] | string) => (typeof bytes === 'string' ? bytes : Buffer.from(bytes).toString('hex'));
     return collateralSchema.parse({
       ...found,
@@ -59,7 +56,5 @@ async function askPccs(pccsUrl: string, { quote, timeoutMs }: QuoteAsk): Promise
     if (cause instanceof AutoPayError) throw cause;
     // Its message has the URL in it, which may hold a key; documents are for payers.
     throw new AutoPayError('upstream_unreachable', 'PCCS gives no collateral of the quote', { cause });
-  } finally {
-    clearTimeout(timer);
   }
 }

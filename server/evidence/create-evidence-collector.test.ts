@@ -1,6 +1,4 @@
-import { createServer, type IncomingMessage } from 'node:http';
-import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
+import type { IncomingMessage } from 'node:http';
 import { afterEach, expect, test } from 'vitest';
 import { addressOfPrivateKey } from '../../protocol/bytes/secp256k1.ts';
 import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
@@ -10,6 +8,7 @@ import { createSimulator } from '../../simulator/create-simulator.ts';
 import type { SignerOptions } from '../../simulator/sign-answers.ts';
 import { forgeMachine, type ForgedMachine } from '../../test/support/forge-quote.ts';
 import { readRecordedQuote } from '../../test/support/read-recorded-quote.ts';
+import { serveHttp } from '../../test/support/serve-http.ts';
 import { makeResponse } from '../call/call-fixtures.ts';
 import { tapExchange } from '../call/evidence/exchange-tap.ts';
 import { providerEvidenceSchema } from '../config/schema/provider-evidence-section.ts';
@@ -35,17 +34,13 @@ async function startServer(
   answer: (request: IncomingMessage) => { status?: number; headers?: Record<string, string>; body: string | Buffer },
 ) {
   const asked: IncomingMessage[] = [];
-  const server = createServer((request, response) => {
+  const { url, stop } = await serveHttp((request, response) => {
     asked.push(request);
     const { body, headers = {}, status = 200 } = answer(request);
     response.writeHead(status, headers).end(body);
-  }).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  closers.push(() => {
-    server.closeAllConnections();
-    server.close();
   });
-  return { asked, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
+  closers.push(stop);
+  return { asked, url };
 }
 
 let asks = 0;

@@ -1,3 +1,5 @@
+import { collectBytes } from '../../protocol/bytes/collect-bytes.ts';
+
 /** How a short JSON answer is fetched. */
 export interface FetchJsonOptions {
   url: string;
@@ -31,13 +33,9 @@ export async function fetchJson({ apiKey, maxBytes, signal, url }: FetchJsonOpti
     await response.body?.cancel();
     throw new BadStatus(response.status);
   }
-  const pieces: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const piece of (response.body ?? []) as AsyncIterable<Uint8Array>) {
-    bytes += piece.length;
-    // Leaving the loop closes the connection.
-    if (bytes > maxBytes) throw new Error(`the answer is longer than ${maxBytes} bytes`);
-    pieces.push(piece);
-  }
-  return JSON.parse(Buffer.concat(pieces).toString('utf8'));
+  const bytes = await collectBytes(response.body, {
+    maxBytes,
+    tooLong: () => new Error(`the answer is longer than ${maxBytes} bytes`),
+  });
+  return JSON.parse(bytes.toString('utf8'));
 }

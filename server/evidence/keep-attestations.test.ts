@@ -1,10 +1,9 @@
-import { once } from 'node:events';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
 import { addressOfPrivateKey } from '../../protocol/bytes/secp256k1.ts';
 import { attestationSchema } from '../../protocol/evidence/evidence-document.ts';
+import { flipBit } from '../../test/support/flip-bit.ts';
 import { readRecordedQuote, type RecordedQuote } from '../../test/support/read-recorded-quote.ts';
+import { serveHttp } from '../../test/support/serve-http.ts';
 import { checkQuote } from './check-quote.ts';
 import { AttestationKeeper } from './keep-attestations.ts';
 
@@ -12,24 +11,18 @@ import { AttestationKeeper } from './keep-attestations.ts';
  * The relay's own path, from a provider's report to what is stored, with quotes of real machines and against Intel's root: no `rootCa`.
  */
 
-const closers: (() => void)[] = [];
-afterEach(() => closers.splice(0).forEach((close) => close()));
-
-async function serve(body: unknown): Promise<string> {
-  const server = createServer((_, response) => response.end(JSON.stringify(body))).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  closers.push(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-}
+const closers: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  for (const close of closers.splice(0)) await close();
+});
 
 const signer = addressOfPrivateKey(Buffer.alloc(32, 0x44));
 
 /** A relay that is told this quote as a report, at the time. */
 async function keep({ collateral, goodAtMs, quote }: RecordedQuote) {
-  const url = await serve({ intel_quote: quote.toString('hex'), quote_collateral: JSON.stringify(collateral) });
+  const report = { intel_quote: quote.toString('hex'), quote_collateral: JSON.stringify(collateral) };
+  const { url, stop } = await serveHttp((_, response) => response.end(JSON.stringify(report)));
+  closers.push(stop);
   const stored: string[] = [];
   const keeper = new AttestationKeeper({
     ledger: { putAttestation: ({ body }) => Promise.resolve(void stored.push(body)) },
@@ -48,7 +41,7 @@ test.each([
 });
 
 test.each([
-  ['with one wrong bit', { quote: flipped(readRecordedQuote('tdx').quote) }, 'signature'],
+  ['with one wrong bit', { quote: flipBit(readRecordedQuote('tdx').quote, 600) }, 'signature'],
   ['whose collateral is out of date', { goodAtMs: Date.now() }, 'a revocation list is out of date: it was good from'],
   ['with the collateral of another machine', { collateral: readRecordedQuote('sgx').collateral }, 'not genuine'],
 ])('a recorded quote %s is not, and it is said why', async (_, changes, reason) => {
@@ -59,9 +52,3 @@ test.each([
   });
   expect(stored).toEqual([]);
 });
-
-function flipped(bytes: Buffer): Buffer {
-  const changed = Buffer.from(bytes);
-  changed.writeUInt8(changed.readUInt8(600) ^ 1, 600);
-  return changed;
-}

@@ -48,10 +48,9 @@ export function createCallHandler(
   const bodies = createBodyReader({ ...deps.bodyLimits, maxBodyBytes: deps.maxBodyBytes }, isPaid);
   return async (request, response) => {
     const callId = createCallId();
-    response.setHeader('x-autopay-call-id', callId);
     allowOrigins(request, response);
     // Listens from here on, so that a client that leaves while its payment is checked is noticed.
-    const sink = createResponseSink(response);
+    const sink = createResponseSink(response, callId);
     const headers = headersOf(request);
     const path = pathOf(request);
     let held: HeldBody | undefined;
@@ -68,7 +67,9 @@ export function createCallHandler(
         callId,
         quotes: () => deps.quotesOf({ body, headers, path }),
       });
-      if (payment.acknowledged) return sendAcknowledgement(response, payment.acknowledged);
+      if (payment.acknowledged) {
+        return sendAcknowledgement(response, { 'x-autopay-call-id': callId, ...payment.acknowledged });
+      }
       leave = gate.enter();
       endCheck();
       held.release();
@@ -83,7 +84,7 @@ export function createCallHandler(
         quotesOn && ((chainId: number) => (body ? quotesOn(chainId, { body, headers, path }) : undefined));
       // First: once the answer is out, Node would throw the rest away itself, without a bound.
       discardRest(request, deps.maxDiscardMs);
-      sendError({ request, response, error, payments, quotes, ...(onChain && { quotesOn: onChain }), log });
+      sendError({ request, response, callId, error, payments, quotes, ...(onChain && { quotesOn: onChain }), log });
     } finally {
       held?.release();
       endCheck?.();

@@ -1,10 +1,8 @@
 import express from 'express';
-import { once } from 'node:events';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
 import { widthIn } from '../../protocol/log/tile-path.ts';
+import { serveHttp, type ServedHttp } from '../../test/support/serve-http.ts';
 import { createLogRouter } from './answer-log.ts';
 
 /** A log of 300 entries, whose tiles say which they are. */
@@ -27,18 +25,13 @@ const router = createLogRouter({
 const refuse: express.ErrorRequestHandler = (error: AutoPayError, _, response, _next) => {
   response.status(error.status).json({ code: error.code });
 };
-const server = createServer(express().use('/log', router).use(refuse));
+let served: ServedHttp;
 let url: string;
 beforeAll(async () => {
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/log`;
+  served = await serveHttp(express().use('/log', router).use(refuse));
+  url = `${served.url}/log`;
 });
-afterAll(async () => {
-  server.closeAllConnections();
-  server.close();
-  await once(server, 'close');
-});
+afterAll(() => served.stop());
 
 async function get(path: string, method = 'GET') {
   const response = await fetch(`${url}/${path}`, { method, headers: { 'accept-encoding': 'identity' } });

@@ -15,7 +15,7 @@ afterEach(() => {
 /** One request over a plain socket, so that the test sees the bytes as they come and reads when it likes. */
 async function open(version = '1.1'): Promise<{ sink: ResponseSink; socket: Socket }> {
   const sinks = Promise.withResolvers<ResponseSink>();
-  server = createServer((_, response) => sinks.resolve(createResponseSink(response)));
+  server = createServer((_, response) => sinks.resolve(createResponseSink(response, 'call-1')));
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const socket = connect((server.address() as AddressInfo).port, '127.0.0.1');
@@ -71,7 +71,7 @@ it('frames nothing for a client that knows no chunks', async () => {
 it('keeps the connection for the next answer, though that was asked for, and begun, before this one', async () => {
   const { sink, socket } = await open();
   const sinks = Promise.withResolvers<ResponseSink>();
-  server?.on('request', (_, response) => sinks.resolve(createResponseSink(response)));
+  server?.on('request', (_, response) => sinks.resolve(createResponseSink(response, 'call-1')));
   let got = '';
   socket.on('data', (piece: Buffer) => (got += piece.toString()));
   socket.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n');

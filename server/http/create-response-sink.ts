@@ -1,28 +1,36 @@
 import type { ServerResponse } from 'node:http';
+import { byteStringOf } from '../call/byte-string.ts';
 import type { ResponseSink } from '../call/types.ts';
 
 /** How long a broken-off answer may take to reach a client before its connection is simply dropped. */
 const flushTimeoutMs = 5_000;
 
+const callIdName = 'x-autopay-call-id';
+
 /** Up to this an answer's last bytes are copied, which is less work than to send them apart from its head. */
 const maxJoinedBytes = 16_384;
 
-/** A sink that writes to an HTTP response, unbuffered, at the pace of the client. */
-export function createResponseSink(response: ServerResponse): ResponseSink {
-  return new HttpSink(response);
+/**
+ * A sink that writes to an HTTP response, unbuffered, at the pace of the client.
+ * @param callId goes into every answer that does not name another call
+ */
+export function createResponseSink(response: ServerResponse, callId: string): ResponseSink {
+  return new HttpSink(response, callId);
 }
 
 /** A class, since V8 puts the accessors of an object literal into the old space: all that they hold would wait there for a full collection. */
 class HttpSink implements ResponseSink {
   readonly #response: ServerResponse;
+  readonly #callId: string;
   readonly #listeners: (() => void)[] = [];
   #started = false;
   #gone = false;
   #isHeadOut = false;
   #isChunked = false;
 
-  constructor(response: ServerResponse) {
+  constructor(response: ServerResponse, callId: string) {
     this.#response = response;
+    this.#callId = callId;
     response.once('close', () => {
       if (response.writableEnded || this.#gone) return;
       this.#gone = true;
@@ -44,7 +52,7 @@ class HttpSink implements ResponseSink {
     this.#started = true;
     if (this.#gone) return;
     const response = this.#response;
-    response.writeHead(status, headers);
+    response.writeHead(status, toLines(headers, this.#callId));
     // Node writes a chunk in four pieces. Framed here it is one: 10 µs instead of 12 for each event that comes by itself.
     this.#isChunked = response.chunkedEncoding;
     response.chunkedEncoding = false;
@@ -77,7 +85,7 @@ class HttpSink implements ResponseSink {
     if (this.#isChunked) response.end(`${bytes?.length ? frame(bytes) : ''}0\r\n\r\n`, 'latin1');
     else if (bytes === undefined) response.end();
     // A Latin-1 string is the same bytes, and leaves with the head in one write; a buffer needs two, gathered.
-    else if (bytes.length <= maxJoinedBytes) response.end(latin1Of(bytes), 'latin1');
+    else if (bytes.length <= maxJoinedBytes) response.end(byteStringOf(bytes), 'latin1');
     else response.end(bytes);
   }
 
@@ -105,11 +113,14 @@ export function breakOff(response: ServerResponse): void {
   setTimeout(() => socket.destroy(), flushTimeoutMs).unref();
 }
 
-/** A chunk of the chunked coding (RFC 9112 §7.1). */
-function frame(bytes: Uint8Array): string {
-  return `${bytes.length.toString(16)}\r\n${latin1Of(bytes)}\r\n`;
+/** Name and value in turn, as Node takes them without another look: 3 µs less than headers that were set one by one. */
+function toLines(headers: Readonly<Record<string, string>>, callId: string): string[] {
+  const lines = [callIdName, headers[callIdName] ?? callId];
+  for (const name in headers) if (name !== callIdName) lines.push(name, headers[name] ?? '');
+  return lines;
 }
 
-function latin1Of(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
+/** A chunk of the chunked coding (RFC 9112 §7.1). */
+function frame(bytes: Uint8Array): string {
+  return `${bytes.length.toString(16)}\r\n${byteStringOf(bytes)}\r\n`;
 }

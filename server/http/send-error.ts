@@ -16,6 +16,8 @@ import { headersOf, pathOf } from './read-headers.ts';
 export interface SendErrorOptions {
   request: IncomingMessage;
   response: ServerResponse;
+  /** The call that failed, unless a header of the answer says it already. */
+  callId?: string;
   error: unknown;
   /** Whose challenges a 402 carries. */
   payments: readonly PaymentMethod[];
@@ -47,8 +49,8 @@ const retryAfterSeconds: Partial<Record<AutoPayError['code'], string>> = {
 export function sendError(options: SendErrorOptions): void {
   const { request, response, log } = options;
   const error = toPublic(options.error);
+  const { callId = response.getHeader('x-autopay-call-id') } = options;
   if (error.status >= 500) {
-    const callId = response.getHeader('x-autopay-call-id');
     log.error({ callId, path: pathOf(request), error: describeError(options.error) }, 'request failed');
   }
   if (response.headersSent || response.destroyed) return breakOff(response);
@@ -69,6 +71,7 @@ export function sendError(options: SendErrorOptions): void {
   const body = Buffer.from(JSON.stringify({ ...offer?.body, ...(isPayment && problem), ...written }));
   const retryAfter = waitOf(error) ?? retryAfterSeconds[code];
   response.writeHead(status, {
+    ...(callId !== undefined && { 'x-autopay-call-id': callId }),
     ...offer?.headers,
     ...headers,
     ...(status === 402 && { 'cache-control': 'no-store' }),

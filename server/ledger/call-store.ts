@@ -26,7 +26,7 @@ export interface StoredCall {
   state: 'reserved' | 'charged' | 'released';
 }
 
-/** Reads and writes the rows of `calls` and `attempts` that are of one chain: free calls are of the home chain. */
+/** Reads and writes the rows of `calls` that are of one chain: free calls are of the home chain. */
 export interface CallStore {
   find(callId: string): StoredCall | undefined;
   /** The call that this voucher has admitted, the last one of several. */
@@ -42,8 +42,7 @@ export interface CallStore {
   /** Raises what an open reservation holds. */
   raise(callId: string, quote: bigint): void;
   /** Ends an open reservation: charged if `reason` is null, else released. */
-  end(callId: string, reason: string | null, endedAtMs: number): void;
-  addAttempts(callId: string, attempts: readonly AttemptRecord[]): void;
+  end(callId: string, how: { reason: string | null; attempts: readonly AttemptRecord[]; endedAtMs: number }): void;
 }
 
 function parseScopes(text: string): StoredCall['scopes'] {
@@ -91,8 +90,6 @@ function reservedCall(request: ReserveRequest): StoredCall {
   };
 }
 
-/** SQLITE_CONSTRAINT_PRIMARYKEY (sqlite.org/rescode.html). */
-const duplicateKey = 1_555;
 /** The most calls under way that are remembered; those beyond are read from their rows. */
 const maxOpen = 8_192;
 
@@ -111,24 +108,17 @@ function prepare(db: DatabaseSync, chainId: number) {
     insert: db.prepare(
       `INSERT INTO calls (call_id, funds, channel_id, voucher_cumulative, payment_id, quote, model, budget_rate, scopes, key_id,
          answer_until_ms, admitted_at_ms, lease_until_ms, state, chain_id)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'reserved', ${chainId})`,
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'reserved', ${chainId}) ON CONFLICT (call_id) DO NOTHING`,
     ),
     move: db.prepare('UPDATE calls SET model = ?, budget_rate = ? WHERE call_id = ?'),
     raise: db.prepare('UPDATE calls SET quote = ? WHERE call_id = ?'),
-    end: db.prepare('UPDATE calls SET state = ?, release_reason = ?, ended_at_ms = ? WHERE call_id = ?'),
-    insertAttempt: db.prepare(
-      `INSERT INTO attempts (call_id, number, provider, deployment, started_at_ms, ended_at_ms, outcome, status, usage, usage_kind)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-    ),
+    end: db.prepare('UPDATE calls SET state = ?, release_reason = ?, attempts = ?, ended_at_ms = ? WHERE call_id = ?'),
   };
 }
 
 /** Prepares the statements once. */
 export function createCallStore(db: DatabaseSync, chainId: number, caches: RowCaches): CallStore {
-  const { select, selectByVoucher, supersede, selectLapsed, insert, move, raise, end, insertAttempt } = prepare(
-    db,
-    chainId,
-  );
+  const { select, selectByVoucher, supersede, selectLapsed, insert, move, raise, end } = prepare(db, chainId);
   // Each reservation is read once more, by its end.
   const open = new Map<string, StoredCall>();
   caches.onRollback(() => open.clear());
@@ -151,26 +141,22 @@ export function createCallStore(db: DatabaseSync, chainId: number, caches: RowCa
       const { funds } = request;
       const call = reservedCall(request);
       const { callId, channelId, paymentId, budgetRate } = call;
-      try {
-        insert.run(
-          parseCallId(callId),
-          funds?.kind ?? 'free',
-          channelId === null ? null : fromHex(channelId, 32),
-          funds?.kind === 'voucher' ? encodeAmount(funds.voucher.cumulativeAmount) : null,
-          paymentId === null ? null : fromHex(paymentId, 32),
-          encodeAmount(call.quote),
-          call.model,
-          budgetRate === null ? null : encodeAmount(budgetRate),
-          formatScopes(call.scopes),
-          call.keyId,
-          call.answerUntilMs,
-          call.admittedAtMs,
-          request.leaseUntilMs,
-        );
-      } catch (error) {
-        if ((error as { errcode?: unknown }).errcode !== duplicateKey) throw error;
-        throw new AutoPayError('internal_error', `Call ${callId} has a reservation already.`);
-      }
+      const { changes } = insert.run(
+        parseCallId(callId),
+        funds?.kind ?? 'free',
+        channelId === null ? null : fromHex(channelId, 32),
+        funds?.kind === 'voucher' ? encodeAmount(funds.voucher.cumulativeAmount) : null,
+        paymentId === null ? null : fromHex(paymentId, 32),
+        encodeAmount(call.quote),
+        call.model,
+        budgetRate === null ? null : encodeAmount(budgetRate),
+        formatScopes(call.scopes),
+        call.keyId,
+        call.answerUntilMs,
+        call.admittedAtMs,
+        request.leaseUntilMs,
+      );
+      if (changes === 0) throw new AutoPayError('internal_error', `Call ${callId} has a reservation already.`);
       if (open.size < maxOpen) open.set(callId, call);
     },
     move(callId, { model, budgetRate }) {
@@ -181,25 +167,10 @@ export function createCallStore(db: DatabaseSync, chainId: number, caches: RowCa
       open.delete(callId);
       raise.run(encodeAmount(quote), parseCallId(callId));
     },
-    end(callId, reason, endedAtMs) {
+    end(callId, { reason, attempts, endedAtMs }) {
       open.delete(callId);
-      end.run(reason === null ? 'charged' : 'released', reason, endedAtMs, parseCallId(callId));
-    },
-    addAttempts(callId, attempts) {
-      for (const attempt of attempts) {
-        insertAttempt.run(
-          parseCallId(callId),
-          attempt.number,
-          attempt.provider,
-          attempt.deployment,
-          attempt.startedAtMs,
-          attempt.endedAtMs,
-          attempt.outcome,
-          attempt.status,
-          attempt.usage === null ? null : JSON.stringify(attempt.usage),
-          attempt.usageKind,
-        );
-      }
+      const text = attempts.length === 0 ? null : JSON.stringify(attempts);
+      end.run(reason === null ? 'charged' : 'released', reason, text, endedAtMs, parseCallId(callId));
     },
   };
 }

@@ -1,6 +1,6 @@
 import type { Hex } from '../../protocol/bytes/hex.ts';
 import type { Collection } from './background-ledger.ts';
-import type { BudgetTerms, ChannelState, ReserveRefusal, VerifiedVoucher } from './ledger.ts';
+import type { BudgetTerms, ChannelState, ReserveRefusal, SpendingScope, VerifiedVoucher } from './ledger.ts';
 
 /** Asks for the close of a channel; that its payer wants it MUST have been verified. */
 export interface ClosingRequest {
@@ -18,6 +18,8 @@ export interface ExtendRequest {
   quote: bigint;
   /** As it was reserved against: that of the day of admission. */
   budget: BudgetTerms;
+  /** As it was reserved against. */
+  scopes: readonly SpendingScope[];
 }
 
 /** Whether a call holds as much as was asked for; if not, it holds what it did. */

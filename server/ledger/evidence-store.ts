@@ -1,6 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { fromHex, type Hex } from '../../protocol/bytes/hex.ts';
-import { parseCallId } from '../../protocol/receipt/call-id.ts';
+import { firstCallIdAt, parseCallId } from '../../protocol/receipt/call-id.ts';
 import type { StoredEvidence } from './ledger.ts';
 import { numberOf, textOf } from './rows.ts';
 
@@ -30,13 +30,6 @@ export interface EvidenceStore {
    * `limit` of each, oldest first. Says how many.
    */
   prune(beforeMs: number, limit: number): number;
-}
-
-/** Below every id of a call that was admitted then or later, above every other: a UUIDv7 begins with its time. */
-function firstIdFrom(timeMs: number): Buffer {
-  const bytes = Buffer.alloc(16);
-  bytes.writeUIntBE(timeMs, 0, 6);
-  return bytes;
 }
 
 /** Prepares the statements once. */
@@ -73,7 +66,7 @@ export function createEvidenceStore(db: DatabaseSync): EvidenceStore {
       const row = select.get(id);
       if (row === undefined) {
         const prunedBeforeMs = numberOf(selectHorizon.get() ?? {}, 'before_ms');
-        return Buffer.compare(id, firstIdFrom(prunedBeforeMs)) < 0 ? { prunedBeforeMs } : undefined;
+        return Buffer.compare(id, firstCallIdAt(prunedBeforeMs)) < 0 ? { prunedBeforeMs } : undefined;
       }
       return {
         body: textOf(row, 'body'),
@@ -82,7 +75,7 @@ export function createEvidenceStore(db: DatabaseSync): EvidenceStore {
     },
     prune(beforeMs, limit) {
       raiseHorizon.run(beforeMs, beforeMs);
-      const pruned = Number(pruneEvidence.run(firstIdFrom(beforeMs), limit).changes);
+      const pruned = Number(pruneEvidence.run(firstCallIdAt(beforeMs), limit).changes);
       return pruned + Number(pruneAttestations.run(beforeMs, limit).changes);
     },
   };

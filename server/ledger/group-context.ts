@@ -18,8 +18,8 @@ export interface PendingCharge {
 
 /** What the operations of one transaction share. */
 export interface GroupContext {
-  /** Unix milliseconds: the time of every charge and release in the group. */
-  readonly nowMs: number;
+  /** Unix milliseconds: the time of the charges and releases of the group that runs, at last that of the batch. */
+  nowMs: number;
   /** Id of the first receipt batch that this transaction will store, if it charges anything; those of further chains follow. */
   readonly batchId: number;
   /** The charges so far, in order. */

@@ -54,19 +54,20 @@ test('one turn is one group, of bounded size', async () => {
   await worker.close();
 });
 
-test('what is posted while a group is under way is the next group', async () => {
-  const { worker } = await workerWith(
-    echoSizes.replace(
-      `port.postMessage({ type: 'done'`,
-      `Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 400);$&`,
-    ),
-  );
+test('what is posted while a group is under way goes at once: the writer has it when it is done', async () => {
+  const { worker } = await workerWith(`let count = 0; port.on('message', (calls) => {
+    if (calls === 'close') return port.close();
+    count += calls.length;
+    if (count < 3) return;
+    port.postMessage({ type: 'done', outcomes: Array.from({ length: count }, () => ({ ok: true, value: count })) });
+  });`);
+  const turn = () => new Promise((resolve) => setImmediate(resolve));
   const first = worker.call('nextNonce', zeroAddress);
-  await new Promise((resolve) => setTimeout(resolve, 20));
+  await turn();
   const second = worker.call('nextNonce', zeroAddress);
-  await new Promise((resolve) => setTimeout(resolve, 20));
+  await turn();
   const third = worker.call('nextNonce', zeroAddress);
-  expect(await Promise.all([first, second, third])).toEqual([1, 2, 2]);
+  expect(await Promise.all([first, second, third])).toEqual([3, 3, 3]);
   await worker.close();
 });
 
@@ -80,18 +81,17 @@ test('reservations beyond the bound are refused; a charge still goes in', async 
   await worker.close();
 });
 
-/** Lets every group of reservations wait, and tells of them all when another operation comes. */
+/** Decides every reservation at once, and tells how they went when another operation comes. */
 const waitsForOthers = `let open = 0; port.on('message', (calls) => {
   if (calls === 'close') return port.close();
+  const index = open;
   open += calls.length;
-  const waits = calls.every(({ name }) => name === 'reserve');
-  port.postMessage({ type: 'decided', waits, decisions: [{ index: 0, decision: { ok: true, channel: null } }] });
-  if (waits) return;
+  if (calls[0].name === 'reserve') return port.postMessage({ type: 'decided', decisions: [{ index, decision: { ok: true, channel: null } }] });
   port.postMessage(FINAL);
   open = 0;
 });`;
 
-test('while a group waits the next one is posted, and both are settled together', async () => {
+test('decisions of one transaction come group by group, and all of it is settled together', async () => {
   const { worker } = await workerWith(
     waitsForOthers.replace(
       'FINAL',
@@ -116,7 +116,7 @@ test('while a group waits the next one is posted, and both are settled together'
   await worker.close();
 });
 
-test('if the transaction of groups that waited fails, so do they', async () => {
+test('if the transaction fails, all groups of it do', async () => {
   const error = `{ code: 'internal_error', message: 'disk full', facts: {}, detail: null }`;
   const { worker } = await workerWith(
     waitsForOthers.replace('FINAL', `{ type: 'failed', count: open, error: ${error} }`),
@@ -130,21 +130,24 @@ test('if the transaction of groups that waited fails, so do they', async () => {
   await worker.close();
 });
 
-test('a group that was posted while the one before it was committed is settled by its own word', async () => {
-  // The writer's time is up as the second group comes.
+test('a group that was posted before its predecessor was done is of the next transaction', async () => {
   const { worker } = await workerWith(`let count = 0; port.on('message', (calls) => {
     if (calls === 'close') return port.close();
     count += 1;
+    const decided = () => port.postMessage({ type: 'decided', decisions: [{ index: 0, decision: { ok: true, channel: null } }] });
     const done = (value) => port.postMessage({ type: 'done', outcomes: [{ ok: true, value }] });
-    if (count === 1) return port.postMessage({ type: 'decided', waits: true, decisions: [{ index: 0, decision: { ok: true, channel: null } }] });
-    if (count === 2) done('first');
+    if (count === 1) return decided();
+    if (count === 2) { done('first'); decided(); }
     done(count);
   });`);
-  const { promise: isDecided, resolve: onDecided } = Promise.withResolvers<unknown>();
-  const first = worker.call('reserve', someReserve(null, 0n), { onDecided });
-  await isDecided;
-  const second = worker.call('nextNonce', zeroAddress);
+  const decided: string[] = [];
+  const reserve = (name: string) =>
+    worker.call('reserve', someReserve(null, 0n), { onDecided: () => decided.push(name) });
+  const first = reserve('first');
+  await vi.waitFor(() => expect(decided).toEqual(['first']));
+  const second = reserve('second');
   expect(await Promise.all([first, second])).toEqual(['first', 2]);
+  expect(decided).toEqual(['first', 'second']);
   expect(await worker.call('nextNonce', zeroAddress)).toBe(3);
   await worker.close();
 });

@@ -13,8 +13,8 @@ import type { ChargeRequest } from './ledger.ts';
 import { packCharge, unpackResult, type PackedResult } from './pack-charge.ts';
 import { startThread } from './start-thread.ts';
 
-/** The most operations that go as one message. */
-export const maxGroupSize = 256;
+/** The most operations that go as one message: with more to do, the writer begins while the rest is still being found. */
+export const maxGroupSize = 8;
 /** The most operations that wait; beyond it new reservations are refused as `overloaded`. */
 export const maxQueuedReserves = 4_096;
 /** Beyond this even charges are refused. It takes a broken disk to get here: calls in flight are bounded. */
@@ -45,8 +45,8 @@ interface Waiting extends OperationCall {
 }
 
 /**
- * The main thread's side of the writer. Operations that are posted in the same turn of the event loop, or while a group
- * is under way, go together as the next group. If the thread dies, everything that waits fails and `onFatal` is called,
+ * The main thread's side of the writer. Operations of the same turn of the event loop go together as a group, or as several: neither
+ * thread waits for the other while it has something to do. If the thread dies, everything that waits fails and `onFatal` is called,
  * once: the process MUST exit then, because decided calls may be lost.
  */
 export class GroupWorker {
@@ -57,10 +57,6 @@ export class GroupWorker {
   #queue: Waiting[] = [];
   /** Posted, and not settled. */
   #inFlight: Waiting[] = [];
-  /** The last group that was posted. */
-  #last: readonly Waiting[] = [];
-  /** Whether that is still being run or committed. */
-  #isBusy = false;
   #isScheduled = false;
   #state: 'opening' | 'open' | 'closing' | 'closed' = 'opening';
 
@@ -96,7 +92,7 @@ export class GroupWorker {
   ): Promise<ResultOf<N>> {
     if (this.#state !== 'open') return Promise.reject(new AutoPayError('internal_error', 'The ledger is closed.'));
     const limit = name === 'reserve' ? maxQueuedReserves : maxQueuedOperations;
-    if (this.#queue.length >= limit) {
+    if (this.#inFlight.length + this.#queue.length >= limit) {
       return Promise.reject(
         new AutoPayError('overloaded', 'Too many calls wait for the ledger. Try again in a moment.'),
       );
@@ -122,20 +118,20 @@ export class GroupWorker {
   }
 
   #schedule(): void {
-    if (this.#isScheduled || this.#isBusy) return;
+    if (this.#queue.length >= maxGroupSize) return this.#post();
+    if (this.#isScheduled) return;
     this.#isScheduled = true;
     setImmediate(() => {
       this.#isScheduled = false;
-      this.#postGroup();
+      this.#post();
     });
   }
 
-  #postGroup(): void {
-    if (this.#isBusy || this.#queue.length === 0) return;
-    this.#last = this.#queue.splice(0, maxGroupSize);
-    this.#inFlight.push(...this.#last);
-    this.#isBusy = true;
-    const { calls, transferred } = packGroup(this.#last);
+  #post(): void {
+    if (this.#queue.length === 0) return;
+    const { calls, transferred } = packGroup(this.#queue);
+    this.#inFlight.push(...this.#queue);
+    this.#queue = [];
     this.#worker.postMessage(calls, transferred);
   }
 
@@ -150,9 +146,7 @@ export class GroupWorker {
         this.#ready.reject(fromPlainError(message.error));
         break;
       case 'decided':
-        for (const { index, decision } of message.decisions) this.#last[index]?.onDecided?.(decision);
-        if (message.waits) this.#isBusy = false;
-        this.#postGroup();
+        for (const { index, decision } of message.decisions) this.#inFlight[index]?.onDecided?.(decision);
         break;
       case 'done':
         this.#settle(message.outcomes.length, (waiting, index) => settleOne(waiting, message.outcomes[index]));
@@ -164,11 +158,7 @@ export class GroupWorker {
   }
 
   #settle(count: number, settle: (waiting: Waiting, index: number) => void): void {
-    const settled = this.#inFlight.splice(0, count);
-    // What is left was posted before the writer's word came.
-    if (this.#inFlight.length === 0) this.#isBusy = false;
-    this.#postGroup();
-    settled.forEach(settle);
+    this.#inFlight.splice(0, count).forEach(settle);
     this.#closeIfIdle();
   }
 

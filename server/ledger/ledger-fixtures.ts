@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { DatabaseSync } from 'node:sqlite';
 import { toHex, zeroAddress, zeroBytes32, type Hex } from '../../protocol/bytes/hex.ts';
 import { createCallId } from '../../protocol/receipt/call-id.ts';
 import { decodeSignedReceipt, type SignedReceipt } from '../../protocol/receipt/signed-receipt.ts';
@@ -176,6 +177,20 @@ export function someCharge(
 export function temporaryFolder(): { dataDir: string; remove: () => void } {
   const dataDir = mkdtempSync(join(tmpdir(), 'autopay-ledger-'));
   return { dataDir, remove: () => rmSync(dataDir, { recursive: true, force: true }) };
+}
+
+/**
+ * Makes the COMMIT of every transaction that reserves a call fail, as a broken disk would: a deferred foreign key is checked only there,
+ * so reservations are decided before.
+ * @returns mends it
+ */
+export function breakCommits(db: DatabaseSync): () => void {
+  db.exec(`
+    CREATE TABLE parent (x INTEGER PRIMARY KEY);
+    CREATE TABLE poison (x INTEGER REFERENCES parent DEFERRABLE INITIALLY DEFERRED);
+    CREATE TRIGGER poisoned AFTER INSERT ON calls BEGIN INSERT INTO poison VALUES (1); END;
+  `);
+  return () => db.exec('DROP TRIGGER poisoned');
 }
 
 /** The signed receipt of a charge, read. */

@@ -30,17 +30,24 @@ export interface PlainError {
   detail: string | null;
 }
 
+/** A reservation that is decided and not yet durable. */
+export interface Decision {
+  /** The operation's place in its transaction. */
+  index: number;
+  decision: ReserveDecision;
+}
+
 /** How one operation of a group ended. */
 export type OperationOutcome = { ok: true; value: unknown } | { ok: false; error: PlainError };
 
 /**
- * What the writer says. `decided` speaks of the group that was posted last; if that `waits`, another may be posted, else not before
- * `done` or `failed`, which speak of the first groups that they have not spoken of, all or some.
+ * What the writer says. Each of `decided`, `done` and `failed` speaks of one transaction: of those operations that were posted first of
+ * all whose end has not been told. `index` counts from the first of them.
  */
 export type WriterMessage =
   | { type: 'ready' }
   | { type: 'unopened'; error: PlainError }
-  | { type: 'decided'; decisions: readonly { index: number; decision: ReserveDecision }[]; waits: boolean }
+  | { type: 'decided'; decisions: readonly Decision[] }
   | { type: 'done'; outcomes: readonly OperationOutcome[] }
   /** `count` operations were undone. */
   | { type: 'failed'; count: number; error: PlainError };

@@ -6,6 +6,7 @@ import { addressOfPrivateKey } from '../../protocol/bytes/secp256k1.ts';
 import { verifySignedReceipt } from '../../protocol/receipt/verify-signed-receipt.ts';
 import type { BackgroundLedger } from './background-ledger.ts';
 import {
+  breakCommits,
   signedOf,
   someChannel,
   someCharge,
@@ -19,11 +20,13 @@ import { openLedger, type OpenLedgerOptions } from './open-ledger.ts';
 
 let folder: ReturnType<typeof temporaryFolder>;
 const opened: Ledger[] = [];
+const saboteurs: DatabaseSync[] = [];
 beforeEach(() => {
   folder = temporaryFolder();
 });
 afterEach(async () => {
   for (const ledger of opened.splice(0)) await ledger.close();
+  for (const saboteur of saboteurs.splice(0)) saboteur.close();
   folder.remove();
 });
 
@@ -38,6 +41,13 @@ async function open(overrides: Partial<OpenLedgerOptions> = {}): Promise<Ledger 
   });
   opened.push(ledger);
   return ledger;
+}
+
+/** Makes the commits of reservations fail, by a connection of its own, until it is mended by what this returns. */
+function sabotage(): () => void {
+  const saboteur = new DatabaseSync(join(folder.dataDir, 'ledger.sqlite'));
+  saboteurs.push(saboteur);
+  return breakCommits(saboteur);
 }
 
 async function durable(outcome: ReserveOutcome): Promise<void> {
@@ -164,56 +174,37 @@ test('what is posted while a group is under way goes as one group', async () => 
 test('a commit that fails rejects `durable` and charges; the ledger goes on', async () => {
   const ledger = await open();
   const { channelId } = await ledger.upsertChannel(someChannel());
-  const saboteur = new DatabaseSync(join(folder.dataDir, 'ledger.sqlite'));
-  try {
-    // A deferred foreign key is checked by COMMIT: reservations are decided, and then the commit fails.
-    saboteur.exec(`
-      CREATE TABLE parent (x INTEGER PRIMARY KEY);
-      CREATE TABLE poison (x INTEGER REFERENCES parent DEFERRABLE INITIALLY DEFERRED);
-      CREATE TRIGGER poisoned AFTER INSERT ON calls BEGIN INSERT INTO poison VALUES (1); END;
-    `);
-    const request = someReserve({ channelId, cumulativeAmount: 100n }, 100n);
-    const [outcome, neighbour] = await Promise.allSettled([ledger.reserve(request), ledger.getChannel(channelId)]);
-    if (outcome.status !== 'fulfilled' || !outcome.value.ok) throw new Error('the reservation was not decided');
-    await expect(outcome.value.durable).rejects.toMatchObject({ code: 'internal_error' });
-    expect(neighbour).toMatchObject({ status: 'rejected', reason: { code: 'internal_error' } });
-    expect(await ledger.getChannel(channelId)).toMatchObject({ reserved: 0n, acceptedCumulative: 0n });
+  const mend = sabotage();
+  const request = someReserve({ channelId, cumulativeAmount: 100n }, 100n);
+  const [outcome, neighbour] = await Promise.allSettled([ledger.reserve(request), ledger.getChannel(channelId)]);
+  if (outcome.status !== 'fulfilled' || !outcome.value.ok) throw new Error('the reservation was not decided');
+  await expect(outcome.value.durable).rejects.toMatchObject({ code: 'internal_error' });
+  expect(neighbour).toMatchObject({ status: 'rejected', reason: { code: 'internal_error' } });
+  expect(await ledger.getChannel(channelId)).toMatchObject({ reserved: 0n, acceptedCumulative: 0n });
 
-    saboteur.exec('DROP TRIGGER poisoned');
-    await durable(await ledger.reserve(request));
-    await ledger.charge(someCharge(request.callId, 1n));
-  } finally {
-    saboteur.close();
-  }
+  mend();
+  await durable(await ledger.reserve(request));
+  await ledger.charge(someCharge(request.callId, 1n));
 });
 
 test('a commit that fails rejects all who waited for it, and nobody else', async () => {
   const ledger = await open();
   const { channelId } = await ledger.upsertChannel(someChannel());
-  const saboteur = new DatabaseSync(join(folder.dataDir, 'ledger.sqlite'));
-  try {
-    saboteur.exec(`
-      CREATE TABLE parent (x INTEGER PRIMARY KEY);
-      CREATE TABLE poison (x INTEGER REFERENCES parent DEFERRABLE INITIALLY DEFERRED);
-      CREATE TRIGGER poisoned AFTER INSERT ON calls BEGIN INSERT INTO poison VALUES (1); END;
-    `);
-    const requests = [1n, 2n].map((step) =>
-      someReserve({ channelId, cumulativeAmount: step * 100n }, 100n, { mayWait: true }),
-    );
-    const outcomes: ReserveOutcome[] = [];
-    for (const request of requests) outcomes.push(await ledger.reserve(request));
-    const [first] = requests;
-    const charged = ledger.charge(someCharge(first?.callId ?? '', 40n));
-    const all = await Promise.allSettled([...outcomes.map(durable), charged]);
-    expect(all.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected']);
-    saboteur.exec('DROP TRIGGER poisoned');
-    expect(await ledger.getChannel(channelId)).toMatchObject({ reserved: 0n, charged: 0n, acceptedCumulative: 0n });
-    await Promise.all((await Promise.all(requests.map((request) => ledger.reserve(request)))).map(durable));
-    // It would wait for ever for whom it had not told.
-    await ledger.close();
-  } finally {
-    saboteur.close();
-  }
+  const mend = sabotage();
+  const requests = [1n, 2n].map((step) =>
+    someReserve({ channelId, cumulativeAmount: step * 100n }, 100n, { mayWait: true }),
+  );
+  const outcomes: ReserveOutcome[] = [];
+  for (const request of requests) outcomes.push(await ledger.reserve(request));
+  const [first] = requests;
+  const charged = ledger.charge(someCharge(first?.callId ?? '', 40n));
+  const all = await Promise.allSettled([...outcomes.map(durable), charged]);
+  expect(all.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected']);
+  mend();
+  expect(await ledger.getChannel(channelId)).toMatchObject({ reserved: 0n, charged: 0n, acceptedCumulative: 0n });
+  await Promise.all((await Promise.all(requests.map((request) => ledger.reserve(request)))).map(durable));
+  // It would wait for ever for whom it had not told.
+  await ledger.close();
 });
 
 test('a reservation whose group fails before it is decided rejects', async () => {

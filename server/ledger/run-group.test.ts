@@ -5,8 +5,7 @@ import { addressOfPrivateKey } from '../../protocol/bytes/secp256k1.ts';
 import { verifySignedReceipt } from '../../protocol/receipt/verify-signed-receipt.ts';
 import { signedOf, someAttempt, someChannel, someCharge, someReserve, testKey, testScope } from './ledger-fixtures.ts';
 import type { ChargeResult } from './ledger.ts';
-import type { OperationCall, OperationOutcome } from './messages.ts';
-import type { OnDecided } from './run-group.ts';
+import type { Decision, OperationCall, OperationOutcome } from './messages.ts';
 import { openTestBooks, type TestBooks } from './test-books.ts';
 
 let books: TestBooks;
@@ -167,10 +166,10 @@ const patient = (step: bigint, channelId: Hex) =>
   someReserve({ channelId, cumulativeAmount: step * 100n }, 100n, { mayWait: true });
 
 /** What another connection sees: what is durable. */
-function durableCalls(): number {
+function durable(table: 'calls' | 'charges'): number {
   const other = new DatabaseSync(books.db.location() ?? '', { readOnly: true });
   try {
-    return Number(other.prepare('SELECT count(*) AS n FROM calls').get()?.['n']);
+    return Number(other.prepare(`SELECT count(*) AS n FROM ${table}`).get()?.['n']);
   } finally {
     other.close();
   }
@@ -179,17 +178,15 @@ function durableCalls(): number {
 test('reservations that may wait are decided at once, and become durable with the charge that follows', () => {
   const { channelId } = books.run('upsertChannel', someChannel());
   const [first, second] = [patient(1n, channelId), patient(2n, channelId)];
-  const heard: [number, boolean][] = [];
-  const listen: OnDecided = (decisions, waits) => heard.push([decisions.length, waits]);
+  const heard: number[][] = [];
+  const listen = (decisions: readonly Decision[]) => heard.push(decisions.map(({ index }) => index));
   expect([books.runGroup([reserve(first)], listen), books.runGroup([reserve(second)], listen)]).toEqual([[], []]);
-  expect(heard).toEqual([
-    [1, true],
-    [1, true],
-  ]);
-  expect([countOf('calls'), durableCalls()]).toEqual([2, 0]);
+  // Of the second, its place in the transaction.
+  expect(heard).toEqual([[0], [1]]);
+  expect([countOf('calls'), durable('calls')]).toEqual([2, 0]);
   const outcomes = books.runGroup([charge(someCharge(first.callId, 40n))]);
   expect(outcomes.map(({ ok }) => ok)).toEqual([true, true, true]);
-  expect([durableCalls(), countOf('charges')]).toEqual([2, 1]);
+  expect([durable('calls'), countOf('charges')]).toEqual([2, 1]);
   expect(books.run('getChannel', channelId)).toMatchObject({ charged: 40n, reserved: 100n });
 });
 
@@ -197,7 +194,7 @@ test('reservations that nothing follows are committed when told to', () => {
   const { channelId } = books.run('upsertChannel', someChannel());
   books.runGroup([reserve(patient(1n, channelId))]);
   expect(books.commit()).toMatchObject([{ ok: true }]);
-  expect(durableCalls()).toBe(1);
+  expect(durable('calls')).toBe(1);
   expect(books.run('getChannel', channelId)).toMatchObject({ reserved: 100n });
 });
 
@@ -205,7 +202,7 @@ test('one reservation that may not wait has its group committed', () => {
   const { channelId } = books.run('upsertChannel', someChannel());
   const urgent = someReserve({ channelId, cumulativeAmount: 200n }, 100n);
   expect(books.runGroup([reserve(patient(1n, channelId)), reserve(urgent)])).toHaveLength(2);
-  expect(durableCalls()).toBe(2);
+  expect(durable('calls')).toBe(2);
 });
 
 test('an operation that throws undoes nothing of the groups that waited for it', () => {
@@ -217,7 +214,7 @@ test('an operation that throws undoes nothing of the groups that waited for it',
   const outcomes = books.runGroup([charge(someCharge(first.callId, 30n)), charge(broken)]);
   expect(outcomes.map(({ ok }) => ok)).toEqual([true, true, true, false]);
   expect(books.run('getChannel', channelId)).toMatchObject({ charged: 30n, reserved: 100n, sequence: 1 });
-  expect([durableCalls(), countOf('charges')]).toEqual([2, 1]);
+  expect([durable('calls'), countOf('charges')]).toEqual([2, 1]);
 });
 
 test('if the commit fails, nothing remains of the groups that waited for it either', () => {
@@ -246,7 +243,7 @@ test('if a reservation that was announced cannot be made again, none of its tran
   const broken = { ...someCharge(first.callId, 40n), attempts: [someAttempt(), someAttempt()] };
   expect(() => books.runGroup([charge(broken)])).toThrow('cannot be made again');
   expect(books.run('getChannel', channelId)).toMatchObject({ reserved: 0n, acceptedCumulative: 0n });
-  expect(durableCalls()).toBe(0);
+  expect(durable('calls')).toBe(0);
 });
 
 test('sums that many calls of a group change are written once', () => {
@@ -261,4 +258,73 @@ test('sums that many calls of a group change are written once', () => {
   const last = patient(4n, channelId);
   const outcomes = books.runGroup([reserve(last), { name: 'listChannels', argument: {} }]);
   expect(outcomes[1]).toMatchObject({ ok: true, value: [{ charged: 120n, reserved: 100n }] });
+});
+
+/** Three reserved calls on a channel. */
+function threeReserved() {
+  const { channelId } = books.run('upsertChannel', someChannel());
+  const requests = [1n, 2n, 3n].map((step) => someReserve({ channelId, cumulativeAmount: step * 100n }, 100n));
+  books.runGroup(requests.map(reserve));
+  return { channelId, callIds: requests.map(({ callId }) => callId) as [string, string, string] };
+}
+
+test('groups that share a transaction share its batch of receipts, and nothing of them is durable before', () => {
+  const { channelId, callIds } = threeReserved();
+  const before = Date.now();
+  for (const callId of callIds) expect(books.runner.run([charge(someCharge(callId, 40n))])).toEqual([]);
+  expect([books.runner.size, books.runner.mayWait, durable('charges')]).toEqual([3, false, 0]);
+  const receipts = receiptsOf(books.commit()).map(signedOf);
+  expect([books.runner.size, durable('charges')]).toEqual([0, 3]);
+  expect(receipts.map(({ index, size }) => [index, size])).toEqual([
+    [0, 3],
+    [1, 3],
+    [2, 3],
+  ]);
+  for (const signed of receipts) {
+    verifySignedReceipt(signed, { scope: testScope, signer: addressOfPrivateKey(testKey) });
+    expect(signed.signedAtMs).toBeGreaterThanOrEqual(before);
+  }
+  expect(books.run('getChannel', channelId)).toMatchObject({ charged: 120n, reserved: 0n });
+});
+
+test('an operation that throws undoes nothing of the groups before it, and they have their receipts', () => {
+  const { channelId, callIds } = threeReserved();
+  const [first, second, third] = callIds.map((callId) => someCharge(callId, 40n));
+  books.runner.run([charge(first)]);
+  books.runner.run([charge({ ...second, attempts: [someAttempt(), someAttempt()] })]);
+  books.runner.run([charge(third)]);
+  const outcomes = books.commit();
+  expect(outcomes.map(({ ok }) => ok)).toEqual([true, false, true]);
+  const receipts = receiptsOf(outcomes).map(signedOf);
+  expect(receipts.map(({ index, size }) => [index, size])).toEqual([
+    [0, 2],
+    [1, 2],
+  ]);
+  for (const signed of receipts) {
+    verifySignedReceipt(signed, { scope: testScope, signer: addressOfPrivateKey(testKey) });
+  }
+  expect(books.run('getChannel', channelId)).toMatchObject({ charged: 80n, reserved: 100n });
+});
+
+test('a sum that cannot be written fails the operation that changed it, not its neighbours', () => {
+  const [first, second] = [threeReserved(), threeReserved()];
+  books.db.exec(`CREATE TRIGGER unlucky BEFORE UPDATE ON channels WHEN old.channel_id = x'${second.channelId.slice(2)}'
+    BEGIN SELECT raise(ABORT, 'no luck'); END`);
+  // Sums are written at the end of the transaction, so it is only there that one of them throws.
+  books.runner.run([charge(someCharge(first.callIds[0], 40n)), charge(someCharge(second.callIds[0], 40n))]);
+  expect(books.commit().map(({ ok }) => ok)).toEqual([true, false]);
+  expect(books.run('getChannel', first.channelId)).toMatchObject({ charged: 40n, reserved: 200n });
+  expect(books.run('getChannel', second.channelId)).toMatchObject({ charged: 0n, reserved: 300n });
+  expect(countOf('charges')).toBe(1);
+});
+
+test('if the commit fails, nothing remains of any group of the transaction', () => {
+  const { channelId, callIds } = threeReserved();
+  breakCommits();
+  books.runner.run([charge(someCharge(callIds[0], 40n))]);
+  books.runner.run([reserve(someReserve({ channelId, cumulativeAmount: 400n }, 100n))]);
+  books.runner.run([charge(someCharge(callIds[1], 40n))]);
+  expect(() => books.commit()).toThrow('FOREIGN KEY constraint failed');
+  expect([books.runner.size, countOf('charges'), countOf('receipt_batches')]).toEqual([0, 0, 0]);
+  expect(books.run('getChannel', channelId)).toMatchObject({ charged: 0n, reserved: 300n });
 });

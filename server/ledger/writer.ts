@@ -12,13 +12,16 @@ import { openBooks, type Books } from './open-books.ts';
 import { packResult, unpackCharge, type PackedCharge } from './pack-charge.ts';
 
 /*
- * The writer thread: it alone writes the ledger file. It takes groups of operations, one message for each, and says twice how a
- * group with reservations went: `decided` before COMMIT, `done` after it. A group of reservations that may wait shares the
- * transaction of the next group; without one it is committed after `maxWaitMs`.
+ * The writer thread: it alone writes the ledger file. It takes groups of operations, one message for each. A transaction takes all groups
+ * that are there: while more come there is no commit, so that commits are few when there is much to do and soon when there is little.
+ * Reservations are told as `decided` group by group; how all of it went as `done`, after COMMIT. A transaction of nothing but
+ * reservations that may wait stays open for what comes next, `maxWaitMs` at most.
  */
 
 /** How long reservations that may wait do so at most, milliseconds: providers that answer sooner have their calls take one commit, not two. */
 const maxWaitMs = 5;
+/** A transaction of as many operations takes no more: what is in it waits long enough. */
+const maxTransaction = 64;
 
 const data = workerData as WriterData;
 const port = parentPort;
@@ -41,41 +44,60 @@ function packOutcome(call: OperationCall | undefined, outcome: OperationOutcome)
 }
 
 function serve(books: Books): void {
-  const { db } = books;
   const runner = createWriterGroup(books, { key: data.receiptKey, commitDelayMs: data.commitDelayMs });
-  /** Of groups that are not done. */
-  let open: OperationCall[] = [];
+  /** Of the transaction, whether or not it fails. */
+  let calls: OperationCall[] = [];
+  let soon: NodeJS.Immediate | undefined;
   let timer: NodeJS.Timeout | undefined;
 
-  /** Says how the transaction went; nothing while it waits. */
-  function answer(work: () => OperationOutcome[] | undefined): void {
-    let outcomes: OperationOutcome[] | undefined;
-    try {
-      outcomes = work();
-    } catch (error) {
-      return end({ type: 'failed', count: open.length, error: toPlainError(error) });
-    }
-    if (outcomes === undefined) timer ??= setTimeout(() => answer(() => runner.commit()), maxWaitMs);
-    // Not within the `try`: what is committed MUST NOT be told as undone.
-    else end({ type: 'done', outcomes: outcomes.map((outcome, index) => packOutcome(open[index], outcome)) });
-  }
-
+  /** Says how the transaction went. */
   function end(message: WriterMessage): void {
     say(message);
     clearTimeout(timer);
     timer = undefined;
-    open = [];
+    calls = [];
   }
 
-  port?.on('message', (calls: readonly OperationCall[] | 'close') => {
-    if (calls === 'close') {
-      db.close();
+  /** @returns undefined if it failed: then the transaction has ended */
+  function orFail<T>(work: () => T): T | undefined {
+    try {
+      return work();
+    } catch (error) {
+      end({ type: 'failed', count: calls.length, error: toPlainError(error) });
+      return undefined;
+    }
+  }
+
+  function runGroup(group: readonly OperationCall[]): void {
+    const unpacked = group.map(unpackCall);
+    calls.push(...unpacked);
+    const decisions = orFail(() => runner.run(unpacked)) ?? [];
+    if (decisions.length > 0) say({ type: 'decided', decisions });
+  }
+
+  function commit(): void {
+    const outcomes = orFail(() => runner.commit());
+    // Not within `orFail`: what is committed MUST NOT be told as undone.
+    if (outcomes) end({ type: 'done', outcomes: outcomes.map((outcome, index) => packOutcome(calls[index], outcome)) });
+  }
+
+  /** Once there are no more messages. */
+  function commitOrWait(): void {
+    soon = undefined;
+    if (runner.size === 0) return;
+    if (runner.mayWait) timer ??= setTimeout(commit, maxWaitMs);
+    else commit();
+  }
+
+  port?.on('message', (message: readonly OperationCall[] | 'close') => {
+    if (message === 'close') {
+      books.db.close();
       port?.close();
       return;
     }
-    const unpacked = calls.map(unpackCall);
-    open.push(...unpacked);
-    answer(() => runner.run(unpacked, (decisions, waits) => say({ type: 'decided', decisions, waits })));
+    runGroup(message);
+    if (runner.size >= maxTransaction) commit();
+    else soon ??= setImmediate(commitOrWait);
   });
   say({ type: 'ready' });
 }

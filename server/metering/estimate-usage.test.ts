@@ -12,12 +12,12 @@ test('counts the texts of messages and of the answer', async () => {
   expect(usage).toMatchObject({ cachedPrompt: 0, reasoning: 0 });
 });
 
-test('counts text parts, tool calls and tools, and nothing of images', async () => {
+test('counts text parts, tool calls and tools, and none of an image’s data', async () => {
   const image = { type: 'image_url', image_url: { url: `data:${'A'.repeat(5000)}` } };
   const messages = [{ role: 'user', content: [{ type: 'text', text: prompt }, image] }];
   const tools = [{ type: 'function', function: { name: 'f' } }];
   const usage = await estimateUsage({ messages, tools, answer: [] });
-  const expected = 7 + countTokens(prompt) + countTokens(JSON.stringify(tools));
+  const expected = 7 + countTokens(prompt) + 1_024 + countTokens(JSON.stringify(tools));
   expect(usage).toMatchObject({ prompt: expected, completion: 0 });
 });
 
@@ -62,4 +62,23 @@ test('lets others work while it counts a long text', async () => {
   clearInterval(ticking);
   expect(turns).toBeGreaterThan(3);
   expect(usage.completion).toBeGreaterThan(30_000);
+});
+
+test('what is no text is counted by rule of thumb, whatever its API calls it', async () => {
+  const tokensOf = async (...content: object[]) => {
+    const { prompt } = await estimateUsage({ messages: [{ content }], answer: [] });
+    return prompt - 6;
+  };
+  const data = 'A'.repeat(65_536);
+  const image = { type: 'image_url', image_url: { url: `data:image/png;base64,${data}` } };
+  expect(await tokensOf(image, { type: 'input_image', image_url: 'https://x' })).toBe(2 * 1_024);
+  expect(await tokensOf({ type: 'image', source: { type: 'base64', data } })).toBe(1_024);
+  expect(await tokensOf({ type: 'input_audio', input_audio: { data, format: 'wav' } })).toBe(32);
+  expect(await tokensOf({ type: 'document', source: { type: 'base64', data } })).toBe(2_048);
+  expect(await tokensOf({ type: 'input_file', file_url: 'https://x/a.pdf' })).toBe(1_024);
+  // Results and calls of tools are text, as far as they are none of these.
+  expect(await tokensOf({ type: 'tool_result', content: [{ type: 'text', text: 'a b' }, image] })).toBe(1_026);
+  expect(await tokensOf({ type: 'tool_result', content: 'a b' })).toBe(2);
+  expect(await tokensOf({ type: 'tool_use', name: 'f', input: {} })).toBe(1);
+  expect(await tokensOf({ type: 'thinking', thinking: 'a b', signature: 'x'.repeat(999) })).toBe(2);
 });

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { plainPrices } from '../../protocol/pricing/plain-prices-fixture.ts';
 import { costOfUsage } from '../../protocol/pricing/token-prices.ts';
 import { judgeUsage } from './judge-usage.ts';
 import type { ToldUsage } from './read-usage.ts';
@@ -92,11 +93,7 @@ test('whatever a provider tells, there is a price for it, and never more than th
     ...{ prompt: count, cachedPrompt: count, cacheWrite: count, audioPrompt: count },
     ...{ completion: count, reasoning: count, audioCompletion: count },
   });
-  const million = 1_000_000n;
-  const prices = {
-    ...{ prompt: million, cachedPrompt: million, cacheWrite: million, audioPrompt: million },
-    ...{ completion: million, audioCompletion: million, request: 0n },
-  };
+  const prices = plainPrices(1_000_000n);
   fc.assert(
     fc.property(usages, (usage) => {
       const judged = judgeUsage(usage, bounds);

@@ -1,15 +1,16 @@
 import { expect, test } from 'vitest';
 import type { Hex } from '../../protocol/bytes/hex.ts';
+import { plainPrices } from '../../protocol/pricing/plain-prices-fixture.ts';
 import type { PriceRow } from '../../protocol/pricing/price-row.ts';
 import { rootOfPrices } from '../../protocol/pricing/price-tree.ts';
 import { createPriceList, type PricedToken } from './price-list.ts';
 
 const usdc: Hex = `0x${'c1'.repeat(20)}`;
 const weth: Hex = `0x${'e1'.repeat(20)}`;
-const prices = { prompt: 1n, cachedPrompt: 1n, cacheWrite: 1n, audioPrompt: 1n, completion: 2n, audioCompletion: 2n };
+const prices = plainPrices(1n, 2n);
 const rows: PriceRow[] = [
   { model: 'a', token: usdc, inUsd: false, ...prices, request: 7n },
-  { model: 'a', token: weth, inUsd: true, ...prices, request: 0n },
+  { model: 'a', token: weth, inUsd: true, ...prices },
 ];
 const tokens: PricedToken[] = [
   { symbol: 'USDC', address: usdc, decimals: 6, oracle: false, suggestedDeposit: 5_000_000n },

@@ -1,17 +1,10 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { plainPrices } from '../../protocol/pricing/plain-prices-fixture.ts';
 import type { Tariff } from '../../protocol/pricing/token-prices.ts';
 import { quoteCall, shrinkQuote, type QuoteInput } from './quote-call.ts';
 
-const prices = {
-  prompt: 1_000_000n,
-  cachedPrompt: 500_000n,
-  cacheWrite: 1_000_000n,
-  audioPrompt: 1_000_000n,
-  completion: 2_000_000n,
-  audioCompletion: 2_000_000n,
-  request: 3n,
-};
+const prices = { ...plainPrices(1_000_000n, 2_000_000n), cachedPrompt: 500_000n, request: 3n };
 
 const tariff: Tariff = { prices, conversion: null };
 /** The same prices in hundred-millionths of a US dollar, for a token of 18 decimals at 1.23 dollars. */

@@ -80,3 +80,23 @@ test('a zero in the details does not hide what is told beside them', () => {
     readUsage({ ...counts, cached_tokens: 9, prompt_tokens_details: { cached_tokens: -1 } })?.cachedPrompt,
   ).toBeNaN();
 });
+
+test('the total tells where reasoning is counted, whatever is known of the provider', () => {
+  const parts = { completion_tokens_details: { reasoning_tokens: 200 } };
+  const beside = { ...plain, total_tokens: 350, ...parts };
+  expect(readUsage(beside)).toMatchObject({ completion: 250, reasoning: 200 });
+  expect(readUsage({ ...beside, completion_tokens: 0, total_tokens: 300 })).toMatchObject({ completion: 200 });
+  // Without a total, or with one that fits neither, what is known of the provider holds.
+  for (const total of [undefined, null, 351, -1, '350']) {
+    expect(readUsage({ ...beside, total_tokens: total })).toMatchObject({ completion: 50, reasoning: 200 });
+    expect(readUsage({ ...beside, total_tokens: total }, { reasoningBeside: true })).toMatchObject({ completion: 250 });
+  }
+});
+
+test('reasoning that only the total tells is counted where a provider is known to count it beside', () => {
+  const gemini = { prompt_tokens: 20, completion_tokens: 151, total_tokens: 553 };
+  expect(readUsage(gemini, { reasoningBeside: true })).toMatchObject({ completion: 533, reasoning: 382 });
+  expect(readUsage(gemini)).toMatchObject({ completion: 151, reasoning: 0 });
+  expect(readUsage({ ...gemini, total_tokens: 10 }, { reasoningBeside: true })).toMatchObject({ completion: 151 });
+  expect(readUsage({ ...gemini, completion_tokens: -1 }, { reasoningBeside: true })?.completion).toBeNaN();
+});

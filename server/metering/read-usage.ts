@@ -3,12 +3,15 @@ import { isObject } from '../../protocol/text/json-object.ts';
 
 /** How a provider counts. */
 export interface UsageShape {
-  /** Whether `completion_tokens` leave the reasoning tokens out; they are added then. */
+  /** Whether `completion_tokens` leave the reasoning tokens out, where `total_tokens` does not tell; they are added then. */
   reasoningBeside?: boolean | undefined;
 }
 
 /** Usage as a provider tells it, believed by nobody yet (judge-usage.ts): a number that is no count of tokens is NaN. */
-export type ToldUsage = TokenUsage;
+export interface ToldUsage extends TokenUsage {
+  /** Set where it was told before the output was counted: `completion` says nothing then. */
+  isBegun?: true;
+}
 
 /**
  * Reads a provider's `usage` of a chat completion (OpenAI API reference, "The chat completion object"). What was read from a cache, or
@@ -24,8 +27,7 @@ export function readUsage(value: unknown, { reasoningBeside = false }: UsageShap
   const promptParts = value['prompt_tokens_details'];
   const completionParts = value['completion_tokens_details'];
   const reasoning = readPart(completionParts, ['reasoning_tokens']);
-  // The total tells of a provider that has come to count as OpenAI does.
-  const isBeside = reasoningBeside && value['total_tokens'] !== prompt + told;
+  const beside = countBeside({ sum: prompt + told, reasoning, total: value['total_tokens'], reasoningBeside });
   return {
     prompt,
     cachedPrompt: readPart(
@@ -39,10 +41,25 @@ export function readUsage(value: unknown, { reasoningBeside = false }: UsageShap
       [value['cache_creation_input_tokens']],
     ),
     audioPrompt: readPart(promptParts, ['audio_tokens']),
-    completion: isBeside && !Number.isNaN(reasoning) ? told + reasoning : told,
-    reasoning,
+    completion: told + beside,
+    reasoning: Math.max(reasoning, beside),
     audioCompletion: readPart(completionParts, ['audio_tokens']),
   };
+}
+
+/**
+ * Reasoning tokens beside the completion's. The total tells where they are, whatever is known of the provider: it may have come to count as
+ * OpenAI does, or may answer through a gateway. What it has beyond the sum of a provider that counts them beside is reasoning that is
+ * told nowhere else (Gemini's).
+ */
+function countBeside(told: { sum: number; reasoning: number; total: unknown; reasoningBeside: boolean }): number {
+  const { sum, reasoningBeside } = told;
+  const reasoning = Number.isNaN(told.reasoning) ? 0 : told.reasoning;
+  const total = readCount(told.total);
+  if (total === sum) return 0;
+  if (total === sum + reasoning) return reasoning;
+  if (!reasoningBeside) return 0;
+  return reasoning === 0 && total > sum ? total - sum : reasoning;
 }
 
 /** A count of tokens: 0 where it is missing, NaN where it cannot be one. */
@@ -58,6 +75,8 @@ function isMissing(value: unknown): boolean {
 /** The largest that is told of a part, within its details or beside them: some servers fill in a zero where they do not count. */
 function readPart(details: unknown, names: readonly string[], others: readonly unknown[] = []): number {
   if (!isMissing(details) && !isObject(details)) return NaN;
-  const values = [...names.map((name) => (isObject(details) ? details[name] : undefined)), ...others];
-  return Math.max(...values.map(readCount));
+  let largest = 0;
+  if (isObject(details)) for (const name of names) largest = Math.max(largest, readCount(details[name]));
+  for (const other of others) largest = Math.max(largest, readCount(other));
+  return largest;
 }

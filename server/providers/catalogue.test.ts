@@ -20,7 +20,7 @@ test('has the providers that the project names, each once, under names that do n
       'openrouter',
     ],
     ...['xai', 'perplexity', 'cerebras', 'nvidia', 'huggingface', 'chutes', 'runpod', 'ollama', 'vllm', 'lm-studio'],
-    ...['litellm', 'blockrun', 'verathos'],
+    ...['litellm', 'blockrun', 'verathos', 'gemini', 'cohere', 'moonshot', 'zai', 'dashscope', 'sambanova', 'novita'],
   ]) {
     expect(findProvider(name)?.name).toBe(name);
   }
@@ -72,4 +72,8 @@ test('gives calls what departs from OpenAI’s wire', () => {
     errorMember: 'message',
   });
   expect(quirks('xai')?.reasoningBeside).toBe(true);
+  expect(quirks('gemini')).toMatchObject({
+    reasoningBeside: true,
+    endpoints: ['/v1/chat/completions', '/v1/embeddings'],
+  });
 });

@@ -8,6 +8,8 @@ const factsSchema = z.strictObject({
   aliases: z.array(z.string()),
   /** What LiteLLM writes before the slash of `litellm_params.model`. */
   litellm: z.array(z.string()),
+  /** What LiteLLM adds to an `api_base` that is a host only. */
+  litellmPath: z.string().regex(/^\//).optional(),
   /** URL up to and with `/v1`; null where each customer has its own. */
   baseUrl: z.url().nullable(),
   /** An environment variable that stands for `baseUrl`. */
@@ -28,6 +30,8 @@ const factsSchema = z.strictObject({
   endpoints: z.array(z.string().regex(/^\/v1\//)).optional(),
   /** Whether its `/v1/messages` takes the key as `x-api-key`, with `anthropic-version`. */
   messages: z.enum(['bearer', 'x-api-key']).default('bearer'),
+  /** Whether `GET /models` lists the names that calls take. */
+  modelList: z.enum(['as called', 'of others']).default('as called'),
   /** Where the facts come from. */
   source: z.url(),
   /** The facts that were found there, or at users who met them; the others are what OpenAI's wire has. */

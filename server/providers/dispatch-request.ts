@@ -10,7 +10,7 @@ const maxHeldBytes = 65_536;
  * and their events of every answer, which took a tenth of the main thread.
  * @throws TransportError if no answer came, or as soon as the signal aborts, though the request may still wait for a connection.
  */
-export async function dispatchRequest(
+export function dispatchRequest(
   dispatcher: Dispatcher,
   options: Dispatcher.DispatchOptions,
   signal: AbortSignal,
@@ -56,8 +56,14 @@ class DispatchedAnswer implements Dispatcher.DispatchHandler, AsyncIterableItera
     else this.#controller = controller;
   }
 
-  onResponseStart(_: unknown, status: number, headers: Dispatcher.ResponseData['headers']): void {
+  onResponseStart(
+    controller: Dispatcher.DispatchController,
+    status: number,
+    headers: Dispatcher.ResponseData['headers'],
+  ): void {
     if (status < 200) return;
+    // A stream would hold these slices, and the read that they are of, until its end: 3 KB.
+    controller.rawHeaders = null;
     this.#hasHead = true;
     this.#head.resolve({ status, headers: firstHeaders(headers), body: this, destroy: () => this.#destroy() });
   }
@@ -83,14 +89,12 @@ class DispatchedAnswer implements Dispatcher.DispatchHandler, AsyncIterableItera
   }
 
   /** What has come since: a reader goes on when all of one read of the network is there. @throws TransportError */
-  async next(): Promise<IteratorResult<Uint8Array, undefined>> {
-    while (this.#heldBytes === 0 && !this.#isEnded) {
-      this.#news ??= Promise.withResolvers();
-      await this.#news.promise;
-    }
-    if (this.#heldBytes > 0) return { done: false, value: this.#take() };
-    if (this.#error) throw this.#error;
-    return { done: true, value: undefined };
+  next(): Promise<IteratorResult<Uint8Array, undefined>> {
+    if (this.#heldBytes > 0) return Promise.resolve({ done: false, value: this.#take() });
+    if (this.#error) return Promise.reject(this.#error);
+    if (this.#isEnded) return Promise.resolve({ done: true, value: undefined });
+    this.#news ??= Promise.withResolvers();
+    return this.#news.promise.then(() => this.next());
   }
 
   /** The reader leaves. */

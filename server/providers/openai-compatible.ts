@@ -1,4 +1,4 @@
-import { Agent } from 'undici';
+import { Agent, type Dispatcher } from 'undici';
 import { TransportError, type Transport, type UpstreamRequest, type UpstreamResponse } from '../call/transport.ts';
 import type { Deployment } from '../call/types.ts';
 import { dispatchRequest } from './dispatch-request.ts';
@@ -51,7 +51,7 @@ interface WireHeaders {
 }
 
 /** The version of Anthropic's API that the relay speaks: nothing of its clients' headers goes to a provider. */
-const anthropicVersion = '2023-06-01';
+export const anthropicVersion = '2023-06-01';
 const messagesPath = '/v1/messages';
 
 /**
@@ -91,10 +91,10 @@ async function send({ agent, endpoints }: TransportDeps, request: UpstreamReques
   const own = stream ? wire.stream : wire.json;
   const headers = request.headers ? { ...own, ...request.headers } : own;
   const { origin, root } = endpoint;
-  const options = {
-    ...{ origin, path: root + path.slice('/v1'.length), method: 'POST' as const, headers, body },
-    ...(timeouts?.headersMs !== undefined && { headersTimeout: timeouts.headersMs }),
-    ...(timeouts?.idleMs !== undefined && { bodyTimeout: timeouts.idleMs }),
+  const options: Dispatcher.DispatchOptions = {
+    ...{ origin, path: root + path.slice('/v1'.length), method: 'POST', headers, body },
+    // Null: the agent's own.
+    ...{ headersTimeout: timeouts?.headersMs ?? null, bodyTimeout: timeouts?.idleMs ?? null },
   };
   return dispatchRequest(agent, options, signal);
 }

@@ -30,6 +30,17 @@ export function demanding(minimumTiers: readonly EvidenceTier[] = []): Pick<Chos
 }
 
 /**
+ * Whether `auto` may choose a route: one that is named, or any that has a price. Nobody who pays asks for what is free, and nobody who
+ * does not can buy what is not. It never chooses another that stands for others.
+ */
+export function mayStandFor(
+  { model, prices, terms }: Pick<Route, 'model' | 'prices' | 'terms'>,
+  among: readonly string[] | undefined,
+): boolean {
+  return !terms?.auto && (among === undefined ? prices !== null : among.includes(model));
+}
+
+/**
  * The cheapest routes, for this call and at the price that its payer pays, that have a deployment with all that is needed: the
  * cheapest first. Prices in US dollars and in tokens are compared by the first token of the price table, which every route is sold in.
  */
@@ -39,9 +50,7 @@ export function chooseAuto(ask: AutoAsk): Omit<ChosenRoute, 'after'>[] {
   const needs: RoutingNeeds = { ...fixed, ...ask.needs };
   const found: (Omit<ChosenRoute, 'after'> & { cost: bigint })[] = [];
   for (const route of routes.values()) {
-    if (route.terms?.auto || (among && !among.includes(route.model))) continue;
-    // Nobody who pays asks for what is free, and nobody who does not can buy what is not.
-    if (route.prices === null && !among) continue;
+    if (!mayStandFor(route, among)) continue;
     const bounds = boundCall({
       bodyBytes: ask.bodyBytes,
       countedTokens: null,

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
 import type { UpstreamRefusal } from '../call/router.ts';
-import { classifyRefusal } from './classify-refusal.ts';
+import { classifyRefusal, isModelMissing } from './classify-refusal.ts';
 
-function refusal(error: Partial<UpstreamRefusal['error']>): UpstreamRefusal {
-  return { status: 400, error: { message: '', type: '', param: null, code: null, ...error }, headers: {} };
+function refusal(error: Partial<UpstreamRefusal['error']>): UpstreamRefusal['error'] {
+  return { message: '', type: '', param: null, code: null, ...error };
 }
 
 test.each([
@@ -17,10 +17,12 @@ test.each([
   [403, 'refused_key'],
   [407, 'refused_key'],
   [400, 'request'],
-  [404, 'request'],
+  [404, 'absent'],
+  [405, 'absent'],
+  [410, 'absent'],
   [409, 'request'],
 ])('%i without words is %s', (status, expected) => {
-  expect(classifyRefusal(status, null)).toBe(expected);
+  expect(classifyRefusal(status, refusal({}))).toBe(expected);
 });
 
 test.each([
@@ -48,6 +50,34 @@ test.each([
 });
 
 test('words of other statuses are not read', () => {
-  expect(classifyRefusal(404, refusal({ message: 'no such context window' }))).toBe('request');
+  expect(classifyRefusal(404, refusal({ message: 'no such context window' }))).toBe('absent');
+  expect(classifyRefusal(409, refusal({ message: 'flagged' }))).toBe('request');
   expect(classifyRefusal(503, refusal({ code: 'content_filter' }))).toBe('transient');
+});
+
+test.each([
+  [429, { code: 'insufficient_quota', message: 'You exceeded your current quota, please check your plan.' }],
+  [429, { type: 'exceeded_current_quota_error' }],
+  [400, { message: 'Your credit balance is too low to access the Anthropic API.', type: 'invalid_request_error' }],
+  [400, { message: 'Incorrect API key provided: xa***yz.' }],
+  [400, { message: 'Incorrect%20API%20key%20provided:%20xa***yz.' }],
+  [400, { message: 'API key not valid. Please pass a valid API key.' }],
+  [412, { message: 'Account relay is suspended, possibly due to reaching the monthly spending limit.' }],
+])('%i with %o speaks of the relay’s account', (status, error) => {
+  expect(classifyRefusal(status, refusal(error))).toBe('refused_key');
+});
+
+test('a request that has such words in it does not rest the provider for all', () => {
+  const quoted = "Invalid value: 'your credit balance is too low'. API key not valid.";
+  expect(classifyRefusal(400, refusal({ message: quoted }))).toBe('request');
+  // Google says so of a limit that begins anew within the minute.
+  expect(classifyRefusal(429, refusal({ message: 'You exceeded your current quota.', code: '429' }))).toBe(
+    'rate_limit',
+  );
+});
+
+test('a model that is missing is so for everybody, another absence perhaps for one request', () => {
+  expect(isModelMissing(refusal({ code: 'model_not_found' }))).toBe(true);
+  expect(isModelMissing(refusal({ type: 'not_found_error' }))).toBe(true);
+  expect(isModelMissing(refusal({ message: 'No endpoints found that support tool use.', code: '404' }))).toBe(false);
 });

@@ -32,7 +32,7 @@ async function route(
     stream: false,
     deadlineMs: 100_000,
     signal: new AbortController().signal,
-    leaving: new AbortController().signal,
+    leaving: () => new AbortController().signal,
     mayRetry: () => true,
     accept: async (_, { id }) => id,
     ...rest,
@@ -74,11 +74,11 @@ test('each failure that may pass elsewhere is recorded, and the next deployment 
   expect(result.sent).toEqual(['model-a', 'model-b', 'model-c']);
 });
 
-test.each([301, 401, 402, 403, 408, 429, 500, 502, 529])('%i is tried elsewhere', async (status) => {
+test.each([301, 401, 402, 403, 404, 408, 410, 429, 500, 502, 529])('%i is tried elsewhere', async (status) => {
   expect((await route([refuse(status), ok()])).kind).toBe('accepted');
 });
 
-test.each([400, 404, 409, 413, 422])('%i is not', async (status) => {
+test.each([400, 409, 413, 422])('%i is not', async (status) => {
   const result = await route([refuse(status)]);
   expect(result).toMatchObject({ kind: 'refused', refusal: { status }, sent: ['model-a'] });
 });

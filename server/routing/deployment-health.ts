@@ -96,36 +96,9 @@ export class DeploymentHealth {
     entry.inFlight += 1;
     entry.calls.add(1, nowMs);
     entry.tokens.add(options.tokens, nowMs);
-    let role = breaker.begin(nowMs);
-    let isOpen = true;
-    /** A probe decides once: what becomes of its answer after that is as of any call. */
-    const takeRole = (): CallRole => {
-      const taken = role;
-      role = 'call';
-      return taken;
-    };
-    return {
-      answer: (latencyMs) => {
-        breaker.pass(takeRole());
-        this.#refusedUntilMs.delete(deployment.id);
-        const key = options.stream ? 'streamMs' : 'jsonMs';
-        const before = entry[key];
-        entry[key] = before === null ? latencyMs : before + newestShare * (latencyMs - before);
-      },
-      succeed: () => breaker.succeed(),
-      fail: () => breaker.fail(takeRole(), this.#clock.nowMs()),
-      rest: (durationMs) => breaker.rest(takeRole(), this.#clock.nowMs(), durationMs),
-      refuseKey: () => {
-        breaker.abandon(takeRole());
-        this.#refusedUntilMs.set(deployment.id, this.#clock.nowMs() + this.#terms.refusedKeyMs);
-      },
-      abandon: () => breaker.abandon(takeRole()),
-      spend: (tokens) => entry.tokens.correct(tokens - options.tokens, { atMs: nowMs, nowMs: this.#clock.nowMs() }),
-      end: () => {
-        if (isOpen) entry.inFlight -= 1;
-        isOpen = false;
-      },
-    };
+    const role = breaker.begin(nowMs);
+    const place = { entry, id: deployment.id, clock: this.#clock, terms: this.#terms, refused: this.#refusedUntilMs };
+    return new CallLease(place, { ...options, role, beganAtMs: nowMs });
   }
 
   /** Whether the deployment, or its key, rests. */
@@ -155,5 +128,79 @@ export class DeploymentHealth {
     };
     this.#entries.set(key, entry);
     return entry;
+  }
+}
+
+/** Where a call is made, and what is known there. */
+interface Place {
+  entry: Entry;
+  id: string;
+  clock: Clock;
+  terms: HealthTerms;
+  refused: Map<string, number>;
+}
+
+/** A class: every call has one, and closures for each method would be a kilobyte of it. */
+class CallLease implements Lease {
+  readonly #place: Place;
+  readonly #call: { stream: boolean; tokens: number; beganAtMs: number };
+  #role: CallRole;
+  #isOpen = true;
+
+  constructor(place: Place, call: { stream: boolean; tokens: number; beganAtMs: number; role: CallRole }) {
+    this.#place = place;
+    this.#call = call;
+    this.#role = call.role;
+  }
+
+  answer(latencyMs: number): void {
+    const { entry, id, refused } = this.#place;
+    entry.breaker.pass(this.#takeRole());
+    refused.delete(id);
+    const key = this.#call.stream ? 'streamMs' : 'jsonMs';
+    const before = entry[key];
+    entry[key] = before === null ? latencyMs : before + newestShare * (latencyMs - before);
+  }
+
+  succeed(): void {
+    this.#place.entry.breaker.succeed();
+  }
+
+  fail(): void {
+    const { clock, entry } = this.#place;
+    entry.breaker.fail(this.#takeRole(), clock.nowMs());
+  }
+
+  rest(durationMs: number | null): void {
+    const { clock, entry } = this.#place;
+    entry.breaker.rest(this.#takeRole(), clock.nowMs(), durationMs);
+  }
+
+  refuseKey(): void {
+    const { clock, entry, id, refused, terms } = this.#place;
+    entry.breaker.abandon(this.#takeRole());
+    refused.set(id, clock.nowMs() + terms.refusedKeyMs);
+  }
+
+  abandon(): void {
+    this.#place.entry.breaker.abandon(this.#takeRole());
+  }
+
+  spend(tokens: number): void {
+    const { clock, entry } = this.#place;
+    const { beganAtMs, tokens: assumed } = this.#call;
+    entry.tokens.correct(tokens - assumed, { atMs: beganAtMs, nowMs: clock.nowMs() });
+  }
+
+  end(): void {
+    if (this.#isOpen) this.#place.entry.inFlight -= 1;
+    this.#isOpen = false;
+  }
+
+  /** A probe decides once: what becomes of its answer after that is as of any call. */
+  #takeRole(): CallRole {
+    const taken = this.#role;
+    this.#role = 'call';
+    return taken;
   }
 }

@@ -1,5 +1,6 @@
 import { fallbackReasons, plainRoute } from '../call/routing-terms.ts';
 import type { Route } from '../call/types.ts';
+import { mayStandFor } from './choose-auto.ts';
 import type { RuleConfig } from './compile-rules.ts';
 
 /**
@@ -14,7 +15,7 @@ export function listAnswering(
   const applying = rules.filter(({ when }) => when.models?.includes(route.model) ?? auto !== null);
   const starts = applying.flatMap(({ targets }) => targets);
   if (auto) {
-    const priced = [...routes.values()].filter(({ prices, terms }) => prices !== null && !terms?.auto);
+    const priced = [...routes.values()].filter((one) => mayStandFor(one, undefined));
     starts.push(...(auto.among ?? priced.map(({ model }) => model)));
   }
   const fallbacksOf = (name: string) => {

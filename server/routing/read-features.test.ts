@@ -57,9 +57,19 @@ describe('features of a request', () => {
     expect(read({ messages: [], tools: [] }).tools).toBe(false);
   });
 
+  test('an image may be what a tool answered', () => {
+    const result = { type: 'tool_result', tool_use_id: 'a', content: [{ type: 'image', source: {} }] };
+    expect(read({ messages: [user([result])] }).images).toBe(true);
+    const output = { type: 'function_call_output', call_id: 'a', output: [{ type: 'input_image', image_url: 'u' }] };
+    expect(read({ messages: [output] }).images).toBe(true);
+    expect(read({ messages: [user([{ type: 'tool_result', content: 'image' }])] }).images).toBe(false);
+  });
+
   test('tags of the relay’s header, of LiteLLM’s, and of the body', () => {
     const headers = { 'x-autopay-tags': 'a, b', 'x-litellm-tags': 'c' };
     expect(read({ messages: [], metadata: { tags: ['d', 7] } }, headers).tags).toEqual(['a', 'b', 'c', 'd']);
+    expect(read({ messages: [], tags: ['e'], metadata: { tags: ['f'] } }).tags).toEqual(['e', 'f']);
+    expect(read({ messages: [], tags: 'e' }).tags).toEqual([]);
     expect(read({ messages: [] }, { 'x-autopay-tags': Array(50).fill('t').join(',') }).tags).toHaveLength(16);
   });
 

@@ -54,16 +54,15 @@ export function readFeatures(
   asked: Pick<ModelRequest, 'prompt' | 'value'>,
   headers: Readonly<Record<string, string | undefined>>,
 ): RequestFeatures {
-  const { functions, metadata, tools } = asked.value;
+  const { functions, metadata, tags, tools } = asked.value;
   const all = asked.prompt.messages.filter(isObject);
   const last = all.findLast(({ role }) => role === 'user');
-  const parts = all.flatMap(partsOf);
   return {
     text: last ? partsOf(last).map(textOf).join('\n').slice(0, maxSearchedCharacters) : '',
     promptCharacters: countCharacters(all) + (asked.prompt.tokens ?? 0) * charactersPerToken,
     tools: isFilled(tools) || isFilled(functions),
-    images: parts.some((part) => isObject(part) && /^(?:input_)?image/.test(String(part['type']))),
-    tags: readTags(headers, metadata),
+    images: hasImage(all),
+    tags: readTags(headers, [tags, isObject(metadata) ? metadata['tags'] : undefined]),
   };
 }
 
@@ -80,6 +79,13 @@ function textOf(part: unknown): string {
   return isObject(part) && typeof part['text'] === 'string' ? part['text'] : '';
 }
 
+/** Whether there is an image among messages and their parts, the results of tools included. */
+function hasImage(value: unknown): boolean {
+  if (Array.isArray(value)) return value.some(hasImage);
+  if (!isObject(value)) return false;
+  return /^(?:input_)?image/.test(String(value['type'])) || hasImage(value['content']) || hasImage(value['output']);
+}
+
 /** Of every text within, however an API nests it: its levels are bounded as those of every body (bound-json.ts). */
 function countCharacters(value: unknown): number {
   if (typeof value === 'string') return value.length;
@@ -90,12 +96,11 @@ function countCharacters(value: unknown): number {
   return Object.entries(value).reduce((sum, [key, part]) => sum + (isTextOf(key) ? countCharacters(part) : 0), 0);
 }
 
-/** Tags as the relay's header, LiteLLM's header or LiteLLM's `metadata.tags` have them. */
-function readTags(headers: Readonly<Record<string, string | undefined>>, metadata: unknown): string[] {
+/** Tags as the relay's header, LiteLLM's header, or LiteLLM's `tags` and `metadata.tags` have them. */
+function readTags(headers: Readonly<Record<string, string | undefined>>, lists: readonly unknown[]): string[] {
   const inHeaders = [headers['x-autopay-tags'], headers['x-litellm-tags']].flatMap((text) => text?.split(',') ?? []);
-  const listed: unknown = isObject(metadata) ? metadata['tags'] : undefined;
-  const inBody = (Array.isArray(listed) ? listed : []).filter((tag) => typeof tag === 'string');
-  return [...inHeaders, ...inBody]
+  const inBody = lists.flatMap((list): unknown[] => (Array.isArray(list) ? list : []));
+  return [...inHeaders, ...inBody.filter((tag) => typeof tag === 'string')]
     .map((tag) => tag.trim())
     .filter((tag) => tag !== '')
     .slice(0, maxTags);

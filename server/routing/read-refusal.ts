@@ -1,43 +1,59 @@
+import { isObject } from '../../protocol/text/json-object.ts';
 import { readBytes } from '../call/read-json-answer.ts';
-import { readUpstreamError } from '../call/read-upstream-error.ts';
+import { errorOf, readUpstreamError } from '../call/read-upstream-error.ts';
 import type { UpstreamRefusal } from '../call/router.ts';
 import type { UpstreamResponse } from '../call/transport.ts';
 import type { ProviderQuirks } from '../call/types.ts';
-import { classifyRefusal } from './classify-refusal.ts';
+import { classifyRefusal, isModelMissing, type FailureClass } from './classify-refusal.ts';
+import { readDuration } from './read-limit-reset.ts';
 
 const maxErrorBytes = 65_536;
 const bodyTimeoutMs = 5_000;
 
-/**
- * Statuses that would mislead the client: 401, 403 and 407 speak of the relay's key, 402 of the relay's account there
- * (the client would try to pay), 3xx of another place. Their bodies may quote parts of the key.
- */
-const privateStatuses = [401, 402, 403, 407];
 /** What a 403 that speaks of the content becomes: OpenAI's own status for it. */
 const contentStatus = 400;
 
-/**
- * Reads an upstream's refusal as the client is to see it; null where it is none of the client's business.
- * Never throws: a body that cannot be read leaves the status.
- */
-export async function readRefusal(
-  response: UpstreamResponse,
-  quirks?: ProviderQuirks,
-): Promise<UpstreamRefusal | null> {
+/** What a provider refused with. */
+export interface ReadRefusal {
+  class: FailureClass;
+  /**
+   * What the client is told; null where it would be misled, or told of the relay's account: what speaks of the relay's key or money
+   * there (a 402 would make it pay again), or of another place. Such bodies may quote parts of the key.
+   */
+  refusal: UpstreamRefusal | null;
+  /** Whether the deployment will refuse everybody alike: its model is not there. */
+  isModelMissing: boolean;
+  /** The wait that Google asks for within the body (google.rpc.RetryInfo); null if there is none. */
+  retryDelayMs: number | null;
+}
+
+/** Reads an upstream's refusal, and what it means. Never throws: a body that cannot be read leaves the status. */
+export async function readRefusal(response: UpstreamResponse, quirks?: ProviderQuirks): Promise<ReadRefusal> {
   const { status } = response;
   const value = await readJson(response);
   const error = readUpstreamError(value, status, quirks?.errorMember);
-  if (status === 403) {
-    const refusal = { status: contentStatus, error, headers: {} };
-    return classifyRefusal(status, refusal) === 'refused_key' ? null : refusal;
-  }
-  if (status < 400 || status > 599 || privateStatuses.includes(status)) return null;
+  const kind = classifyRefusal(status, error);
+  const read = {
+    class: kind,
+    isModelMissing: kind === 'absent' && isModelMissing(error),
+    retryDelayMs: delayIn(value),
+  };
+  if (kind === 'refused_key' || status < 400 || status > 599) return { ...read, refusal: null };
+  if (status === 403) return { ...read, refusal: { status: contentStatus, error, headers: {} } };
   const headers: Record<string, string> = {};
   for (const name of ['retry-after', 'retry-after-ms']) {
     const text = response.headers[name];
     if (text !== undefined && /^[\x20-\x7e]{1,64}$/.test(text)) headers[name] = text;
   }
-  return { status, error, headers };
+  return { ...read, refusal: { status, error, headers } };
+}
+
+function delayIn(value: unknown): number | null {
+  const error = errorOf(value);
+  const details: unknown = isObject(error) ? error['details'] : undefined;
+  const delays = (Array.isArray(details) ? details : []).filter(isObject).map((detail) => detail['retryDelay']);
+  const delay = delays.find((text) => typeof text === 'string');
+  return delay === undefined ? null : readDuration(delay);
 }
 
 async function readJson(response: UpstreamResponse): Promise<unknown> {

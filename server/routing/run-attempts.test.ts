@@ -70,7 +70,7 @@ async function run(options: RouteOption[], changes: Partial<AttemptPlan<string>>
   return router.run({
     ...{ callId: 'call', path: '/v1/chat/completions', options, stream: false, deadlineMs: start + 60_000 },
     signal: new AbortController().signal,
-    leaving: new AbortController().signal,
+    leaving: () => new AbortController().signal,
     mayRetry: () => true,
     accept: async (_, { model }) => model,
     ...changes,
@@ -99,6 +99,7 @@ describe('repetitions', () => {
     [{ 'retry-after': '3' }, 3_000],
     [{ 'retry-after-ms': '250' }, 250],
     [{ 'retry-after': new Date(start + 7_000).toUTCString() }, 6_999],
+    [{ 'x-ratelimit-remaining-tokens': '0', 'x-ratelimit-reset-tokens': '6.5s' }, 6_500],
   ])('obey %o', async (headers, waitMs) => {
     answers = { a: [refuse(429, headers)] };
     const result = await run([option(['a'], { retries: 1 })]);
@@ -128,7 +129,7 @@ describe('repetitions', () => {
 
   test('are not waited for by nobody', async () => {
     answers = { a: [refuse(500)] };
-    const leaving = AbortSignal.abort();
+    const leaving = () => AbortSignal.abort();
     await run([option(['a'], { retries: 5 })], { leaving, mayRetry: () => sent.length === 0 || waits.length > 0 });
     expect([sent, waits]).toEqual([['a'], []]);
   });
@@ -180,10 +181,10 @@ describe('fallbacks', () => {
       option(['c'], {}, { after: 'context_window' }),
       option(['d'], {}, { after: 'content_policy' }),
     ];
-    answers = { a: [contextError(), policyError(), refuse(404)] };
+    answers = { a: [contextError(), policyError(), refuse(422)] };
     expect(await run(options())).toMatchObject({ value: 'c' });
     expect(await run(options())).toMatchObject({ value: 'd' });
-    expect(await run(options())).toMatchObject({ kind: 'refused', refusal: { status: 404 } });
+    expect(await run(options())).toMatchObject({ kind: 'refused', refusal: { status: 422 } });
     expect(sent).toEqual(['a', 'c', 'a', 'd', 'a']);
   });
 
@@ -227,6 +228,25 @@ describe('what rests', () => {
     answers = { one: [refuse(403)] };
     expect(await run([option([...twice, 'b'])])).toMatchObject({ value: 'b' });
     expect(sent).toEqual(['one', 'b']);
+  });
+
+  test('with its account, if that has no money, whatever the status: the client hears nothing of it', async () => {
+    const broke = () => refuse(429, {}, '{"error":{"message":"check your plan","code":"insufficient_quota"}}');
+    answers = { a: [broke(), broke()] };
+    expect(await run([option(['a', 'b'], { retries: 2 })])).toMatchObject({ value: 'b' });
+    expect(await run([option(['a', 'b'])])).toMatchObject({ value: 'b' });
+    expect(sent.join('')).toBe('abb');
+    expect(await run([option(['a'], { retries: 2 })])).toMatchObject({ kind: 'failed', failure: 'unusable' });
+    expect(waits).toEqual([]);
+  });
+
+  test('if its model is not there: others may have it, and no repetition helps', async () => {
+    const missing = () => refuse(404, {}, '{"error":{"message":"m","code":"model_not_found"}}');
+    answers = { a: Array.from({ length: 5 }, missing) };
+    for (let call = 0; call < 5; call += 1) await run([option(['a', 'b'])]);
+    expect(sent.join('')).toBe('ababababb');
+    const result = await run([option(['a'], { retries: 3 })]);
+    expect(result).toMatchObject({ kind: 'refused', refusal: { status: 404 }, retries: { attempts: 1 } });
   });
 
   test('is asked all the same if it alone could answer: its own refusal says more', async () => {

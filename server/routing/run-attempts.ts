@@ -43,14 +43,14 @@ export class AttemptRun<T> {
   }
 
   async run(): Promise<AttemptsResult<T>> {
-    const waiting = new Set(this.#plan.options.keys());
+    const waiting = this.#plan.options.map((_, at) => at);
     let last: FailedTry | undefined;
     let reason: FallbackReason | null = null;
     for (;;) {
-      const index = [...waiting].find((at) => this.#plan.options[at]?.after === reason);
+      const index = waiting.find((at) => this.#plan.options[at]?.after === reason);
       const option = index === undefined ? undefined : this.#plan.options[index];
       if (index === undefined || !option || (last && !this.#mayGoOn())) return this.#end(last);
-      waiting.delete(index);
+      waiting.splice(waiting.indexOf(index), 1);
       if (index > 0 && !(await option.enter())) continue;
       const tried = await this.#tryRoute(index, option);
       if (tried?.kind === 'accepted') return { ...tried, ...this.#facts() };
@@ -65,12 +65,12 @@ export class AttemptRun<T> {
 
   /** Each deployment once, then so many repetitions as the route allows; undefined if none was free. */
   async #tryRoute(index: number, option: RouteOption): Promise<AcceptedTry<T> | FailedTry | undefined> {
-    const tried = new Set<Deployment>();
+    const tried: Deployment[] = [];
     let last: FailedTry | undefined;
     for (let repetition = -1; ;) {
       const deployment = this.#pick(option, repetition < 0 ? tried : none);
       if (deployment) {
-        tried.add(deployment);
+        tried.push(deployment);
         const result = await this.#attempt({ index, option, deployment, tried });
         if (result.kind === 'accepted' || reasonAfter(result) !== 'general') return result;
         last = result;
@@ -78,7 +78,7 @@ export class AttemptRun<T> {
       if (last && !this.#mayGoOn()) return last;
       if (deployment && repetition < 0) continue;
       repetition += 1;
-      if (!last || last.class === 'refused_key' || repetition >= option.terms.retries) return last;
+      if (!last || !mayPass(last) || repetition >= option.terms.retries) return last;
       if (!(await this.#wait(repetition, last))) return last;
     }
   }
@@ -89,17 +89,17 @@ export class AttemptRun<T> {
     const waitMs = planWait(backoff, { repetition, retryAfterMs, leftMs, random: random() });
     if (waitMs === null) return false;
     this.#retries.totalSleepMs += waitMs;
-    await this.#deps.wait(waitMs, AbortSignal.any([this.#plan.signal, this.#plan.leaving]));
+    await this.#deps.wait(waitMs, AbortSignal.any([this.#plan.signal, this.#plan.leaving()]));
     return this.#mayGoOn();
   }
 
   /** The best deployment that is free and not `tried`. */
-  #pick(option: RouteOption, tried: ReadonlySet<Deployment>): Deployment | undefined {
+  #pick(option: RouteOption, tried: readonly Deployment[]): Deployment | undefined {
     const { health, random } = this.#deps;
     const { outputTokens, promptTokens } = option;
     const tokens = assumedTokens(option);
     const free = option.deployments.filter((deployment) => {
-      if (tried.has(deployment)) return false;
+      if (tried.includes(deployment)) return false;
       const atMs = health.freeAtMs(deployment, { tokens, isOnly: this.#isOnly });
       if (atMs !== null) this.#freeAtMs = Math.min(this.#freeAtMs, atMs);
       return atMs === null;
@@ -125,7 +125,7 @@ export class AttemptRun<T> {
     timer.abort();
     const deployment = early || !this.#mayGoOn() ? undefined : this.#pick(ask.option, ask.tried);
     if (!deployment) return this.#note(early ?? (await first.done));
-    ask.tried.add(deployment);
+    ask.tried.push(deployment);
     return this.#race(first, this.#start({ ...ask, deployment }));
   }
 
@@ -175,10 +175,15 @@ interface AttemptAsk {
   index: number;
   option: RouteOption;
   deployment: Deployment;
-  tried: Set<Deployment>;
+  tried: Deployment[];
 }
 
-const none: ReadonlySet<Deployment> = new Set();
+const none: readonly Deployment[] = [];
+
+/** Whether it may answer after a while. */
+function mayPass({ class: kind }: FailedTry): boolean {
+  return kind !== 'refused_key' && kind !== 'absent';
+}
 
 /** Which routes may help after a failure; null if none. Where nothing was free, whatever is. */
 function reasonAfter(tried: FailedTry | undefined): FallbackReason | null {
@@ -187,6 +192,7 @@ function reasonAfter(tried: FailedTry | undefined): FallbackReason | null {
     case 'transient':
     case 'rate_limit':
     case 'refused_key':
+    case 'absent':
       return 'general';
     case 'context_window':
     case 'content_policy':

@@ -16,8 +16,9 @@ import {
 } from '../call/transport.ts';
 import type { Clock, Deployment } from '../call/types.ts';
 import type { AttemptRecord } from '../ledger/ledger.ts';
-import { classifyRefusal, type FailureClass } from './classify-refusal.ts';
+import type { FailureClass } from './classify-refusal.ts';
 import type { DeploymentHealth, Lease } from './deployment-health.ts';
+import { readLimitReset } from './read-limit-reset.ts';
 import { readRefusal } from './read-refusal.ts';
 import { readRetryAfter } from './read-retry-after.ts';
 
@@ -77,7 +78,8 @@ class Attempt<T> {
   readonly #lease: Lease;
   readonly #timeouts: AttemptTimeouts;
   readonly #startedAtMs: number;
-  readonly #own = new AbortController();
+  /** Null where nothing ends this attempt but the end of its call. */
+  readonly #own: AbortController | null;
   #status: number | null = null;
   #isGivenUp = false;
 
@@ -87,6 +89,8 @@ class Attempt<T> {
     this.#options = options;
     this.#startedAtMs = deps.clock.nowMs();
     this.#timeouts = { ...route.terms.timeouts, ...(deployment.terms ?? plainDeployment).timeouts };
+    const mayGiveUp = Object.keys(this.#timeouts).length > 0 || route.terms.hedgeAfterMs !== null;
+    this.#own = mayGiveUp ? new AbortController() : null;
     this.#lease = deps.health.begin(deployment, { stream: plan.stream, tokens: assumedTokens(route) });
   }
 
@@ -94,15 +98,14 @@ class Attempt<T> {
     this.#isGivenUp = true;
     this.#lease.abandon();
     this.#lease.end();
-    this.#own.abort(new TransportError('aborted', 'another deployment was faster'));
+    this.#own?.abort(new TransportError('aborted', 'another deployment was faster'));
     return this.#record('aborted');
   }
 
   async run(): Promise<AcceptedTry<T> | FailedTry> {
     const { deployment, plan, route } = this.#options;
     const { attemptMs, firstByteMs, idleMs } = this.#timeouts;
-    const mayGiveUp = Object.keys(this.#timeouts).length > 0 || route.terms.hedgeAfterMs !== null;
-    const signal = mayGiveUp ? AbortSignal.any([plan.signal, this.#own.signal]) : plan.signal;
+    const signal = this.#own ? AbortSignal.any([plan.signal, this.#own.signal]) : plan.signal;
     const timer = this.#startTimer();
     let response: UpstreamResponse | undefined;
     try {
@@ -138,7 +141,7 @@ class Attempt<T> {
     const { attemptMs, firstByteMs } = this.#timeouts;
     const most = this.#options.plan.stream ? Math.min(firstByteMs ?? Infinity, attemptMs ?? Infinity) : attemptMs;
     if (most === undefined || most === Infinity) return undefined;
-    const late = () => this.#own.abort(new TransportError('timeout', `the attempt took longer than ${most} ms`));
+    const late = () => this.#own?.abort(new TransportError('timeout', `the attempt took longer than ${most} ms`));
     return setTimeout(late, most);
   }
 
@@ -166,14 +169,16 @@ class Attempt<T> {
   }
 
   async #refuse(response: UpstreamResponse): Promise<FailedTry> {
-    const refusal = await readRefusal(response, this.#options.deployment.quirks);
+    const read = await readRefusal(response, this.#options.deployment.quirks);
+    const { class: kind, refusal } = read;
     response.destroy();
-    const kind = classifyRefusal(response.status, refusal);
-    const retryAfterMs = readRetryAfter(response.headers, this.#deps.clock.nowMs());
+    const nowMs = this.#deps.clock.nowMs();
+    const told = readRetryAfter(response.headers, nowMs) ?? read.retryDelayMs;
+    const retryAfterMs = told ?? (kind === 'rate_limit' ? readLimitReset(response.headers, nowMs) : null);
     if (!this.#isGivenUp) {
       if (kind === 'refused_key' && response.unpaid !== true) this.#lease.refuseKey();
       else if (kind === 'rate_limit') this.#lease.rest(retryAfterMs);
-      else if (kind === 'transient') this.#lease.fail();
+      else if (kind === 'transient' || read.isModelMissing) this.#lease.fail();
       else this.#lease.abandon();
     }
     this.#lease.end();

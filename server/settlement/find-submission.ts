@@ -4,6 +4,7 @@ import type { Hex } from '../../protocol/bytes/hex.ts';
 import { exactProxyAddress } from '../../protocol/x402/addresses.ts';
 import { callChain } from '../chain/call-chain.ts';
 import type { ChainClient } from '../chain/create-chain-client.ts';
+import { searchBack } from '../chain/search-back.ts';
 import { authorityOf, type TokenPayment } from './payment-payload.ts';
 
 /** What of a chain client is searched with. */
@@ -47,15 +48,15 @@ export async function findSubmission(
   payment: TokenPayment & { chargedAtMs: number },
 ): Promise<Hex | 'unknown' | undefined> {
   const { client, desk } = options;
-  const { hash: found, lowest } = await searchBack(options, async (range) => {
+  const { hash: found, oldest } = await searchRecent(options, async (range) => {
     for (const hash of await listCandidates(client, payment, { desk, ...range })) {
       const { logs } = await client.getTransactionReceipt({ hash });
       if (brought(logs, payment, desk)) return hash;
     }
     return undefined;
   });
-  if (found !== undefined || lowest === 0n) return found;
-  const { timestamp } = await callChain('the time of a block', () => client.getBlock({ blockNumber: lowest }));
+  if (found !== undefined || oldest === 0n) return found;
+  const { timestamp } = await callChain('the time of a block', () => client.getBlock({ blockNumber: oldest }));
   return Number(timestamp) * 1_000 <= payment.chargedAtMs - mostBeforeChargeMs ? undefined : 'unknown';
 }
 
@@ -68,7 +69,7 @@ export async function findSubmission(
 export async function findReceived(options: SearchOptions, payment: TokenPayment): Promise<Hex | undefined> {
   const { client, desk } = options;
   const args = { authority: authorityOf(payment), from: payment.payer, nonce: payment.nonce };
-  const { hash } = await searchBack(options, async (range) => {
+  const { hash } = await searchRecent(options, async (range) => {
     const contract = { address: desk, abi: paymentDeskAbi, args, ...range } as const;
     const [accepted, attributed] = await Promise.all([
       client.getContractEvents({ ...contract, eventName: 'PaymentAccepted' }),
@@ -79,23 +80,15 @@ export async function findReceived(options: SearchOptions, payment: TokenPayment
   return hash;
 }
 
-/** Queries the newest blocks first, as far back as is worth it; `lowest` is the last block that was looked at. */
-async function searchBack(
+/** Queries the newest blocks first, as far back as is worth it; `oldest` is the last block that was looked at. */
+async function searchRecent(
   { client, maxBlocksPerQuery }: SearchOptions,
   look: (range: { fromBlock: bigint; toBlock: bigint }) => Promise<Hex | undefined>,
-): Promise<{ hash: Hex | undefined; lowest: bigint }> {
+): Promise<{ hash: Hex | undefined; oldest: bigint }> {
   return callChain('the transaction of a payment', async () => {
-    const size = BigInt(maxBlocksPerQuery);
-    let toBlock = await client.getBlockNumber();
-    let lowest = toBlock;
-    for (let query = 0; query < maxQueries && toBlock >= 0n; query += 1) {
-      const fromBlock = toBlock >= size ? toBlock - size + 1n : 0n;
-      const hash = await look({ fromBlock, toBlock });
-      lowest = fromBlock;
-      if (hash !== undefined) return { hash, lowest };
-      toBlock = fromBlock - 1n;
-    }
-    return { hash: undefined, lowest };
+    const newest = Number(await client.getBlockNumber());
+    const oldest = Math.max(0, newest - maxQueries * maxBlocksPerQuery + 1);
+    return { hash: await searchBack({ newest, oldest, maxBlocksPerQuery }, look), oldest: BigInt(oldest) };
   });
 }
 

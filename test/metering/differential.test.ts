@@ -130,5 +130,8 @@ test('1,000 chat completions and 500 answers of other APIs cost what a second me
   ]) {
     expect(seen.get(kind) ?? 0, kind).toBeGreaterThan(50);
   }
+  for (const kind of ['blockrun', 'zeros', 'no prompt', 'no completion', 'output untold']) {
+    expect(seen.get(kind) ?? 0, kind).toBeGreaterThan(4);
+  }
   expect(seen.size).toBeGreaterThan(28);
 });

@@ -37,7 +37,7 @@ export interface MeteredAgain {
 export function meterAgain(recorded: RecordedAnswer, sold: Sold): MeteredAgain {
   const { provider, request } = recorded;
   const asked: unknown = JSON.parse(request);
-  const { hasOnlyText, messages, told, texts } = readAgain(recorded);
+  const { hasOnlyText, isOutputCounted = true, messages, told, texts } = readAgain(recorded);
   const choices = Number(dig(asked, 'n') ?? 1);
   const limits = ['max_completion_tokens', 'max_output_tokens', 'max_tokens'].map((name) => dig(asked, name));
   const outputTokens = Math.min(Number(limits.find(isThere) ?? sold.defaultMaxOutputTokens), sold.maxOutputTokens);
@@ -59,7 +59,16 @@ export function meterAgain(recorded: RecordedAnswer, sold: Sold): MeteredAgain {
     completionMargin: choices * 16,
   };
   const read = readTold(told, { isBeside: countsBeside(provider), bounds, texts });
-  const { impossible, isCut, ...usage } = read ?? estimate(messages, { tools: dig(asked, 'tools'), texts, bounds });
+  const guess = () => estimate(messages, { tools: dig(asked, 'tools'), texts, bounds });
+  const isWordless = texts === '';
+  const saysPrompt = dig(told, 'prompt_tokens') !== 0;
+  const saysOutput = isOutputCounted && (read?.toldCompletion !== 0 || isWordless);
+  const { impossible, isCut, toldCompletion: _, ...usage } = read ? { ...read } : guess();
+  if (read && !saysPrompt) {
+    const { prompt, cachedPrompt, cacheWrite, audioPrompt } = guess();
+    Object.assign(usage, { prompt, cachedPrompt, cacheWrite, audioPrompt });
+  }
+  if (read && !saysOutput) usage.completion = Math.max(usage.completion, guess().completion);
   const { audioCompletion, audioPrompt, cachedPrompt, cacheWrite, completion, prompt } = usage;
   const cost = priceOf(sold, [
     [prompt - cachedPrompt - cacheWrite - audioPrompt, sold.prices.prompt],
@@ -69,7 +78,7 @@ export function meterAgain(recorded: RecordedAnswer, sold: Sold): MeteredAgain {
     [completion - audioCompletion, sold.prices.completion],
     [audioCompletion, sold.prices.audioCompletion],
   ]);
-  const usageKind = read && !impossible && !isCut ? 'exact' : 'estimated';
+  const usageKind = read && !impossible && !isCut && saysPrompt && saysOutput ? 'exact' : 'estimated';
   return { quote, amount: cost < quote ? cost : quote, usageKind, impossible, usage };
 }
 
@@ -92,6 +101,8 @@ interface Read {
   impossible: boolean;
   /** Whether less is charged than was told. */
   isCut: boolean;
+  /** The completion before it was held against its bound. */
+  toldCompletion: number | undefined;
 }
 
 /** Null where there is no usage. */
@@ -125,15 +136,17 @@ function readTold(told: unknown, options: { isBeside: boolean; bounds: Bounds; t
   };
   const toldPrompt = numberAt('prompt_tokens');
   const toldCompletion = numberAt('completion_tokens');
-  const toldReasoning = numberAt('completion_tokens_details.reasoning_tokens') ?? 0;
-  const isInside = toldPrompt !== undefined && dig(told, 'total_tokens') === toldPrompt + (toldCompletion ?? NaN);
-  const beside = isBeside && !isInside ? toldReasoning : 0;
+  let toldReasoning = numberAt('completion_tokens_details.reasoning_tokens') ?? 0;
+  const more = Number(dig(told, 'total_tokens') ?? NaN) - ((toldPrompt ?? NaN) + (toldCompletion ?? NaN));
+  if (isBeside && toldReasoning === 0 && more > 0) toldReasoning = more;
+  const beside = more !== 0 && (isBeside || more === toldReasoning) ? toldReasoning : 0;
   const visible = Math.min(new TextEncoder().encode(texts).length, bounds.completion);
   const prompt = within(toldPrompt ?? bounds.prompt, bounds.prompt, bounds.promptMargin);
   const completion =
     toldCompletion === undefined
       ? visible
       : within(toldCompletion + beside, bounds.completion, bounds.completionMargin);
+  const counted = toldCompletion === undefined ? undefined : toldCompletion + beside;
   const cachedPrompt = within(
     numberAt(
       'prompt_tokens_details.cached_tokens',
@@ -155,7 +168,8 @@ function readTold(told: unknown, options: { isBeside: boolean; bounds: Bounds; t
   const reasoning = within(toldReasoning, completion);
   const audioCompletion = within(numberAt('completion_tokens_details.audio_tokens') ?? 0, completion);
   const audioPrompt = Math.min(audio, prompt - cachedPrompt - cacheWrite);
-  return { prompt, cachedPrompt, cacheWrite, audioPrompt, completion, reasoning, audioCompletion, impossible, isCut };
+  const parts = { cachedPrompt, cacheWrite, audioPrompt, reasoning, audioCompletion };
+  return { prompt, completion, ...parts, impossible, isCut, toldCompletion: counted };
 }
 
 /** By the tokenizer: 3 tokens for each message and for the answer's beginning, and the texts. */
@@ -165,7 +179,9 @@ function estimate(messages: readonly unknown[], options: { tools: unknown; bound
   let prompt = 3;
   for (const message of messages) {
     const content = dig(message, 'content');
-    const pieces = Array.isArray(content) ? content.map((part) => dig(part, 'text')) : [content];
+    const parts: unknown[] = Array.isArray(content) ? content : [];
+    const pieces = Array.isArray(content) ? parts.map((part) => dig(part, 'text')) : [content];
+    prompt += 1_024 * parts.filter((part) => dig(part, 'type') === 'image_url').length;
     for (const text of [dig(message, 'role'), dig(message, 'name'), ...pieces]) {
       if (typeof text === 'string') prompt += tokens(text);
     }
@@ -174,7 +190,8 @@ function estimate(messages: readonly unknown[], options: { tools: unknown; bound
   if (isThere(tools)) prompt += tokens(JSON.stringify(tools));
   const none = { cachedPrompt: 0, cacheWrite: 0, audioPrompt: 0, reasoning: 0, audioCompletion: 0 };
   const completion = Math.min(tokens(texts), bounds.completion);
-  return { prompt: Math.min(prompt, bounds.prompt), completion, ...none, impossible: false, isCut: false };
+  const counts = { prompt: Math.min(prompt, bounds.prompt), completion, ...none };
+  return { ...counts, impossible: false, isCut: false, toldCompletion: undefined };
 }
 
 /** `⌈(Σ tokens × price + 10⁶ × request price) / 10⁶⌉`, converted before it is rounded. */

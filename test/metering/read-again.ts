@@ -9,6 +9,8 @@ export interface ReadAgain {
   hasOnlyText: boolean;
   /** Usage under the names of a chat completion; undefined if there is none. */
   told: unknown;
+  /** Whether its count of output tokens says anything; true if omitted. */
+  isOutputCounted?: boolean;
   /** All text of the answer. */
   texts: string;
 }
@@ -26,9 +28,16 @@ export function readAgain({ answer, path, request, stream }: RecordedAnswer): Re
       const content = dig(message, 'content');
       return !Array.isArray(content) || content.every((part) => dig(part, 'type') === 'text');
     }),
-    told: replies.map((reply) => dig(reply, 'usage')).findLast(isThere),
+    told: lastThatCounts(replies.map((reply) => dig(reply, 'usage')).filter(isThere)),
     texts: replies.flatMap((reply) => list(reply, 'choices').flatMap(textsOf)).join(''),
   };
+}
+
+/** The last one, unless it counts nothing and one before it did. */
+function lastThatCounts(usages: readonly unknown[]): unknown {
+  const last = usages.at(-1);
+  const isZero = (usage: unknown) => dig(usage, 'completion_tokens') === 0;
+  return isZero(last) ? (usages.findLast((usage) => !isZero(usage)) ?? last) : last;
 }
 
 function readResponses(asked: unknown, replies: readonly unknown[]): ReadAgain {
@@ -50,6 +59,7 @@ function readResponses(asked: unknown, replies: readonly unknown[]): ReadAgain {
       prompt_tokens_details: dig(usage, 'input_tokens_details'),
       completion_tokens: dig(usage, 'output_tokens'),
       completion_tokens_details: dig(usage, 'output_tokens_details'),
+      total_tokens: dig(usage, 'total_tokens'),
     },
     texts: joined(replies.length > 1 ? deltas : said),
   };
@@ -57,6 +67,9 @@ function readResponses(asked: unknown, replies: readonly unknown[]): ReadAgain {
 
 function readMessages(asked: unknown, replies: readonly unknown[]): ReadAgain {
   const system = dig(asked, 'system');
+  // What a stream begins with counts no output.
+  const isOutputCounted =
+    replies.length === 1 || replies.some((reply) => isThere(dig(dig(reply, 'usage'), 'output_tokens')));
   const usages = replies.flatMap((reply) => [dig(dig(reply, 'message'), 'usage'), dig(reply, 'usage')]).filter(isThere);
   const isCount = (count: unknown) => typeof count === 'number' && count >= 0 && count % 1 === 0;
   // None gets less in a stream; what is no count stays one that is none.
@@ -82,10 +95,11 @@ function readMessages(asked: unknown, replies: readonly unknown[]): ReadAgain {
   return {
     messages: [...(isThere(system) ? [{ role: 'system', content: system }] : []), ...list(asked, 'messages')],
     hasOnlyText: true,
+    isOutputCounted,
     told: usages.length > 0 && {
       prompt_tokens: isSum ? parts.reduce<number>((sum, part) => sum + Number(part), 0) : NaN,
       prompt_tokens_details: { cached_tokens: cached, cache_write_tokens: written },
-      completion_tokens: most('output_tokens'),
+      completion_tokens: isOutputCounted ? most('output_tokens') : 0,
     },
     texts: joined(said),
   };

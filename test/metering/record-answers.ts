@@ -88,6 +88,8 @@ const writers: Record<string, (counts: Counts, dice: Dice) => Json> = {
     const isBeside = dice.chance(0.7);
     const told = isBeside ? counts.completion - counts.reasoning : counts.completion;
     const total = dice.chance(0.2) && isBeside ? {} : { total_tokens: counts.prompt + counts.completion };
+    // As Gemini, which tells its thoughts by the total only.
+    if (dice.chance(0.2)) return { prompt_tokens: counts.prompt, completion_tokens: told, ...total };
     return {
       prompt_tokens: counts.prompt,
       completion_tokens: told,
@@ -109,6 +111,19 @@ const writers: Record<string, (counts: Counts, dice: Dice) => Json> = {
   together: (counts) => ({ ...sums(counts), cached_tokens: counts.cached }),
   groq: (counts) => ({ ...sums(counts), queue_time: 0.01, prompt_time: 0.002, total_time: 0.2 }),
   vllm: (counts) => ({ ...sums(counts), prompt_tokens_details: null, completion_tokens_details: null }),
+  // A gateway before a provider that counts reasoning beside.
+  blockrun: (counts) => ({
+    ...sums(counts),
+    completion_tokens: counts.completion - counts.reasoning,
+    completion_tokens_details: { reasoning_tokens: counts.reasoning },
+  }),
+};
+
+/** What servers tell that do not count all of it. */
+const uncounted: Record<string, (usage: Json) => Json> = {
+  zeros: () => ({ prompt_tokens: 0, completion_tokens: 0, total_tokens: 0 }),
+  'no prompt': (usage) => ({ ...usage, prompt_tokens: 0 }),
+  'no completion': ({ prompt_tokens: prompt }) => ({ prompt_tokens: prompt, completion_tokens: 0 }),
 };
 
 function sums({ completion, prompt }: Counts): Json {
@@ -159,8 +174,8 @@ export function recordAnswer(seed: number): RecordedAnswer {
   const visible = messages.reduce((sum, message) => sum + JSON.stringify(message).length, 0);
   const counts = count(dice, { bytes: request.length, visible: Math.min(visible, 40 * choices) });
   const usage = writers[provider]?.(counts, dice) ?? {};
-  const fate = dice.chance(0.12) ? 'missing' : dice.chance(0.2) ? dice.pick(Object.keys(spoilers)) : 'plain';
-  const told = fate === 'missing' ? null : (spoilers[fate]?.(usage, dice) ?? usage);
+  const fate = fateOf(dice);
+  const told = fate === 'missing' ? null : ((spoilers[fate] ?? uncounted[fate])?.(usage, dice) ?? usage);
   const tier = dice.pick([{}, { service_tier: 'default' }, { service_tier: 'flex' }, { service_tier: 'priority' }]);
   const head = { id: 'chatcmpl-1', created: 1_790_000_000, model: `${provider}-model`, ...tier };
   const parts = { dice, provider, head, messages, told };
@@ -173,6 +188,12 @@ export function recordAnswer(seed: number): RecordedAnswer {
     stream,
     answer,
   };
+}
+
+function fateOf(dice: Dice): string {
+  if (dice.chance(0.12)) return 'missing';
+  if (dice.chance(0.1)) return dice.pick(Object.keys(uncounted));
+  return dice.chance(0.2) ? dice.pick(Object.keys(spoilers)) : 'plain';
 }
 
 function writeRequest(dice: Dice, { stream, choices }: { stream: boolean; choices: number }): string {

@@ -101,6 +101,7 @@ function recordMessage(dice: Dice): RecordedAnswer {
   ];
   const message = { id: 'msg_1', type: 'message', role: 'assistant', model: 'claude' };
   const begun = told && { ...told, output_tokens: 1 };
+  const isOutputUntold = stream && dice.chance(0.1);
   const events = [
     { type: 'message_start', message: { ...message, content: [], ...(begun && { usage: begun }) } },
     { type: 'content_block_start', index: 0, content_block: { type: 'thinking', thinking: '' } },
@@ -112,13 +113,13 @@ function recordMessage(dice: Dice): RecordedAnswer {
     // Only what has changed is told again.
     {
       ...{ type: 'message_delta', delta: { stop_reason: 'end_turn' } },
-      ...(told && { usage: { output_tokens: told['output_tokens'] } }),
+      ...(told && !isOutputUntold && { usage: { output_tokens: told['output_tokens'] } }),
     },
     { type: 'message_stop' },
   ];
   const whole = { ...message, content, stop_reason: 'end_turn', ...(told && { usage: told }) };
   const answer = stream ? writeEvents(events) : JSON.stringify(whole);
-  const shape = `messages, ${stream ? 'stream' : 'JSON'}, ${fate}`;
+  const shape = `messages, ${stream ? 'stream' : 'JSON'}, ${fate}${isOutputUntold ? ', output untold' : ''}`;
   return { shape, path: '/v1/messages', provider: 'anthropic', request, stream, answer };
 }
 

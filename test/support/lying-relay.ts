@@ -1,6 +1,4 @@
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { buffer } from 'node:stream/consumers';
 import { signDigest } from '../../protocol/bytes/secp256k1.ts';
 import { hashLeaf } from '../../protocol/merkle/hashes.ts';
@@ -10,6 +8,7 @@ import { encodeReceipt } from '../../protocol/receipt/encode-receipt.ts';
 import { decodeSignedReceipt, encodeSignedReceipt, type SignedReceipt } from '../../protocol/receipt/signed-receipt.ts';
 import type { TypedDataScope } from '../../protocol/typed-data/domain-separator.ts';
 import { receiptBatchDigest, receiptDomainSeparator } from '../../protocol/typed-data/receipt-batch.ts';
+import { serveHttp } from './serve-http.ts';
 
 /** One thing that the relay does other than it should; all else stays as the real relay does it. */
 export interface Lie {
@@ -38,20 +37,10 @@ export async function startLyingRelay(options: {
   key: Uint8Array;
 }): Promise<LyingRelay> {
   const state: { lie: Lie | undefined } = { lie: undefined };
-  const server = createServer((request, response) => {
+  const { url, stop } = await serveHttp((request, response) => {
     pass(options, { request, response, lie: state.lie }).catch(() => response.destroy());
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  return Object.assign(state, {
-    url: `http://127.0.0.1:${port}`,
-    async stop() {
-      server.closeAllConnections();
-      server.close();
-      await once(server, 'close');
-    },
-  });
+  return Object.assign(state, { url, stop });
 }
 
 type Signer = Parameters<typeof startLyingRelay>[0];

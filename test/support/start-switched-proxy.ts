@@ -1,7 +1,5 @@
-import { createServer } from 'node:http';
-import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
+import { serveHttp } from './serve-http.ts';
 
 /** A JSON-RPC endpoint in front of another one, which can be cut off. */
 export interface SwitchedProxy {
@@ -14,7 +12,7 @@ export interface SwitchedProxy {
 /** Starts a proxy that passes requests on to `target`. */
 export async function startSwitchedProxy(target: string): Promise<SwitchedProxy> {
   const state = { isOn: true };
-  const server = createServer((request, response) => {
+  const { url, stop } = await serveHttp((request, response) => {
     if (!state.isOn) return void request.destroy();
     const forward = async () => {
       const headers = { 'content-type': 'application/json' };
@@ -23,15 +21,5 @@ export async function startSwitchedProxy(target: string): Promise<SwitchedProxy>
     };
     forward().catch(() => response.destroy());
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  return Object.assign(state, {
-    url: `http://127.0.0.1:${port}`,
-    async stop() {
-      server.closeAllConnections();
-      server.close();
-      await once(server, 'close');
-    },
-  });
+  return Object.assign(state, { url, stop });
 }

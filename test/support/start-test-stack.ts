@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { WalletOptions } from '../../client/open-wallet.ts';
 import type { CheckBooksOptions } from '../../fsck/check-books.ts';
 import type { Hex } from '../../protocol/bytes/hex.ts';
+import { plainPrices } from '../../protocol/pricing/plain-prices-fixture.ts';
 import type { TokenPrices } from '../../protocol/pricing/token-prices.ts';
 import { runJob } from '../../scripts/demo/run-job.ts';
 import { startStack, type RunningStack, type StartStackOptions } from '../../scripts/stack.ts';
@@ -95,15 +96,7 @@ export async function startTestStack(
       stateDir: join(dataDir, 'wallet'),
     },
     fsckOptions: { dataDir: stack.dataDir, rpcUrl: stack.rpcUrl },
-    prices: {
-      prompt: 150_000n,
-      cachedPrompt: 75_000n,
-      cacheWrite: 150_000n,
-      audioPrompt: 150_000n,
-      completion: 600_000n,
-      audioCompletion: 600_000n,
-      request: 0n,
-    },
+    prices: { ...plainPrices(150_000n, 600_000n), cachedPrompt: 75_000n },
     runJob: (job) => runJob(stack, job),
     async stop() {
       await running.stop();

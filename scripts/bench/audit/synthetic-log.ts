@@ -1,4 +1,5 @@
 import { zeroBytes32, type Hex } from '../../../protocol/bytes/hex.ts';
+import { plainPrices } from '../../../protocol/pricing/plain-prices-fixture.ts';
 import { hashLeaf } from '../../../protocol/merkle/hashes.ts';
 import type { PriceRow } from '../../../protocol/pricing/price-row.ts';
 import { rootOfPrices } from '../../../protocol/pricing/price-tree.ts';
@@ -14,10 +15,7 @@ const amount = 66n;
 
 /** What its calls cost: 120 tokens in and 80 out are 66 atomic units. */
 export const syntheticPrices: readonly PriceRow[] = [
-  {
-    ...{ model: 'sim-small', token, inUsd: false, prompt: 150_000n, cachedPrompt: 75_000n, cacheWrite: 150_000n },
-    ...{ audioPrompt: 150_000n, completion: 600_000n, audioCompletion: 600_000n, request: 0n },
-  },
+  { model: 'sim-small', token, inUsd: false, ...plainPrices(150_000n, 600_000n), cachedPrompt: 75_000n },
 ];
 const priceRoot = rootOfPrices(syntheticPrices);
 

@@ -1,13 +1,12 @@
 import { figure, type Figure } from '../report.ts';
-import type { LoadResult } from '../load.ts';
-import type { Measured } from './measure-subject.ts';
+import type { Load, Measured } from './measure-subject.ts';
 
 /** What the goals are relative to. */
 export interface Yardsticks {
   /** This and the next are undefined where they were not measured. */
-  express: LoadResult | undefined;
+  express: Load | undefined;
   /** Undefined where npm did not give it. */
-  portkey: LoadResult | undefined;
+  portkey: Load | undefined;
   /** Median of the disk's own, microseconds. */
   fsyncUs: number;
 }

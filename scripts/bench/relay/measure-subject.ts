@@ -14,21 +14,26 @@ export interface Subject {
 /** How much is asked of each. */
 export interface LoadSize {
   requests: number;
+  /** Before those that count: an engine goes on compiling for tens of thousands of calls. */
+  warmUp: number;
   connections: number;
   /** Streams at one time; 0 leaves them out. */
   streams: number;
 }
 
+/** The figures of a load that are compared. */
+export type Load = Pick<LoadResult, 'perSecond' | 'p50Us' | 'p99Us' | 'firstChunkP50Us' | 'firstChunkP99Us' | 'cpu'>;
+
 /** A subject under one kind of call. */
 export interface Measured {
   /** As much as it takes. */
-  load: LoadResult;
+  load: Load;
   /** At half of that. */
-  half: LoadResult;
+  half: Load;
   /** The upstream alone, asked as often a second. */
-  directHalf: LoadResult;
+  directHalf: Load;
   /** Many streams at one time; null for JSON. */
-  burst: { streams: number; load: LoadResult } | null;
+  burst: { streams: number; load: Load } | null;
   /** Answers in all. */
   answers: number;
   /** Receipts that were verified: each load client throws at one that is wrong. */
@@ -64,8 +69,8 @@ export async function measureSubject(
     receipts += result.sampledReceipts;
     return result;
   };
-  const { connections, requests } = size;
-  const load = await ask(subject, { connections, requests, warmUp: Math.max(100, Math.floor(requests / 5)) });
+  const { connections, requests, warmUp } = size;
+  const load = await ask(subject, { connections, requests, warmUp });
   const perSecond = load.perSecond / 2;
   const halfRequests = Math.max(leastHalfRequests, Math.min(requests, Math.ceil(leastHalfSeconds * perSecond)));
   const paced = {

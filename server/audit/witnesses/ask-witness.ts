@@ -1,3 +1,4 @@
+import { collectBytes } from '../../../protocol/bytes/collect-bytes.ts';
 import { AutoPayError } from '../../../protocol/errors/auto-pay-error.ts';
 import type { NoteVerifier } from '../../../protocol/log/signed-note.ts';
 
@@ -23,19 +24,12 @@ export async function askWitness(
     const post =
       body === undefined ? {} : { method: 'POST', body, headers: { 'content-type': 'text/plain; charset=utf-8' } };
     const response = await fetch(`${url}/${path}`, { ...post, signal, redirect: 'error' });
-    const chunks: Uint8Array[] = [];
-    let length = 0;
-    for await (const chunk of (response.body ?? []) as AsyncIterable<Uint8Array>) {
-      length += chunk.length;
-      if (length > maxAnswerBytes) {
-        throw new AutoPayError(
-          'upstream_error',
-          `The answer of the witness ${verifier.name} has more than ${maxAnswerBytes} bytes.`,
-        );
-      }
-      chunks.push(chunk);
-    }
-    return { status: response.status, text: Buffer.concat(chunks).toString() };
+    const message = `The answer of the witness ${verifier.name} has more than ${maxAnswerBytes} bytes.`;
+    const bytes = await collectBytes(response.body, {
+      maxBytes: maxAnswerBytes,
+      tooLong: () => new AutoPayError('upstream_error', message),
+    });
+    return { status: response.status, text: bytes.toString() };
   } catch (cause) {
     if (cause instanceof AutoPayError) throw cause;
     throw new AutoPayError('upstream_unreachable', `The witness ${verifier.name} cannot be reached.`, { cause });

@@ -1,10 +1,9 @@
-import { once } from 'node:events';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { formatAddCheckpoint } from '../../../protocol/log/add-checkpoint.ts';
 import { createNoteVerifier } from '../../../protocol/log/signed-note.ts';
 import { merkleRoot } from '../../../protocol/merkle/inclusion.ts';
+import { serveHttp } from '../../../test/support/serve-http.ts';
 import { serveWitness } from '../../../witness/serve-witness.ts';
 import { openTestWitness, TestLog, type TestWitness } from '../../../witness/witness-fixture.ts';
 import { createToyLog } from '../toy-log-fixture.ts';
@@ -51,20 +50,14 @@ async function check(options: { at?: string; of?: TestLog; signed?: number | nul
 
 /** Something else than a witness, or one whose checkpoints are elsewhere. */
 async function serve(answer: (request: { method: string; path: string; body: string }) => [number, string]) {
-  const server: Server = createServer((request, response) => {
-    let body = '';
-    request.on('data', (chunk: Buffer) => (body += chunk.toString()));
-    request.on('end', () => {
-      const [status, text] = answer({ method: request.method ?? '', path: request.url ?? '', body });
-      response.writeHead(status).end(text);
+  const other = await serveHttp((request, response) => {
+    void text(request).then((body) => {
+      const [status, told] = answer({ method: request.method ?? '', path: request.url ?? '', body });
+      response.writeHead(status).end(told);
     });
-  }).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  closers.push(() => {
-    server.closeAllConnections();
-    server.close();
   });
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  closers.push(() => other.stop());
+  return other.url;
 }
 
 it('a log of which the witness has seen nothing, all, or less than there is goes on', async () => {
@@ -170,12 +163,7 @@ it('so is one that cannot be reached, or shows another log', async () => {
 });
 
 it('and one that never answers is waited for only so long', async () => {
-  const hung = createServer(() => undefined).listen(0, '127.0.0.1');
-  await once(hung, 'listening');
-  closers.push(() => {
-    hung.closeAllConnections();
-    hung.close();
-  });
-  const at = `http://127.0.0.1:${(hung.address() as AddressInfo).port}`;
-  expect(await check({ at, timeoutMs: 50 })).toEqual([expect.stringMatching(/^warn: /)]);
+  const hung = await serveHttp(() => undefined);
+  closers.push(() => hung.stop());
+  expect(await check({ at: hung.url, timeoutMs: 50 })).toEqual([expect.stringMatching(/^warn: /)]);
 });

@@ -1,6 +1,5 @@
-import { createHash } from 'node:crypto';
 import { AutoPayError } from '../../../protocol/errors/auto-pay-error.ts';
-import { formatAddCheckpoint } from '../../../protocol/log/add-checkpoint.ts';
+import { formatAddCheckpoint, hashOrigin } from '../../../protocol/log/add-checkpoint.ts';
 import { parseCheckpoint } from '../../../protocol/log/checkpoint.ts';
 import { openNote, type NoteVerifier } from '../../../protocol/log/signed-note.ts';
 import type { JobLog } from '../../chain/job-log.ts';
@@ -56,7 +55,7 @@ async function findSeen(
 ): Promise<Seen | undefined> {
   const { verifier } = witness;
   const signal = AbortSignal.timeout(timeoutMs);
-  const path = `${createHash('sha256').update(origin).digest('hex')}/checkpoint`;
+  const path = `${hashOrigin(origin)}/checkpoint`;
   const { status, text } = await askWitness(witness, { path, signal });
   if (status === 200) {
     openNote(text, [verifier]);

@@ -1,6 +1,4 @@
-import { once } from 'node:events';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
   formatSignature,
@@ -11,6 +9,7 @@ import {
 } from '../../../protocol/log/signed-note.ts';
 import { withCosignatures } from '../../../protocol/log/cosignatures.ts';
 import { parseAddCheckpoint } from '../../../protocol/log/add-checkpoint.ts';
+import { serveHttp, type ServedHttp } from '../../../test/support/serve-http.ts';
 import { serveWitness, type ServedWitness } from '../../../witness/serve-witness.ts';
 import { openTestWitness, TestLog, type TestWitness } from '../../../witness/witness-fixture.ts';
 import type { Witness } from './ask-witness.ts';
@@ -71,34 +70,26 @@ describe('a submission to a witness of our own', () => {
   it('of a fork is refused', async () => {
     await submit(witness);
     await expect(submit(witness, new TestLog().grow(7, 'other'))).rejects.toThrow(/answers 422/);
+    await expect(submit(witness, new TestLog().grow(5, 'other'))).rejects.toThrow(/another root of 5 entries/);
   });
 });
 
 describe('what another answers', () => {
-  let server: Server;
+  let served: ServedHttp;
   let answer: (body: string) => { status: number; text: string };
   let witness: Witness;
   let key: NoteSigner;
   beforeEach(async () => {
     key = createCosigner({ name: 'witness.example/w2', seed: Buffer.alloc(32, 0x55) });
-    server = createServer((request, response) => {
-      const chunks: Buffer[] = [];
-      request.on('data', (chunk: Buffer) => chunks.push(chunk));
-      request.on('end', () => {
-        const { status, text } = answer(Buffer.concat(chunks).toString());
-        response.writeHead(status).end(text);
+    served = await serveHttp((request, response) => {
+      void text(request).then((body) => {
+        const told = answer(body);
+        response.writeHead(told.status).end(told.text);
       });
     });
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    const { port } = server.address() as AddressInfo;
-    witness = { url: `http://127.0.0.1:${port}`, verifier: createNoteVerifier(key.verifierKey) };
+    witness = { url: served.url, verifier: createNoteVerifier(key.verifierKey) };
   });
-  afterEach(async () => {
-    server.closeAllConnections();
-    server.close();
-    await once(server, 'close');
-  });
+  afterEach(() => served.stop());
 
   const lineOf = (signer: NoteSigner, note: string) =>
     formatSignature({ ...signer, signature: signer.sign(note.slice(0, note.lastIndexOf('\n\n') + 1)) });
@@ -133,7 +124,7 @@ describe('what another answers', () => {
   });
 
   it('is not waited for without end', async () => {
-    server.removeAllListeners('request');
+    served.server.removeAllListeners('request');
     await expect(submit(witness, log, 0, AbortSignal.timeout(50))).rejects.toMatchObject({
       code: 'upstream_unreachable',
     });

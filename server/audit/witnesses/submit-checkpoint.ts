@@ -44,6 +44,8 @@ export async function submitCheckpoint(
     if (status !== 409) throw refused(witness, `it answers ${status}: ${text.slice(0, 200).trim()}`);
     const named = readConflict(text);
     if (named === undefined) throw refused(witness, 'it answers 409 without a size');
+    // C2SP: a conflict of equal sizes is one of roots.
+    if (named === oldSize && named === size) throw refused(witness, `it has cosigned another root of ${size} entries`);
     oldSize = named;
     if (oldSize > size) return { kind: 'overtaken', size: oldSize };
   }

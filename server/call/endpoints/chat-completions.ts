@@ -28,7 +28,7 @@ export const chatCompletions: Endpoint = {
 
 function readAnswer(value: JsonObject, shape: UsageShape | undefined): AnswerFacts {
   const { choices } = value;
-  if (!Array.isArray(choices)) throw new UnusableAnswer('the answer has no choices');
+  if (!Array.isArray(choices) || choices.length === 0) throw new UnusableAnswer('the answer has no choices');
   const messages = choices.filter(isObject).map((choice) => choice['message']);
   return {
     usage: readUsage(value['usage'], shape),

@@ -21,6 +21,18 @@ const knownKeys: ReadonlySet<string> = new Set([
 ]);
 
 const maxChoices = 128;
+/** What a deployment's `defaults` may say. */
+const defaults = [
+  'temperature',
+  'top_p',
+  'top_k',
+  'min_p',
+  'seed',
+  'stop',
+  'frequency_penalty',
+  'presence_penalty',
+  'user',
+];
 /** OpenAI's default, which other servers have too. */
 const defaultTokens = 16;
 
@@ -70,7 +82,7 @@ function parse(body: Buffer): ModelRequest {
 }
 
 function buildBody({ asked, body, deployment, outputTokens }: UpstreamBodyOptions): Buffer {
-  const changes = changesOfName(asked, deployment);
+  const changes = changesOfName(asked, deployment, defaults);
   if (asked.value['max_tokens'] !== outputTokens) changes.set('max_tokens', String(outputTokens));
   addStreamUsage(changes, asked, deployment);
   return spliceTopLevel(body, asked.members, changes);
@@ -78,7 +90,7 @@ function buildBody({ asked, body, deployment, outputTokens }: UpstreamBodyOption
 
 function readAnswer(value: JsonObject, shape: UsageShape | undefined): AnswerFacts {
   const { choices } = value;
-  if (!Array.isArray(choices)) throw new UnusableAnswer('the answer has no choices');
+  if (!Array.isArray(choices) || choices.length === 0) throw new UnusableAnswer('the answer has no choices');
   const texts = choices.filter(isObject).map(({ text }) => text);
   return {
     usage: readUsage(value['usage'], shape),

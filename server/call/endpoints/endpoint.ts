@@ -27,6 +27,8 @@ export interface ModelRequest {
   fallbackModels: readonly string[];
   /** Whether all of the prompt is text, so that the body's bytes bound its tokens. */
   textOnly: boolean;
+  /** The member by which it asks for a search, which only some routes sell; undefined if it asks for none. */
+  search?: string;
   /** Prompt tokens that the provider adds and that no byte of the body bounds. */
   overheadTokens: number;
   /** What embeddings have in bytes at most, where the model's own have `dimensions` numbers each. */

@@ -25,11 +25,15 @@ test('counts go on from the first event to the last but one', () => {
   const meter = new MessagesMeter();
   const usage = { input_tokens: 3, cache_read_input_tokens: 20, cache_creation_input_tokens: 0, output_tokens: 1 };
   meter.takeEvent(event({ type: 'message_start', message: { model: 'claude', usage } }));
-  expect(meter).toMatchObject({ model: 'claude', usage: null });
+  expect(meter).toMatchObject({
+    model: 'claude',
+    usage: { prompt: 23, cachedPrompt: 20, completion: 0, isBegun: true },
+  });
   meter.takeEvent(event({ type: 'content_block_start', content_block: { type: 'tool_use', name: 'f', input: {} } }));
   meter.takeEvent(event({ type: 'content_block_delta', delta: { type: 'input_json_delta', partial_json: '{"a"' } }));
   meter.takeEvent(event({ type: 'message_delta', delta: { stop_reason: 'tool_use' }, usage: { output_tokens: 9 } }));
   expect(meter.usage).toMatchObject({ prompt: 23, cachedPrompt: 20, completion: 9 });
+  expect(meter.usage).not.toHaveProperty('isBegun');
   expect(meter.texts).toEqual(['f', '{"a"']);
   expect(meter.isFinished).toBe(false);
   const last = event({ type: 'message_stop' });
@@ -57,12 +61,19 @@ test('a fraction is no count, before or after one', () => {
   expect(meter.usage?.completion).toBeNaN();
 });
 
-test('without a count of the output at the end there is no usage', () => {
+test('without a count of the output at the end only the prompt is told', () => {
   const meter = new MessagesMeter();
   meter.takeEvent(event({ type: 'message_start', message: { usage: { input_tokens: 3, output_tokens: 1 } } }));
   meter.takeEvent(event({ type: 'message_delta', delta: { stop_reason: 'end_turn' }, usage: { input_tokens: 3 } }));
   meter.takeEvent(event({ type: 'message_delta', delta: { stop_reason: 'end_turn' } }));
-  expect(meter.usage).toBeNull();
+  expect(meter.usage).toMatchObject({ prompt: 3, completion: 0, isBegun: true });
+});
+
+test('a block that has its text from the beginning is counted', () => {
+  const meter = new MessagesMeter();
+  meter.takeEvent(event({ type: 'content_block_start', content_block: { type: 'text', text: 'All of it' } }));
+  meter.takeEvent(event({ type: 'content_block_start', content_block: { type: 'thinking', thinking: 'Hm' } }));
+  expect(meter.texts).toEqual(['All of it', 'Hm']);
 });
 
 test('a ping passes, but is no piece of an answer', () => {

@@ -1,6 +1,5 @@
-import type { TokenUsage } from '../../../protocol/receipt/call-receipt.ts';
 import { isObject, type JsonObject } from '../../../protocol/text/json-object.ts';
-import { readCount, readUsage } from '../../metering/read-usage.ts';
+import { readCount, readUsage, type ToldUsage } from '../../metering/read-usage.ts';
 import type { ByteString } from '../byte-string.ts';
 import { readUpstreamError } from '../read-upstream-error.ts';
 import { BrokenStream } from '../stream-meter.ts';
@@ -8,12 +7,13 @@ import { modelOf } from './openai-wire.ts';
 import { readTypedEvent } from './read-typed-event.ts';
 import type { StreamMeter, StreamStep } from './stream-step.ts';
 
-/** Members of a delta that hold generated text. */
-const textMembers = ['text', 'thinking', 'partial_json'];
+/** Members that hold generated text: of a block as it begins, where some servers have all of it already, and of a delta. */
+const blockMembers = ['name', 'text', 'thinking'];
+const deltaMembers = ['text', 'thinking', 'partial_json'];
 
 /** Reads the events of a streamed message on their way (Anthropic API reference, "Streaming messages"). */
 export class MessagesMeter implements StreamMeter {
-  usage: TokenUsage | null = null;
+  usage: ToldUsage | null = null;
   model: string | null = null;
   readonly texts: string[] = [];
   /** What comes before `message_stop` may be half an answer. */
@@ -39,9 +39,12 @@ export class MessagesMeter implements StreamMeter {
       this.#isOutputCounted ||= usage['output_tokens'] !== undefined && usage['output_tokens'] !== null;
       this.#count(usage);
     }
-    if (isObject(begun) && typeof begun['name'] === 'string') this.texts.push(begun['name']);
-    if (isObject(delta)) {
-      for (const member of textMembers) if (typeof delta[member] === 'string') this.texts.push(delta[member]);
+    for (const [piece, members] of [
+      [begun, blockMembers],
+      [delta, deltaMembers],
+    ] as const) {
+      if (!isObject(piece)) continue;
+      for (const member of members) if (typeof piece[member] === 'string') this.texts.push(piece[member]);
     }
     return { kind: 'chunk', bytes };
   }
@@ -52,7 +55,10 @@ export class MessagesMeter implements StreamMeter {
     const told = Object.entries(usage).filter(([, count]) => count !== null);
     const grown = told.map(([name, count]) => [name, largerOf(this.#counted[name], count)] as const);
     this.#counted = { ...this.#counted, ...Object.fromEntries(grown) };
-    if (this.#isOutputCounted) this.usage = readMessageUsage(this.#counted) ?? this.usage;
+    // The prompt is told at the beginning: it holds where the answer is broken off.
+    const begun = this.#isOutputCounted ? {} : ({ output_tokens: 0 } as const);
+    const read = readMessageUsage({ ...this.#counted, ...begun });
+    if (read) this.usage = this.#isOutputCounted ? read : { ...read, isBegun: true };
   }
 }
 
@@ -70,7 +76,7 @@ function isCount(value: unknown): value is number {
  * written to it.
  * @returns null if there is none, or half of it is missing.
  */
-export function readMessageUsage(value: unknown): TokenUsage | null {
+export function readMessageUsage(value: unknown): ToldUsage | null {
   if (!isObject(value)) return null;
   const { cache_creation_input_tokens: created, cache_read_input_tokens: read, input_tokens, output_tokens } = value;
   if (input_tokens === undefined || input_tokens === null) return null;

@@ -25,8 +25,11 @@ export const messages: Endpoint = {
   writeError: (error, { status, facts }) => errorBody(error, status, facts),
 };
 
+/** What a deployment's `defaults` may say. */
+const defaults = ['temperature', 'top_p', 'top_k'];
+
 function buildBody({ asked, body, deployment, outputTokens }: UpstreamBodyOptions): Buffer {
-  const changes = changesOfName(asked, deployment);
+  const changes = changesOfName(asked, deployment, defaults);
   if (asked.outputLimit?.tokens !== outputTokens) changes.set('max_tokens', String(outputTokens));
   return spliceTopLevel(body, asked.members, changes);
 }

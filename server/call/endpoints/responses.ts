@@ -30,9 +30,16 @@ export const responses: Endpoint = {
 /** The order of an event after which there is none. */
 const lastSequenceNumber = 2_147_483_647;
 
+/** What a deployment's `defaults` may say; `reasoning_effort` is a member of `reasoning` here. */
+const defaults = ['temperature', 'top_p', 'parallel_tool_calls', 'user'];
+
 function buildBody({ asked, body, deployment, outputTokens }: UpstreamBodyOptions): Buffer {
-  const changes = changesOfName(asked, deployment);
+  const changes = changesOfName(asked, deployment, defaults);
   if (asked.outputLimit?.tokens !== outputTokens) changes.set('max_output_tokens', String(outputTokens));
+  const effort = deployment.defaults?.['reasoning_effort'];
+  if (effort !== undefined && (asked.value['reasoning'] ?? null) === null) {
+    changes.set('reasoning', JSON.stringify({ effort }));
+  }
   return spliceTopLevel(body, asked.members, changes);
 }
 

@@ -14,9 +14,18 @@ test('every key gets what its rule says; what stands below goes with it', () => 
   expect(judge({ list: [{ name: { deep: 1 } }, { info: { a: 1 } }], settings: { guard: [1] }, extra: 1 })).toEqual([
     'honoured list.0.name as here',
     'warned list.1.info.a has no effect here: nothing is read',
-    'refused settings.guard cannot be honoured: requests would pass',
+    'refused settings.guard cannot be honoured: requests would pass. Remove it, or list it under `ignore` of the import',
     'warned extra has no effect here: no such function',
   ]);
+});
+
+test('a key may ask for something by being off', () => {
+  const found = (value: unknown) => judgeKeys({ any: value }, { any: ['refused', 'all is not known', 'off'] }, []);
+  expect(found(false)).toMatchObject([
+    { status: 'refused', message: expect.stringContaining('cannot be honoured: all is not known. ') as string },
+  ]);
+  expect(found(true)).toMatchObject([{ status: 'honoured' }]);
+  expect(found(null)).toMatchObject([{ status: 'honoured' }]);
 });
 
 test('what is switched off, or empty, asks for nothing', () => {
@@ -26,8 +35,15 @@ test('what is switched off, or empty, asks for nothing', () => {
 });
 
 test('a key without a rule is refused, with the name that was meant', () => {
-  expect(judge({ setings: {} })).toEqual(['refused setings is not a known key; did you mean "settings"?']);
-  expect(judge({ list: [{ nmae: 1 }] })).toEqual(['refused list.0.nmae is not a known key; did you mean "name"?']);
+  expect(judge({ setings: {} })).toEqual([
+    'refused setings is not a known key; did you mean "settings"? Else remove it, or list it under `ignore` of the import',
+  ]);
+  expect(judge({ list: [{ nmae: 1 }] })).toEqual([
+    expect.stringContaining('refused list.0.nmae is not a known key; did you mean "name"? Else remove it, '),
+  ]);
+  expect(judge({ whatsoever_it_may_be: 1 })).toEqual([
+    expect.stringContaining('is not a known key; remove it, or list'),
+  ]);
 });
 
 test('an operator may do without a key, by its rule or by its place', () => {

@@ -1,4 +1,4 @@
-import { suggestKey } from '../describe-issues.ts';
+import { nearestName } from '../nearest-name.ts';
 import type { ConfigPath } from '../report-issues.ts';
 
 /**
@@ -10,8 +10,8 @@ import type { ConfigPath } from '../report-issues.ts';
  */
 export type KeyStatus = 'honoured' | 'warned' | 'refused';
 
-/** A rule for one key: what becomes of it, and how, or why not. */
-export type KeyRule = readonly [status: KeyStatus, note: string];
+/** A rule for one key: what becomes of it, and how, or why not; `off` where it asks for something by being off, and only then. */
+export type KeyRule = readonly [status: KeyStatus, note: string, also?: 'off'];
 
 /**
  * Rules by path; `*` stands for any index or name, `*word*` as the last part for any name with the word in it. A name of its own goes before
@@ -39,9 +39,10 @@ export function judgeKeys(value: unknown, rules: KeyRules, ignored: readonly str
     if (ignored.includes(path.join('.')) || patterns.some((candidate) => ignored.includes(candidate))) {
       findings.push({ path, status: 'warned', message: 'is ignored, as the configuration says' });
     } else if (rule) {
-      // What is switched off, or empty, asks for nothing.
-      const [status, note] = rule;
-      findings.push({ path, status: isOff(inner) ? 'honoured' : status, message: describe(status, note) });
+      // What is switched off, or empty, mostly asks for nothing.
+      const [status, note, also] = rule;
+      const asks = also === 'off' ? inner === false : !isOff(inner);
+      findings.push({ path, status: asks ? status : 'honoured', message: describe(status, note) });
     } else if (patterns.some((prefix) => Object.keys(rules).some((key) => key.startsWith(`${prefix}.`)))) {
       descend(path, patterns, inner);
     } else {
@@ -63,7 +64,7 @@ export function judgeKeys(value: unknown, rules: KeyRules, ignored: readonly str
 }
 
 function wordsOf(rules: KeyRules): string[] {
-  const words = Object.keys(rules).map((path) => /\.\*([a-z]+)\*$/.exec(path)?.[1]);
+  const words = Object.keys(rules).map((path) => /\.\*([a-z_]+)\*$/.exec(path)?.[1]);
   return [...new Set(words)].filter((word) => word !== undefined);
 }
 
@@ -74,7 +75,8 @@ function isOff(value: unknown): boolean {
 
 function describe(status: KeyStatus, note: string): string {
   if (status === 'honoured') return note;
-  return status === 'warned' ? `has no effect here: ${note}` : `cannot be honoured: ${note}`;
+  if (status === 'warned') return `has no effect here: ${note}`;
+  return `cannot be honoured: ${note}. Remove it, or list it under \`ignore\` of the import`;
 }
 
 function describeUnknown(path: ConfigPath, patterns: readonly string[], rules: KeyRules): string {
@@ -84,5 +86,7 @@ function describeUnknown(path: ConfigPath, patterns: readonly string[], rules: K
     .filter((key) => parents.some((parent) => parent === '' || key.startsWith(`${parent}.`)))
     .map((key) => key.split('.')[depth - 1] ?? '')
     .filter((name) => !name.startsWith('*') && name !== '');
-  return `is not a known key; ${suggestKey(String(path.at(-1)), [...new Set(siblings)])}`;
+  const nearest = nearestName(String(path.at(-1)), [...new Set(siblings)]);
+  const meant = nearest ? `did you mean "${nearest}"? Else ` : '';
+  return `is not a known key; ${meant}remove it, or list it under \`ignore\` of the import`;
 }

@@ -198,7 +198,11 @@ router_settings: { enable_tag_filtering: true }`,
       /names the provider bedrock, whose API is not spoken here/,
     ],
     ['a wildcard', entry('model: openai/*'), /stands for any model/],
-    ['another mode', entry('model: gpt-4o', 'mode: image_generation'), /mode is image_generation; only chat is sold/],
+    [
+      'another mode',
+      entry('model: gpt-4o', 'mode: image_generation'),
+      /mode is image_generation, which the relay has no endpoint for; it has chat, completion, responses, embedding/,
+    ],
     [
       'a variable that is not set',
       entry('model: openai/x, api_base: os.environ/NOWHERE'),
@@ -337,5 +341,96 @@ litellm_settings: { request_timeout: 900 }`;
     expect(routes[0]?.terms?.timeouts).toEqual({ attemptMs: 300_000 });
     expect(routes[0]?.deployments[0]?.terms?.timeouts).toEqual({ firstByteMs: 20_000 });
     expect(limits.callTimeoutMs).toBe(600_000);
+  });
+
+  test('sells embeddings, which have no output to be paid for', () => {
+    const info = 'mode: embedding, input_cost_per_token: 1e-7, max_tokens: 8191, output_vector_size: 1536';
+    const { notices, routes } = loadLiteLlm(entry('model: text-embedding-3-small', info));
+    expect(routes[0]).toMatchObject({ contextTokens: 8_191, embeddingDimensions: 1_536 });
+    expect(routes[0]?.prices).toMatchObject([{ prompt: 100_000n, completion: 0n }]);
+    expect(notices.join()).not.toContain('max_output_tokens');
+    const text = entry('model: text-completion-openai/davinci-002', 'mode: completion');
+    expect(loadLiteLlm(text, 'prices: { m: { free: true } }').routes[0]?.deployments[0]?.id).toBe('openai@default');
+  });
+
+  test('gives for nothing what costs nothing, and says so; an alias with a price does not', () => {
+    const text = `${entry('model: ollama/llama3', 'input_cost_per_token: 0, output_cost_per_token: 0.0')}
+router_settings: { model_group_alias: { a: m, b: m } }`;
+    const prices = 'priceCurrency: USD\nprices: { b: { prompt: "1", completion: "1" } }';
+    const { notices, routes } = loadLiteLlm(text, prices);
+    expect(routes.map(({ model, prices: rows }) => [model, rows === null])).toEqual([
+      ['m', true],
+      ['a', true],
+      ['b', false],
+    ]);
+    expect(notices.join()).toContain('model_list.0 costs nothing: m is free for everybody');
+  });
+
+  test('takes limits where LiteLLM’s router looks for them', () => {
+    const text = `model_list: [{ model_name: m, tpm: 20000, rpm: 3, litellm_params: { model: gpt-4o, rpm: 9 } }]
+router_settings: { default_max_parallel_requests: 7 }
+general_settings: { max_request_size_mb: 2, max_response_size_mb: 0.5 }`;
+    const { limits, routes } = loadLiteLlm(text, 'prices: { m: { free: true } }');
+    const terms = { tpm: 20_000, rpm: 3, maxConcurrentCalls: 7 };
+    expect(routes[0]?.deployments[0]?.terms).toMatchObject(terms);
+    expect(limits).toMatchObject({ maxBodyBytes: 2_097_152, maxResponseBytes: 524_288 });
+  });
+
+  test('a key without a value says nothing', () => {
+    const nothing =
+      'rpm: null, tpm: , timeout: null, weight: ~, api_base: null, tags: null, input_cost_per_token: null';
+    const costs = 'input_cost_per_token: 1e-6, output_cost_per_token: 2e-6, max_tokens: null, id: null, mode: null';
+    const { routes } = loadLiteLlm(entry(`model: gpt-4o, ${nothing}`, costs));
+    expect(routes[0]?.deployments[0]?.terms).toMatchObject({ rpm: null, tpm: null, weight: null, timeouts: {} });
+    expect(routes[0]?.prices).toMatchObject([{ prompt: 1_000_000n }]);
+  });
+
+  test('gives requests what an entry says for them', () => {
+    const text = entry(
+      'model: gpt-5, temperature: 0.2, reasoning_effort: high, max_completion_tokens: 700, seed: null',
+    );
+    const { routes } = loadLiteLlm(text);
+    expect(routes[0]?.deployments[0]?.defaults).toEqual({ temperature: 0.2, reasoning_effort: 'high' });
+    expect(routes[0]?.defaultMaxOutputTokens).toBe(700);
+    expect(loadLiteLlm(entry('model: gpt-5')).routes[0]?.deployments[0]).not.toHaveProperty('defaults');
+  });
+
+  test.each([
+    ['ollama/llama3', 'http://10.0.0.9:11434', 'ollama', 'http://10.0.0.9:11434/v1'],
+    ['ollama_chat/llama3', 'http://10.0.0.9:11434/v1/', 'ollama', 'http://10.0.0.9:11434/v1'],
+    ['anthropic/claude', 'https://api.anthropic.com', 'anthropic', 'https://api.anthropic.com/v1'],
+    ['azure/m', 'https://r.openai.azure.com/', 'azure', 'https://r.openai.azure.com/openai/v1'],
+    ['openai/m', 'https://up.railway.app/', 'up.railway.app', 'https://up.railway.app'],
+  ])('adds to the host of %s at %s what LiteLLM adds', (model, base, name, baseUrl) => {
+    const { providers } = loadLiteLlm(entry(`model: ${model}, api_base: "${base}"`));
+    expect(providers.find((one) => one.name === name)).toMatchObject({ baseUrl });
+  });
+
+  test('reaches Gemini by Google’s own variable', () => {
+    const { providers } = loadLiteLlm(entry('model: gemini/gemini-2.5-flash'));
+    const baseUrl = 'https://generativelanguage.googleapis.com/v1beta/openai';
+    expect(providers).toEqual([{ name: 'gemini', baseUrl, apiKeyEnv: 'GEMINI_API_KEY' }]);
+  });
+
+  test.each([
+    [
+      'router_settings: { tag_filtering_match_any: false }',
+      /tag_filtering_match_any cannot be honoured: one common tag/,
+    ],
+    ['litellm_settings: { ssl_verify: false }', /ssl_verify cannot be honoured: certificates of providers are always/],
+    [
+      'litellm_settings: { s3_callback_params: { a: 1 }, datadog_callbacks: [1] }',
+      /datadog_callbacks cannot be honoured/,
+    ],
+  ])('is refused for what would be done otherwise: %s', (settings, fault) => {
+    expect(faultOf(() => loadLiteLlm(`${entry('model: gpt-4o')}\n${settings}`))).toMatch(fault);
+  });
+
+  test('what stands in a parameter counts as what stands in model_info', () => {
+    const costs = 'input_cost_per_token: 1e-6, output_cost_per_token: 2e-6, cache_read_input_token_cost: 1e-7';
+    const { routes } = loadLiteLlm(entry(`model: gpt-4o, ${costs}`, 'id: a'));
+    expect(routes[0]?.prices).toMatchObject([{ prompt: 1_000_000n, cachedPrompt: 100_000n }]);
+    const billed = entry(`model: gpt-4o, ${costs}, input_cost_per_second: 0.1`, 'id: a');
+    expect(faultOf(() => loadLiteLlm(billed))).toMatch(/litellm_params\.input_cost_per_second cannot be honoured/);
   });
 });

@@ -31,12 +31,15 @@ const costKeys = {
   audioCompletion: ['output_cost_per_audio_token'],
 } as const satisfies Record<keyof LiteLlmCost, readonly string[]>;
 
-/** The costs of `model_info` that make a row dearer, with what becomes of them. */
-export const dearerCosts: readonly (readonly [key: string, note: string])[] = Object.entries(costKeys).flatMap(
+/** The costs beside those of a plain token, with what becomes of them. */
+export const furtherCosts: readonly (readonly [key: string, note: string])[] = Object.entries(costKeys).flatMap(
   ([kind, keys]) =>
     keys
-      .filter((key) => /_above_|_reasoning_|_audio_/.test(key))
-      .map((key) => [key, `US dollars; \`${kind}\` is the highest of its costs`] as const),
+      .filter((key) => !/^(?:in|out)put_cost_per_token$/.test(key))
+      .map((key) => {
+        const isDearer = /_above_|_reasoning_|_audio_/.test(key);
+        return [key, `US dollars; \`${kind}\`${isDearer ? ' is the highest of its costs' : ''}`] as const;
+      }),
 );
 
 /**
@@ -71,7 +74,9 @@ export function readCost(
   // Without its plain cost nothing is known of a kind.
   const states = (key: string) => (entry.litellm_params[key] ?? entry.model_info?.[key] ?? undefined) !== undefined;
   const prompt = states('input_cost_per_token') ? read(costKeys.prompt) : undefined;
-  const completion = states('output_cost_per_token') ? read(costKeys.completion) : undefined;
+  // Embeddings have no output, and most files state no cost of it.
+  const isEmbedding = entry.model_info?.mode === 'embedding';
+  const completion = states('output_cost_per_token') ? read(costKeys.completion) : isEmbedding ? '0' : undefined;
   if (prompt === undefined || completion === undefined) return undefined;
   const parts = ['cachedPrompt', 'cacheWrite', 'audioPrompt', 'audioCompletion'] as const;
   const told = parts.map((part) => [part, read(costKeys[part])] as const).filter(([, cost]) => cost !== undefined);
@@ -105,6 +110,11 @@ export function priceOfCosts(costs: readonly (LiteLlmCost | undefined)[]): LiteL
     };
   }
   return price;
+}
+
+/** Whether every part is zero, as the costs of a model of one's own often are. */
+export function isZero(price: LiteLlmCost): boolean {
+  return Object.values(price).every((part: string) => !/[1-9]/.test(part));
 }
 
 function highest(a: string, b: string): string {

@@ -91,11 +91,11 @@ function splitModel(params: LiteLlmEntry['litellm_params']): { prefix: string | 
   return { prefix: isOpenAi ? 'openai' : undefined, model: text };
 }
 
-/** The URL up to and with `/v1`. */
+/** The URL up to and with `/v1`, which LiteLLM adds for some providers. */
 function endpointOf(url: string, facts: ProviderFacts | undefined): string {
   const bare = url.replace(/\/+$/, '');
-  const isBareAzure = facts?.name === 'azure' && URL.canParse(bare) && new URL(bare).pathname === '/';
-  return isBareAzure ? `${bare}/openai/v1` : bare;
+  const isHost = URL.canParse(bare) && new URL(bare).pathname === '/';
+  return isHost ? `${bare}${facts?.litellmPath ?? ''}` : bare;
 }
 
 /** Receipts name who answered: an endpoint elsewhere is not the provider whose dialect it speaks. */

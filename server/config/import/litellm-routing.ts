@@ -1,4 +1,5 @@
 import type { ConfigPath } from '../report-issues.ts';
+import { defaultMembers } from '../routing-schema.ts';
 import type { Imported, ImportedRoute } from './imported.ts';
 import type { LiteLlmEntry, LiteLlmFile } from './litellm-schema.ts';
 
@@ -9,12 +10,20 @@ const maxCallMs = 1_200_000;
 const plainCallMs = 600_000;
 /** Weights are shares of each other, so whatever stays of a fraction is enough. */
 const weightScale = 1_000;
+const bytesPerMb = 1_048_576;
 
 /** What an entry says of routing, in the words of a deployment. */
 export function deploymentRoutingOf(entry: LiteLlmEntry, file: LiteLlmFile): Record<string, unknown> {
   const { litellm_params: params, model_info: info } = entry;
-  const { weight, order, max_parallel_requests: parallel, timeout, stream_timeout: streamTimeout } = params;
-  const [rpm, tpm] = [params.rpm ?? info?.rpm, params.tpm ?? info?.tpm];
+  const { weight, order, timeout, stream_timeout: streamTimeout } = params;
+  const parallel = params.max_parallel_requests ?? file.router_settings?.default_max_parallel_requests ?? undefined;
+  const defaults = Object.fromEntries(
+    defaultMembers
+      .filter((name) => params[name] !== undefined && params[name] !== null)
+      .map((name) => [name, params[name]]),
+  );
+  // As LiteLLM's router looks for them.
+  const [rpm, tpm] = (['rpm', 'tpm'] as const).map((key) => entry[key] ?? params[key] ?? info?.[key]);
   const isFiltering = file.router_settings?.enable_tag_filtering === true;
   const timeouts = {
     ...(timeout !== undefined && { attemptMs: toMs(timeout) }),
@@ -30,6 +39,7 @@ export function deploymentRoutingOf(entry: LiteLlmEntry, file: LiteLlmFile): Rec
     ...(typeof info?.supports_function_calling === 'boolean' && { tools: info.supports_function_calling }),
     ...(typeof info?.supports_vision === 'boolean' && { vision: info.supports_vision }),
     ...(Object.keys(timeouts).length > 0 && { timeouts }),
+    ...(Object.keys(defaults).length > 0 && { defaults }),
   };
 }
 
@@ -130,6 +140,9 @@ function addCallLimits(file: LiteLlmFile, imported: Imported): void {
   if (timeoutMs > plainCallMs) imported.limits['callTimeoutMs'] = Math.round(Math.min(timeoutMs, maxCallMs));
   const calls = file.general_settings?.global_max_parallel_requests;
   if (calls !== undefined && calls !== null) imported.limits['maxConcurrentCalls'] = calls;
+  const { max_request_size_mb: requestMb, max_response_size_mb: responseMb } = file.general_settings ?? {};
+  if (requestMb) imported.limits['maxBodyBytes'] = Math.ceil(requestMb * bytesPerMb);
+  if (responseMb) imported.limits['maxResponseBytes'] = Math.ceil(responseMb * bytesPerMb);
 }
 
 function requireFallbacks(file: LiteLlmFile, imported: Imported): void {

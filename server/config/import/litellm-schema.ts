@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isObject } from '../../../protocol/text/json-object.ts';
 import { countSchema, nameSchema } from '../schema/words.ts';
 
 /** LiteLLM takes numbers in quotes too. */
@@ -8,6 +9,10 @@ const fraction = z.coerce.number().positive();
 const wholes = z.coerce.number().int().min(0);
 const fallbackList = z.array(z.record(z.string(), z.array(nameSchema))).nullish();
 const cost = z.union([z.number().min(0), z.string().regex(/^[0-9.eE+-]+$/)]);
+
+/** A key without a value says nothing, in LiteLLM as here. */
+const withoutNulls = (value: unknown): unknown =>
+  isObject(value) ? Object.fromEntries(Object.entries(value).filter(([, one]) => one !== null)) : value;
 
 const paramsSchema = z.looseObject({
   model: nameSchema,
@@ -24,7 +29,8 @@ const paramsSchema = z.looseObject({
   stream_timeout: seconds.optional(),
   num_retries: wholes.optional(),
   tags: z.array(z.string()).optional(),
-  max_tokens: tokens.optional(),
+  max_tokens: tokens.nullish(),
+  max_completion_tokens: tokens.nullish(),
   input_cost_per_token: cost.optional(),
   output_cost_per_token: cost.optional(),
 });
@@ -39,6 +45,7 @@ const infoSchema = z.looseObject({
   max_input_tokens: tokens.optional(),
   max_output_tokens: tokens.optional(),
   max_tokens: tokens.optional(),
+  output_vector_size: z.coerce.number().pipe(countSchema(65_536)).nullish(),
 });
 
 /** Of `routing_strategy`; the relay knows each by the same name. */
@@ -61,13 +68,22 @@ const reliability = z.looseObject({
 /** What is read of LiteLLM's config.yaml. Its other keys are judged by their rules (litellm-keys.ts). */
 export const litellmSchema = z.looseObject({
   model_list: z
-    .array(z.looseObject({ model_name: nameSchema, litellm_params: paramsSchema, model_info: infoSchema.nullish() }))
+    .array(
+      z.looseObject({
+        model_name: nameSchema,
+        rpm: wholes.nullish(),
+        tpm: wholes.nullish(),
+        litellm_params: z.preprocess(withoutNulls, paramsSchema),
+        model_info: z.preprocess(withoutNulls, infoSchema.nullish()),
+      }),
+    )
     .min(1),
   router_settings: reliability
     .extend({
       routing_strategy: z.enum(strategies).nullish(),
       timeout: seconds.nullish(),
       stream_timeout: seconds.nullish(),
+      default_max_parallel_requests: wholes.nullish(),
       retry_after: z.coerce.number().min(0).nullish(),
       disable_cooldowns: z.boolean().nullish(),
       enable_tag_filtering: z.boolean().nullish(),
@@ -79,6 +95,8 @@ export const litellmSchema = z.looseObject({
   litellm_settings: reliability.extend({ request_timeout: seconds.nullish() }).nullish(),
   general_settings: z
     .looseObject({
+      max_request_size_mb: z.coerce.number().positive().max(256).nullish(),
+      max_response_size_mb: z.coerce.number().positive().max(1_024).nullish(),
       global_max_parallel_requests: z.coerce.number().pipe(countSchema(100_000)).nullish(),
       background_health_checks: z.boolean().nullish(),
       health_check_interval: seconds.nullish(),

@@ -2,11 +2,14 @@ import { describeIssues } from '../describe-issues.ts';
 import type { ConfigPath } from '../report-issues.ts';
 import { defaultMaxOutputTokens } from '../schema/routes-section.ts';
 import { emptyImport, type Imported, type ImportedRoute, type ImportOptions } from './imported.ts';
-import { priceOfCosts, readCost, takesDollars } from './litellm-prices.ts';
+import { isZero, priceOfCosts, readCost, takesDollars } from './litellm-prices.ts';
 import { readPlace, readVariables, type PlaceContext } from './litellm-provider.ts';
 import { chooseRegion } from './litellm-region.ts';
 import { addRouting, deploymentRoutingOf, fallbackRoutingOf, routeRoutingOf } from './litellm-routing.ts';
 import { litellmSchema, type LiteLlmEntry, type LiteLlmFile } from './litellm-schema.ts';
+
+/** LiteLLM's names of what the relay's endpoints do. */
+const soldModes: readonly string[] = ['chat', 'completion', 'responses', 'embedding'];
 
 interface Context extends PlaceContext {
   file: LiteLlmFile;
@@ -50,8 +53,9 @@ function readGroup(model: string, entries: readonly Entry[], context: Context): 
   const read: ImportedRoute = { from: first.from, deploymentsFrom: [], route: { model, deployments: [] } };
   entries.forEach(({ entry, from }, at) => {
     const mode = entry.model_info?.mode ?? 'chat';
-    if (mode !== 'chat') {
-      imported.issues.push({ path: [...from, 'model_info', 'mode'], message: `is ${mode}; only chat is sold here` });
+    if (!soldModes.includes(mode)) {
+      const message = `is ${mode}, which the relay has no endpoint for; it has ${soldModes.join(', ')}`;
+      imported.issues.push({ path: [...from, 'model_info', 'mode'], message });
     }
     const place = readPlace(entry, { from, ...context });
     if (place === undefined) return;
@@ -64,14 +68,19 @@ function readGroup(model: string, entries: readonly Entry[], context: Context): 
     read.deploymentsFrom.push(from);
   });
   const price = priceOfCosts(costs);
-  if (!isPriced && price && takesDollars(options, { path: first.from, model }, imported)) read.route['price'] = price;
+  if (!isPriced && price && isZero(price)) {
+    const message = `costs nothing: ${model} is free for everybody (or name a price as prices.${model})`;
+    imported.warnings.push({ path: first.from, status: 'warned', message });
+    read.route['free'] = true;
+  } else if (!isPriced && price && takesDollars(options, { path: first.from, model }, imported))
+    read.route['price'] = price;
   if (new Set(costs.map((cost) => JSON.stringify(cost))).size > 1 && !isPriced && price) {
     const message = `has entries with different costs; all are sold at the highest (or name the price as prices.${model})`;
     imported.warnings.push({ path: first.from, status: 'warned', message });
   }
   const all = entries.map(({ entry }) => entry);
   const bounds = boundsOf(all);
-  if (bounds['maxOutputTokens'] === undefined) {
+  if (bounds['maxOutputTokens'] === undefined && !all.every(isEmbedding)) {
     const message = `says no max_output_tokens in model_info: answers of ${model} end at ${defaultMaxOutputTokens} tokens`;
     imported.warnings.push({ path: first.from, status: 'warned', message });
   }
@@ -79,17 +88,29 @@ function readGroup(model: string, entries: readonly Entry[], context: Context): 
   if (read.route.deployments.length > 0) imported.routes.push(read);
 }
 
+function isEmbedding({ model_info: info }: LiteLlmEntry): boolean {
+  return info?.mode === 'embedding';
+}
+
 /** Whichever deployment answers, the bounds have to hold. */
 function boundsOf(entries: readonly LiteLlmEntry[]): Record<string, number> {
   const pick = (read: (entry: LiteLlmEntry) => number | undefined) =>
     entries.map(read).filter((one) => one !== undefined);
-  const context = pick(({ model_info: info }) => info?.max_input_tokens);
-  const output = pick(({ model_info: info }) => info?.max_output_tokens ?? info?.max_tokens);
-  const limit = pick(({ litellm_params: params }) => params.max_tokens);
+  const context = pick((entry) => {
+    const { max_input_tokens: most, max_tokens: either } = entry.model_info ?? {};
+    return most ?? (isEmbedding(entry) ? either : undefined);
+  });
+  const output = pick((entry) => {
+    const { max_output_tokens: most, max_tokens: either } = entry.model_info ?? {};
+    return most ?? (isEmbedding(entry) ? undefined : either);
+  });
+  const limit = pick(({ litellm_params: params }) => params.max_completion_tokens ?? params.max_tokens ?? undefined);
+  const dimensions = pick(({ model_info: info }) => info?.output_vector_size ?? undefined);
   const maxOutputTokens = output.length > 0 ? Math.min(...output) : undefined;
   return {
     ...(context.length > 0 && { contextTokens: Math.min(...context) }),
     ...(maxOutputTokens !== undefined && { maxOutputTokens }),
+    ...(dimensions.length > 0 && { embeddingDimensions: Math.max(...dimensions) }),
     ...(limit.length > 0 && { defaultMaxOutputTokens: Math.min(Math.max(...limit), maxOutputTokens ?? Infinity) }),
   };
 }
@@ -111,9 +132,10 @@ function addAliases(file: LiteLlmFile, { imported, options }: Pick<Context, 'imp
       // LiteLLM would send its calls to the model that the alias stands for.
       imported.issues.push({ path, message: 'is a model_name as well, whose calls would go elsewhere; remove one' });
     } else {
-      const { price, ...rest } = meant.route;
+      const { price, free, ...rest } = meant.route;
       const none = { fallbacks: undefined, contextWindowFallbacks: undefined, contentPolicyFallbacks: undefined };
-      const ofAlias = price !== undefined && !options.priced.has(alias) && { price };
+      const isPriced = options.priced.has(alias);
+      const ofAlias = isPriced ? {} : { ...(price !== undefined && { price }), ...(free !== undefined && { free }) };
       const route = { ...rest, model: alias, ...none, ...fallbackRoutingOf([alias, model], file), ...ofAlias };
       imported.routes.push({ ...meant, from: path, route });
     }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isDuration } from '../../keys/budget-period.ts';
 import { countSchema, decimalSchema, httpUrlSchema } from './words.ts';
 
 /** The ways to pay, by the names of their methods. */
@@ -24,6 +25,19 @@ const sponsorshipSchema = z.strictObject({
   perHour: countSchema(1_000_000).default(1_200).describe('For all payers.'),
 });
 
+const payerBudgetSchema = z.strictObject({
+  amount: decimalSchema.describe(
+    'The most that may be charged and held in one period, in the price currency; above zero.',
+  ),
+  period: z
+    .string()
+    .refine(isDuration, 'must be a number and s, m, h, d, w or mo, as in 1d')
+    .default('1d')
+    .describe(
+      'After which it begins anew, such as `12h`, `7d` or `1mo`; days begin at 00:00 UTC, months with the first.',
+    ),
+});
+
 /** `payment`: what is offered. */
 export const paymentSchema = z.strictObject({
   suggestedDeposit: decimalSchema.default('5').describe('For a new channel, in the price currency.'),
@@ -31,6 +45,11 @@ export const paymentSchema = z.strictObject({
     .default(200)
     .describe(
       'Percent of `suggestedDeposit`: what the single calls of a payer (x402, `evm/charge`, allowances) that are under way or not settled may come to, in each token. Its wallet may be empty by the time of the settlement: so much is at risk, or one call if that is more.',
+    ),
+  payerBudget: payerBudgetSchema
+    .optional()
+    .describe(
+      'What each wallet may spend in a period, by whatever channels, keys and payments of its own, in each token and on each chain. Default: no bound but what it has signed.',
     ),
   challengeTtlSeconds: countSchema(86_400).default(3600).describe('How long a challenge may be answered.'),
   methods: z

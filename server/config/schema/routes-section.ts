@@ -68,6 +68,12 @@ export const routeSchema = z.strictObject({
     .describe(
       'Has answers kept in memory, to be sold again to the same request, byte for byte. The provider `cache` needs a payout address, as every other.',
     ),
+  search: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Whether chat completions may say `search` and `search_parameters`, as at BlockRun. Providers bill a search by the call: `price.request` has to cover it, and is charged for each call of the route.',
+    ),
   ...routeRouting,
   contextTokens: countSchema(100_000_000).default(128_000).describe('The model’s context window.'),
   maxOutputTokens: countSchema(10_000_000)

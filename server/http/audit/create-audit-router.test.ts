@@ -1,6 +1,3 @@
-import { once } from 'node:events';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import express, { type ErrorRequestHandler } from 'express';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openBooks } from '../../../fsck/open-books.ts';
@@ -11,6 +8,7 @@ import { inclusionProofOf, merkleRoot, rootOfPath } from '../../../protocol/merk
 import { decodeReceipt } from '../../../protocol/receipt/decode-receipt.ts';
 import { encodeReceipt } from '../../../protocol/receipt/encode-receipt.ts';
 import { decodeSignedReceipt } from '../../../protocol/receipt/signed-receipt.ts';
+import { serveHttp, type ServedHttp } from '../../../test/support/serve-http.ts';
 import { createApiKey, hashApiKey } from '../../keys/api-key.ts';
 import { someKey } from '../../keys/key-fixtures.ts';
 import { createLoginSecrets } from '../../keys/login-secrets.ts';
@@ -40,7 +38,7 @@ const stored: StoredKey[] = [
 
 let books: TestBooks;
 let queries: OpenAuditQueries;
-let server: Server;
+let served: ServedHttp;
 let url = '';
 const known: KnownCharge[] = [];
 const leaves: Uint8Array[] = [];
@@ -88,13 +86,11 @@ beforeAll(async () => {
   app.use('/bare', createAuditRouter({ ...shared, principals: undefined, showsAllChains: true }));
   app.use(createAuditRouter({ ...shared, showsAllChains: true }));
   app.use(answerError);
-  server = createServer(app).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  served = await serveHttp(app);
+  ({ url } = served);
 });
 afterAll(async () => {
-  server.closeAllConnections();
-  server.close();
+  await served.stop();
   await queries.close();
   books.close();
 });

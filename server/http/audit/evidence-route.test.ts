@@ -1,8 +1,6 @@
-import { once } from 'node:events';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import express, { type ErrorRequestHandler } from 'express';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { serveHttp, type ServedHttp } from '../../../test/support/serve-http.ts';
 import { createLog } from '../../log.ts';
 import type { KeptEvidence, PrunedEvidence } from '../../ledger/evidence-store.ts';
 import { sendError } from '../send-error.ts';
@@ -14,7 +12,7 @@ const kept = new Map<string, KeptEvidence | PrunedEvidence>([
   ['plain', { body: '{"version":1,"attestation":null}', attestation: null }],
   ['attested', { body: '{"version":1,"attestation":null}', attestation: '{"quote":"AA=="}' }],
 ]);
-let server: Server;
+let served: ServedHttp;
 
 beforeAll(async () => {
   const app = express();
@@ -30,14 +28,12 @@ beforeAll(async () => {
   const answerError: ErrorRequestHandler = (error: unknown, request, response, _next) =>
     sendError({ request, response, error, payments: [], log: createLog('silent') });
   app.use(answerError);
-  server = createServer(app).listen(0, '127.0.0.1');
-  await once(server, 'listening');
+  served = await serveHttp(app);
 });
-afterAll(() => server.close());
+afterAll(() => served.stop());
 
 async function ask(callId: string, token = operatorToken): Promise<[number, unknown]> {
-  const { port } = server.address() as AddressInfo;
-  const response = await fetch(`http://127.0.0.1:${port}/${callId}`, { headers: { authorization: `Bearer ${token}` } });
+  const response = await fetch(`${served.url}/${callId}`, { headers: { authorization: `Bearer ${token}` } });
   return [response.status, await response.json()];
 }
 

@@ -10,8 +10,8 @@ import { maxCallsPerPiece } from '../../ledger/queries/audit-queries.ts';
 const maxExports = 8;
 /** Of them, those of payers: the operator finds room, however slowly payers read. */
 const maxPayersExports = 6;
-/** Of them, those of one payer. */
-const maxOwnExports = 2;
+/** Of them, those of one payer: a second one only while half of them are free, so that a few who read slowly keep nobody out. */
+const mostOwnExports = (ofPayers: number) => (ofPayers < maxPayersExports / 2 ? 2 : 1);
 /** A client that does not take a piece in this time is given up, so that none holds its place for ever. */
 const stallTimeoutMs = 30_000;
 
@@ -31,13 +31,13 @@ export function createExportSlots(): ExportSlots {
   const running: (Hex | null)[] = [];
   return {
     async run(payer, work) {
-      const count = (isCounted: (other: Hex | null) => boolean) => running.filter(isCounted).length;
-      if (payer !== null && count((other) => other === payer) >= maxOwnExports) {
-        const message = `${maxOwnExports} exports of this payer are under way. Try again when one is done.`;
+      const own = running.filter((other) => other === payer).length;
+      const ofPayers = running.filter((other) => other !== null).length;
+      if (payer !== null && own >= mostOwnExports(ofPayers)) {
+        const message = `As many exports of this payer are under way as may be now: ${own}. Try again when one is done.`;
         throw new AutoPayError('rate_limit_exceeded', message);
       }
-      const isFull =
-        running.length >= maxExports || (payer !== null && count((other) => other !== null) >= maxPayersExports);
+      const isFull = running.length >= maxExports || (payer !== null && ofPayers >= maxPayersExports);
       if (isFull) throw new AutoPayError('overloaded', 'Too many exports are under way. Try again when one is done.');
       running.push(payer);
       try {

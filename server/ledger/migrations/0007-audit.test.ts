@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { someCharge, someReserve } from '../ledger-fixtures.ts';
 import { openTestBooks } from '../test-books.ts';
+import { books as firstTables } from './0001-books.ts';
 import { migrate, migrations } from './migrate.ts';
 
 const version = 7;
@@ -27,6 +28,8 @@ test('a ledger that is in use is brought to it: its charges keep their hours, an
     for (const table of ['evidence_horizon', 'pins', 'evidence', 'attestations', 'checkpoints', 'log_hours'])
       db.exec(`DROP TABLE ${table}`);
     for (const index of ['channels_by_payer', 'direct_payments_by_booking']) db.exec(`DROP INDEX ${index}`);
+    db.exec('ALTER TABLE calls DROP COLUMN attempts');
+    db.exec(/CREATE TABLE attempts [^;]+;/.exec(firstTables)?.[0] ?? '');
     db.exec(`PRAGMA user_version = ${version - 1}`);
     migrate(db, migrations.slice(0, version - 1));
 
@@ -37,6 +40,7 @@ test('a ledger that is in use is brought to it: its charges keep their hours, an
       { first_index: 5, hour: 5 },
     ]);
     expect(db.prepare('PRAGMA foreign_key_check').all()).toEqual([]);
+    migrate(db);
     books.caches.clear();
     const [late] = charge([left]);
     expect(late).toMatchObject({ ok: true });

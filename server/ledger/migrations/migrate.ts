@@ -8,9 +8,13 @@ import { purchases } from './0005-purchases.ts';
 import { webhooks } from './0006-webhooks.ts';
 import { audit } from './0007-audit.ts';
 import { upkeep } from './0008-upkeep.ts';
+import { attempts } from './0009-attempts.ts';
 
 /** Every migration, in order. Append only: number n brings a file from `user_version` n − 1 to n. */
-export const migrations: readonly string[] = [books, keys, carriedPayments, chains, purchases, webhooks, audit, upkeep];
+export const migrations: readonly string[] = [
+  ...[books, keys, carriedPayments, chains, purchases, webhooks, audit, upkeep],
+  attempts,
+];
 
 /**
  * Brings a ledger file to the newest schema, each step in a transaction of its own.

@@ -148,10 +148,7 @@ test('attempts and outcome of the call are kept', () => {
     someAttempt({ number: 2 }),
   ];
   books.run('charge', { ...someCharge(request.callId, 1n), attempts });
-  const rows = books.db.prepare('SELECT number, outcome, status, usage FROM attempts ORDER BY number').all();
-  expect(rows).toMatchObject([
-    { number: 1, outcome: 'timeout', status: null, usage: null },
-    { number: 2, outcome: 'ok', status: 200, usage: JSON.stringify(someAttempt().usage) },
-  ]);
-  expect(books.db.prepare('SELECT state FROM calls').all()).toMatchObject([{ state: 'charged' }]);
+  const kept = books.db.prepare('SELECT state, attempts FROM calls').all();
+  expect(kept).toMatchObject([{ state: 'charged' }]);
+  expect(JSON.parse(String(kept[0]?.['attempts']))).toEqual(attempts);
 });

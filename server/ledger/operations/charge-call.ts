@@ -134,8 +134,7 @@ export function createChargeCall(stores: Stores) {
       payments.charge(payment.paymentId, { charge: amount, captured: payment.captured, chargedAtMs: nowMs });
     if (token !== null) settleScopes(scopes, { call, token, charged: amount });
     settleBudget(modelDays, call, amount);
-    calls.end(callId, null, nowMs);
-    calls.addAttempts(callId, request.attempts);
+    calls.end(callId, { reason: null, attempts: request.attempts, endedAtMs: nowMs });
     if (answer !== null && call.answerUntilMs !== null)
       answers.insert(callId, { ...answer, untilMs: call.answerUntilMs });
     if (request.evidence) evidence.insert(callId, request.evidence);

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { toHex } from '../../../protocol/bytes/hex.ts';
 import { randomBytes } from '../../../protocol/bytes/random-bytes.ts';
-import { someChannel, someCharge, someReserve, wideBudget } from '../ledger-fixtures.ts';
-import type { BudgetTerms } from '../ledger.ts';
+import { someChannel, someCharge, someReserve, testToken, wideBudget } from '../ledger-fixtures.ts';
+import type { BudgetTerms, SpendingScope } from '../ledger.ts';
 import { openTestBooks, type TestBooks } from '../test-books.ts';
 
 let books: TestBooks;
@@ -12,11 +12,11 @@ beforeEach(() => {
 afterEach(() => books.close());
 
 /** A channel of 1,000 with a call that holds 100 of the 150 that are signed. */
-function begin(budget?: Partial<BudgetTerms>) {
+function begin(budget?: Partial<BudgetTerms>, scopes: SpendingScope[] = []) {
   const channel = someChannel({ deposit: 1_000n });
   books.run('upsertChannel', channel);
   const { channelId } = channel;
-  const request = someReserve({ channelId, cumulativeAmount: 150n }, 100n);
+  const request = someReserve({ channelId, cumulativeAmount: 150n }, 100n, { scopes });
   const terms = { ...wideBudget(request.admittedAtMs), ...budget };
   request.budget = terms;
   books.run('reserve', request);
@@ -24,7 +24,8 @@ function begin(budget?: Partial<BudgetTerms>) {
   return {
     channelId,
     callId,
-    extend: (quote: bigint) => books.run('extendCall', { callId, quote, budget: terms }),
+    extend: (quote: bigint, of: readonly SpendingScope[] = scopes) =>
+      books.run('extendCall', { callId, quote, budget: terms, scopes: of }),
     sign: (cumulativeAmount: bigint) =>
       books.run('acceptVoucher', { channelId, cumulativeAmount, signature: toHex(randomBytes(65)) }),
     state: () => books.run('getChannel', channelId),
@@ -72,13 +73,32 @@ describe('a call that holds more', () => {
     expect([BigInt(`0x${String(day?.['charged'])}`), BigInt(`0x${String(day?.['reserved'])}`)]).toEqual([50n, 0n]);
   });
 
+  it('counts in its scopes, to the unit, and gives it back', () => {
+    const scope = { id: 'payer:0x01', window: 7, limit: 300n, endsAtSeconds: null };
+    const spending = () => {
+      const [row] = books.run('getSpending', [{ ...scope, token: testToken }]);
+      return row && [row.charged, row.reserved];
+    };
+    const call = begin({}, [scope]);
+    call.sign(900n);
+    expect(call.extend(300n)).toEqual({ ok: true });
+    expect(spending()).toEqual([0n, 300n]);
+    expect(call.extend(301n)).toMatchObject({ ok: false, refusal: { code: 'scope_exceeded', scope } });
+    expect([call.state()?.reserved, spending()]).toEqual([300n, [0n, 300n]]);
+    for (const others of [[], [{ ...scope, window: 8 }], [scope, scope]]) {
+      expect(() => call.extend(290n, others)).toThrow(expect.objectContaining({ code: 'internal_error' }));
+    }
+    books.run('charge', someCharge(call.callId, 250n));
+    expect(spending()).toEqual([250n, 0n]);
+  });
+
   it('has to be under way', () => {
     const call = begin();
     books.run('charge', someCharge(call.callId, 10n));
     expect(() => call.extend(150n)).toThrow(expect.objectContaining({ code: 'internal_error' }));
     const free = someReserve(null, 0n);
     books.run('reserve', free);
-    const ask = { callId: free.callId, quote: 1n, budget: wideBudget(free.admittedAtMs) };
+    const ask = { callId: free.callId, quote: 1n, budget: wideBudget(free.admittedAtMs), scopes: [] };
     expect(() => books.run('extendCall', ask)).toThrow(expect.objectContaining({ code: 'internal_error' }));
   });
 });

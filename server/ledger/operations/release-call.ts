@@ -35,15 +35,15 @@ function freeChannel(channels: ChannelStore, channelId: Hex, call: StoredCall): 
  */
 export function freeReservation(
   call: StoredCall,
-  options: ReservationStores & { reason: string; nowMs: number },
+  options: ReservationStores & Omit<ReleaseRequest, 'callId'> & { nowMs: number },
 ): ChannelState | null {
-  const { channels, calls, payments, scopes, modelDays, reason, nowMs } = options;
+  const { channels, calls, payments, scopes, modelDays, reason, attempts, nowMs } = options;
   const channel = call.channelId === null ? null : freeChannel(channels, call.channelId, call);
   if (call.paymentId !== null) payments.release(call.paymentId);
   const token = channel?.token ?? (call.paymentId === null ? null : payments.get(call.paymentId).token);
   if (token !== null) settleScopes(scopes, { call, token, charged: 0n });
   settleBudget(modelDays, call, 0n);
-  calls.end(call.callId, reason, nowMs);
+  calls.end(call.callId, { reason, attempts, endedAtMs: nowMs });
   return channel;
 }
 
@@ -59,8 +59,6 @@ export function createReleaseCall(stores: ReservationStores) {
   ): ChannelState | null {
     const call = stores.calls.find(callId);
     if (call?.state !== 'reserved') return null;
-    const channel = freeReservation(call, { ...stores, reason, nowMs: context.nowMs });
-    stores.calls.addAttempts(callId, attempts);
-    return channel;
+    return freeReservation(call, { ...stores, reason, attempts, nowMs: context.nowMs });
   };
 }

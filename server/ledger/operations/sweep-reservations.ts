@@ -10,7 +10,8 @@ const maxForgotten = 50;
 export function createSweepReservations(stores: ReservationStores) {
   return function sweepReservations(options: { leaseBeforeMs: number; nowMs: number }): number {
     const lapsed = stores.calls.listLapsed(options.leaseBeforeMs, maxSweep);
-    for (const call of lapsed) freeReservation(call, { ...stores, reason: 'crashed', nowMs: options.nowMs });
+    for (const call of lapsed)
+      freeReservation(call, { ...stores, reason: 'crashed', attempts: [], nowMs: options.nowMs });
     return lapsed.length;
   };
 }

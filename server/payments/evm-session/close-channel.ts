@@ -5,7 +5,7 @@ import type { CollectedResult } from '../../collection/run-collection.ts';
 import type { Collection } from '../../ledger/background-ledger.ts';
 import type { ChannelLedger } from '../../ledger/channel-ledger.ts';
 import type { ChannelState, Ledger, VerifiedVoucher } from '../../ledger/ledger.ts';
-import { withTimeout } from '../with-timeout.ts';
+import { withTimeout } from '../../with-timeout.ts';
 import type { SponsorLimits } from './sponsor-limits.ts';
 
 /** Closes channels because their payers ask. */

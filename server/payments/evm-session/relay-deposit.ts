@@ -7,7 +7,7 @@ import { createNotConfirmed } from '../../chain/finality.ts';
 import type { TransactionQueue, TransactionRequest } from '../../chain/send-queued-transactions.ts';
 import type { BackgroundLedger } from '../../ledger/background-ledger.ts';
 import type { ChannelOnChain } from '../../ledger/ledger.ts';
-import { withTimeout } from '../with-timeout.ts';
+import { withTimeout } from '../../with-timeout.ts';
 import { checkDeposit } from './check-deposit.ts';
 import type { RelayedDeposit } from './read-session-payload.ts';
 import type { SessionTerms, SessionToken } from './session-terms.ts';

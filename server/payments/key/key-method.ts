@@ -30,11 +30,9 @@ export interface KeyMethodOptions {
   nowMs: () => number;
 }
 
-/** What is remembered of an admission until its call is charged. */
-interface AdmittedKey {
-  keyId: string;
-  callId: string;
-  payer: Hex;
+/** An admission that remembers until its call is charged whose it is. */
+interface KeyAdmission extends MethodAdmission {
+  admittedKey: { keyId: string; callId: string; payer: Hex };
 }
 
 /**
@@ -43,7 +41,6 @@ interface AdmittedKey {
  */
 export function createKeyMethod(options: KeyMethodOptions): PaymentMethod {
   const { allowances, cache, nowMs, rates, settlements } = options;
-  const admitted = new WeakMap<MethodAdmission, AdmittedKey>();
 
   return {
     name: 'key',
@@ -59,18 +56,18 @@ export function createKeyMethod(options: KeyMethodOptions): PaymentMethod {
       const charged = await (key.mode === 'allowance'
         ? byAllowance(options, found, request)
         : byChannel(options, found));
-      const admission: MethodAdmission = {
+      const admission: KeyAdmission = {
         ...charged,
         ...{ token: key.token, scopes: scopesOfKey(found, nowMs()), keyId: key.keyId },
         ...{ idempotencyScope: `key:${key.keyId}`, wantsPaymentEvents: false },
         mayCall: (model) => listsOf(found).every((models) => models.includes(model)),
+        admittedKey: { keyId: key.keyId, callId: request.callId, payer: key.payer },
       };
-      admitted.set(admission, { keyId: key.keyId, callId: request.callId, payer: key.payer });
       return admission;
     },
     challenge: () => undefined,
     async finish(admission, charge) {
-      const known = admitted.get(admission);
+      const known = isKeyAdmission(admission) ? admission.admittedKey : undefined;
       // An answer that is given again used nothing.
       if (known?.callId === charge.receipt.callId) rates.spend(known.keyId, tokensOf(charge));
       if (charge.payment && charge.payment.captured > 0n) {
@@ -88,6 +85,10 @@ export function createKeyMethod(options: KeyMethodOptions): PaymentMethod {
 }
 
 const nothing: FinishedPayment = { headers: {}, events: '' };
+
+function isKeyAdmission(admission: MethodAdmission): admission is KeyAdmission {
+  return 'admittedKey' in admission;
+}
 
 /** Nobody signed anything that could be sent again: another request is another call, unless it says that it is the same. */
 function explainPending(error: unknown): unknown {

@@ -12,6 +12,7 @@ import {
   type PayerState,
   type StateReader,
 } from '../../settlement/read-payer-state.ts';
+import { withTimeout } from '../../with-timeout.ts';
 import { requirementsFor } from './build-offers.ts';
 import type { PaymentVerifier } from './payment-verifier.ts';
 import { toX402Payload } from './to-x402-payload.ts';
@@ -34,12 +35,12 @@ export function createLocalVerifier(options: LocalVerifierOptions): PaymentVerif
   return {
     async verify(payment, token) {
       const reading = readPayerState(options.client, payment, { desk: terms.desk, amount: payment.maximum });
-      const state = await withTimeout(reading, timeoutMs);
+      const state = await withTimeout(reading, { timeoutMs, late });
       const signer = createReadingSigner(options, payment, state);
       const requirements = requirementsFor(terms, { kind: payment.kind, token, amount: payment.maximum });
       const payload = { x402Version: 2, accepted: requirements, payload: toX402Payload(payment) };
       const scheme = payment.kind === 'permit2-upto' ? new UptoEvmScheme(signer) : new ExactEvmScheme(signer);
-      const { isValid, invalidReason } = await withTimeout(scheme.verify(payload, requirements), timeoutMs);
+      const { isValid, invalidReason } = await withTimeout(scheme.verify(payload, requirements), { timeoutMs, late });
       if (!isValid) throw explain(payment, state, invalidReason ?? 'no reason given');
       const { allowance, balance } = state;
       return allowance !== null && allowance < balance ? allowance : balance;
@@ -103,17 +104,7 @@ function explain(payment: TokenPayment, state: PayerState, reason: string): Auto
   return error('payment_invalid', `The payment would fail on the chain (${reason}). Sign an offer as it is.`);
 }
 
-async function withTimeout<T>(work: Promise<T>, timeoutMs: number): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    const message =
-      'The chain did not answer in time, so the payment could not be checked. Send the same payment again.';
-    timer = setTimeout(() => reject(new AutoPayError('chain_unavailable', message)), timeoutMs);
-  });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
-    work.catch(() => undefined);
-  }
+function late(): AutoPayError {
+  const message = 'The chain did not answer in time, so the payment could not be checked. Send the same payment again.';
+  return new AutoPayError('chain_unavailable', message);
 }

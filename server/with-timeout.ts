@@ -1,4 +1,4 @@
-import type { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
+import type { AutoPayError } from '../protocol/errors/auto-pay-error.ts';
 
 /**
  * Waits for work that goes on by itself, but not for ever. What it comes to after that is nobody's any more.
