@@ -42,11 +42,13 @@ export default tseslint.config(
         {
           selector:
             'AssignmentExpression[left.type="MemberExpression"] > :matches(ArrowFunctionExpression, FunctionExpression).right',
-          message: 'Make it a method, or name it before it is assigned: written here, it and all that it sees outlive the call.',
+          message:
+            'Make it a method, or name it before it is assigned: written here, it and all that it sees outlive the call.',
         },
         {
           selector: 'ObjectExpression > Property[kind=/^(get|set)$/]',
-          message: 'Make it a class or a function: the accessors of an object literal, and all that they see, outlive the call.',
+          message:
+            'Make it a class or a function: the accessors of an object literal, and all that they see, outlive the call.',
         },
       ],
     },

@@ -101,7 +101,11 @@ const sections = Object.entries(schema.properties ?? {}).map(([key, section]) =>
 const rulesTable = (rules: KeyRules) =>
   table(
     ['key', 'what becomes of it', 'how, or why not'],
-    Object.entries(rules).map(([key, [status, note]]) => [code(key), status, note]),
+    Object.entries(rules).map(([key, [status, note, also]]) => [
+      code(key),
+      Array.isArray(also) ? `${status}, some warned` : status,
+      note,
+    ]),
   );
 
 const providers = table(

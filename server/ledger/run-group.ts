@@ -117,10 +117,11 @@ export function createRunGroup(options: {
   }
 
   function runIn(transaction: Transaction, calls: readonly OperationCall[]): void {
-    transaction.context.nowMs = Date.now();
+    const { context, isGuarded } = transaction;
+    context.nowMs = Date.now();
     transaction.calls.push(...calls);
-    const run = transaction.isGuarded ? operations.runGuarded : operations.runPlain;
-    transaction.results.push(...run(calls, transaction.context));
+    const results = isGuarded ? operations.runGuarded(calls, context) : operations.runPlain(calls, context);
+    transaction.results.push(...results);
   }
 
   function runNext(calls: readonly OperationCall[]): Decision[] {

@@ -24,6 +24,8 @@ test('reads the whole and its parts', () => {
 
 test('parts that are not given are none', () => {
   expect(readUsage(plain)).toEqual({ prompt: 100, completion: 50, ...none });
+  const lists = { ...plain, prompt_tokens_details: [], completion_tokens_details: [] };
+  expect(readUsage(lists)).toEqual({ prompt: 100, completion: 50, ...none });
   const nulls = { ...plain, prompt_tokens_details: null, completion_tokens_details: { reasoning_tokens: null } };
   expect(readUsage(nulls)).toEqual({ prompt: 100, completion: 50, ...none });
 });

@@ -74,7 +74,9 @@ function isMissing(value: unknown): boolean {
 
 /** The largest that is told of a part, within its details or beside them: some servers fill in a zero where they do not count. */
 function readPart(details: unknown, names: readonly string[], others: readonly unknown[] = []): number {
-  if (!isMissing(details) && !isObject(details)) return NaN;
+  // PHP writes an object without members as an array.
+  const isEmpty = Array.isArray(details) && details.length === 0;
+  if (!isMissing(details) && !isObject(details) && !isEmpty) return NaN;
   let largest = 0;
   if (isObject(details)) for (const name of names) largest = Math.max(largest, readCount(details[name]));
   for (const other of others) largest = Math.max(largest, readCount(other));

@@ -107,6 +107,17 @@ describe('repetitions', () => {
     expect(result).toMatchObject({ kind: 'accepted', retries: { attempts: 2, lastRetryAfterMs: waitMs } });
   });
 
+  test('a time that is told in another way is told the client in the usual one', async () => {
+    answers = { a: [refuse(429, { 'x-ratelimit-remaining-requests': '0', 'x-ratelimit-reset-requests': '6m0.5s' })] };
+    expect(await run([option(['a'])])).toMatchObject({
+      kind: 'refused',
+      refusal: { status: 429, headers: { 'retry-after': '361' } },
+    });
+    // A limit says nothing of other failures.
+    answers = { a: [refuse(500, { 'x-ratelimit-reset-requests': '6m0s' })] };
+    expect(await run([option(['a'])])).toMatchObject({ refusal: { status: 500, headers: {} } });
+  });
+
   test('are not made where the provider asks for more patience than there is', async () => {
     answers = { a: [refuse(429, { 'retry-after': '11' })] };
     const result = await run([option(['a'], { retries: 5 })]);

@@ -170,7 +170,7 @@ class Attempt<T> {
 
   async #refuse(response: UpstreamResponse): Promise<FailedTry> {
     const read = await readRefusal(response, this.#options.deployment.quirks);
-    const { class: kind, refusal } = read;
+    const { class: kind } = read;
     response.destroy();
     const nowMs = this.#deps.clock.nowMs();
     const told = readRetryAfter(response.headers, nowMs) ?? read.retryDelayMs;
@@ -182,6 +182,7 @@ class Attempt<T> {
       else this.#lease.abandon();
     }
     this.#lease.end();
+    const refusal = read.refusal && withWait(read.refusal, retryAfterMs);
     return { kind: 'failed', class: kind, refusal, failure: 'unusable', retryAfterMs, record: this.#record('refused') };
   }
 
@@ -211,6 +212,12 @@ class Attempt<T> {
       ...{ outcome, status: this.#status, usage: null, usageKind: 'unknown' },
     };
   }
+}
+
+/** OpenAI's clients know a time to wait by these headers only. */
+function withWait(refusal: UpstreamRefusal, retryAfterMs: number | null): UpstreamRefusal {
+  if (retryAfterMs === null || Object.keys(refusal.headers).length > 0) return refusal;
+  return { ...refusal, headers: { 'retry-after': String(Math.ceil(retryAfterMs / 1_000)) } };
 }
 
 /** Until the usage is known: a token has about four bytes, and the bound counts bytes. */

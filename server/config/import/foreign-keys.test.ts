@@ -19,6 +19,18 @@ test('every key gets what its rule says; what stands below goes with it', () => 
   ]);
 });
 
+test('of a list, names that change no answer are only warned of', () => {
+  const rule = { calls: ['refused', 'nobody is called', ['logger']] } as const;
+  const found = (calls: unknown) => judgeKeys({ calls }, rule, []).map(({ path, status }) => [path.join('.'), status]);
+  expect(found(['logger', 'my.guard', 7])).toEqual([
+    ['calls.0', 'warned'],
+    ['calls.1', 'refused'],
+    ['calls.2', 'refused'],
+  ]);
+  expect(found('logger')).toEqual([['calls', 'refused']]);
+  expect(found([])).toEqual([]);
+});
+
 test('a key may ask for something by being off', () => {
   const found = (value: unknown) => judgeKeys({ any: value }, { any: ['refused', 'all is not known', 'off'] }, []);
   expect(found(false)).toMatchObject([

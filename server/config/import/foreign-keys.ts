@@ -10,8 +10,11 @@ import type { ConfigPath } from '../report-issues.ts';
  */
 export type KeyStatus = 'honoured' | 'warned' | 'refused';
 
-/** A rule for one key: what becomes of it, and how, or why not; `off` where it asks for something by being off, and only then. */
-export type KeyRule = readonly [status: KeyStatus, note: string, also?: 'off'];
+/**
+ * A rule for one key: what becomes of it, and how, or why not; `off` where it asks for something by being off, and only then. Of a list,
+ * the names whose absence changes no answer: they are only warned of.
+ */
+export type KeyRule = readonly [status: KeyStatus, note: string, also?: 'off' | readonly string[]];
 
 /**
  * Rules by path; `*` stands for any index or name, `*word*` as the last part for any name with the word in it. A name of its own goes before
@@ -39,10 +42,7 @@ export function judgeKeys(value: unknown, rules: KeyRules, ignored: readonly str
     if (ignored.includes(path.join('.')) || patterns.some((candidate) => ignored.includes(candidate))) {
       findings.push({ path, status: 'warned', message: 'is ignored, as the configuration says' });
     } else if (rule) {
-      // What is switched off, or empty, mostly asks for nothing.
-      const [status, note, also] = rule;
-      const asks = also === 'off' ? inner === false : !isOff(inner);
-      findings.push({ path, status: asks ? status : 'honoured', message: describe(status, note) });
+      findings.push(...applyRule(path, inner, rule));
     } else if (patterns.some((prefix) => Object.keys(rules).some((key) => key.startsWith(`${prefix}.`)))) {
       descend(path, patterns, inner);
     } else {
@@ -61,6 +61,18 @@ export function judgeKeys(value: unknown, rules: KeyRules, ignored: readonly str
   };
   descend([], [''], value);
   return findings;
+}
+
+function applyRule(path: ConfigPath, value: unknown, [status, note, also]: KeyRule): KeyFinding[] {
+  if (Array.isArray(also) && Array.isArray(value)) {
+    return value.map((name: unknown, index) => {
+      const known = also.some((one) => one === name) ? 'warned' : status;
+      return { path: [...path, index], status: known, message: `(${String(name)}) ${describe(known, note)}` };
+    });
+  }
+  // What is switched off, or empty, mostly asks for nothing.
+  const asks = also === 'off' ? value === false : !isOff(value);
+  return [{ path, status: asks ? status : 'honoured', message: describe(status, note) }];
 }
 
 function wordsOf(rules: KeyRules): string[] {

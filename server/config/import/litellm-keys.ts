@@ -2,6 +2,24 @@ import type { KeyRules } from './foreign-keys.ts';
 import { modelKeys } from './litellm-model-keys.ts';
 
 const noCallbacks = 'every call has a signed receipt, which `webhooks` of autopay.yaml tell of';
+/** Those that only watch; of the others, code of one's own and guards among them, nobody knows what they hold back. */
+const watchers = [
+  ...['prometheus', 'otel', 'sentry', 'datadog', 'datadog_llm_observability', 'langfuse', 'langfuse_otel', 'langsmith'],
+  ...['lunary', 'helicone', 'braintrust', 'arize', 'arize_phoenix', 'mlflow', 'posthog', 'slack', 'logfire', 'opik'],
+  ...[
+    'athina',
+    'traceloop',
+    'literalai',
+    's3',
+    's3_v2',
+    'gcs_bucket',
+    'gcs_pubsub',
+    'sqs',
+    'dynamodb',
+    'azure_storage',
+  ],
+  ...['wandb', 'argilla', 'galileo', 'deepeval', 'weave_otel', 'db'],
+];
 const noneToSet = 'there are no callbacks';
 const ownKeys = 'API keys are made by wallets, which pay for them';
 const notOffered = 'the relay has no such function';
@@ -74,10 +92,11 @@ export const litellmKeys: KeyRules = {
     'answers are not cached; a route of autopay.yaml has `cache`, at a price of its own',
   ],
   'litellm_settings.cache_params': ['warned', 'answers are not cached; a route of autopay.yaml has `cache`'],
-  'litellm_settings.success_callback': ['refused', noCallbacks],
-  'litellm_settings.failure_callback': ['refused', noCallbacks],
-  'litellm_settings.callbacks': ['refused', noCallbacks],
-  'litellm_settings.service_callbacks': ['refused', noCallbacks],
+  'litellm_settings.success_callback': ['refused', noCallbacks, watchers],
+  'litellm_settings.failure_callback': ['refused', noCallbacks, watchers],
+  'litellm_settings.callbacks': ['refused', noCallbacks, watchers],
+  'litellm_settings.service_callbacks': ['refused', noCallbacks, watchers],
+  'litellm_settings.service_callback': ['refused', noCallbacks, watchers],
   'litellm_settings.*callback_params*': ['warned', noneToSet],
   'litellm_settings.*callback*': ['refused', noCallbacks],
   'litellm_settings.default_team_settings': ['refused', noCallbacks],

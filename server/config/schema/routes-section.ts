@@ -8,7 +8,11 @@ export const priceSchema = z.strictObject({
   prompt: decimalSchema.describe('Prompt tokens.'),
   completion: decimalSchema.describe('Completion tokens, reasoning included.'),
   cachedPrompt: decimalSchema.optional().describe('Prompt tokens from the provider’s cache. Default: as `prompt`.'),
-  cacheWrite: decimalSchema.optional().describe('Prompt tokens written to it. Default: as `prompt`.'),
+  cacheWrite: decimalSchema
+    .optional()
+    .describe(
+      'Prompt tokens written to it. Default: as `prompt`. Anthropic bills up to twice its price of a prompt token, as the client asks.',
+    ),
   audioPrompt: decimalSchema.optional().describe('Audio tokens of the prompt. Default: as `prompt`.'),
   audioCompletion: decimalSchema.optional().describe('Audio tokens of the answer. Default: as `completion`.'),
   request: decimalSchema.default('0').describe('Each call, besides its tokens.'),
