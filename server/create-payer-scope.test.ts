@@ -21,6 +21,18 @@ test('is one sum for each wallet and day, from midnight UTC on', () => {
   expect(scopeOf?.({ payer, sale, atMs: 20_001 * dayMs })?.window).toBe(dayStart + 86_400);
 });
 
+test('begins its weeks on Monday, and its months with the first', () => {
+  const windowOf = (period: string, at: string) => {
+    const scopeOf = createPayerScope({ payment: { payerBudget: { amount: '2.5', period } }, tokens });
+    const { window = 0, endsAtSeconds } = scopeOf?.({ payer, sale, atMs: Date.parse(at) }) ?? {};
+    return [window, endsAtSeconds ?? 0].map((seconds) => new Date(seconds * 1_000).toISOString().slice(0, 10));
+  };
+  const sunday = '2026-11-22T23:59:59Z';
+  for (const week of ['7d', '1w']) expect(windowOf(week, sunday)).toEqual(['2026-11-16', '2026-11-23']);
+  expect(windowOf('1w', '2026-11-23T00:00:00Z')).toEqual(['2026-11-23', '2026-11-30']);
+  expect(windowOf('1mo', sunday)).toEqual(['2026-11-01', '2026-12-01']);
+});
+
 test('is converted at the price that the call is sold at, and nothing in a token that has none', () => {
   const scopeOf = createPayerScope({ payment: { payerBudget: { amount: '2.5', period: '1mo' } }, tokens });
   const conversion = { answer: 2_500n * 10n ** 8n, answerDecimals: 8, tokenDecimals: 18 };

@@ -71,6 +71,22 @@ test('what the deployment says for requests goes there where they do not say it'
   expect(to(`${head},"temperature":0,"stop":null}`)).toBe(
     `${head},"temperature":0,"stop":["x"],"reasoning_effort":"high"}`,
   );
+  // Providers refuse both.
+  const own = `${head},"temperature":0,"stop":["y"],"reasoning":{"effort":"low"}}`;
+  expect(to(own)).toBe(own);
+});
+
+test('how tools are called is said with tools only: providers refuse it without', () => {
+  const to = (text: string) => {
+    const body = Buffer.from(text);
+    const its = { ...deployment, defaults: { parallel_tool_calls: false } };
+    const options = { body, asked: parseChatRequest(body), route: makeRoute(), deployment: its, outputTokens: 5 };
+    return buildUpstreamBody(options).toString('utf8');
+  };
+  const head = '{"model":"upstream","messages":[{}],"max_completion_tokens":5';
+  expect(to(`${head}}`)).toBe(`${head}}`);
+  const tools = '"tools":[{"type":"function"}]';
+  expect(to(`${head},${tools}}`)).toBe(`${head},${tools},"parallel_tool_calls":false}`);
 });
 
 test('a stream is asked for its usage; other stream options stay', () => {

@@ -31,6 +31,12 @@ const defaultsOfChat = [
   ...['repetition_penalty', 'reasoning_effort', 'verbosity', 'parallel_tool_calls', 'user'],
 ];
 
+/** Whether providers would refuse a default for what the request says otherwise, or leaves out. */
+function refusedBeside(name: string, { reasoning, tools }: ModelRequest['value']): boolean {
+  if (name === 'parallel_tool_calls') return !Array.isArray(tools) || tools.length === 0;
+  return name === 'reasoning_effort' && (reasoning ?? null) !== null;
+}
+
 /**
  * What differs at every endpoint: the model's name at the provider, what is for the relay, and what the deployment says for those who do
  * not say it themselves.
@@ -58,7 +64,8 @@ export function changesOfName(
   if (deployment.defaults) {
     for (const name of defaults) {
       const said = deployment.defaults[name];
-      if (said !== undefined && (value[name] ?? null) === null) changes.set(name, JSON.stringify(said));
+      if (said === undefined || (value[name] ?? null) !== null || refusedBeside(name, value)) continue;
+      changes.set(name, JSON.stringify(said));
     }
   }
   return changes;

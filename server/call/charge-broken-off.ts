@@ -11,7 +11,7 @@ const messages: Record<BreakReason, string> = {
     'The answer is longer than this relay allows. What was generated is charged. Lower n, top_logprobs or the limit of tokens.',
   client_too_slow: 'The answer was not read fast enough. What was generated is charged. Read the stream as it comes.',
   voucher_missing:
-    'No voucher came in time for the rest of the answer. What was delivered is charged. Sign ahead, or sign the whole quote.',
+    'No voucher came in time for the rest of the answer, or a budget does not cover it. What was delivered is charged. Sign ahead, or sign the whole quote.',
   client_gone: 'The client has gone.',
 };
 

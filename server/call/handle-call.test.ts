@@ -441,6 +441,23 @@ describe('refusals', () => {
   });
 
   test.each([
+    ['JSON', ask, () => makeResponse(['{"choices":[],"usage":{"prompt_tokens":900,"completion_tokens":0}}'])],
+    ['a stream', { ...ask, stream: true }, () => makeStream(['data: {"choices":[]}\n\n', 'data: [DONE]\n\n'])],
+  ])('come when too many of a payer’s answers were empty, in %s', async (_, empty, answer) => {
+    const ledger = new FakeLedger();
+    const answers = Array.from({ length: maxLateFailures }, answer);
+    const transport = makeTransport(...answers, makeResponse([answerText]));
+    const deps = makeDeps({ ledger, transport });
+    for (let count = 0; count < maxLateFailures; count += 1) {
+      const call = handleCall(deps, makeRequest(empty), new MemorySink());
+      await expect(call).rejects.toMatchObject({ code: 'upstream_error', status: 502 });
+    }
+    expect(ledger.charged).toEqual([]);
+    const refused = handleCall(deps, makeRequest(ask), new MemorySink());
+    await expect(refused).rejects.toMatchObject({ code: 'rate_limit_exceeded' });
+  });
+
+  test.each([
     ['come when too many of a payer’s answers were waited for in vain after it had gone', { drainTimeoutMs: 1 }, true],
     ['come when too many of a payer’s answers took longer than a call may', { callTimeoutMs: 1 }, true],
     ['do not come where calls are cancelled at once when their client goes', { drainTimeoutMs: 0 }, false],

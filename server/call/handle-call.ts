@@ -70,9 +70,13 @@ async function runCall(options: Omit<CallContext, 'watch'>): Promise<void> {
   }
 }
 
-/** Whether the relay gave its provider up for want of time, with nothing read that could be charged: what ran there until then is billed. */
+/**
+ * Whether what ran at a provider is billed by it, and could be sold to nobody: it answered what is no answer, such as the nothing that some
+ * filters leave, or the relay gave it up for want of time, with nothing read.
+ */
 function isWasted({ deps, watch }: CallContext, { attempts }: CallFailure): boolean {
   if (attempts.length === 0) return false;
+  if (attempts.some(({ outcome, status }) => outcome === 'refused' && status !== null && status < 300)) return true;
   return watch.reason === 'call_timeout' || (watch.reason === 'drain_timeout' && deps.limits.drainTimeoutMs > 0);
 }
 

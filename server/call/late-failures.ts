@@ -15,7 +15,7 @@ interface Window {
 
 /**
  * Counts, by payer, the answers that break off at their provider's after the client has seen part of them, those that lack the
- * evidence that is demanded, and those that take longer than the relay waits, for their end or after their client has gone, with nothing of
+ * evidence that is demanded, those that are none though the provider says they are (nothing chosen), and those that take longer than the relay waits, for their end or after their client has gone, with nothing of
  * them read: they cost the payer nothing and the relay what its provider takes, so whoever can bring a provider to fail would read, or
  * waste, for nothing.
  */
@@ -41,7 +41,7 @@ export class LateFailures {
     const window = this.#find(payer, nowMs);
     if (!window || window.late < maxLateFailures || window.late <= window.whole) return;
     const retryAfterSeconds = Math.ceil((window.startedAtMs + lateFailureWindowMs - nowMs) / 1_000);
-    const message = `Too many of your answers broke off at the provider, took too long, or lacked the evidence that is demanded, uncharged. Try again in ${retryAfterSeconds} s, or take another model then.`;
+    const message = `Too many of your answers broke off at the provider, were empty, took too long, or lacked the evidence that is demanded, uncharged. Try again in ${retryAfterSeconds} s, or take another model then.`;
     throw new AutoPayError('rate_limit_exceeded', message, { facts: { retryAfterSeconds } });
   }
 

@@ -84,6 +84,22 @@ test('reads whether a search is asked for, as at BlockRun: what it finds is no t
     expect(() => parse(changes)).toThrowError(expect.objectContaining({ code: 'invalid_request', param }));
 });
 
+test('a search finds no more than the price of a call covers', () => {
+  const most = { search_parameters: { max_search_results: 20, sources: [{ type: 'web' }] } };
+  expect(parse({ ...most, search: true })).toMatchObject({ search: 'search' });
+  expect(parse(most)).toMatchObject({ search: 'search_parameters' });
+  for (const [changes, code, param] of [
+    [{ search_parameters: { max_search_results: 21 } }, 'invalid_request', 'search_parameters.max_search_results'],
+    [
+      { search: true, search_parameters: { mode: 'off', Max_search_results: 50 } },
+      'unsupported_parameter',
+      'search_parameters.Max_search_results',
+    ],
+    [{ search: true, n: 2 }, 'unsupported_parameter', 'n'],
+  ] as const)
+    expect(() => parse(changes)).toThrowError(expect.objectContaining({ code, param }));
+});
+
 test('refuses by name what tokens do not bound', () => {
   const cases: [object, string][] = [
     [{ web_search_options: {} }, 'web_search_options'],

@@ -4,7 +4,7 @@ import type { ModelRequest } from './endpoints/endpoint.ts';
 import { readModelBody } from './read-model-body.ts';
 import { invalid, readBoolean, readCount, readFallbackModels, readLogprobs } from './read-request.ts';
 import { refuseFoldedPart, refuseFoldedStreamOptions } from './refuse-folded-keys.ts';
-import { refuseStoredFile, refuseUnbounded } from './refuse-unbounded.ts';
+import { refuseMember, refuseStoredFile, refuseUnbounded } from './refuse-unbounded.ts';
 import { scanTopLevel, type TopLevelMember } from './scan-top-level.ts';
 
 const maxChoices = 128;
@@ -27,6 +27,9 @@ export function parseChatRequest(body: Buffer): ModelRequest {
   });
   refuseUnbounded(value, { maySearch: true });
   const search = readSearch(value);
+  const choices = readCount(value['n'], 'n', maxChoices) ?? 1;
+  // Each might search anew.
+  if (search !== null && choices > 1) throw refuseMember('n');
   const stream = readBoolean(value['stream'], 'stream');
   return {
     value,
@@ -35,7 +38,7 @@ export function parseChatRequest(body: Buffer): ModelRequest {
     stream,
     includeUsage: readIncludeUsage(body, value, members),
     outputLimit: readOutputLimit(value),
-    choices: readCount(value['n'], 'n', maxChoices) ?? 1,
+    choices,
     inputs: 1,
     logprobs: readLogprobs(value['top_logprobs'], 'top_logprobs', readBoolean(value['logprobs'], 'logprobs')),
     fallbackModels: readFallbackModels(value['fallback_models']),
@@ -47,13 +50,25 @@ export function parseChatRequest(body: Buffer): ModelRequest {
   };
 }
 
-/** The member by which a request asks for a search, as BlockRun has them; null if it asks for none. */
+/** What `search_parameters` may say (xAI's Live Search); more might cost more. */
+const searchMembers = ['mode', 'return_citations', 'from_date', 'to_date', 'max_search_results', 'sources'];
+/** Sources are billed by the piece, and this is what xAI takes where nothing is said: the price of a call covers as many. */
+const maxSearchResults = 20;
+
+/**
+ * The member by which a request asks for a search, as BlockRun has them; null if it asks for none.
+ * @throws AutoPayError `unsupported_parameter` for what the price of a call does not cover
+ */
 function readSearch(value: JsonObject): string | null {
   const { search, search_parameters: parameters } = value;
-  if (readBoolean(search, 'search')) return 'search';
-  if (parameters === undefined || parameters === null) return null;
+  const asked = readBoolean(search, 'search');
+  if (parameters === undefined || parameters === null) return asked ? 'search' : null;
   if (!isObject(parameters)) throw invalid('search_parameters', 'an object');
-  return parameters['mode'] === 'off' ? null : 'search_parameters';
+  if (parameters['mode'] === 'off' && !asked) return null;
+  const unknown = Object.keys(parameters).find((name) => !searchMembers.includes(name));
+  if (unknown !== undefined) throw refuseMember(`search_parameters.${unknown.slice(0, 64)}`);
+  readCount(parameters['max_search_results'], 'search_parameters.max_search_results', maxSearchResults);
+  return asked ? 'search' : 'search_parameters';
 }
 
 /** Whether the client asked for usage in the stream, by `stream_options`. */

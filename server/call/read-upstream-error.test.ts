@@ -30,11 +30,15 @@ test('Google’s errors stand in a list', () => {
   expect(readUpstreamError(body, 400)).toMatchObject({ message: 'no', code: '400' });
 });
 
-test('the relay’s organization and project are not named', () => {
+test('the relay’s organization, project, team and key are not named', () => {
   const message =
     'Rate limit reached for m in organization `org_01hzz4xkqafbsv9e2y6m1c8n3p` (proj_AbCdEfGhIjKlMnOpQr) on tokens';
   expect(readUpstreamError({ error: { message } }, 429).message).toBe(
     'Rate limit reached for m in organization `org_…` (proj_…) on tokens',
+  );
+  const id = '07fc2db0-1b5f-4c0e-9d36-0c1d2e3f4a5b';
+  expect(readUpstreamError({ error: `Team: ${id}, API key ID: ${id}, Model: grok-4` }, 403).message).toBe(
+    'Team: …, API key ID: …, Model: grok-4',
   );
   expect(readUpstreamError({ error: 'an org-chart, proj-ect' }, 400).message).toBe('an org-chart, proj-ect');
 });

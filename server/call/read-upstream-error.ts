@@ -7,8 +7,8 @@ type ErrorMember = ProviderQuirks['errorMember'];
 
 const maxMessageCharacters = 2000;
 const maxNameCharacters = 128;
-/** Of the relay's organization or project there, which OpenAI and Groq name where a limit is met. */
-const accountIds = /\b(org[-_]|proj[-_])[A-Za-z0-9]{16,}/g;
+/** Of the relay's organization or project there, which OpenAI and Groq name where a limit is met; of its team and key, as xAI names them. */
+const accountIds = /\b(org[-_]|proj[-_]|Team: |API key ID: )[A-Za-z0-9-]{16,}/g;
 
 /**
  * An upstream's error in OpenAI's shape, from a parsed body `{"error": {…}}` or `{"error": "…"}`; of any other body, its

@@ -52,7 +52,11 @@ describe('a refused reservation', () => {
       available: '7',
     });
     const scope = { id: 'key:k1', window: 0, limit: 9n, charged: 5n, reserved: 2n, endsAtSeconds: 1_700_000_000 };
-    expect(refuse('key', { code: 'scope_exceeded', scope })).toMatchObject({ status: 429 });
+    const ofKey = refuse('key', { code: 'scope_exceeded', scope });
+    expect(ofKey).toMatchObject({ status: 429, message: expect.stringMatching(/of this key/) });
+    const ofPayer = refuse('direct', { code: 'scope_exceeded', scope: { ...scope, id: 'payer:0x01' } });
+    const remedy: unknown = expect.stringMatching(/one wallet .* wait until resetsAt.*payment\.payerBudget/);
+    expect(ofPayer).toMatchObject({ status: 429, message: remedy });
     expect(refuse('key', { code: 'scope_exceeded', scope }).facts).toEqual({
       ...{ quote: '500', token, scope: 'key:k1', limit: '9', charged: '5', reserved: '2' },
       resetsAt: '2023-11-14T22:13:20.000Z',

@@ -36,7 +36,7 @@ const remedies: Record<ReserveRefusal['code'], string> = {
   insufficient_funds:
     'The wallet does not hold enough for this call beside its payments that are under way. Add to it, or wait for those to settle.',
   scope_exceeded:
-    'The budget of this key (of its project, or of the wallet that pays) does not cover the quote. Ask for fewer output tokens, wait until resetsAt, or have the budget raised.',
+    'The budget of this key (or of its project) does not cover the quote. Ask for fewer output tokens, wait until resetsAt, or have the budget raised.',
   idempotency_mismatch: 'This Idempotency-Key came with another request before. Take a new key for a new request.',
   idempotent_repeat: 'The first call with this Idempotency-Key is still under way. Ask again later, with the same key.',
 };
@@ -45,6 +45,9 @@ const directHeadroom =
   'The payment is for less than this call can cost. Sign one for at least the quote, in this token, or lower the output limit.';
 const keyHeadroom =
   'The headroom that this key may spend does not cover the quote. Sign a voucher for at least requiredCumulative on channelId and send it to POST /v1/keys/headroom.';
+
+const payerScope =
+  'What this relay lets one wallet spend in a period does not cover the quote, whatever the wallet pays with. Ask for fewer output tokens, wait until resetsAt, or have the operator raise it (payment.payerBudget).';
 
 const dayMs = 86_400_000;
 
@@ -55,11 +58,12 @@ export function refuseReservation(refused: RefusedReservation): AutoPayError {
   const isPayment = paid?.funds.kind === 'direct' && paid.funds.payment.paymentId === idempotency?.key;
   const code = refusal.code === 'idempotency_mismatch' && isPayment ? ('payment_already_used' as const) : refusal.code;
   const options: AutoPayErrorOptions = { facts: describe(refused) };
-  return new AutoPayError(
-    code,
-    code === 'insufficient_headroom' ? headroomRemedy(paid?.funds) : remedies[code],
-    options,
-  );
+  return new AutoPayError(code, remedyOf(code, refused), options);
+}
+
+function remedyOf(code: ReserveRefusal['code'], { paid, refusal }: RefusedReservation): string {
+  if (code === 'insufficient_headroom') return headroomRemedy(paid?.funds);
+  return refusal.scope?.id.startsWith('payer:') ? payerScope : remedies[code];
 }
 
 function headroomRemedy(funds: Funds | undefined): string {

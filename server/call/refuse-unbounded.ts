@@ -2,7 +2,7 @@ import { AutoPayError } from '../../protocol/errors/auto-pay-error.ts';
 import { isObject, type JsonObject } from '../../protocol/text/json-object.ts';
 import { invalid } from './read-request.ts';
 
-/** BlockRun's: a search is billed by the call, so a route has to sell it (`search`), at a price for each call. */
+/** BlockRun's: a search is billed beside its tokens, so a route has to sell it (`search`), at a price for each call. */
 export const searchParameters: readonly string[] = ['search', 'search_parameters'];
 
 /**

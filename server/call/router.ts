@@ -103,6 +103,15 @@ export class UnusableAnswer extends Error {
   override readonly name: string = 'UnusableAnswer';
 }
 
+/** An answer in which nothing was chosen. Some providers answer so what their filters refuse, so it says nothing of other calls. */
+export class EmptyAnswer extends UnusableAnswer {
+  override readonly name = 'EmptyAnswer';
+
+  constructor() {
+    super('the answer is empty');
+  }
+}
+
 /** An answer that came without the evidence that is demanded. It says nothing of how the provider answers other calls. */
 export class EvidenceTooLow extends UnusableAnswer {
   override readonly name = 'EvidenceTooLow';

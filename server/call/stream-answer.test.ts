@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { expect, test } from 'vitest';
 import { createTransport } from '../providers/openai-compatible.ts';
 import { makeResponse, makeStream, streamEvents } from './call-fixtures.ts';
-import { UnusableAnswer } from './router.ts';
+import { EmptyAnswer, UnusableAnswer } from './router.ts';
 import { StreamAnswer } from './stream-answer.ts';
 import type { UpstreamResponse } from './transport.ts';
 import { BrokenStream, StreamMeter } from './stream-meter.ts';
@@ -59,13 +59,26 @@ test('what follows [DONE] is not for the client', async () => {
 });
 
 test('a stream is only opened with a chunk that is one', async () => {
-  for (const pieces of [[], [': ping\n\n'], ['data: [DONE]\n\n'], ['event: x\n\n']]) {
+  for (const pieces of [[], [': ping\n\n'], ['event: x\n\n']]) {
     await expect(read(pieces)).rejects.toMatchObject({ failure: 'truncated' });
   }
   await expect(read(['data: {"error":{"message":"busy"}}\n\n'])).rejects.toThrow(UnusableAnswer);
   await expect(read(['data: {"choices"\n\n'])).rejects.toThrow(UnusableAnswer);
   const html = makeResponse(['<html>'], { headers: { 'content-type': 'text/html' } });
   await expect(open(html)).rejects.toThrow(UnusableAnswer);
+});
+
+test('a stream in which nothing is chosen is none, as in JSON; what stands before a first choice goes on', async () => {
+  const [usage, done] = [
+    'data: {"choices":[],"usage":{"prompt_tokens":9,"completion_tokens":0}}\n\n',
+    'data: [DONE]\n\n',
+  ];
+  const filter = 'data: {"choices":[],"prompt_filter_results":[]}\n\n';
+  for (const pieces of [[done], [usage, done], [filter + usage + done]]) {
+    await expect(read(pieces)).rejects.toThrow(EmptyAnswer);
+  }
+  expect(await read([filter, ...streamEvents])).toBe(filter + shown);
+  await expect(read([filter])).rejects.toMatchObject({ failure: 'truncated' });
 });
 
 test('what came before a broken chunk goes on', async () => {

@@ -1,6 +1,6 @@
 import { byteStringOf, bytesOf, type ByteString } from './byte-string.ts';
 import type { StreamMeter } from './endpoints/stream-step.ts';
-import { UnusableAnswer } from './router.ts';
+import { EmptyAnswer, UnusableAnswer } from './router.ts';
 import { OversizedEvent, SseSplitter } from './sse-splitter.ts';
 import { BrokenStream } from './stream-meter.ts';
 import { TransportError, type UpstreamResponse } from './transport.ts';
@@ -56,6 +56,7 @@ export class StreamAnswer {
       const opening: Buffer[] = [];
       while (!answer.#sawChunk) {
         const bytes = await answer.#read();
+        if (bytes === null && answer.#whole) throw new EmptyAnswer();
         if (bytes === null) throw new TransportError('truncated', 'the stream ended before its first chunk');
         opening.push(bytes);
       }

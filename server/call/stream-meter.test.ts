@@ -4,7 +4,7 @@ import { BrokenStream, StreamMeter } from './stream-meter.ts';
 
 function take(meter: StreamMeter, text: string): string | undefined {
   const step = meter.takeEvent(Buffer.from(`data: ${text}\n\n`).toString('latin1'));
-  return step.kind === 'chunk' && step.bytes !== null ? decodeBytes(step.bytes) : undefined;
+  return step.kind !== 'nothing' && step.bytes !== null ? decodeBytes(step.bytes) : undefined;
 }
 
 const chunk =
@@ -36,6 +36,13 @@ test('passes chunks without usage as they came, even without choices', () => {
   const meter = new StreamMeter({ showUsage: false });
   const text = '{ "choices": [], "prompt_filter_results": [] }';
   expect(take(meter, text)).toBe(`data: ${text}\n\n`);
+});
+
+test('it is no piece of an answer before a choice has come', () => {
+  const meter = new StreamMeter({ showUsage: false });
+  const kindOf = (text: string) => meter.takeEvent(Buffer.from(`data: ${text}\n\n`).toString('latin1')).kind;
+  const filter = '{"choices":[],"prompt_filter_results":[]}';
+  expect([filter, last, chunk, filter, last].map(kindOf)).toEqual(['comment', 'nothing', 'chunk', 'chunk', 'chunk']);
 });
 
 test('the last usage holds, and whether it can be is judged later', () => {

@@ -33,6 +33,7 @@ export class StreamMeter implements Meter {
   model: string | null = null;
   readonly texts: string[] = [];
   readonly #finished = new Set<unknown>();
+  #sawChoice = false;
   readonly #showUsage: boolean;
   readonly #choices: number;
   readonly #shape: UsageShape;
@@ -67,7 +68,11 @@ export class StreamMeter implements Meter {
     const event = readStreamEvent(block);
     if (event.kind === 'done') return { kind: 'end', bytes: null };
     if (event.kind === 'comment') return { kind: 'comment', bytes: event.event };
-    return event.kind === 'chunk' ? { kind: 'chunk', bytes: this.#take(event.data, event.event) } : event;
+    if (event.kind !== 'chunk') return event;
+    const bytes = this.#take(event.data, event.event);
+    if (this.#sawChoice) return { kind: 'chunk', bytes };
+    // What filters say of the prompt (Azure), or a usage that comes first: no piece of an answer yet.
+    return bytes === null ? { kind: 'nothing' } : { kind: 'comment', bytes };
   }
 
   /** Takes a chunk, and gives what of its event goes to the client; null if nothing. @throws BrokenStream */
@@ -76,6 +81,7 @@ export class StreamMeter implements Meter {
     if (value['error'] !== undefined && value['error'] !== null) throw new BrokenStream(readUpstreamError(value, null));
     if (this.model === null && typeof value['model'] === 'string') this.model = value['model'];
     const choices: unknown[] = Array.isArray(value['choices']) ? value['choices'] : [];
+    this.#sawChoice ||= choices.length > 0;
     const before = this.texts.length;
     for (const choice of choices) if (isObject(choice)) this.#takeChoice(choice);
     const shown = this.#show(value, choices, { data, event });

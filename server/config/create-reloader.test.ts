@@ -27,6 +27,7 @@ describe('what a running relay takes over', () => {
     ['another endpoint', '127.0.0.1:2', '127.0.0.1:3'],
     ['another route', 'model: m,', 'model: n,'],
     ['the time of a call', 'tokens:', 'limits: { callTimeoutMs: 5000 }\ntokens:'],
+    ['what each wallet may spend', 'tokens:', 'payment: { payerBudget: { amount: "5" } }\ntokens:'],
   ])('%s', (_, from, to) => expect(listFixedChanges(configOf(), configOf(from, to))).toEqual([]));
 
   test.each([
@@ -39,6 +40,7 @@ describe('what a running relay takes over', () => {
       ['providers.auth'],
     ],
     ['where it listens', 'tokens:', 'listen: { port: 5 }\ntokens:', ['listen.port']],
+    ['how it is paid', 'tokens:', 'payment: { maxUnsettledPercent: 5 }\ntokens:', ['payment.maxUnsettledPercent']],
     ['a contract', `autoPayLLM: "0x3`, `autoPayLLM: "0x5`, ['contracts.autoPayLLM']],
     ['a token', 'symbol: USDC', 'symbol: EURC', ['priceCurrency', 'tokens.0.symbol']],
     [

@@ -6,10 +6,12 @@ const changeable: readonly string[] = ['providers', 'routes', 'routing', 'files'
 const changeableLimits: readonly string[] = [
   ...['maxResponseBytes', 'headersTimeoutMs', 'idleTimeoutMs', 'callTimeoutMs', 'drainTimeoutMs'],
 ];
+/** Of `payment`, and what it is in each token. */
+const payerBudget: readonly string[] = ['payerBudget'];
 
 /**
  * What differs between two configurations that a running relay cannot take over, as paths of autopay.yaml: `listen.port`. Routes,
- * providers, prices, rules of routing and the limits of calls are not among it.
+ * providers, prices, rules of routing, the limits of calls and what each wallet may spend are not among it.
  */
 export function listFixedChanges(before: RelayConfig, after: RelayConfig): string[] {
   const isSingle = before.chains.length === 1 && after.chains.length === 1;
@@ -28,7 +30,10 @@ function fixedPart(config: RelayConfig): Record<string, unknown> {
   return {
     ...without(rest, changeable),
     limits: without(config.limits, changeableLimits),
-    chains: config.chains.map(({ routes: _routes, ...fixed }) => fixed),
+    payment: without(config.payment, payerBudget),
+    chains: config.chains.map(({ routes: _routes, tokens: listed, ...fixed }) => {
+      return { ...fixed, tokens: listed.map((token) => without(token, payerBudget)) };
+    }),
   };
 }
 

@@ -115,7 +115,7 @@ function resolveRoute({ file, route, index, currency, issues }: RouteToResolve):
     report([], `needs a price (as price, or as prices.${route.model}), or free: true`);
   }
   if (route.search && !route.free && !/[1-9]/.test(route.price?.request ?? '')) {
-    report(['search'], 'needs price.request above zero: providers bill a search by the call, whatever its tokens');
+    report(['search'], 'needs price.request above zero: providers bill a search beside its tokens');
   }
   const defaultMaxOutputTokens = route.defaultMaxOutputTokens ?? Math.min(4096, route.maxOutputTokens);
   if (defaultMaxOutputTokens > route.maxOutputTokens) report(['defaultMaxOutputTokens'], 'is above maxOutputTokens');

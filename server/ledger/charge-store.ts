@@ -9,7 +9,7 @@ import { encodeAmount } from './amount-blob.ts';
 import type { LoggedCharge } from './background-ledger.ts';
 import { batchPaths } from './batch-paths.ts';
 import type { PendingCharge } from './group-context.ts';
-import type { LogEnd } from './log-end.ts';
+import type { LogEnd, LogEndState } from './log-end.ts';
 import { amountOf, bytesOf, numberOf, type Row } from './rows.ts';
 
 const dayMs = 86_400_000;
@@ -102,10 +102,15 @@ export function createChargeStore(db: DatabaseSync, chainId: number, logEnd: Log
   const insertBatch = db.prepare(
     `INSERT INTO receipt_batches (batch_id, root, size, signed_at_ms, signature, chain_id) VALUES (?, ?, ?, ?, ?, ${chainId})`,
   );
-  // A group's first charge is the first of its first batch.
-  const markHour = db.prepare(
-    'INSERT INTO log_hours (first_index, hour) SELECT log_index, ?2 FROM charges WHERE batch_id = ?1 AND batch_index = 0',
-  );
+  const markHour = db.prepare('INSERT INTO log_hours (first_index, hour) VALUES (?, ?)');
+
+  /** By the time of the charge: that of its batch may be of the next hour. */
+  function noteHour({ hour, size }: LogEndState, chargedAtMs: number): number {
+    const charged = Math.floor(chargedAtMs / hourMs);
+    if (charged !== hour) markHour.run(size, charged);
+    return charged;
+  }
+
   return {
     ...createChargeReader(db),
     nextBatchId: () => logEnd.get().nextBatchId,
@@ -132,16 +137,12 @@ export function createChargeStore(db: DatabaseSync, chainId: number, logEnd: Log
         responseSalt,
         entry,
       );
+      end.hour = noteHour(end, receipt.chargedAtMs);
       end.size += 1;
     },
     insertBatch({ batchId, root, size, signedAtMs, signature }) {
       insertBatch.run(batchId, root, size, signedAtMs, signature);
-      const end = logEnd.get();
-      end.nextBatchId = batchId + 1;
-      const hour = Math.floor(signedAtMs / hourMs);
-      if (hour === end.hour) return;
-      markHour.run(batchId, hour);
-      end.hour = hour;
+      logEnd.get().nextBatchId = batchId + 1;
     },
   };
 }

@@ -151,3 +151,20 @@ test('a group that was posted before its predecessor was done is of the next tra
   expect(await worker.call('nextNonce', zeroAddress)).toBe(3);
   await worker.close();
 });
+
+test('what cannot be posted fails with its group, and nobody hears what becomes of another', async () => {
+  const { worker } = await workerWith(`port.on('message', (calls) => {
+    if (calls === 'close') return port.close();
+    port.postMessage({ type: 'done', outcomes: calls.map(({ argument }) => ({ ok: true, value: argument })) });
+  });`);
+  const ask = (argument: unknown) => worker.call('getState', argument as string);
+  const [unposted, neighbour] = await Promise.allSettled([ask(() => 'a function is not cloned'), ask('neighbour')]);
+  for (const result of [unposted, neighbour])
+    expect(result).toMatchObject({ status: 'rejected', reason: { code: 'internal_error' } });
+  const waiting = Array.from({ length: maxGroupSize + 1 }, (_, index) => ask(`${index}`));
+  expect(await Promise.all(waiting)).toEqual(waiting.map((_, index) => `${index}`));
+  // A whole group, which is posted by the call that completes it, and a rest of one; then the ledger closes over the latter.
+  const broken = Array.from({ length: maxGroupSize + 1 }, () => ask(() => undefined));
+  const [settled] = await Promise.all([Promise.allSettled(broken), worker.close()]);
+  expect(settled.every(({ status }) => status === 'rejected')).toBe(true);
+});

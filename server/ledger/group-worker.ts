@@ -129,10 +129,19 @@ export class GroupWorker {
 
   #post(): void {
     if (this.#queue.length === 0) return;
-    const { calls, transferred } = packGroup(this.#queue);
-    this.#inFlight.push(...this.#queue);
+    const group = this.#queue;
     this.#queue = [];
-    this.#worker.postMessage(calls, transferred);
+    try {
+      const { calls, transferred } = packGroup(group);
+      this.#worker.postMessage(calls, transferred);
+    } catch (cause) {
+      // The writer has none of it: as in flight, it would be told what becomes of others.
+      const failure = new AutoPayError('internal_error', 'The ledger cannot be asked that.', { cause });
+      for (const waiting of group) waiting.reject(failure);
+      this.#closeIfIdle();
+      return;
+    }
+    this.#inFlight.push(...group);
   }
 
   #hear(message: WriterMessage): void {

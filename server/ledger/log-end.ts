@@ -7,7 +7,7 @@ export interface LogEndState {
   /** Position of the next charge in the log. */
   size: number;
   nextBatchId: number;
-  /** Of the last batch, unix milliseconds / 3,600,000; null before the first. */
+  /** Of the last charge, unix milliseconds / 3,600,000; null before the first. */
   hour: number | null;
 }
 

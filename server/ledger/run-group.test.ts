@@ -158,6 +158,8 @@ test('what cannot be rolled back is not committed with the next group either', (
 const patient = (step: bigint, channelId: Hex) =>
   someReserve({ channelId, cumulativeAmount: step * 100n }, 100n, { mayWait: true });
 
+type Hold = ReturnType<typeof patient>;
+
 /** What another connection sees: what is durable. */
 function durable(table: 'calls' | 'charges'): number {
   const other = new DatabaseSync(books.db.location() ?? '', { readOnly: true });
@@ -320,4 +322,93 @@ test('if the commit fails, nothing remains of any group of the transaction', () 
   expect(() => books.commit()).toThrow('FOREIGN KEY constraint failed');
   expect([books.runner.size, countOf('charges'), countOf('receipt_batches')]).toEqual([0, 0, 0]);
   expect(books.run('getChannel', channelId)).toMatchObject({ charged: 0n, reserved: 300n });
+});
+
+test('a batch is not signed before its charges, though the clock is set back between its groups', () => {
+  const { callIds } = threeReserved();
+  vi.useFakeTimers({ toFake: ['Date'], now: 1_790_000_100_000 });
+  try {
+    for (const [index, callId] of callIds.entries()) {
+      vi.setSystemTime(1_790_000_100_000 + ([0, 5, -3_600_000][index] ?? 0));
+      books.runner.run([charge(someCharge(callId, 40n))]);
+    }
+    const results = receiptsOf(books.commit());
+    expect(results.map(({ receipt }) => receipt.chargedAtMs - 1_790_000_100_000)).toEqual([0, 5, 5]);
+    expect(results.map((result) => signedOf(result).signedAtMs - 1_790_000_100_000)).toEqual([5, 5, 5]);
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
+test('groups behind one that throws share what it left of the transaction, and each decision keeps its place', () => {
+  const { channelId } = books.run('upsertChannel', someChannel());
+  const [first, second, third] = [1n, 2n, 3n].map((step) => patient(step, channelId)) as [Hold, Hold, Hold];
+  const free = (callId: string): OperationCall => ({
+    name: 'release',
+    argument: { callId, reason: 'client_gone', attempts: [] },
+  });
+  const heard = [
+    books.runner.run([reserve(first), reserve(patient(1n, channelId))]),
+    books.runner.run([charge({ ...someCharge(first.callId, 40n), evidence: unknownAttestation }), reserve(second)]),
+    books.runner.run([free(first.callId), reserve(third), reserve(someReserve(null, 5n))]),
+  ];
+  expect(heard.map((decisions) => decisions.map(({ index, decision }) => [index, decision.ok]))).toEqual([
+    [
+      [0, true],
+      [1, false],
+    ],
+    [[3, true]],
+    [[5, true]],
+  ]);
+  expect(books.commit().map(({ ok }) => ok)).toEqual([true, true, false, true, true, true, false]);
+  expect(books.run('getChannel', channelId)).toMatchObject({ charged: 0n, reserved: 200n, sequence: 0 });
+  expect([durable('calls'), durable('charges')]).toEqual([3, 0]);
+});
+
+test('a repeated charge in a later group of its transaction has the same receipt', () => {
+  const { callIds } = threeReserved();
+  const request = someCharge(callIds[0], 40n);
+  books.runner.run([charge(request)]);
+  books.runner.run([charge(someCharge(callIds[1], 40n))]);
+  books.runner.run([charge(request), { name: 'findAnswer', argument: callIds[0] }]);
+  const outcomes = books.commit();
+  const [first, , again] = receiptsOf(outcomes.slice(0, 3));
+  expect(again).toEqual(first);
+  expect(outcomes[3]).toMatchObject({ ok: true, value: { state: 'charged', result: first } });
+  expect(books.run('charge', request).signedReceipt).toBe(first?.signedReceipt);
+});
+
+test('if a reservation was announced on funds that a charge cannot free after all, none of its transaction is', () => {
+  const { channelId } = books.run('upsertChannel', someChannel({ deposit: 100n }));
+  const first = someReserve({ channelId, cumulativeAmount: 99n }, 99n);
+  books.run('reserve', first);
+  // It throws where the channel's sums are written, which is when all of it has been decided.
+  books.db.exec(`CREATE TRIGGER unlucky BEFORE UPDATE ON channels WHEN new.sequence > 0
+    BEGIN SELECT raise(ABORT, 'no luck'); END`);
+  books.runner.run([charge(someCharge(first.callId, 40n))]);
+  const [told] = books.runner.run([reserve(someReserve({ channelId, cumulativeAmount: 100n }, 60n))]);
+  expect(told).toMatchObject({ index: 1, decision: { ok: true } });
+  expect(() => books.commit()).toThrow('cannot be made again');
+  expect(books.run('getChannel', channelId)).toMatchObject({ charged: 0n, reserved: 99n, acceptedCumulative: 99n });
+  expect([countOf('calls'), countOf('charges')]).toEqual([1, 0]);
+});
+
+test('if SQLite gives up a transaction whose operations are guarded, nothing of it remains, and the next is well', () => {
+  const { channelId, callIds } = threeReserved();
+  books.db.exec(`CREATE TRIGGER unlucky BEFORE INSERT ON calls WHEN new.model = 'unlucky'
+    BEGIN SELECT raise(ROLLBACK, 'disk full'); END`);
+  books.runner.run([charge({ ...someCharge(callIds[0], 40n), evidence: unknownAttestation })]);
+  books.runner.run([charge(someCharge(callIds[1], 40n))]);
+  const unlucky = someReserve({ channelId, cumulativeAmount: 400n }, 100n, { model: 'unlucky' });
+  expect(() => books.runner.run([charge(someCharge(callIds[2], 40n)), reserve(unlucky)])).toThrow('disk full');
+  expect([books.runner.size, books.db.isTransaction, countOf('charges')]).toEqual([0, false, 0]);
+  expect(books.commit()).toEqual([]);
+  expect(books.run('charge', someCharge(callIds[2], 40n)).receipt).toMatchObject({ sequence: 1, runningTotal: 40n });
+});
+
+test('a reservation that fails is told without delay, though it might have waited', () => {
+  expect(books.runner.run([reserve(someReserve(null, 5n, { mayWait: true }))])).toEqual([]);
+  expect(books.runner.mayWait).toBe(false);
+  expect(books.commit()).toMatchObject([{ ok: false }]);
+  expect(books.runner.mayWait).toBe(true);
 });

@@ -118,7 +118,8 @@ export function createRunGroup(options: {
 
   function runIn(transaction: Transaction, calls: readonly OperationCall[]): void {
     const { context, isGuarded } = transaction;
-    context.nowMs = Date.now();
+    // Nothing is charged after its batch was signed, though the clock be set back.
+    context.nowMs = Math.max(context.nowMs, Date.now());
     transaction.calls.push(...calls);
     const results = isGuarded ? operations.runGuarded(calls, context) : operations.runPlain(calls, context);
     transaction.results.push(...results);

@@ -8,20 +8,20 @@ import {
   type WriterData,
   type WriterMessage,
 } from './messages.ts';
+import { isFull } from './is-full.ts';
 import { openBooks, type Books } from './open-books.ts';
 import { packResult, unpackCharge, type PackedCharge } from './pack-charge.ts';
 
 /*
  * The writer thread: it alone writes the ledger file. It takes groups of operations, one message for each. A transaction takes all groups
- * that are there: while more come there is no commit, so that commits are few when there is much to do and soon when there is little.
+ * that are there: while more come there is no commit, until it is full, so that commits are few when there is much to do and soon when
+ * there is little.
  * Reservations are told as `decided` group by group; how all of it went as `done`, after COMMIT. A transaction of nothing but
  * reservations that may wait stays open for what comes next, `maxWaitMs` at most.
  */
 
 /** How long reservations that may wait do so at most, milliseconds: providers that answer sooner have their calls take one commit, not two. */
 const maxWaitMs = 5;
-/** A transaction of as many operations takes no more: what is in it waits long enough. */
-const maxTransaction = 64;
 
 const data = workerData as WriterData;
 const port = parentPort;
@@ -49,6 +49,8 @@ function serve(books: Books): void {
   let calls: OperationCall[] = [];
   let soon: NodeJS.Immediate | undefined;
   let timer: NodeJS.Timeout | undefined;
+  let beganAt = 0;
+  let commitMs = 0;
 
   /** Says how the transaction went. */
   function end(message: WriterMessage): void {
@@ -70,13 +72,16 @@ function serve(books: Books): void {
 
   function runGroup(group: readonly OperationCall[]): void {
     const unpacked = group.map(unpackCall);
+    if (runner.size === 0) beganAt = performance.now();
     calls.push(...unpacked);
     const decisions = orFail(() => runner.run(unpacked)) ?? [];
     if (decisions.length > 0) say({ type: 'decided', decisions });
   }
 
   function commit(): void {
+    const startedAt = performance.now();
     const outcomes = orFail(() => runner.commit());
+    commitMs = performance.now() - startedAt;
     // Not within `orFail`: what is committed MUST NOT be told as undone.
     if (outcomes) end({ type: 'done', outcomes: outcomes.map((outcome, index) => packOutcome(calls[index], outcome)) });
   }
@@ -96,7 +101,7 @@ function serve(books: Books): void {
       return;
     }
     runGroup(message);
-    if (runner.size >= maxTransaction) commit();
+    if (isFull({ operations: runner.size, ranMs: performance.now() - beganAt, commitMs })) commit();
     else soon ??= setImmediate(commitOrWait);
   });
   say({ type: 'ready' });

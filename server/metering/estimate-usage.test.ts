@@ -74,8 +74,16 @@ test('what is no text is counted by rule of thumb, whatever its API calls it', a
   expect(await tokensOf(image, { type: 'input_image', image_url: 'https://x' })).toBe(2 * 1_024);
   expect(await tokensOf({ type: 'image', source: { type: 'base64', data } })).toBe(1_024);
   expect(await tokensOf({ type: 'input_audio', input_audio: { data, format: 'wav' } })).toBe(32);
-  expect(await tokensOf({ type: 'document', source: { type: 'base64', data } })).toBe(2_048);
+  expect(await tokensOf({ type: 'document', source: { type: 'base64', data: data.repeat(2) } })).toBe(2_048);
+  expect(await tokensOf({ type: 'video_url', video_url: { url: data } })).toBe(64);
+  const rough = { url: 'https://x', detail: 'low' };
+  expect(await tokensOf({ type: 'image_url', image_url: rough }, { type: 'input_image', ...rough })).toBe(2 * 85);
   expect(await tokensOf({ type: 'input_file', file_url: 'https://x/a.pdf' })).toBe(1_024);
+  // Documents that come as text are text, however short; what is encrypted or has no name yet is not billed as if it were one.
+  expect(await tokensOf({ type: 'document', source: { type: 'text', media_type: 'text/plain', data: 'a b' } })).toBe(2);
+  const parts = [{ type: 'text', text: 'a b' }, image];
+  expect(await tokensOf({ type: 'document', source: { type: 'content', content: parts } })).toBe(1_026);
+  expect(await tokensOf({ type: 'redacted_thinking', data }, { type: 'tool_reference', tool_name: 'f' })).toBe(1);
   // Results and calls of tools are text, as far as they are none of these.
   expect(await tokensOf({ type: 'tool_result', content: [{ type: 'text', text: 'a b' }, image] })).toBe(1_026);
   expect(await tokensOf({ type: 'tool_result', content: 'a b' })).toBe(2);

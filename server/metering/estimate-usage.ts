@@ -8,10 +8,14 @@ const bytesPerToken = 4;
 /** Template tokens of a message, and of the begun answer (OpenAI Cookbook, "How to count tokens with tiktoken"). */
 const tokensPerMessage = 3;
 const tokensPerAnswer = 3;
-/** Of an image, whatever its size: OpenAI counts 765 for a square of 1,024 pixels, Anthropic 1,600 at most. Of a document at least. */
+/**
+ * Of an image, whatever its size: OpenAI counts 765 for a square of 1,024 pixels, and 85 of one that is asked for in low detail, Anthropic
+ * 1,600 at most. Of a document at least.
+ */
 const tokensPerImage = 1_024;
-/** Characters of base64 or of a URL to a token: a page of a document, or a second of sound, comes out near what providers count. */
-const charactersPerToken = { document: 32, sound: 2_048 };
+const tokensPerRoughImage = 85;
+/** Characters of base64 or of a URL to a token: a page between text and scan, or a second, comes out near what providers count. */
+const charactersPerToken = { document: 64, sound: 2_048, video: 1_024 };
 /** How deep parts within parts are looked into. */
 const maxPartDepth = 3;
 
@@ -70,7 +74,8 @@ function collectTexts(message: unknown): Counted {
 
 function addParts(counted: Counted, parts: readonly unknown[], depth: number): void {
   for (const part of parts.filter(isObject)) {
-    const { content, input, refusal, text, thinking } = part;
+    const { input, refusal, text, thinking } = part;
+    const content = part['content'] ?? textOfSource(part['source']);
     const told = [text, thinking, refusal, content].filter((one) => typeof one === 'string');
     if (told.length > 0) counted.texts.push(...told);
     else if (Array.isArray(content)) {
@@ -80,13 +85,27 @@ function addParts(counted: Counted, parts: readonly unknown[], depth: number): v
   }
 }
 
+/** The texts of a document that comes as text (Anthropic API reference, "Citations"). */
+function textOfSource(source: unknown): unknown {
+  if (!isObject(source)) return undefined;
+  return source['type'] === 'text' ? source['data'] : source['content'];
+}
+
 /** What is no text: an image, a sound, a document, by whichever API's name. */
 function tokensOfAttachment(part: JsonObject): number {
   const type = String(part['type']);
-  if (type.includes('image')) return tokensPerImage;
+  // Of earlier turns, which mostly do not come before the model again.
+  if (type === 'redacted_thinking') return 0;
+  if (type.includes('image')) return isRough(part) ? tokensPerRoughImage : tokensPerImage;
   const characters = longestText(part, 0);
   if (type.includes('audio')) return Math.ceil(characters / charactersPerToken.sound);
-  return Math.max(tokensPerImage, Math.ceil(characters / charactersPerToken.document));
+  if (type.includes('video')) return Math.ceil(characters / charactersPerToken.video);
+  const tokens = Math.ceil(characters / charactersPerToken.document);
+  return type.includes('file') || type.includes('document') ? Math.max(tokensPerImage, tokens) : tokens;
+}
+
+function isRough({ detail, image_url: image }: JsonObject): boolean {
+  return (isObject(image) ? image['detail'] : detail) === 'low';
 }
 
 function longestText(value: unknown, depth: number): number {

@@ -20,7 +20,7 @@ export interface AutoAsk {
   /** Evidence that every answer must have. */
   tiers: readonly EvidenceTier[];
   features: Pick<RequestFeatures, 'tags'>;
-  asked: Pick<ModelRequest, 'choices' | 'outputLimit' | 'textOnly'>;
+  asked: Pick<ModelRequest, 'choices' | 'outputLimit' | 'search' | 'textOnly'>;
   bodyBytes: number;
 }
 
@@ -50,7 +50,7 @@ export function chooseAuto(ask: AutoAsk): Omit<ChosenRoute, 'after'>[] {
   const needs: RoutingNeeds = { ...fixed, ...ask.needs };
   const found: (Omit<ChosenRoute, 'after'> & { cost: bigint })[] = [];
   for (const route of routes.values()) {
-    if (!mayStandFor(route, among)) continue;
+    if (!mayStandFor(route, among) || (asked.search !== undefined && route.search !== true)) continue;
     const bounds = boundCall({
       bodyBytes: ask.bodyBytes,
       countedTokens: null,

@@ -12,18 +12,25 @@ interface RouteSpec {
   terms?: Partial<RouteTerms>;
   deployments?: Partial<DeploymentTerms>[];
   contextTokens?: number;
+  search?: boolean;
 }
 
 function route(
   model: string,
-  { contextTokens = 128_000, deployments = [{}], price = 1, terms = {} }: RouteSpec,
+  { contextTokens = 128_000, deployments = [{}], price = 1, search = false, terms = {} }: RouteSpec,
 ): Route {
   const prices = makeRoute().prices?.map((row) => ({
     ...row,
     ...{ model, prompt: row.prompt * BigInt(price), completion: row.completion * BigInt(price) },
   }));
   return makeRoute({
-    ...{ model, contextTokens, prices: price === 0 ? null : (prices ?? null), terms: { ...plainRoute, ...terms } },
+    ...{
+      model,
+      contextTokens,
+      search,
+      prices: price === 0 ? null : (prices ?? null),
+      terms: { ...plainRoute, ...terms },
+    },
     deployments: deployments.map((one, at) => ({
       ...{ id: `${model}@${at}`, provider: 'p', model, terms: { ...plainDeployment, ...one } },
     })),
@@ -194,6 +201,13 @@ describe('auto', () => {
     expect(choose(specs, { body }).names).toEqual(['cheap', 'middle:general', 'dear:general']);
     const tools = [{ type: 'function', function: { name: 'f' } }];
     expect(choose(specs, { body: { ...body, tools } }).names).toEqual(['middle', 'dear:general', 'dearest:general']);
+  });
+
+  test('takes a model that sells searches where one is asked for', () => {
+    const specs = { auto: auto(), cheap: { price: 1 }, searching: { price: 2, search: true } };
+    expect(choose(specs, { body: { ...body, search: true } }).names).toEqual(['searching']);
+    const none = { auto: auto(), cheap: { price: 1 } };
+    expect(() => choose(none, { body: { ...body, search: true } })).toThrow(/search: true/);
   });
 
   test('takes no model whose context may be too small', () => {

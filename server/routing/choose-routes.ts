@@ -64,7 +64,11 @@ export function createRouteChooser(table: RoutingTable): ChooseRoutes {
     );
     const [first, ...rest] = chosen;
     if (!first)
-      throw unmetNeeds(asked.model, { ...needs, ...(inherited.length > 0 && { evidence: inherited.join(' and ') }) });
+      throw unmetNeeds(asked.model, {
+        ...needs,
+        ...(asked.search !== undefined && { search: true }),
+        ...(inherited.length > 0 && { evidence: inherited.join(' and ') }),
+      });
     const more = [
       ...rest.map((one) => ({ ...one, after: 'general' as const })),
       ...listFallbacks({ ...wanted, tiers: first.minimumTiers ?? [] }, first.route, askedRoute),
@@ -155,7 +159,7 @@ function unknownModel(name: string, param: string): AutoPayError {
   return new AutoPayError('model_not_found', message, { param });
 }
 
-function unmetNeeds(model: string, needs: RoutingNeeds & { evidence?: string }): AutoPayError {
+function unmetNeeds(model: string, needs: RoutingNeeds & { evidence?: string; search?: boolean }): AutoPayError {
   const said = Object.entries(needs).map(([need, value]) => `${need}: ${String(value)}`);
   const message = `No deployment of "${model}" has what this request needs (${said.join(', ') || 'its tags'}). Ask for less, or for another model.`;
   return new AutoPayError('model_not_found', message, { param: 'model' });

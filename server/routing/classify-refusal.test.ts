@@ -81,3 +81,27 @@ test('a model that is missing is so for everybody, another absence perhaps for o
   expect(isModelMissing(refusal({ type: 'not_found_error' }))).toBe(true);
   expect(isModelMissing(refusal({ message: 'No endpoints found that support tool use.', code: '404' }))).toBe(false);
 });
+
+test('content that xAI refuses does not rest its key, though that is named', () => {
+  const message =
+    'Content violates usage guidelines. Team: 07fc2db0, API key ID: 7f5b4c2a, Model: grok-4, Failed check: SAFETY_CHECK_TYPE_BIO';
+  expect(classifyRefusal(403, refusal({ message, code: 'upstream_error' }))).toBe('content_policy');
+  expect(classifyRefusal(403, refusal({ message: 'Your account: content violates usage guidelines.' }))).toBe(
+    'refused_key',
+  );
+});
+
+test('a model that is not for the relay’s project does not rest the key for the others', () => {
+  const message = 'Project `proj_x` does not have access to model `m`';
+  expect(classifyRefusal(403, refusal({ message, code: 'model_not_found' }))).toBe('absent');
+  expect(classifyRefusal(403, refusal({ message }))).toBe('refused_key');
+});
+
+test('a request above the whole limit of a minute does not rest the deployment for smaller ones', () => {
+  const message =
+    'Request too large for m in organization org-x on tokens per min (TPM): Limit 30000, Requested 40000.';
+  const error = refusal({ message, type: 'tokens', code: 'rate_limit_exceeded' });
+  expect([429, 413].map((status) => classifyRefusal(status, error))).toEqual(['absent', 'absent']);
+  expect(classifyRefusal(429, { ...error, message: 'Rate limit reached for m' })).toBe('rate_limit');
+  expect(classifyRefusal(413, refusal({ message: 'Request too large', code: 'request_too_large' }))).toBe('request');
+});

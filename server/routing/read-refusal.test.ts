@@ -28,6 +28,11 @@ test('flagged content is the client’s, though the status is that of a refused 
   });
 });
 
+test('a model that is missing is told as that, and so counted, whatever the status', async () => {
+  const found = await read({ message: 'Project `p` does not have access to model `m`', code: 'model_not_found' });
+  expect(found).toMatchObject({ class: 'absent', isModelMissing: true, refusal: { status: 404 } });
+});
+
 test('Google’s errors stand in a list, with the time to wait', async () => {
   const details = [{ '@type': 'type.googleapis.com/google.rpc.RetryInfo', retryDelay: '34.5s' }];
   const found = await readBody(429, [{ error: { code: 429, message: 'Resource exhausted', details } }]);

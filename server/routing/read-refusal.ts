@@ -10,8 +10,9 @@ import { readDuration } from './read-limit-reset.ts';
 const maxErrorBytes = 65_536;
 const bodyTimeoutMs = 5_000;
 
-/** What a 403 that speaks of the content becomes: OpenAI's own status for it. */
+/** What a 403 becomes that speaks of the content, or of a model that is not there: OpenAI's own statuses for these. */
 const contentStatus = 400;
+const absentStatus = 404;
 
 /** What a provider refused with. */
 export interface ReadRefusal {
@@ -39,7 +40,10 @@ export async function readRefusal(response: UpstreamResponse, quirks?: ProviderQ
     retryDelayMs: delayIn(value),
   };
   if (kind === 'refused_key' || status < 400 || status > 599) return { ...read, refusal: null };
-  if (status === 403) return { ...read, refusal: { status: contentStatus, error, headers: {} } };
+  if (status === 403) {
+    const told = kind === 'absent' ? absentStatus : contentStatus;
+    return { ...read, refusal: { status: told, error, headers: {} } };
+  }
   const headers: Record<string, string> = {};
   for (const name of ['retry-after', 'retry-after-ms']) {
     const text = response.headers[name];

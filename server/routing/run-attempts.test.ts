@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { makeResponse } from '../call/call-fixtures.ts';
-import type { AttemptPlan, RouteOption } from '../call/router.ts';
+import { EmptyAnswer, type AttemptPlan, type RouteOption } from '../call/router.ts';
 import { plainDeployment, plainRoute, type DeploymentTerms, type RouteTerms } from '../call/routing-terms.ts';
 import { TransportError, type UpstreamRequest, type UpstreamResponse } from '../call/transport.ts';
 import type { Deployment } from '../call/types.ts';
@@ -249,6 +249,23 @@ describe('what rests', () => {
     expect(sent.join('')).toBe('abb');
     expect(await run([option(['a'], { retries: 2 })])).toMatchObject({ kind: 'failed', failure: 'unusable' });
     expect(waits).toEqual([]);
+  });
+
+  test('if it answers with nothing: others may say more, and no repetition helps', async () => {
+    const accept = async () => {
+      throw new EmptyAnswer();
+    };
+    const ask = [option(['a', 'b'], { retries: 3 })];
+    for (let call = 0; call < 5; call += 1) {
+      expect(await run(ask, { accept })).toMatchObject({
+        kind: 'failed',
+        failure: 'unusable',
+        retries: { attempts: 2 },
+      });
+    }
+    expect(waits).toEqual([]);
+    // Whoever sends what its filters refuse does not take it from the others.
+    expect(await run(ask)).toMatchObject({ value: 'a' });
   });
 
   test('if its model is not there: others may have it, and no repetition helps', async () => {

@@ -1,4 +1,5 @@
 import {
+  EmptyAnswer,
   EvidenceTooLow,
   UnusableAnswer,
   type AttemptPlan,
@@ -192,14 +193,15 @@ class Attempt<T> {
     const failure = isTransport ? error.failure : 'unusable';
     // Elsewhere the answer would be as long.
     const isFinal = failure === 'aborted' || failure === 'too_long';
-    // Whoever demands evidence that a provider cannot give must not take it from those who do not.
-    if (isFinal || isOurs || error instanceof EvidenceTooLow) this.#lease.abandon();
+    // Whoever demands evidence that a provider cannot give, or sends what its filters refuse, must not take it from those who do not.
+    const isOfThisCall = error instanceof EvidenceTooLow || error instanceof EmptyAnswer;
+    if (isFinal || isOurs || isOfThisCall) this.#lease.abandon();
     else if (!this.#isGivenUp) this.#lease.fail();
     this.#lease.end();
     if (isOurs) throw error;
     const outcome = isTransport ? outcomeOfFailure(error.failure) : 'refused';
     return {
-      ...{ kind: 'failed', class: isFinal ? 'final' : 'transient', refusal: null, failure, retryAfterMs: null },
+      ...{ kind: 'failed', class: classOf(isFinal, error), refusal: null, failure, retryAfterMs: null },
       record: this.#record(outcome),
     };
   }
@@ -212,6 +214,12 @@ class Attempt<T> {
       ...{ outcome, status: this.#status, usage: null, usageKind: 'unknown' },
     };
   }
+}
+
+/** Asked once more, what answered with nothing would answer so again, and bill it. */
+function classOf(isFinal: boolean, error: unknown): FailureClass {
+  if (isFinal) return 'final';
+  return error instanceof EmptyAnswer ? 'absent' : 'transient';
 }
 
 /** OpenAI's clients know a time to wait by these headers only. */

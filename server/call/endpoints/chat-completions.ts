@@ -3,7 +3,7 @@ import { readUsage, type UsageShape } from '../../metering/read-usage.ts';
 import { buildUpstreamBody } from '../build-upstream-body.ts';
 import { parseChatRequest } from '../parse-chat-request.ts';
 import { textsOfMessage } from '../read-json-answer.ts';
-import { UnusableAnswer } from '../router.ts';
+import { EmptyAnswer, UnusableAnswer } from '../router.ts';
 import { StreamMeter } from '../stream-meter.ts';
 import type { AnswerFacts } from './answer-facts.ts';
 import type { Endpoint } from './endpoint.ts';
@@ -16,7 +16,7 @@ export const chatCompletions: Endpoint = {
   buildBody: buildUpstreamBody,
   readAnswer,
   // In `logprobs` their names stand before arrays or not at all.
-  textMembers: ['content', 'refusal', 'reasoning_content', 'arguments'],
+  textMembers: ['content', 'text', 'refusal', 'reasoning_content', 'arguments'],
   stream: {
     createMeter: ({ choices, includeUsage }, shape) => new StreamMeter({ showUsage: includeUsage, choices, shape }),
     repeats: 1,
@@ -28,7 +28,8 @@ export const chatCompletions: Endpoint = {
 
 function readAnswer(value: JsonObject, shape: UsageShape | undefined): AnswerFacts {
   const { choices } = value;
-  if (!Array.isArray(choices) || choices.length === 0) throw new UnusableAnswer('the answer has no choices');
+  if (!Array.isArray(choices)) throw new UnusableAnswer('the answer has no choices');
+  if (choices.length === 0) throw new EmptyAnswer();
   const messages = choices.filter(isObject).map((choice) => choice['message']);
   return {
     usage: readUsage(value['usage'], shape),

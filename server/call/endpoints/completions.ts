@@ -5,7 +5,7 @@ import { readIncludeUsage } from '../parse-chat-request.ts';
 import { readModelBody } from '../read-model-body.ts';
 import { invalid, readBoolean, readCount, readFallbackModels, readLogprobs } from '../read-request.ts';
 import { refuseMember, refuseUnbounded, watchedParameters } from '../refuse-unbounded.ts';
-import { UnusableAnswer } from '../router.ts';
+import { EmptyAnswer, UnusableAnswer } from '../router.ts';
 import { spliceTopLevel } from '../splice-top-level.ts';
 import { StreamMeter } from '../stream-meter.ts';
 import type { AnswerFacts } from './answer-facts.ts';
@@ -90,7 +90,8 @@ function buildBody({ asked, body, deployment, outputTokens }: UpstreamBodyOption
 
 function readAnswer(value: JsonObject, shape: UsageShape | undefined): AnswerFacts {
   const { choices } = value;
-  if (!Array.isArray(choices) || choices.length === 0) throw new UnusableAnswer('the answer has no choices');
+  if (!Array.isArray(choices)) throw new UnusableAnswer('the answer has no choices');
+  if (choices.length === 0) throw new EmptyAnswer();
   const texts = choices.filter(isObject).map(({ text }) => text);
   return {
     usage: readUsage(value['usage'], shape),

@@ -198,6 +198,7 @@ router_settings: { enable_tag_filtering: true }`,
       /names the provider bedrock, whose API is not spoken here/,
     ],
     ['a wildcard', entry('model: openai/*'), /stands for any model/],
+    ['a wildcard of every provider', entry('model: "*"'), /stands for any model/],
     [
       'another mode',
       entry('model: gpt-4o', 'mode: image_generation'),
@@ -400,6 +401,7 @@ general_settings: { max_request_size_mb: 2, max_response_size_mb: 0.5 }`;
     ['ollama_chat/llama3', 'http://10.0.0.9:11434/v1/', 'ollama', 'http://10.0.0.9:11434/v1'],
     ['anthropic/claude', 'https://api.anthropic.com', 'anthropic', 'https://api.anthropic.com/v1'],
     ['azure/m', 'https://r.openai.azure.com/', 'azure', 'https://r.openai.azure.com/openai/v1'],
+    ['huggingface/org/m', 'http://10.0.0.9:8080', 'huggingface', 'http://10.0.0.9:8080/v1'],
     ['openai/m', 'https://up.railway.app/', 'up.railway.app', 'https://up.railway.app'],
   ])('adds to the host of %s at %s what LiteLLM adds', (model, base, name, baseUrl) => {
     const { providers } = loadLiteLlm(entry(`model: ${model}, api_base: "${base}"`));

@@ -35,6 +35,11 @@ export function readPlace(entry: LiteLlmEntry, context: PlaceContext & { from: C
   const { litellm_params: params } = entry;
   const path = [...from, 'litellm_params'];
   const { model, prefix } = splitModel(params);
+  if (model.includes('*') || entry.model_name.includes('*')) {
+    const message = 'stands for any model; each one that is sold needs an entry and a price';
+    imported.issues.push({ path: [...path, 'model'], message });
+    return undefined;
+  }
   if (prefix === undefined) {
     const message = `names no provider, and ${model} is none of OpenAI’s or Anthropic’s models; write provider/${model}`;
     imported.issues.push({ path: [...path, 'model'], message });
@@ -42,11 +47,6 @@ export function readPlace(entry: LiteLlmEntry, context: PlaceContext & { from: C
   }
   const isOwn = options.own.some(({ name }) => name === prefix);
   const facts = findLiteLlmProvider(prefix) ?? (isOwn ? findProvider(prefix) : undefined);
-  if (model.includes('*') || entry.model_name.includes('*')) {
-    const message = 'stands for any model; each one that is sold needs an entry and a price';
-    imported.issues.push({ path: [...path, 'model'], message });
-    return undefined;
-  }
   if (!facts && !isOwn) {
     const message = `names the provider ${prefix}, whose API is not spoken here; use an OpenAI-compatible endpoint, openai/<model> with api_base`;
     imported.issues.push({ path: [...path, 'model'], message });
@@ -77,7 +77,8 @@ export function readPlace(entry: LiteLlmEntry, context: PlaceContext & { from: C
 }
 
 /** Models of OpenAI, which LiteLLM knows without a prefix. */
-const openAiModel = /^(?:gpt-|chatgpt-|o\d|codex-|computer-use-|text-embedding-|davinci-|babbage-|ft:)/;
+const openAiModel =
+  /^(?:gpt-|chatgpt-|o\d|codex-|computer-use-|text-embedding-|davinci-|babbage-|ft:|whisper-|tts-|dall-e-|omni-moderation-)/;
 
 /** The provider that an entry names, or that LiteLLM knows a name without a prefix by; an endpoint of its own speaks OpenAI's API. */
 function splitModel(params: LiteLlmEntry['litellm_params']): { prefix: string | undefined; model: string } {

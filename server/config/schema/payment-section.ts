@@ -34,7 +34,7 @@ const payerBudgetSchema = z.strictObject({
     .refine(isDuration, 'must be a number and s, m, h, d, w or mo, as in 1d')
     .default('1d')
     .describe(
-      'After which it begins anew, such as `12h`, `7d` or `1mo`; days begin at 00:00 UTC, months with the first.',
+      'After which it begins anew, such as `12h`, `7d` or `1mo`; days begin at 00:00 UTC, weeks on Monday, months with the first.',
     ),
 });
 

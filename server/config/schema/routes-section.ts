@@ -76,7 +76,7 @@ export const routeSchema = z.strictObject({
     .boolean()
     .default(false)
     .describe(
-      'Whether chat completions may say `search` and `search_parameters`, as at BlockRun. Providers bill a search by the call: `price.request` has to cover it, and is charged for each call of the route.',
+      'Whether chat completions may say `search` and `search_parameters`, as at BlockRun. Providers bill a search beside its tokens, by the source or by the call: `price.request` has to cover 20 sources, the most that a request may ask for, and is charged for each call of the route.',
     ),
   ...routeRouting,
   contextTokens: countSchema(100_000_000).default(128_000).describe('The model’s context window.'),

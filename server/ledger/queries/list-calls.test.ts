@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Hex } from '../../../protocol/bytes/hex.ts';
+import { someCharge, someReserve } from '../ledger-fixtures.ts';
 import { openTestBooks, type TestBooks } from '../test-books.ts';
 import type { CallFilter } from './audit-queries.ts';
 import { createQuestionTable, type QuestionTable } from './create-question-table.ts';
@@ -100,6 +101,27 @@ describe('a walk over the charges', () => {
     expect(walkCalls(table, { filter, order: 'desc', limit: 5 }, grow)).toEqual(before.toReversed());
     left = 20;
     expect(walkCalls(table, { filter, order: 'asc', limit: 5 }, grow)).toEqual(own());
+  });
+
+  it('goes by the time of each charge, though the commit that signs several of them comes in the next hour', () => {
+    const request = someReserve(null, 0n);
+    books.run('reserve', request);
+    books.run('charge', someCharge(request.callId, 0n));
+    const requests = [1, 2, 3].map(() => someReserve(null, 0n));
+    books.runGroup(requests.map((argument) => ({ name: 'reserve', argument })));
+    const nextHour = startMs + 10;
+    for (const [index, { callId }] of requests.entries()) {
+      vi.setSystemTime(nextHour - 2 + 2 * index);
+      books.runner.run([{ name: 'charge', argument: someCharge(callId, 0n) }]);
+    }
+    expect(books.commit().every(({ ok }) => ok)).toBe(true);
+    const find = (filter: CallFilter) => walkCalls(table, { filter, order: 'asc', limit: 9 });
+    expect(find({ untilMs: nextHour })).toEqual([0, 1]);
+    expect(find({ sinceMs: nextHour })).toEqual([2, 3]);
+    expect(find({ sinceMs: nextHour - 2, untilMs: nextHour + 2 })).toEqual([1, 2]);
+    expect(find({ untilMs: 0 })).toEqual([]);
+    const hours = books.db.prepare('SELECT first_index FROM log_hours ORDER BY first_index').all();
+    expect(hours).toEqual([{ first_index: 0 }, { first_index: 2 }]);
   });
 
   it('stays below the size that the log had at its beginning', () => {

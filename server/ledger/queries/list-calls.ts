@@ -7,6 +7,8 @@ import { maxCallsPerPiece, type CallFilter, type CallQuery, type QueryOrder } fr
 export const maxCallsScanned = 2_000;
 
 const hourMs = 3_600_000;
+/** When a call was charged, in its entry: the last 8 bytes of the fourth word behind the offset word, as `encodeReceipt` writes it. */
+const chargedAt = `substr(entry, ${32 * 5 - 8 + 1}, 8)`;
 
 /** Rows of `charges`, and where to go on. */
 export interface CallRows {
@@ -121,18 +123,22 @@ function selectSql(filter: CallFilter, order: QueryOrder): { sql: string; values
     ['charges.chain_id = ?', chainId],
     ['model = ?', model],
     ['provider = ?', provider],
-    ['signed_at_ms >= ?', sinceMs],
-    ['signed_at_ms < ?', untilMs],
+    [`${chargedAt} >= ?`, sinceMs === undefined ? undefined : encodeTime(sinceMs)],
+    [`${chargedAt} < ?`, untilMs === undefined ? undefined : encodeTime(untilMs)],
   ];
   const asked = conditions.filter(([, value]) => value !== undefined);
-  const isTimed = sinceMs !== undefined || untilMs !== undefined;
-  // CROSS JOIN keeps the order of the tables: charges come first. All receipts of a commit are charged when their batch is signed.
-  const from = `charges ${hint}${isTimed ? ' CROSS JOIN receipt_batches USING (batch_id)' : ''}`;
   const where = asked.map(([condition]) => ` AND ${condition}`).join('');
   return {
-    sql: `SELECT ${columns} FROM ${from} WHERE log_index >= ? AND log_index < ?${where} ORDER BY log_index ${direction(order)} LIMIT ?`,
+    sql: `SELECT ${columns} FROM charges ${hint} WHERE log_index >= ? AND log_index < ?${where} ORDER BY log_index ${direction(order)} LIMIT ?`,
     values: asked.flatMap(([, value]) => (value === undefined ? [] : [value])),
   };
+}
+
+/** Big-endian bytes are in the order of the numbers. */
+function encodeTime(timeMs: number): Buffer {
+  const bytes = Buffer.alloc(8);
+  bytes.writeBigUInt64BE(BigInt(Math.max(0, timeMs)));
+  return bytes;
 }
 
 /** The statements are few: one for each set of filters and each order. */
