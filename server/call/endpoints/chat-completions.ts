@@ -3,11 +3,11 @@ import { readUsage, type UsageShape } from '../../metering/read-usage.ts';
 import { buildUpstreamBody } from '../build-upstream-body.ts';
 import { parseChatRequest } from '../parse-chat-request.ts';
 import { textsOfMessage } from '../read-json-answer.ts';
-import { EmptyAnswer, UnusableAnswer } from '../router.ts';
 import { StreamMeter } from '../stream-meter.ts';
 import type { AnswerFacts } from './answer-facts.ts';
 import type { Endpoint } from './endpoint.ts';
 import { modelOf, writeOpenAiError, writeOpenAiErrorEvent } from './openai-wire.ts';
+import { readChoices } from './read-choices.ts';
 
 /** `POST /v1/chat/completions` (OpenAI API reference, "Chat Completions"). */
 export const chatCompletions: Endpoint = {
@@ -27,10 +27,7 @@ export const chatCompletions: Endpoint = {
 };
 
 function readAnswer(value: JsonObject, shape: UsageShape | undefined): AnswerFacts {
-  const { choices } = value;
-  if (!Array.isArray(choices)) throw new UnusableAnswer('the answer has no choices');
-  if (choices.length === 0) throw new EmptyAnswer();
-  const messages = choices.filter(isObject).map((choice) => choice['message']);
+  const messages = readChoices(value).map((choice) => choice['message']);
   return {
     usage: readUsage(value['usage'], shape),
     model: modelOf(value),

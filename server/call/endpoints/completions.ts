@@ -1,16 +1,16 @@
-import { isObject, type JsonObject } from '../../../protocol/text/json-object.ts';
+import type { JsonObject } from '../../../protocol/text/json-object.ts';
 import { readUsage, type UsageShape } from '../../metering/read-usage.ts';
 import { addStreamUsage, changesOfName } from '../build-upstream-body.ts';
 import { readIncludeUsage } from '../parse-chat-request.ts';
 import { readModelBody } from '../read-model-body.ts';
 import { invalid, readBoolean, readCount, readFallbackModels, readLogprobs } from '../read-request.ts';
 import { refuseMember, refuseUnbounded, watchedParameters } from '../refuse-unbounded.ts';
-import { EmptyAnswer, UnusableAnswer } from '../router.ts';
 import { spliceTopLevel } from '../splice-top-level.ts';
 import { StreamMeter } from '../stream-meter.ts';
 import type { AnswerFacts } from './answer-facts.ts';
 import type { Endpoint, ModelRequest, UpstreamBodyOptions } from './endpoint.ts';
 import { modelOf, writeOpenAiError, writeOpenAiErrorEvent } from './openai-wire.ts';
+import { readChoices } from './read-choices.ts';
 import { readTextInputs } from './read-text-inputs.ts';
 
 const knownKeys: ReadonlySet<string> = new Set([
@@ -89,10 +89,7 @@ function buildBody({ asked, body, deployment, outputTokens }: UpstreamBodyOption
 }
 
 function readAnswer(value: JsonObject, shape: UsageShape | undefined): AnswerFacts {
-  const { choices } = value;
-  if (!Array.isArray(choices)) throw new UnusableAnswer('the answer has no choices');
-  if (choices.length === 0) throw new EmptyAnswer();
-  const texts = choices.filter(isObject).map(({ text }) => text);
+  const texts = readChoices(value).map(({ text }) => text);
   return {
     usage: readUsage(value['usage'], shape),
     model: modelOf(value),
