@@ -72,21 +72,3 @@ test('where commits are quick, it takes no longer than it must', async () => {
     other.close();
   }
 });
-
-test('a reservation that may wait shares the commit of a charge that follows soon', async () => {
-  const commitDelayMs = 40;
-  await reopen(commitDelayMs);
-  const apart = async () => {
-    const request = someReserve(null, 0n, { mayWait: true });
-    const outcome = await ledger.reserve(request);
-    if (!outcome.ok) throw new Error(outcome.refusal.code);
-    const charged = ledger.charge(someCharge(request.callId, 0n)).then(() => performance.now());
-    const [durableAt, chargedAt] = await Promise.all([outcome.durable.then(() => performance.now()), charged]);
-    return chargedAt - durableAt;
-  };
-  // The charge may come too late where the machine is busy, but not each time.
-  const times: number[] = [];
-  do times.push(await apart());
-  while (times.length < 10 && Math.min(...times) > commitDelayMs / 2);
-  expect(Math.min(...times)).toBeLessThan(commitDelayMs / 2);
-});
