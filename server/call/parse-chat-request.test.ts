@@ -127,6 +127,7 @@ test('refuses by name what tokens do not bound', () => {
   for (const [changes, param] of cases) {
     expect(() => parse(changes)).toThrowError(expect.objectContaining({ code: 'unsupported_parameter', param }));
   }
+  expect(() => parse({ n_predict: 9 })).toThrow('Send "max_completion_tokens" instead.');
   expect(parse({ modalities: ['text', 'audio'] }).model).toBe('small');
   expect(parse({ service_tier: 'auto', tools: [{ type: 'function' }], prediction: null }).model).toBe('small');
 });

@@ -94,8 +94,11 @@ export function refuseUnbounded(
 ): void {
   const isRefused = (param: string) => isGiven(value[param]) && !(maySearch && searchParameters.includes(param));
   const isOtherLimit = (param: string) => isRefused(param) && !limits.includes(param);
-  const refused = unboundedParameters.find(isRefused) ?? limitNames.find(isOtherLimit) ?? also.find(isRefused);
+  const refused = unboundedParameters.find(isRefused) ?? also.find(isRefused);
   if (refused !== undefined) throw refuseMember(refused);
+  const otherLimit = limitNames.find(isOtherLimit);
+  if (otherLimit !== undefined)
+    throw unsupported(otherLimit, `"${otherLimit}" is another API's limit. ${limitRemedy(limits)}`);
   if (!manyChoices && isGiven(value['n']) && value['n'] !== 1) throw refuseMember('n');
   for (const watched of watchedWithin) refuseWithin(value[watched.parent], watched);
   const tier = value['service_tier'];
@@ -113,6 +116,10 @@ export function refuseUnbounded(
       throw unsupported(`tools[${index}].type`, `Only tools of the types "${named}" are supported.`);
     }
   });
+}
+
+function limitRemedy([first]: readonly string[]): string {
+  return first === undefined ? 'Leave it out.' : `Send "${first}" instead.`;
 }
 
 function isGiven(value: unknown): boolean {
